@@ -1,0 +1,103 @@
+import type { KindName, Kinds } from '../objects/index.ts'
+import type { ObjectMeta, ObjectReference } from '../objects/meta.ts'
+
+/** What an object's metadata may lack before the API has seen it. */
+export type New<T> = T extends { metadata: ObjectMeta }
+  ? Omit<T, 'apiVersion' | 'kind' | 'metadata'> & {
+      metadata: Partial<ObjectMeta> & ({ name: string } | { generateName: string })
+    }
+  : never
+
+export interface ListOptions {
+  namespace?: string
+  /** Kubernetes' own syntax: `app=web,tier in (a,b)`. */
+  labelSelector?: string
+  /** `metadata.name=x`, `spec.nodeName=node1`, ... */
+  fieldSelector?: string
+}
+
+export interface List<T> {
+  items: T[]
+  resourceVersion: string
+}
+
+export type Change<T> =
+  | { type: 'added'; object: T }
+  | { type: 'modified'; object: T; old: T }
+  | { type: 'deleted'; object: T }
+
+/** A live, read-only copy of a list, kept by list + watch; it reconnects by itself. Objects in it must not be changed. */
+export interface Follower<T> {
+  /** Fulfilled once the first whole list is here and every `onChange` for it has run. */
+  readonly synced: Promise<void>
+  /** By `namespace/name`, or `name` for what has no namespace. */
+  get(key: string): T | undefined
+  list(): T[]
+  close(): void
+}
+
+export interface FollowOptions<T> extends ListOptions {
+  /** Called in order, once per change; the first list arrives as `added`. */
+  onChange?: (change: Change<T>) => void
+  /** Called after each batch of changes that arrived together (the first list is one batch). */
+  onBatch?: () => void
+}
+
+/** The only way that agents and control loops reach the cluster's state. Over HTTPS, or straight into the store. */
+export interface Client {
+  /** undefined when there is none. Other failures throw an ApiError. */
+  get<K extends KindName>(kind: K, name: string, namespace?: string): Promise<Kinds[K] | undefined>
+  list<K extends KindName>(kind: K, options?: ListOptions): Promise<List<Kinds[K]>>
+  create<K extends KindName>(kind: K, object: New<Kinds[K]>): Promise<Kinds[K]>
+  /** Replaces spec and metadata; an object carrying an outdated resourceVersion is refused with Conflict (409). */
+  update<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>
+  /** Replaces only the status. */
+  updateStatus<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>
+  /** RFC 7386 merge patch, of the object or of its status. */
+  patch<K extends KindName>(
+    kind: K,
+    name: string,
+    namespace: string | undefined,
+    patch: object,
+    subresource?: 'status',
+  ): Promise<Kinds[K]>
+  delete(kind: KindName, name: string, namespace?: string, options?: DeleteOptions): Promise<void>
+  follow<K extends KindName>(kind: K, options?: FollowOptions<Kinds[K]>): Follower<Kinds[K]>
+  /** Records an Event on an object; a repeat of the same reason and message only raises its count. Never throws: it logs. */
+  event(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void
+  /** A bound token for a service account (TokenRequest). */
+  token(
+    serviceAccount: string,
+    namespace: string,
+    pod?: { name: string; uid: string },
+  ): Promise<{ token: string; expires: string }>
+  close(): void
+}
+
+export interface DeleteOptions {
+  gracePeriodSeconds?: number
+  propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
+  /** Delete only this very object. */
+  uid?: string
+}
+
+/** A refusal by the API server, as its Status object says it. */
+export class ApiError extends Error {
+  /** HTTP status: 404, 409, 422, ... */
+  readonly code: number
+  /** `NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, ... */
+  readonly reason: string
+  constructor(code: number, reason: string, message: string) {
+    super(message)
+    this.name = 'ApiError'
+    this.code = code
+    this.reason = reason
+  }
+}
+
+/** The key under which a follower keeps an object. */
+export function keyOf(object: { metadata: ObjectMeta }): string {
+  return object.metadata.namespace === undefined
+    ? object.metadata.name
+    : `${object.metadata.namespace}/${object.metadata.name}`
+}

@@ -1,0 +1,22 @@
+/** What went wrong, where, and what to do: the one error type that rooms throw for causes a person can act on. */
+export class KubehopError extends Error {
+  /** The room that noticed, a prefix of the message: `kernel`, `pod`, `api`. */
+  readonly room: string
+  /** What was being done: `link add`, `mount /proc`. */
+  readonly op: string
+  /** A short fixed name for programs: `EPERM`, `Conflict`, `PortTaken`. */
+  readonly code: string
+
+  constructor(room: string, op: string, code: string, say: string, options?: { cause?: unknown }) {
+    super(`${room}: ${op}: ${say}`, options)
+    this.name = 'KubehopError'
+    this.room = room
+    this.op = op
+    this.code = code
+  }
+}
+
+/** The message of anything that can be thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
