@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { constants } from 'node:os'
+import type { Readable } from 'node:stream'
+import { KubehopError } from '../../base/errors.ts'
+import { close, declare, declareRaw, KernelError } from '../libc.ts'
+import type { Program } from './program.ts'
+import { stub } from './stub.ts'
+
+const MFD_CLOEXEC = 1
+const MFD_EXEC = 0x10
+const memfdCreate = declareRaw<[string, number]>('int memfd_create(const char *, unsigned int)')
+const write = declare<[number, Uint8Array, number]>('long write(int, void *, unsigned long)')
+
+/** What a launch inherits besides the stub's own two descriptors. */
+export interface LaunchOptions {
+  /** How `ps` shows the stub that stays: `kubehop pause default/web`. */
+  title: string
+  /** Descriptors 0, 1 and 2. */
+  stdio: [
+    'ignore' | 'pipe' | 'inherit' | number,
+    'ignore' | 'pipe' | 'inherit' | number,
+    'ignore' | 'pipe' | 'inherit' | number,
+  ]
+  /** Further descriptors, from 5 on. */
+  fds?: number[]
+}
+
+export interface Launched {
+  /** The stub's process; it is what `exited` speaks of. */
+  readonly child: ChildProcess
+  /** The pid that the program reported (see {@link reportPid}), in the launcher's PID namespace. */
+  readonly reported: number | undefined
+  /** Exit code, or 128 + signal. */
+  readonly exited: Promise<number>
+}
+
+/**
+ * Runs the program in a fresh child and resolves once it has closed its report (descriptor 4): after execve, or after an explicit close.
+ * Rejects with a {@link KernelError} naming the call that the kernel refused; nothing of the launch is left then.
+ * Called inside another network namespace (`inNetns`), the child starts there: the fork happens before this function returns.
+ */
+export function launch(program: Program, options: LaunchOptions): Promise<Launched> {
+  const { image, opAt } = program.encode()
+  const imageFile = memoryFile('kubehop-image', image, false)
+  const stdio: StdioOptions = [...options.stdio, imageFile, 'pipe', ...(options.fds ?? [])]
+  let child: ChildProcess
+  try {
+    child = spawn(stubPath(), [], { argv0: options.title, stdio, detached: true, env: {}, cwd: '/' })
+  } finally {
+    close('close the launch image', imageFile)
+  }
+  const exited = new Promise<number>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? 128 + signalNumber(signal)))
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => {
+      reject(
+        new KubehopError('kernel', 'launch', 'SpawnFailed', `cannot start ${options.title}: ${cause.message}`, {
+          cause,
+        }),
+      )
+    })
+    const report = child.stdio[4] as Readable | null | undefined
+    const chunks: Buffer[] = []
+    report?.on('data', (chunk: Buffer) => chunks.push(chunk))
+    report?.once('error', reject)
+    report?.once('close', () => {
+      const { failure, pid } = readReport(Buffer.concat(chunks))
+      if (!failure) resolve({ child, reported: pid, exited })
+      else void exited.then(() => reject(new KernelError(opAt(failure.record), failure.errno)))
+    })
+  })
+}
+
+/** The message `{ u32 2, i32 pid }` that a program writes to its report to tell a pid; the pid's cell is at offset 4. */
+export function reportPid(): Uint8Array {
+  return Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0)
+}
+
+function readReport(bytes: Buffer): { failure?: { record: number; errno: number }; pid?: number } {
+  const report: { failure?: { record: number; errno: number }; pid?: number } = {}
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const kind = bytes.readUInt32LE(at)
+    if (kind === 1) {
+      report.failure = { record: bytes.readUInt32LE(at + 4), errno: -bytes.readInt32LE(at + 8) }
+      at += 12
+    } else {
+      report.pid = bytes.readInt32LE(at + 4)
+      at += 8
+    }
+  }
+  return report
+}
+
+let stubFile = -1
+
+/** The stub lives in memory: no file to install, none to be on a noexec mount. */
+function stubPath(): string {
+  if (process.arch !== 'x64') {
+    throw new KubehopError(
+      'kernel',
+      'launch',
+      'Unsupported',
+      `processes are started by a native stub that exists for x86-64 only; this machine is ${process.arch}`,
+    )
+  }
+  if (stubFile < 0) stubFile = memoryFile('kubehop', stub(), true)
+  return `/proc/self/fd/${stubFile}`
+}
+
+/** Kernels from 6.3 want to be told whether a memfd may be executed; older ones refuse the flag. */
+function memoryFile(name: string, bytes: Uint8Array, executable: boolean): number {
+  let fd = executable ? memfdCreate(name, MFD_CLOEXEC | MFD_EXEC) : -1
+  if (fd < 0) fd = memfdCreate(name, MFD_CLOEXEC)
+  if (fd < 0) throw new KernelError('make a memory file', -fd)
+  write('write a memory file', fd, bytes, bytes.length)
+  return fd
+}
+
+function signalNumber(signal: NodeJS.Signals | null): number {
+  return signal === null ? 0 : (signals[signal] ?? 0)
+}
+
+const signals: Partial<Record<string, number>> = constants.signals

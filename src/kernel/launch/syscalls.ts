@@ -1,0 +1,86 @@
+/** System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl): the ones that a launch may contain. */
+export const syscalls = {
+  write: 1,
+  close: 3,
+  rt_sigaction: 13,
+  rt_sigprocmask: 14,
+  dup2: 33,
+  pause: 34,
+  getpid: 39,
+  clone: 56,
+  execve: 59,
+  exit: 60,
+  kill: 62,
+  chdir: 80,
+  fchdir: 81,
+  mkdir: 83,
+  symlink: 88,
+  chmod: 90,
+  umask: 95,
+  setuid: 105,
+  setgid: 106,
+  setsid: 112,
+  setgroups: 116,
+  capset: 126,
+  rt_sigtimedwait: 128,
+  mknod: 133,
+  pivot_root: 155,
+  prctl: 157,
+  setrlimit: 160,
+  mount: 165,
+  umount2: 166,
+  sethostname: 170,
+  setdomainname: 171,
+  ioctl: 16,
+  exit_group: 231,
+  openat: 257,
+  mkdirat: 258,
+  unshare: 272,
+  setns: 308,
+  move_mount: 429,
+  open_tree: 428,
+  close_range: 436,
+  mount_setattr: 442,
+} as const
+export type Syscall = keyof typeof syscalls
+
+// include/uapi/linux/sched.h
+export const CLONE_NEWNS = 0x0002_0000
+export const CLONE_NEWCGROUP = 0x0200_0000
+export const CLONE_NEWUTS = 0x0400_0000
+export const CLONE_NEWIPC = 0x0800_0000
+export const CLONE_NEWUSER = 0x1000_0000
+export const CLONE_NEWPID = 0x2000_0000
+export const CLONE_NEWNET = 0x4000_0000
+
+export const AT_FDCWD = -100
+export const O_RDONLY = 0
+export const O_WRONLY = 1
+export const O_RDWR = 2
+export const O_NOCTTY = 0o400
+export const O_CLOEXEC = 0o2000000
+
+// include/uapi/linux/mount.h
+export const MS_RDONLY = 1
+export const MS_NOSUID = 2
+export const MS_NODEV = 4
+export const MS_NOEXEC = 8
+export const MS_REMOUNT = 32
+export const MS_BIND = 4096
+export const MS_REC = 16384
+export const MS_PRIVATE = 0x4_0000
+export const MS_SLAVE = 0x8_0000
+export const MNT_DETACH = 2
+
+// include/uapi/linux/prctl.h
+export const PR_SET_PDEATHSIG = 1
+export const PR_SET_NAME = 15
+export const PR_CAPBSET_DROP = 24
+export const PR_SET_NO_NEW_PRIVS = 38
+export const PR_CAP_AMBIENT = 47
+
+export const SIGKILL = 9
+export const SIGINT = 2
+export const SIGTERM = 15
+export const SIGCHLD = 17
+export const SIGPIPE = 13
