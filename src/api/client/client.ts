@@ -87,12 +87,24 @@ export class ApiError extends Error {
   readonly code: number
   /** `NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, ... */
   readonly reason: string
-  constructor(code: number, reason: string, message: string) {
+  /** The rest of the Status: the object concerned and, for `Invalid`, each wrong field. */
+  readonly details: StatusDetails | undefined
+  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
     super(message)
     this.name = 'ApiError'
     this.code = code
     this.reason = reason
+    this.details = details
   }
+}
+
+export interface StatusDetails {
+  name?: string
+  group?: string
+  kind?: string
+  uid?: string
+  causes?: { reason?: string; message?: string; field?: string }[]
+  retryAfterSeconds?: number
 }
 
 /** The key under which a follower keeps an object. */
