@@ -21,8 +21,8 @@ export interface LaunchOptions {
     'ignore' | 'pipe' | 'inherit' | number,
     'ignore' | 'pipe' | 'inherit' | number,
   ]
-  /** Further descriptors, from 5 on. */
-  fds?: number[]
+  /** Further descriptors, from 5 on; a pipe's other end is `child.stdio` at the same place. */
+  fds?: ('pipe' | number)[]
 }
 
 export interface Launched {

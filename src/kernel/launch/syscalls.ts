@@ -11,6 +11,7 @@ export const syscalls = {
   execve: 59,
   exit: 60,
   kill: 62,
+  fcntl: 72,
   chdir: 80,
   fchdir: 81,
   mkdir: 83,
@@ -53,6 +54,9 @@ export const CLONE_NEWUSER = 0x1000_0000
 export const CLONE_NEWPID = 0x2000_0000
 export const CLONE_NEWNET = 0x4000_0000
 
+// include/uapi/asm-generic/fcntl.h
+export const F_SETFD = 2
+export const FD_CLOEXEC = 1
 export const AT_FDCWD = -100
 export const O_RDONLY = 0
 export const O_WRONLY = 1

@@ -1,0 +1,83 @@
+export interface Command {
+  /** One line for the overview; empty for what only Kubehop itself starts. */
+  summary: string
+  usage: string
+  run(args: string[]): Promise<number>
+}
+
+/** Every command, in the order of the overview. Each is loaded when it is asked for. */
+export const commands: Record<string, Command> = {
+  up: {
+    summary: 'start a lab: a whole cluster on this machine',
+    usage: `usage: kubehop up [NAME] [--nodes N] [-f FILE]... [options]
+
+  NAME                  of the lab; default: lab
+  --nodes N             default: 3
+  -f, --file FILE       apply this manifest (or every .yaml, .yml, .json of a folder) and wait for its pods; may be repeated
+  --pod-cidr RANGE      default: 100.96.0.0/11, a /24 of it for each node
+  --service-cidr RANGE  default: 100.64.0.0/13; its address .10 is DNS
+  --node-cidr RANGE     default: 192.168.50.0/24, the wire between nodes
+  --api-port PORT       on 127.0.0.1; default: a free one
+  --timeout SECONDS     for the pods to become ready; default: 60
+  --json                print the lab as JSON when it is up
+
+Exit code 3: the lab runs, but not all pods became ready (it stays, so that you can look).`,
+    run: async (args) => (await import('./up.ts')).up(args),
+  },
+  down: {
+    summary: 'end a lab and remove everything of it',
+    usage: `usage: kubehop down [NAME | --all]
+
+Ends the lab's processes and removes its namespaces, mounts and files. Without NAME: the one lab there is.`,
+    run: async (args) => (await import('./down.ts')).down(args),
+  },
+  status: {
+    summary: 'show a lab: nodes, addresses, kubeconfig',
+    usage: 'usage: kubehop status [NAME] [--json]',
+    run: async (args) => (await import('./status.ts')).status(args),
+  },
+  kubeconfig: {
+    summary: "print the path of a lab's kubeconfig",
+    usage: `usage: kubehop kubeconfig [NAME]
+
+  export KUBECONFIG=$(kubehop kubeconfig)`,
+    run: async (args) => (await import('./kubeconfig.ts')).kubeconfig(args),
+  },
+  apply: {
+    summary: 'apply manifests, as kubectl apply does',
+    usage: `usage: kubehop apply [--lab NAME] -f FILE... 
+
+Checks all files first and changes nothing when one is wrong.`,
+    run: async (args) => (await import('./apply.ts')).apply(args),
+  },
+  trace: {
+    summary: 'follow one request, hop by hop, there and back',
+    usage: `usage: kubehop trace [--lab NAME] FROM TO [-o text|json] [-v]
+
+  FROM   a pod: pod/client, shop/client, client
+  TO     http://web/, http://web.shop:8080/path, svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://...
+
+Sends one real request from the pod and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not.`,
+    run: async (args) => (await import('./trace-command.ts')).traceCommand(args),
+  },
+  demo: {
+    summary: 'start a lab with the example shop, and say what to try',
+    usage: 'usage: kubehop demo\n\nThe same as `kubehop up -f examples/shop`; when it runs already, only says what to try.',
+    run: async (args) => (await import('./demo.ts')).demo(args),
+  },
+  node: {
+    summary: '',
+    usage: 'usage: kubehop node --name NAME --kubeconfig FILE --state FOLDER ...\n\nThe agent of one node. A lab starts its own.',
+    run: async (args) => (await import('./node.ts')).node(args),
+  },
+  dns: {
+    summary: '',
+    usage: 'usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS]...\n\nThe DNS server of a cluster; runs as a pod.',
+    run: async (args) => (await import('./dns.ts')).dns(args),
+  },
+  supervise: {
+    summary: '',
+    usage: 'The first process of a lab; `kubehop up` starts it.',
+    run: async (args) => (await import('../lab/supervisor.ts')).supervise(args),
+  },
+}

@@ -1,0 +1,163 @@
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { formatCidr } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
+import { launch, reportPid } from '../kernel/launch/launch.ts'
+import { Program, cell, strings } from '../kernel/launch/program.ts'
+import { reportFd } from '../kernel/launch/stub.ts'
+import { CLONE_NEWPID, F_SETFD, FD_CLOEXEC, PR_SET_PDEATHSIG, SIGKILL } from '../kernel/launch/syscalls.ts'
+import { startTimeOf } from '../kernel/process.ts'
+import { loopbackListener } from './doorstep.ts'
+import { folderOf, isRunning, type LabRecord, logOf, makeFolder, readRecord, removeFolder, writeRecord } from './folder.ts'
+import { isolate, ownProc, self } from './isolate.ts'
+import { needNamespaces } from './needs.ts'
+import type { Settings } from './settings.ts'
+import { endLab } from './stop.ts'
+
+/** What the supervisor says while it starts, one JSON line each on descriptor 5. */
+export type Progress = { stage: 'step'; say: string } | { stage: 'ready' } | { stage: 'failed'; say: string }
+
+/** The supervisor's inherited descriptors. */
+export const progressFd = 5
+export const listenerFd = 6
+
+/**
+ * Starts a lab in the background and resolves when its API answers. On any failure nothing is left: no process, no namespace, no file.
+ * @throws KubehopError `Running` when a lab of this name runs; `PortTaken`; `StartFailed` with the end of the lab's log.
+ */
+export async function startLab(settings: Settings, onProgress: (say: string) => void): Promise<LabRecord> {
+  await claim(settings.name)
+  let record: LabRecord | undefined
+  try {
+    needNamespaces()
+    const listener = loopbackListener(settings.apiPort)
+    try {
+      const { stub, init, progress } = await launchSupervisor(settings, listener.fd, listener.port)
+      record = recordOf(settings, stub, init, listener.port)
+      writeRecord(record)
+      await followProgress(settings.name, progress, onProgress)
+      return record
+    } finally {
+      closeSync(listener.fd)
+    }
+  } catch (error) {
+    if (record) await endLab(record)
+    removeFolder(settings.name)
+    throw error
+  }
+}
+
+/** The folder is the lock. A folder whose lab is dead (kill -9, a reboot) is cleared away first. */
+async function claim(name: string): Promise<void> {
+  if (makeFolder(name)) return
+  const record = readRecord(name)
+  if (record && isRunning(record)) {
+    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is running already: use it, end it with \`kubehop down ${name}\`, or choose another name`)
+  }
+  if (!record && startedJustNow(name)) {
+    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
+  }
+  if (record) await endLab(record)
+  removeFolder(name)
+  if (!makeFolder(name)) throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
+}
+
+/** A starter writes its own pid into the folder before anything else. */
+function startedJustNow(name: string): boolean {
+  try {
+    const [pid, startTime] = readFileSync(join(folderOf(name), 'starting'), 'utf8').split(' ').map(Number)
+    return pid !== undefined && startTimeOf(pid) === startTime
+  } catch {
+    return false
+  }
+}
+
+async function launchSupervisor(settings: Settings, listener: number, port: number): Promise<{ stub: number; init: number; progress: Readable }> {
+  const folder = folderOf(settings.name)
+  writeFileSync(join(folder, 'starting'), `${process.pid} ${startTimeOf(process.pid)}`, { mode: 0o600 })
+  const log = openSync(logOf(settings.name), 'a', 0o600)
+  try {
+    const config = { ...settings, folder, apiPort: port }
+    const { child, reported } = await launch(supervisorProgram(JSON.stringify(config)), {
+      title: `kubehop lab ${settings.name}`,
+      stdio: ['ignore', log, log],
+      fds: ['pipe', listener],
+    })
+    child.unref()
+    const progress = child.stdio[progressFd]
+    if (child.pid === undefined || reported === undefined || !progress) throw new Error('the launch reported no process')
+    return { stub: child.pid, init: reported, progress: progress as Readable }
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** Outside: a stub that stands for the lab. Inside: the first process, which reaps, and its child, the supervisor. */
+function supervisorProgram(config: string): Program {
+  const program = new Program()
+  const everything = 0xffff_ffff
+  const init = reportPid()
+  const initPid = cell(init, 4)
+  isolate(program, self())
+  program.fork('make a PID namespace', CLONE_NEWPID, initPid, (outside) => {
+    outside.call('report the first process', 'write', reportFd, init, init.length)
+    outside.call('close descriptors', 'close_range', 3, everything, 0)
+    outside.call('exit', 'exit_group', outside.wait('wait for the lab', initPid, cell()))
+  })
+  program.call('end with the process outside', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
+  ownProc(program)
+  const supervisor = cell()
+  program.fork('start the supervisor', 0, supervisor, (first) => {
+    first.call('close descriptors', 'close_range', 3, everything, 0)
+    first.call('exit', 'exit_group', first.wait('wait for the supervisor', supervisor, cell()))
+  })
+  program.call('close the launch image', 'close', 3)
+  const args = [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'supervise', config]
+  const variables = Object.entries(process.env).map(([key, value]) => `${key}=${value ?? ''}`)
+  program.call('close the report when node starts', 'fcntl', reportFd, F_SETFD, FD_CLOEXEC)
+  program.call('start node', 'execve', process.execPath, strings(args), strings(variables))
+  return program
+}
+
+function recordOf(settings: Settings, pid: number, init: number, apiPort: number): LabRecord {
+  const [startTime, initStartTime] = [startTimeOf(pid), startTimeOf(init)]
+  if (startTime === undefined || initStartTime === undefined) {
+    throw new KubehopError('lab', 'start', 'StartFailed', `the lab ended at once; its log:\n${tail(logOf(settings.name))}`)
+  }
+  return {
+    name: settings.name,
+    pid,
+    startTime,
+    init,
+    initStartTime,
+    nodes: settings.nodes,
+    podCidr: formatCidr(settings.podCidr),
+    serviceCidr: formatCidr(settings.serviceCidr),
+    nodeCidr: formatCidr(settings.nodeCidr),
+    apiPort,
+    created: new Date().toISOString(),
+  }
+}
+
+async function followProgress(name: string, progress: Readable, onProgress: (say: string) => void): Promise<void> {
+  const lines = createInterface({ input: progress })
+  for await (const line of lines) {
+    const message = JSON.parse(line) as Progress
+    if (message.stage === 'step') onProgress(message.say)
+    else if (message.stage === 'failed') throw new KubehopError('lab', 'start', 'StartFailed', message.say)
+    else {
+      progress.destroy()
+      await once(progress, 'close')
+      return
+    }
+  }
+  throw new KubehopError('lab', 'start', 'StartFailed', `the lab's supervisor ended while it started; its log:\n${tail(logOf(name))}`)
+}
+
+/** The last lines of a log file, for an error message. */
+function tail(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
+}

@@ -1,0 +1,26 @@
+import { SIGKILL } from '../kernel/launch/syscalls.ts'
+import { holdProcess } from '../kernel/process.ts'
+import { type LabRecord, readRecord, removeFolder } from './folder.ts'
+
+/** Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too. */
+export async function removeLab(name: string): Promise<void> {
+  const record = readRecord(name)
+  if (record) await endLab(record)
+  removeFolder(name)
+}
+
+/**
+ * Kills the lab's first process. The kernel then kills every process of its PID namespace, and only after the last of them has gone
+ * does the first one end (pid_namespaces(7)); namespaces and mounts go with their last process.
+ */
+export async function endLab(record: LabRecord): Promise<void> {
+  const held = [
+    holdProcess(record.init, record.initStartTime),
+    holdProcess(record.pid, record.startTime),
+  ]
+  for (const process of held) process?.signal(SIGKILL)
+  for (const process of held) {
+    await process?.ended()
+    process?.close()
+  }
+}
