@@ -1,0 +1,191 @@
+import { errnoName, errnoOf } from '../libc.ts'
+import { NetlinkError } from '../netlink/error.ts'
+import { NETLINK_ROUTE, NetlinkSocket, NLM_F_ACK, NLM_F_REQUEST } from '../netlink/socket.ts'
+import { MessageWriter } from '../netlink/writer.ts'
+import type { Netns } from '../netns.ts'
+import { ifaddrmsg, type LinkAddress, readAddress, RTM_GETADDR } from './address.ts'
+import { type FdbEntry, readFdb } from './fdb.ts'
+import { IFLA_EXT_MASK, ifinfomsg, type Link, type LinkRef, readLink, RTM_GETLINK, writeLinkHeader } from './link.ts'
+import { NDA_MASTER, ndmsg, type Neighbour, readNeighbour, RTM_GETNEIGH } from './neighbour.ts'
+import { AF_BRIDGE, AF_INET, AF_INET6, familyOf, type Request } from './request.ts'
+import {
+  readRoute,
+  readRouteLookup,
+  type Route,
+  type RouteLookup,
+  RT_TABLE_MAIN,
+  RTM_GETROUTE,
+  rtmsg,
+  writeRouteLookup,
+} from './route.ts'
+
+const RTEXT_FILTER_SKIP_STATS = 8
+const ENODEV = errnoOf('ENODEV')
+const RTA_TABLE = 15
+const RTA_OIF = 4
+
+/** Links, addresses, routes, neighbours and bridge tables of one network namespace, over one rtnetlink socket. */
+export function openRouteSocket(ns?: Netns): RouteSocket {
+  return new RouteSocket(new NetlinkSocket({ protocol: NETLINK_ROUTE, ns, strict: true, buffer: 1024 * 1024 }))
+}
+
+export class RouteSocket implements Disposable {
+  readonly #socket: NetlinkSocket
+  readonly #writer = new MessageWriter()
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket
+  }
+
+  /**
+   * Carries out all requests in order, in one system call, and throws the first failure. The kernel does not stop at a failure:
+   * a caller that wants nothing left undoes what it asked for.
+   */
+  apply(...requests: Request[]): void {
+    for (const error of this.tryApply(requests)) if (error) throw error
+  }
+
+  /** The same, where "it is already so" (`Request.already`) is no failure. */
+  ensure(...requests: Request[]): void {
+    for (const [index, error] of this.tryApply(requests).entries())
+      if (error && error.code !== requests[index]?.already) throw error
+  }
+
+  /** The same as {@link apply}, with each request's failure in its place. */
+  tryApply(requests: readonly Request[]): (NetlinkError | undefined)[] {
+    if (requests.length === 0) return []
+    const writer = this.#writer
+    writer.clear()
+    for (const request of requests)
+      writer.message(request.type, request.flags | NLM_F_REQUEST | NLM_F_ACK, request.write)
+    const results = new Array<NetlinkError | undefined>(requests.length).fill(undefined)
+    for (const { index, ack } of this.#socket.batch('rtnetlink', writer).errors) {
+      const op = requests[index]?.op ?? 'rtnetlink'
+      results[index] = new NetlinkError(op, ack.errno, sayMore(op, ack.errno, ack.say), ack.offset)
+    }
+    return results
+  }
+
+  /** Every link, or the ports of one bridge (by its index). */
+  links(filter: { master?: number; stats?: boolean } = {}): Link[] {
+    const links = this.#socket.dump(
+      'list links',
+      RTM_GETLINK,
+      (w) => {
+        w.header(ifinfomsg)
+        if (filter.master !== undefined) w.u32(10, filter.master)
+        if (!filter.stats) w.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+      },
+      readLink,
+    )
+    return filter.master === undefined ? links : links.filter((link) => link.master === filter.master)
+  }
+
+  /** undefined when there is no such link. */
+  link(ref: LinkRef, options: { stats?: boolean } = {}): Link | undefined {
+    try {
+      const messages = this.#socket.request(`get link ${ref}`, RTM_GETLINK, 0, (w) => {
+        writeLinkHeader(w, ref, undefined)
+        if (!options.stats) w.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+      })
+      return messages.map(readLink).find((link) => link !== undefined)
+    } catch (error) {
+      if (error instanceof NetlinkError && error.errno === ENODEV) return undefined
+      throw error
+    }
+  }
+
+  /** Of every link, or of one (by its index). */
+  addresses(index?: number): LinkAddress[] {
+    return this.#socket.dump(
+      'list addresses',
+      RTM_GETADDR,
+      (w) => {
+        const header = w.header(ifaddrmsg)
+        if (index !== undefined) header.setUint32(4, index, true)
+      },
+      readAddress,
+    )
+  }
+
+  /** The main table, or another; `protocol` picks the routes that one program made (rtm_protocol). */
+  routes(filter: { family?: 4 | 6; table?: number; protocol?: number; index?: number } = {}): Route[] {
+    const families = filter.family === undefined ? [AF_INET, AF_INET6] : [familyOf(filter.family)]
+    const table = filter.table ?? RT_TABLE_MAIN
+    return families.flatMap((family) =>
+      this.#socket.dump(
+        'list routes',
+        RTM_GETROUTE,
+        (w) => {
+          const header = w.header(rtmsg)
+          header.setUint8(0, family)
+          header.setUint8(4, table < 256 ? table : 0)
+          if (filter.protocol !== undefined) header.setUint8(5, filter.protocol)
+          w.u32(RTA_TABLE, table)
+          if (filter.index !== undefined) w.u32(RTA_OIF, filter.index)
+        },
+        readRoute,
+      ),
+    )
+  }
+
+  /** Which way the kernel would send this packet; undefined when there is no way. */
+  routeTo(lookup: RouteLookup): Route | undefined {
+    try {
+      const messages = this.#socket.request(`look up the way to ${lookup.to}`, RTM_GETROUTE, 0, (w) =>
+        writeRouteLookup(w, lookup),
+      )
+      return messages.map(readRouteLookup).find((route) => route !== undefined)
+    } catch (error) {
+      if (error instanceof NetlinkError && noWay.has(error.errno)) return undefined
+      throw error
+    }
+  }
+
+  /** The ARP and NDP tables, of every link or of one (by its index). */
+  neighbours(index?: number): Neighbour[] {
+    return this.#socket.dump(
+      'list neighbours',
+      RTM_GETNEIGH,
+      (w) => {
+        w.header(ndmsg)
+        if (index !== undefined) w.u32(8, index)
+      },
+      readNeighbour,
+    )
+  }
+
+  /** A bridge's table (by the bridge's index), one port's, a VXLAN device's, or all there are. */
+  fdb(filter: { bridge?: number; port?: number } = {}): FdbEntry[] {
+    return this.#socket.dump(
+      'list bridge tables',
+      RTM_GETNEIGH,
+      (w) => {
+        const header = w.header(ndmsg)
+        header.setUint8(0, AF_BRIDGE)
+        if (filter.port !== undefined) header.setInt32(4, filter.port, true)
+        if (filter.bridge !== undefined) w.u32(NDA_MASTER, filter.bridge)
+      },
+      readFdb,
+    )
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#socket.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+const noWay = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL'].map(errnoOf))
+
+/** A missing kernel part is named with the way to get it. */
+function sayMore(op: string, errno: number, say: string | undefined): string | undefined {
+  const kind = /^add (bridge|veth|vxlan) /.exec(op)?.[1]
+  if (kind === undefined || errnoName(errno) !== 'EOPNOTSUPP') return say
+  const config = kind === 'bridge' ? 'CONFIG_BRIDGE' : kind === 'veth' ? 'CONFIG_VETH' : 'CONFIG_VXLAN'
+  return `the kernel has no ${kind} devices: modprobe ${kind} (${config})`
+}
