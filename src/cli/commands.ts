@@ -62,17 +62,20 @@ Sends one real request from the pod and shows what the kernel did with it. Exit 
   },
   demo: {
     summary: 'start a lab with the example shop, and say what to try',
-    usage: 'usage: kubehop demo\n\nThe same as `kubehop up -f examples/shop`; when it runs already, only says what to try.',
+    usage:
+      'usage: kubehop demo\n\nThe same as `kubehop up -f examples/shop`; when it runs already, only says what to try.',
     run: async (args) => (await import('./demo.ts')).demo(args),
   },
   node: {
     summary: '',
-    usage: 'usage: kubehop node --name NAME --kubeconfig FILE --state FOLDER ...\n\nThe agent of one node. A lab starts its own.',
+    usage:
+      'usage: kubehop node --name NAME --kubeconfig FILE --state FOLDER ...\n\nThe agent of one node. A lab starts its own.',
     run: async (args) => (await import('./node.ts')).node(args),
   },
   dns: {
     summary: '',
-    usage: 'usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS]...\n\nThe DNS server of a cluster; runs as a pod.',
+    usage:
+      'usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS]...\n\nThe DNS server of a cluster; runs as a pod.',
     run: async (args) => (await import('./dns.ts')).dns(args),
   },
   supervise: {

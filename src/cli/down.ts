@@ -5,7 +5,11 @@ import { atMostOne, parse, UsageError } from './usage.ts'
 
 /** `kubehop down [NAME | --all]` */
 export async function down(args: string[]): Promise<number> {
-  const { values, positionals } = parse({ args, allowPositionals: true, options: { all: { type: 'boolean' }, lab: { type: 'string' } } })
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: { all: { type: 'boolean' }, lab: { type: 'string' } },
+  })
   const named = atMostOne(positionals) ?? values.lab
   if (values.all && named !== undefined) throw new UsageError('either a name or --all')
   const labs = allLabs()
@@ -19,7 +23,9 @@ export async function down(args: string[]): Promise<number> {
     labName(name, wrong)
     if (wrong[0] && !labs.includes(name)) throw new UsageError(wrong[0])
     if (!labs.includes(name)) {
-      console.error(`kubehop down: there is no lab "${name}"${labs.length > 0 ? ` (there is: ${labs.join(', ')})` : ''}`)
+      console.error(
+        `kubehop down: there is no lab "${name}"${labs.length > 0 ? ` (there is: ${labs.join(', ')})` : ''}`,
+      )
       return 1
     }
     await removeLab(name)

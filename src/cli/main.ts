@@ -45,6 +45,16 @@ function sayOf(error: unknown): string {
 function overview(of?: string): string {
   const one: Command | undefined = of === undefined ? undefined : commands[of]
   if (one) return one.usage
-  const rows = Object.entries(commands).flatMap(([name, command]) => (command.summary === '' ? [] : [`  ${name.padEnd(12)}${command.summary}`]))
-  return ['A Kubernetes cluster network, complete and visible.', '', 'usage: kubehop COMMAND ...', '', ...rows, '', '`kubehop help COMMAND` says more.'].join('\n')
+  const rows = Object.entries(commands).flatMap(([name, command]) =>
+    command.summary === '' ? [] : [`  ${name.padEnd(12)}${command.summary}`],
+  )
+  return [
+    'A Kubernetes cluster network, complete and visible.',
+    '',
+    'usage: kubehop COMMAND ...',
+    '',
+    ...rows,
+    '',
+    '`kubehop help COMMAND` says more.',
+  ].join('\n')
 }

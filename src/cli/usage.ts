@@ -14,6 +14,7 @@ export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof p
 
 /** At most one word besides the options. */
 export function atMostOne(positionals: string[]): string | undefined {
-  if (positionals.length > 1) throw new UsageError(`one name at most, not ${positionals.map((word) => `"${word}"`).join(' ')}`)
+  if (positionals.length > 1)
+    throw new UsageError(`one name at most, not ${positionals.map((word) => `"${word}"`).join(' ')}`)
   return positionals[0]
 }

@@ -15,7 +15,11 @@ export function chooseLab(named: string | undefined): LabRecord {
   })
   const [only, second] = running
   if (only !== undefined && second === undefined) return theLab(only)
-  if (only !== undefined) throw refuse('SeveralLabs', `${running.length} labs run (${running.join(', ')}): say which with --lab NAME or KUBEHOP_LAB`)
+  if (only !== undefined)
+    throw refuse(
+      'SeveralLabs',
+      `${running.length} labs run (${running.join(', ')}): say which with --lab NAME or KUBEHOP_LAB`,
+    )
   const [dead] = allLabs()
   if (dead !== undefined) return theLab(dead)
   throw refuse('NoLab', 'no lab runs: start one with `kubehop up`')
@@ -28,10 +32,16 @@ function theLab(name: string): LabRecord {
   const record = readRecord(name)
   if (!record) {
     const labs = allLabs()
-    throw refuse('NoLab', `there is no lab "${name}"${labs.length > 0 ? ` (there is: ${labs.join(', ')})` : ''}: start it with \`kubehop up ${name}\``)
+    throw refuse(
+      'NoLab',
+      `there is no lab "${name}"${labs.length > 0 ? ` (there is: ${labs.join(', ')})` : ''}: start it with \`kubehop up ${name}\``,
+    )
   }
   if (!isRunning(record)) {
-    throw refuse('LabDied', `lab "${name}" is not running any more (killed, or the machine restarted): \`kubehop up ${name}\` starts it anew, \`kubehop down ${name}\` removes what it left`)
+    throw refuse(
+      'LabDied',
+      `lab "${name}" is not running any more (killed, or the machine restarted): \`kubehop up ${name}\` starts it anew, \`kubehop down ${name}\` removes what it left`,
+    )
   }
   return record
 }

@@ -11,17 +11,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { KubehopError } from '../base/errors.ts'
-import { startTimeOf } from '../kernel/process.ts'
+import { type ProcessRecord, startedAt } from '../kernel/process.ts'
 
 /** What a lab left on disk about itself; everything else is asked of its API. */
 export interface LabRecord {
   name: string
-  /** The native process outside that stands for the whole lab, and when it started (clock ticks since boot: no other process has both). */
-  pid: number
-  startTime: number
+  /** The native process outside that stands for the whole lab. */
+  outside: ProcessRecord
   /** The lab's first process, by its pid outside: when it has ended, every process of the lab has. */
-  init: number
-  initStartTime: number
+  init: ProcessRecord
   nodes: number
   podCidr: string
   serviceCidr: string
@@ -89,7 +87,7 @@ export function allLabs(): string[] {
 
 /** Whether the lab's own process, not just one with its number, is there. */
 export function isRunning(record: LabRecord): boolean {
-  return startTimeOf(record.pid) === record.startTime
+  return startedAt(record.outside.pid) === record.outside.started
 }
 
 /** Removes a lab's folder, and the root when it was the last. A container may have left folders without rights for their owner. */

@@ -6,7 +6,12 @@ export function needNamespaces(): void {
   if (process.getuid?.() === 0) return
   const forbidden = forbids()
   if (forbidden) {
-    throw new KubehopError('lab', 'check this system', 'NoUserNamespaces', `this system forbids ordinary users their own namespaces (${forbidden.setting}). Either run as root, or allow it:\n  ${forbidden.remedy}`)
+    throw new KubehopError(
+      'lab',
+      'check this system',
+      'NoUserNamespaces',
+      `this system forbids ordinary users their own namespaces (${forbidden.setting}). Either run as root, or allow it:\n  ${forbidden.remedy}`,
+    )
   }
 }
 
@@ -19,7 +24,8 @@ function forbids(): { setting: string; remedy: string } | undefined {
   ] as const
   for (const [path, bad, remedy] of rows) {
     const file = `/proc/sys/${path}`
-    if (existsSync(file) && readFileSync(file, 'utf8').trim() === bad) return { setting: `${path.replaceAll('/', '.')} = ${bad}`, remedy }
+    if (existsSync(file) && readFileSync(file, 'utf8').trim() === bad)
+      return { setting: `${path.replaceAll('/', '.')} = ${bad}`, remedy }
   }
   return undefined
 }

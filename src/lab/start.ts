@@ -3,15 +3,25 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { formatCidr } from '../base/address.ts'
-import { KubehopError } from '../base/errors.ts'
+import { address, formatCidr } from '../base/address.ts'
+import { KubehopError, messageOf } from '../base/errors.ts'
 import { launch, reportPid } from '../kernel/launch/launch.ts'
 import { Program, cell, strings } from '../kernel/launch/program.ts'
 import { reportFd } from '../kernel/launch/stub.ts'
 import { CLONE_NEWPID, F_SETFD, FD_CLOEXEC, PR_SET_PDEATHSIG, SIGKILL } from '../kernel/launch/syscalls.ts'
-import { startTimeOf } from '../kernel/process.ts'
-import { loopbackListener } from './doorstep.ts'
-import { folderOf, isRunning, type LabRecord, logOf, makeFolder, readRecord, removeFolder, writeRecord } from './folder.ts'
+import { KernelError } from '../kernel/libc.ts'
+import { type ProcessRecord, startedAt } from '../kernel/process.ts'
+import { listenTcp, localPort } from '../kernel/socket.ts'
+import {
+  folderOf,
+  isRunning,
+  type LabRecord,
+  logOf,
+  makeFolder,
+  readRecord,
+  removeFolder,
+  writeRecord,
+} from './folder.ts'
 import { isolate, ownProc, self } from './isolate.ts'
 import { needNamespaces } from './needs.ts'
 import type { Settings } from './settings.ts'
@@ -19,6 +29,8 @@ import { endLab } from './stop.ts'
 
 /** What the supervisor says while it starts, one JSON line each on descriptor 5. */
 export type Progress = { stage: 'step'; say: string } | { stage: 'ready' } | { stage: 'failed'; say: string }
+
+export type SupervisorConfig = Settings & { folder: string }
 
 /** The supervisor's inherited descriptors. */
 export const progressFd = 5
@@ -30,23 +42,50 @@ export const listenerFd = 6
  */
 export async function startLab(settings: Settings, onProgress: (say: string) => void): Promise<LabRecord> {
   await claim(settings.name)
-  let record: LabRecord | undefined
+  let started: Started | undefined
   try {
     needNamespaces()
-    const listener = loopbackListener(settings.apiPort)
+    const listener = hostListener(settings.apiPort)
     try {
-      const { stub, init, progress } = await launchSupervisor(settings, listener.fd, listener.port)
-      record = recordOf(settings, stub, init, listener.port)
-      writeRecord(record)
-      await followProgress(settings.name, progress, onProgress)
-      return record
+      started = await launchSupervisor(settings, listener)
     } finally {
       closeSync(listener.fd)
     }
+    const record = recordOf(settings, started, listener.port)
+    writeRecord(record)
+    await followProgress(settings.name, started.progress, onProgress)
+    return record
   } catch (error) {
-    if (record) await endLab(record)
+    const say =
+      error instanceof KubehopError
+        ? error
+        : new KubehopError('lab', 'start', 'StartFailed', messageOf(error), { cause: error })
+    if (started) await endLab(started)
     removeFolder(settings.name)
-    throw error
+    throw say
+  }
+}
+
+interface Started {
+  outside: ProcessRecord
+  init: ProcessRecord
+  progress: Readable
+}
+
+/** The API's door on this machine, opened before anything else: a port that is taken stops the start. */
+function hostListener(port: number): { fd: number; port: number } {
+  try {
+    const fd = listenTcp(undefined, address('127.0.0.1'), port)
+    return { fd, port: localPort(fd) }
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error
+    const say =
+      error.code === 'EADDRINUSE'
+        ? `port ${port} of 127.0.0.1 is taken by another program: choose another with --api-port, or leave it out`
+        : error.code === 'EACCES'
+          ? `this user may not listen on port ${port}: choose one from 1024 up with --api-port`
+          : error.message
+    throw new KubehopError('lab', 'start', 'PortTaken', say, { cause: error })
   }
 }
 
@@ -55,44 +94,57 @@ async function claim(name: string): Promise<void> {
   if (makeFolder(name)) return
   const record = readRecord(name)
   if (record && isRunning(record)) {
-    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is running already: use it, end it with \`kubehop down ${name}\`, or choose another name`)
+    throw new KubehopError(
+      'lab',
+      'start',
+      'Running',
+      `lab "${name}" is running already: use it, end it with \`kubehop down ${name}\`, or choose another name`,
+    )
   }
   if (!record && startedJustNow(name)) {
     throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
   }
   if (record) await endLab(record)
   removeFolder(name)
-  if (!makeFolder(name)) throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
+  if (!makeFolder(name))
+    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
 }
 
 /** A starter writes its own pid into the folder before anything else. */
 function startedJustNow(name: string): boolean {
   try {
-    const [pid, startTime] = readFileSync(join(folderOf(name), 'starting'), 'utf8').split(' ').map(Number)
-    return pid !== undefined && startTimeOf(pid) === startTime
+    const [pid, started] = readFileSync(join(folderOf(name), 'starting'), 'utf8').split(' ')
+    return pid !== undefined && startedAt(Number(pid)) === started
   } catch {
     return false
   }
 }
 
-async function launchSupervisor(settings: Settings, listener: number, port: number): Promise<{ stub: number; init: number; progress: Readable }> {
+async function launchSupervisor(settings: Settings, listener: { fd: number; port: number }): Promise<Started> {
   const folder = folderOf(settings.name)
-  writeFileSync(join(folder, 'starting'), `${process.pid} ${startTimeOf(process.pid)}`, { mode: 0o600 })
+  writeFileSync(join(folder, 'starting'), `${process.pid} ${startedAt(process.pid)}`, { mode: 0o600 })
   const log = openSync(logOf(settings.name), 'a', 0o600)
   try {
-    const config = { ...settings, folder, apiPort: port }
+    const config: SupervisorConfig = { ...settings, folder, apiPort: listener.port }
     const { child, reported } = await launch(supervisorProgram(JSON.stringify(config)), {
       title: `kubehop lab ${settings.name}`,
       stdio: ['ignore', log, log],
-      fds: ['pipe', listener],
+      fds: ['pipe', listener.fd],
     })
     child.unref()
-    const progress = child.stdio[progressFd]
-    if (child.pid === undefined || reported === undefined || !progress) throw new Error('the launch reported no process')
-    return { stub: child.pid, init: reported, progress: progress as Readable }
+    const progress = (child.stdio as readonly unknown[])[progressFd] as Readable
+    return { outside: held(settings.name, child.pid), init: held(settings.name, reported), progress }
   } finally {
     closeSync(log)
   }
+}
+
+function held(name: string, pid: number | undefined): ProcessRecord {
+  const started = pid === undefined ? undefined : startedAt(pid)
+  if (pid === undefined || started === undefined) {
+    throw new KubehopError('lab', 'start', 'StartFailed', `the lab ended at once; its log:\n${tail(logOf(name))}`)
+  }
+  return { pid, started }
 }
 
 /** Outside: a stub that stands for the lab. Inside: the first process, which reaps, and its child, the supervisor. */
@@ -122,17 +174,11 @@ function supervisorProgram(config: string): Program {
   return program
 }
 
-function recordOf(settings: Settings, pid: number, init: number, apiPort: number): LabRecord {
-  const [startTime, initStartTime] = [startTimeOf(pid), startTimeOf(init)]
-  if (startTime === undefined || initStartTime === undefined) {
-    throw new KubehopError('lab', 'start', 'StartFailed', `the lab ended at once; its log:\n${tail(logOf(settings.name))}`)
-  }
+function recordOf(settings: Settings, { outside, init }: Started, apiPort: number): LabRecord {
   return {
     name: settings.name,
-    pid,
-    startTime,
+    outside,
     init,
-    initStartTime,
     nodes: settings.nodes,
     podCidr: formatCidr(settings.podCidr),
     serviceCidr: formatCidr(settings.serviceCidr),
@@ -154,7 +200,12 @@ async function followProgress(name: string, progress: Readable, onProgress: (say
       return
     }
   }
-  throw new KubehopError('lab', 'start', 'StartFailed', `the lab's supervisor ended while it started; its log:\n${tail(logOf(name))}`)
+  throw new KubehopError(
+    'lab',
+    'start',
+    'StartFailed',
+    `the lab's supervisor ended while it started; its log:\n${tail(logOf(name))}`,
+  )
 }
 
 /** The last lines of a log file, for an error message. */

@@ -1,5 +1,4 @@
-import { SIGKILL } from '../kernel/launch/syscalls.ts'
-import { holdProcess } from '../kernel/process.ts'
+import { openProcess, SIGNALS } from '../kernel/process.ts'
 import { type LabRecord, readRecord, removeFolder } from './folder.ts'
 
 /** Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too. */
@@ -13,14 +12,11 @@ export async function removeLab(name: string): Promise<void> {
  * Kills the lab's first process. The kernel then kills every process of its PID namespace, and only after the last of them has gone
  * does the first one end (pid_namespaces(7)); namespaces and mounts go with their last process.
  */
-export async function endLab(record: LabRecord): Promise<void> {
-  const held = [
-    holdProcess(record.init, record.initStartTime),
-    holdProcess(record.pid, record.startTime),
-  ]
-  for (const process of held) process?.signal(SIGKILL)
+export async function endLab(record: Pick<LabRecord, 'init' | 'outside'>): Promise<void> {
+  const held = [record.init, record.outside].flatMap(({ pid, started }) => openProcess(pid, started) ?? [])
+  for (const process of held) process.signal(SIGNALS.KILL)
   for (const process of held) {
-    await process?.ended()
-    process?.close()
+    await process.ended
+    process.close()
   }
 }

@@ -1,0 +1,76 @@
+import { fromKubeconfig } from '../api/client/kubeconfig.ts'
+import { chooseLab } from '../lab/choose.ts'
+import { kubeconfigOf, type LabRecord } from '../lab/folder.ts'
+import { atMostOne, parse } from './usage.ts'
+
+/** `kubehop status [NAME] [--json]` */
+export async function status(args: string[]): Promise<number> {
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: { json: { type: 'boolean' }, lab: { type: 'string' } },
+  })
+  const lab = await describeLab(chooseLab(atMostOne(positionals) ?? values.lab))
+  console.log(values.json ? JSON.stringify(lab, null, 2) : renderLab(lab, 'is running'))
+  return 0
+}
+
+/** What `status --json` prints. */
+export interface LabStatus {
+  name: string
+  created: string
+  kubeconfig: string
+  api: string
+  podCidr: string
+  serviceCidr: string
+  nodeCidr: string
+  nodes: { name: string; ready: boolean; address: string; podCidr: string; pods: number }[]
+}
+
+export async function describeLab(record: LabRecord): Promise<LabStatus> {
+  const kubeconfig = kubeconfigOf(record.name)
+  const client = await fromKubeconfig(kubeconfig)
+  try {
+    const [nodes, pods] = await Promise.all([client.list('Node'), client.list('Pod')])
+    return {
+      name: record.name,
+      created: record.created,
+      kubeconfig,
+      api: `https://127.0.0.1:${record.apiPort}`,
+      podCidr: record.podCidr,
+      serviceCidr: record.serviceCidr,
+      nodeCidr: record.nodeCidr,
+      nodes: nodes.items.map(({ metadata: { name }, spec, status: state }) => ({
+        name,
+        ready: state?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false,
+        address: state?.addresses?.find((each) => each.type === 'InternalIP')?.address ?? '',
+        podCidr: spec?.podCIDR ?? '',
+        pods: pods.items.filter((pod) => pod.spec.nodeName === name).length,
+      })),
+    }
+  } finally {
+    client.close()
+  }
+}
+
+export function renderLab(lab: LabStatus, says: string): string {
+  const rows = lab.nodes.map((node) => [
+    node.name,
+    node.address,
+    node.podCidr,
+    node.ready ? 'Ready' : 'NotReady',
+    `${node.pods} pods`,
+  ])
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const table = rows.map((row) =>
+    `  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
+  )
+  return [
+    `Lab "${lab.name}" ${says}`,
+    '',
+    ...table,
+    '',
+    `  services    ${lab.serviceCidr}`,
+    `  kubeconfig  ${lab.kubeconfig}`,
+  ].join('\n')
+}

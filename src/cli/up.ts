@@ -1,0 +1,192 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { applyAll } from '../api/apply.ts'
+import { fromKubeconfig } from '../api/client/kubeconfig.ts'
+import { parseManifests } from '../api/manifest.ts'
+import type { KubeObject } from '../api/objects/meta.ts'
+import { KubehopError } from '../base/errors.ts'
+import { kubeconfigOf, type LabRecord } from '../lab/folder.ts'
+import { type Readiness, waitReady } from '../lab/ready.ts'
+import { parseSettings, type Settings } from '../lab/settings.ts'
+import { startLab } from '../lab/start.ts'
+import { type Progress, showProgress } from './progress.ts'
+import { describeLab, renderLab } from './status.ts'
+import { atMostOne, parse, UsageError } from './usage.ts'
+
+const somethingNotReady = 3
+
+/** `kubehop up`: see its usage in commands.ts. */
+export async function up(args: string[]): Promise<number> {
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: {
+      nodes: { type: 'string' },
+      file: { type: 'string', short: 'f', multiple: true },
+      'pod-cidr': { type: 'string' },
+      'service-cidr': { type: 'string' },
+      'node-cidr': { type: 'string' },
+      'api-port': { type: 'string' },
+      timeout: { type: 'string', default: '60' },
+      json: { type: 'boolean', default: false },
+      lab: { type: 'string' },
+    },
+  })
+  const settings = parseSettings({
+    name: atMostOne(positionals) ?? values.lab ?? (process.env['KUBEHOP_LAB'] || undefined),
+    nodes: values.nodes,
+    podCidr: values['pod-cidr'],
+    serviceCidr: values['service-cidr'],
+    nodeCidr: values['node-cidr'],
+    apiPort: values['api-port'],
+  })
+  const seconds = Number(values.timeout)
+  if (!(seconds > 0 && seconds <= 3600))
+    throw new UsageError(`--timeout takes seconds from 1 to 3600, not "${values.timeout}"`)
+  return start(settings, readManifests(values.file ?? []), seconds, values.json)
+}
+
+/** Starts the lab, applies the objects and waits for them; shared with `kubehop demo`. */
+export async function start(
+  settings: Settings,
+  objects: KubeObject[],
+  seconds: number,
+  json: boolean,
+  next: string[] = [],
+): Promise<number> {
+  const begun = performance.now()
+  const progress = showProgress(json)
+  const stopOnSignal = cleanUpOnSignal(settings.name)
+  try {
+    const record = await startLab(settings, (say) => progress.step(say))
+    const result = await applyAndWait(record, objects, seconds, progress)
+    progress.done()
+    const took = (performance.now() - begun) / 1000
+    const lab = await describeLab(record)
+    console.log(
+      json
+        ? JSON.stringify(
+            {
+              ...lab,
+              seconds: Number(took.toFixed(2)),
+              ready: result.waiting.length === 0,
+              waiting: result.waiting,
+              stuck: result.stuck,
+            },
+            null,
+            2,
+          )
+        : renderLab(lab, `is up after ${took.toFixed(1)} s`),
+    )
+    if (result.waiting.length > 0) {
+      console.error(notReady(settings.name, result, seconds))
+      return somethingNotReady
+    }
+    if (!json) console.log(nextSteps(record.name, next))
+    return 0
+  } finally {
+    progress.done()
+    stopOnSignal()
+  }
+}
+
+async function applyAndWait(
+  record: LabRecord,
+  objects: KubeObject[],
+  seconds: number,
+  progress: Progress,
+): Promise<Readiness> {
+  const client = await fromKubeconfig(kubeconfigOf(record.name))
+  try {
+    if (objects.length > 0) progress.step(`applying ${objects.length} objects`)
+    await applyAll(client, objects)
+    const dns = { kind: 'Deployment', metadata: { name: 'cluster-dns', namespace: 'kube-system' } }
+    const wanted = [
+      dns,
+      ...objects.map(({ kind, metadata }) => ({ kind, metadata: { namespace: 'default', ...metadata } })),
+    ]
+    return await waitReady(client, wanted, record.nodes, seconds * 1000, ({ readyNodes, readyPods, expectedPods }) => {
+      progress.step(`nodes ready: ${readyNodes} of ${record.nodes}, pods ready: ${readyPods} of ${expectedPods}`)
+    })
+  } finally {
+    client.close()
+  }
+}
+
+/** Every file is read and checked before anything is started: a wrong one changes nothing. */
+export function readManifests(paths: string[]): KubeObject[] {
+  const objects: KubeObject[] = []
+  const wrong: string[] = []
+  for (const file of paths.flatMap(filesOf)) {
+    let text: string
+    try {
+      text = readFileSync(file === '-' ? 0 : file, 'utf8')
+    } catch (error) {
+      wrong.push(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
+      continue
+    }
+    const parsed = parseManifests(text, file === '-' ? 'standard input' : file)
+    objects.push(...parsed.objects.map(({ object }) => object))
+    wrong.push(...parsed.errors)
+  }
+  if (wrong.length > 0)
+    throw new KubehopError(
+      'manifest',
+      'check',
+      'Invalid',
+      `nothing was changed:\n${wrong.map((line) => `  ${line}`).join('\n')}`,
+    )
+  return objects
+}
+
+function filesOf(path: string): string[] {
+  if (path === '-') return [path]
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found?.isDirectory()) return [path]
+  const files = readdirSync(path)
+    .filter((name) => /\.(ya?ml|json)$/.test(name))
+    .toSorted()
+  if (files.length === 0) throw new UsageError(`the folder ${path} holds no .yaml, .yml or .json`)
+  return files.map((name) => join(path, name))
+}
+
+function notReady(name: string, { waiting, stuck }: Readiness, seconds: number): string {
+  const lab = name === 'lab' ? '' : ` --lab ${name}`
+  const head =
+    stuck.length > 0
+      ? 'The lab runs, but this will not become ready by itself:'
+      : `The lab runs, but after ${seconds} s this was not ready:`
+  return [
+    '',
+    head,
+    ...(stuck.length > 0 ? stuck : waiting).map((line) => `  ${line}`),
+    '',
+    `Look: kubectl describe pods; remove the lab: ./kubehop down${lab.replace(' --lab', '')}`,
+  ].join('\n')
+}
+
+function nextSteps(name: string, more: string[]): string {
+  const flag = name === 'lab' ? '' : ` ${name}`
+  return [
+    '',
+    'Try next:',
+    `  export KUBECONFIG=$(./kubehop kubeconfig${flag})`,
+    '  kubectl get nodes,pods,services -A -o wide',
+    ...more.map((line) => `  ${line}`),
+    `  ./kubehop down${flag}`,
+  ].join('\n')
+}
+
+/** An interrupted start leaves nothing behind. The record may not be written yet, so the folder is asked at that moment. */
+function cleanUpOnSignal(name: string): () => void {
+  const stop = (signal: NodeJS.Signals): void => {
+    void import('../lab/stop.ts')
+      .then(({ removeLab }) => removeLab(name))
+      .then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  }
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, stop)
+  return () => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+}

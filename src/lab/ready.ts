@@ -1,0 +1,141 @@
+import type { Client, Follower } from '../api/client/client.ts'
+import { keyOf } from '../api/client/client.ts'
+import type { KubeObject } from '../api/objects/meta.ts'
+import type { Node } from '../api/objects/node.ts'
+import type { Pod } from '../api/objects/pod.ts'
+import type { Deployment } from '../api/objects/workload.ts'
+
+/** What is being waited for, and what the cluster says about it. */
+export interface Situation {
+  nodes: readonly Node[]
+  expectedNodes: number
+  pods: readonly Pod[]
+  deployments: readonly Deployment[]
+  /** Objects of the manifests (and of the cluster itself) whose pods must become Ready. */
+  wanted: readonly Pick<KubeObject, 'kind' | 'metadata'>[]
+}
+
+export interface Readiness {
+  readyNodes: number
+  readyPods: number
+  expectedPods: number
+  /** What is not there yet, a line each. */
+  waiting: string[]
+  /** What will not come by waiting: `shop/web-1: web: CrashLoopBackOff: ...`. */
+  stuck: string[]
+}
+
+/** Pure: how far the cluster is. Done when `waiting` is empty. */
+export function readinessOf({ nodes, expectedNodes, pods, deployments, wanted }: Situation): Readiness {
+  const readyNodes = nodes.filter((node) => isTrue(node.status?.conditions, 'Ready')).length
+  const result: Readiness = { readyNodes, readyPods: 0, expectedPods: 0, waiting: [], stuck: [] }
+  if (readyNodes < expectedNodes) result.waiting.push(`${expectedNodes - readyNodes} of ${expectedNodes} nodes`)
+  for (const object of wanted) {
+    if (object.kind === 'Pod') {
+      const pod = pods.find((each) => keyOf(each) === keyOf(object))
+      count(result, 1, isReady(pod) ? 1 : 0, `pod ${keyOf(object)}`, pod ? [pod] : [])
+    } else if (object.kind === 'Deployment') {
+      const deployment = deployments.find((each) => keyOf(each) === keyOf(object))
+      const replicas = deployment?.spec.replicas ?? 1
+      const seen = deployment?.status?.observedGeneration === deployment?.metadata.generation
+      const ready =
+        deployment && seen
+          ? Math.min(deployment.status?.readyReplicas ?? 0, deployment.status?.updatedReplicas ?? 0, replicas)
+          : 0
+      count(result, replicas, ready, `deployment ${keyOf(object)}`, deployment ? podsOf(deployment, pods) : [])
+    }
+  }
+  return result
+}
+
+/** Resolves when all is ready, when something is stuck, or with what was still missing when the time is over. */
+export async function waitReady(
+  client: Client,
+  wanted: Situation['wanted'],
+  expectedNodes: number,
+  timeoutMs: number,
+  onProgress: (readiness: Readiness) => void,
+): Promise<Readiness & { timedOut: boolean }> {
+  const followers: { close(): void }[] = []
+  try {
+    return await new Promise((resolve) => {
+      let nodes: Follower<Node> | undefined
+      let pods: Follower<Pod> | undefined
+      let deployments: Follower<Deployment> | undefined
+      let last: Readiness = { readyNodes: 0, readyPods: 0, expectedPods: 0, waiting: ['the API'], stuck: [] }
+      const timer = setTimeout(() => resolve({ ...last, timedOut: true }), timeoutMs)
+      const look = (): void => {
+        if (!nodes || !pods || !deployments) return
+        last = readinessOf({
+          nodes: nodes.list(),
+          pods: pods.list(),
+          deployments: deployments.list(),
+          expectedNodes,
+          wanted,
+        })
+        onProgress(last)
+        if (last.waiting.length > 0 && last.stuck.length === 0) return
+        clearTimeout(timer)
+        resolve({ ...last, timedOut: false })
+      }
+      nodes = client.follow('Node', { onBatch: look })
+      pods = client.follow('Pod', { onBatch: look })
+      deployments = client.follow('Deployment', { onBatch: look })
+      followers.push(nodes, pods, deployments)
+      void Promise.all([nodes.synced, pods.synced, deployments.synced]).then(look)
+    })
+  } finally {
+    for (const follower of followers) follower.close()
+  }
+}
+
+function count(result: Readiness, expected: number, ready: number, what: string, pods: readonly Pod[]): void {
+  result.expectedPods += expected
+  result.readyPods += ready
+  if (ready < expected) result.waiting.push(expected === 1 ? what : `${what} (${ready} of ${expected} pods)`)
+  if (ready < expected) result.stuck.push(...pods.flatMap(stuckBecause))
+}
+
+/** Reasons after which nothing changes unless somebody changes the manifest or the machine. */
+const hopeless = new Set([
+  'CrashLoopBackOff',
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+])
+
+function stuckBecause(pod: Pod): string[] {
+  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  const lines = containers.flatMap(({ name, state }) => {
+    const { reason, message } = state?.waiting ?? {}
+    return reason !== undefined && hopeless.has(reason)
+      ? `${keyOf(pod)}: container ${name}: ${reason}${message ? `: ${message}` : ''}`
+      : []
+  })
+  const unscheduled = pod.status?.conditions?.find(
+    (each) => each.type === 'PodScheduled' && each.status === 'False' && each.reason === 'Unschedulable',
+  )
+  if (unscheduled) lines.push(`${keyOf(pod)}: no node takes it: ${unscheduled.message ?? 'unschedulable'}`)
+  return lines
+}
+
+function isReady(pod: Pod | undefined): boolean {
+  return pod?.status?.phase === 'Succeeded' || isTrue(pod?.status?.conditions, 'Ready')
+}
+
+function isTrue(conditions: { type: string; status: string }[] | undefined, type: string): boolean {
+  return conditions?.some((each) => each.type === type && each.status === 'True') ?? false
+}
+
+function podsOf(deployment: Deployment, pods: readonly Pod[]): Pod[] {
+  const labels = Object.entries(deployment.spec.selector.matchLabels ?? {})
+  return pods.filter(
+    (pod) =>
+      pod.metadata.namespace === deployment.metadata.namespace &&
+      labels.every(([key, value]) => pod.metadata.labels?.[key] === value),
+  )
+}

@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { messageOf } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Pods } from '../pod/pods.ts'
+import { serveExec } from './exec-socket.ts'
+
+export interface ServerOptions {
+  pods: Pods
+  /** PEM texts: this node's certificate and key, and the authority that the API server's certificate must come from. */
+  tls: { cert: string; key: string; ca: string }
+  address: string
+  port: number
+  /** Answers what this file does not know; false when it does not either. */
+  more: (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean>
+  log: Log
+}
+
+/**
+ * What the API server asks a node for, under kubelet's paths: `/containerLogs/NS/POD/CONTAINER`, `/exec/NS/POD/CONTAINER` (WebSocket),
+ * `/healthz`. Only clients with a certificate of the cluster's authority get past the handshake.
+ */
+export function startServer({ pods, tls, address, port, more, log }: ServerOptions): Server {
+  const server = createServer(
+    { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+    (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        log.warn({ url: request.url, error: messageOf(error) }, 'a request failed')
+        if (response.headersSent) response.destroy()
+        else response.writeHead(statusOf(error), { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`)
+      })
+    },
+  )
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'https://node')
+    const [, action, namespace, pod, container] = url.pathname.split('/').map(decodeURIComponent)
+    if (url.pathname === '/healthz') response.end('ok')
+    else if (action === 'containerLogs' && namespace && pod && container) {
+      const lines = pods.logs(namespace, pod, container, logOptions(url.searchParams))
+      response.writeHead(200, { 'content-type': 'text/plain' })
+      response.flushHeaders()
+      response.once('close', () => lines.destroy())
+      await pipeline(lines, response).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+      })
+    } else if (!(await more(request, response, url))) response.writeHead(404).end(`nothing is at ${url.pathname}\n`)
+  }
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const url = new URL(request.url ?? '/', 'https://node')
+    const [, action, namespace, pod, container] = url.pathname.split('/').map(decodeURIComponent)
+    socket.on('error', (error) => log.debug({ error: error.message }, 'a client went away'))
+    if (action !== 'exec' || !namespace || !pod || !container) {
+      socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+      return
+    }
+    const query = url.searchParams
+    serveExec(request, socket, head, () =>
+      pods.exec(namespace, pod, container, {
+        command: query.getAll('command'),
+        stdin: isSet(query, 'stdin'),
+        tty: isSet(query, 'tty'),
+      }),
+    )
+  })
+  server.listen(port, address)
+  return server
+}
+
+const isSet = (query: URLSearchParams, name: string): boolean => ['1', 'true'].includes(query.get(name) ?? '')
+
+function logOptions(query: URLSearchParams): Parameters<Pods['logs']>[3] {
+  const number = (name: string): number | undefined => {
+    const text = query.get(name)
+    return text === null || !/^\d{1,15}$/.test(text) ? undefined : Number(text)
+  }
+  const numbers = {
+    tailLines: number('tailLines'),
+    sinceSeconds: number('sinceSeconds'),
+    limitBytes: number('limitBytes'),
+  }
+  return {
+    follow: isSet(query, 'follow'),
+    previous: isSet(query, 'previous'),
+    timestamps: isSet(query, 'timestamps'),
+    ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
+  }
+}
+
+/** A refusal that names a missing thing is 404; bad wishes are 400; the rest is ours. */
+function statusOf(error: unknown): number {
+  const code = (error as { code?: unknown }).code
+  return code === 'NotFound' ? 404 : code === 'Invalid' ? 400 : 500
+}
