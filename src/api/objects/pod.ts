@@ -23,9 +23,18 @@ export interface PodSpec {
   dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name: string; value?: string }[] }
   enableServiceLinks?: boolean
   serviceAccountName?: string
+  /** The older name of serviceAccountName; the API keeps both alike. */
+  serviceAccount?: string
   automountServiceAccountToken?: boolean
   securityContext?: Record<string, unknown>
   schedulerName?: string
+  priority?: number
+  preemptionPolicy?: string
+  activeDeadlineSeconds?: number
+  hostPID?: boolean
+  hostIPC?: boolean
+  shareProcessNamespace?: boolean
+  imagePullSecrets?: { name?: string }[]
   tolerations?: { key?: string; operator?: string; value?: string; effect?: string; tolerationSeconds?: number }[]
 }
 
@@ -38,11 +47,18 @@ export interface Container {
   workingDir?: string
   ports?: ContainerPort[]
   env?: EnvVar[]
-  envFrom?: { prefix?: string; configMapRef?: { name: string; optional?: boolean } }[]
+  envFrom?: {
+    prefix?: string
+    configMapRef?: { name: string; optional?: boolean }
+    secretRef?: { name: string; optional?: boolean }
+  }[]
   volumeMounts?: VolumeMount[]
   readinessProbe?: Probe
   livenessProbe?: Probe
   startupProbe?: Probe
+  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler }
+  /** Of an init container: `Always` makes it a sidecar. */
+  restartPolicy?: 'Always'
   resources?: Record<string, unknown>
   securityContext?: Record<string, unknown>
   stdin?: boolean
@@ -65,6 +81,8 @@ export interface EnvVar {
   valueFrom?: {
     fieldRef?: { apiVersion?: string; fieldPath: string }
     configMapKeyRef?: { name: string; key: string; optional?: boolean }
+    secretKeyRef?: { name: string; key: string; optional?: boolean }
+    resourceFieldRef?: { containerName?: string; resource: string; divisor?: string }
   }
 }
 
@@ -85,16 +103,48 @@ export interface Volume {
     defaultMode?: number
     optional?: boolean
   }
+  secret?: {
+    secretName?: string
+    items?: { key: string; path: string; mode?: number }[]
+    defaultMode?: number
+    optional?: boolean
+  }
+  downwardAPI?: { items?: DownwardFile[]; defaultMode?: number }
+  projected?: { sources?: VolumeProjection[]; defaultMode?: number }
+}
+
+export interface DownwardFile {
+  path: string
+  fieldRef?: { apiVersion?: string; fieldPath: string }
+  resourceFieldRef?: { containerName?: string; resource: string; divisor?: string }
+  mode?: number
+}
+
+export interface VolumeProjection {
+  configMap?: { name: string; items?: { key: string; path: string; mode?: number }[]; optional?: boolean }
+  secret?: { name: string; items?: { key: string; path: string; mode?: number }[]; optional?: boolean }
+  downwardAPI?: { items?: DownwardFile[] }
+  serviceAccountToken?: { audience?: string; expirationSeconds?: number; path: string }
+}
+
+export interface HttpGet {
+  path?: string
+  port: IntOrString
+  host?: string
+  scheme?: 'HTTP' | 'HTTPS'
+  httpHeaders?: { name: string; value: string }[]
+}
+
+export interface LifecycleHandler {
+  httpGet?: HttpGet
+  tcpSocket?: { port: IntOrString; host?: string }
+  exec?: { command: string[] }
+  sleep?: { seconds: number }
 }
 
 export interface Probe {
-  httpGet?: {
-    path?: string
-    port: IntOrString
-    host?: string
-    scheme?: 'HTTP' | 'HTTPS'
-    httpHeaders?: { name: string; value: string }[]
-  }
+  httpGet?: HttpGet
+  grpc?: { port: number; service?: string }
   tcpSocket?: { port: IntOrString; host?: string }
   exec?: { command: string[] }
   initialDelaySeconds?: number

@@ -13,7 +13,8 @@ export function parseLabelSelector(text: string): Matcher {
 /** A selector in an object. An empty one matches everything; a missing one nothing. */
 export function selectorMatches(selector: LabelSelector | undefined, labels: Labels): boolean {
   if (selector === undefined) return false
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (valueOf(labels, key) !== value) return false
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
+    if (valueOf(labels, key) !== value) return false
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const value = valueOf(labels, key)
     const fits = {

@@ -15,7 +15,8 @@ test('every change has the next revision, and a watcher sees each once, in order
   const store = new Store()
   store.put('ConfigMap', config('a'))
   const seen: string[] = []
-  const push = (event: StoreEvent): void => void seen.push(`${event.type} ${event.object.metadata.name} ${event.revision}`)
+  const push = (event: StoreEvent): void =>
+    void seen.push(`${event.type} ${event.object.metadata.name} ${event.revision}`)
   const stop = store.watch('ConfigMap', push, 0)
   const b = store.put('ConfigMap', config('b'))
   store.put('ConfigMap', config('b', { x: '1' }))

@@ -1,0 +1,80 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { ObjectReference } from '../objects/meta.ts'
+import { ApiError, type Client } from './client.ts'
+
+type Recorder = Client['event']
+
+/** How many different events are remembered for counting, and how many may wait for the API. */
+const limit = 512
+
+/** Records events through a client's own verbs; a repeat raises the count of the first one. Never throws. */
+export function makeRecorder(
+  client: Pick<Client, 'create' | 'patch'>,
+  component: string,
+  log?: Pick<Log, 'debug' | 'warn'>,
+): Recorder {
+  const recorded = new Map<string, { name: string; count: number }>()
+  let waiting = 0
+  let last: Promise<void> = Promise.resolve()
+
+  async function record(
+    about: ObjectReference,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    at: string,
+  ) {
+    const namespace = about.namespace ?? 'default'
+    const key = JSON.stringify([about.kind, namespace, about.name, about.uid, about.fieldPath, type, reason, message])
+    const before = recorded.get(key)
+    if (before) {
+      try {
+        await client.patch('Event', before.name, namespace, { count: before.count + 1, lastTimestamp: at })
+        before.count++
+        return
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === 404)) throw error
+      }
+    }
+    const made = await client.create('Event', {
+      metadata: { generateName: `${(about.name ?? 'unknown').slice(0, 200)}.`, namespace },
+      involvedObject: { ...about },
+      type,
+      reason,
+      message: message.slice(0, 1024),
+      count: 1,
+      firstTimestamp: at,
+      lastTimestamp: at,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: '',
+    })
+    recorded.delete(key)
+    recorded.set(key, { name: made.metadata.name, count: 1 })
+    for (const oldest of recorded.keys()) {
+      if (recorded.size <= limit) break
+      recorded.delete(oldest)
+    }
+  }
+
+  return (about, type, reason, message) => {
+    if (waiting >= limit) {
+      log?.warn({ about, reason, message }, 'an event was dropped: too many wait for the API server')
+      return
+    }
+    waiting++
+    const at = `${new Date().toISOString().slice(0, 19)}Z`
+    last = last
+      .then(() => record(about, type, reason, message, at))
+      .catch((error: unknown) => {
+        // Nothing new can be told about a namespace on its way out, and that is no trouble.
+        const expected = error instanceof ApiError && (error.code === 403 || error.code === 404)
+        log?.[expected ? 'debug' : 'warn'](
+          { about, reason, message, error: messageOf(error) },
+          'an event was not recorded',
+        )
+      })
+      .finally(() => waiting--)
+  }
+}

@@ -1,0 +1,35 @@
+import type { KindName, Kinds } from '../objects/index.ts'
+import { endpointSliceStrategy } from './endpointslice.ts'
+import { nodeStrategy } from './node.ts'
+import { podStrategy } from './pod.ts'
+import { serviceStrategy } from './service.ts'
+import {
+  configMapStrategy,
+  eventStrategy,
+  leaseStrategy,
+  namespaceStrategy,
+  secretStrategy,
+  serviceAccountStrategy,
+} from './simple.ts'
+import type { AnyStrategy, Strategy } from './strategy.ts'
+import { deploymentStrategy, replicaSetStrategy } from './workloads.ts'
+
+const strategies: { [K in KindName]: Strategy<Kinds[K]> } = {
+  ConfigMap: configMapStrategy,
+  Deployment: deploymentStrategy,
+  EndpointSlice: endpointSliceStrategy,
+  Event: eventStrategy,
+  Lease: leaseStrategy,
+  Namespace: namespaceStrategy,
+  Node: nodeStrategy,
+  Pod: podStrategy,
+  ReplicaSet: replicaSetStrategy,
+  Secret: secretStrategy,
+  Service: serviceStrategy,
+  ServiceAccount: serviceAccountStrategy,
+}
+
+/** The strategy of a kind, for code that handles objects of every kind alike. */
+export function strategyOf(kind: KindName): AnyStrategy {
+  return strategies[kind] as unknown as AnyStrategy
+}

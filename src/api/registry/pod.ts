@@ -1,0 +1,68 @@
+import { type Fault, fault } from '../errors.ts'
+import { clone, equal } from '../json.ts'
+import type { Pod, PodSpec } from '../objects/pod.ts'
+import { podSpecDefaults, qosClass, validatePodSpec } from './podspec.ts'
+import type { Strategy } from './strategy.ts'
+
+export const podStrategy: Strategy<Pod> = {
+  names: 'subdomain',
+  generation: true,
+  prepareCreate(pod) {
+    if (pod.spec !== undefined) admit(pod.spec)
+    pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) }
+  },
+  defaults(pod) {
+    if (pod.spec === undefined) return
+    podSpecDefaults(pod.spec)
+    pod.spec.enableServiceLinks ??= true
+    if (pod.spec.hostNetwork)
+      for (const container of pod.spec.containers ?? [])
+        for (const one of container.ports ?? []) one.hostPort ??= one.containerPort
+  },
+  validate: (pod) => validatePodSpec('spec', pod.spec),
+  validateUpdate,
+  /** A pod that no node has, or that is over, has nobody to wait for. */
+  gracePeriod(pod, asked) {
+    if (!pod.spec.nodeName || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return 0
+    const wanted = asked ?? pod.spec.terminationGracePeriodSeconds ?? 30
+    return wanted < 0 ? 1 : wanted
+  },
+}
+
+/** What upstream's admission plugins add: ServiceAccount, Priority, DefaultTolerationSeconds. */
+function admit(spec: PodSpec): void {
+  spec.serviceAccountName ||= spec.serviceAccount || 'default'
+  spec.serviceAccount = spec.serviceAccountName
+  spec.priority ??= 0
+  spec.preemptionPolicy ??= 'PreemptLowerPriority'
+  const tolerations = (spec.tolerations ??= [])
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'])
+    if (!tolerations.some((one) => (one.key === key || !one.key) && (!one.effect || one.effect === 'NoExecute')))
+      tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
+}
+
+/** A pod's spec is for life, but for its node, once, and for images, a shorter deadline and more tolerations. */
+function validateUpdate(pod: Pod, old: Pod): Fault[] {
+  const asBefore = clone(pod.spec)
+  if (!old.spec.nodeName) delete asBefore.nodeName
+  for (const field of ['containers', 'initContainers'] as const)
+    for (const [at, one] of (asBefore[field] ?? []).entries()) {
+      const was = old.spec[field]?.[at]
+      if (was?.image !== undefined) one.image = was.image
+    }
+  if (old.spec.activeDeadlineSeconds === undefined) delete asBefore.activeDeadlineSeconds
+  else if ((asBefore.activeDeadlineSeconds ?? Infinity) <= old.spec.activeDeadlineSeconds)
+    asBefore.activeDeadlineSeconds = old.spec.activeDeadlineSeconds
+  if ((old.spec.tolerations ?? []).every((was) => asBefore.tolerations?.some((one) => equal(one, was)))) {
+    if (old.spec.tolerations === undefined) delete asBefore.tolerations
+    else asBefore.tolerations = clone(old.spec.tolerations)
+  }
+  return equal(asBefore, old.spec)
+    ? []
+    : [
+        fault.forbidden(
+          'spec',
+          'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)',
+        ),
+      ]
+}
