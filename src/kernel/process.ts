@@ -1,68 +1,101 @@
 import { readFileSync } from 'node:fs'
-import { close, declareRaw, errnoOf, KernelError } from './libc.ts'
-import { readableOnce } from './reactor.ts'
+import { close, declare, declareRaw, errnoOf, KernelError } from './libc.ts'
+import { whenReadable } from './reactor.ts'
 
-// Numbers of system calls that glibc 2.35 does not wrap (arch/x86/entry/syscalls/syscall_64.tbl; the same on arm64).
-const PIDFD_SEND_SIGNAL = 424
-const PIDFD_OPEN = 434
-const ESRCH = errnoOf('ESRCH')
-const F_SETFD = 2
-const FD_CLOEXEC = 1
-
-const pidfdCall = declareRaw<[number, string, number, string, number]>('long syscall(long, ...)')
-const signalCall =
+const pidfdOpenRaw = declareRaw<[number, string, number, string, number]>('long syscall(long, ...)')
+const pidfdSendRaw =
   declareRaw<[number, string, number, string, number, string, null, string, number]>('long syscall(long, ...)')
-const fcntl = declareRaw<[number, number, string, number]>('int fcntl(int, int, ...)')
+const SYS_pidfd_open = 434
+const SYS_pidfd_send_signal = 424
+const ESRCH = errnoOf('ESRCH')
+const EINVAL = errnoOf('EINVAL')
 
-/** When a process started, in clock ticks since boot (proc_pid_stat(5), field 22); undefined when there is none or it is a zombie. */
-export function startTimeOf(pid: number): number | undefined {
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessRecord {
+  pid: number
+  /** Clock ticks since the machine started (proc_pid_stat(5), field 22). */
+  started: string
+}
+
+/** A process, held by a pidfd: signals reach this very process or none. */
+export interface Process extends ProcessRecord {
+  /** For setns(2) and waiting; valid until `close`. */
+  readonly fd: number
+  /** Fulfilled when the process has ended, whoever its parent is; never after `close`. */
+  readonly ended: Promise<void>
+  /** False when it has ended. */
+  signal(number: number): boolean
+  close(): void
+}
+
+/** The process with this number, or undefined when there is none, or (with `started`) when it is another one. */
+export function openProcess(pid: number, started?: string): Process | undefined {
+  const fd = pidfdOpenRaw(SYS_pidfd_open, 'int', pid, 'unsigned int', 0)
+  if (fd === -ESRCH || fd === -EINVAL) return undefined
+  if (fd < 0) throw new KernelError('open a process', -fd)
+  // Read after the pidfd exists: if the pid was given to another process in between, the times differ.
+  const found = startedAt(pid)
+  if (found === undefined || (started !== undefined && found !== started)) {
+    close('close a pidfd', fd)
+    return undefined
+  }
+  return new HeldProcess(pid, found, fd)
+}
+
+class HeldProcess implements Process {
+  readonly pid: number
+  readonly started: string
+  readonly #fd: number
+  #open = true
+  #ended: Promise<void> | undefined
+  #stop: (() => void) | undefined
+
+  constructor(pid: number, started: string, fd: number) {
+    this.pid = pid
+    this.started = started
+    this.#fd = fd
+  }
+
+  get fd(): number {
+    if (!this.#open) throw new TypeError('kernel: this process was closed')
+    return this.#fd
+  }
+
+  get ended(): Promise<void> {
+    this.#ended ??= new Promise((resolve) => {
+      this.#stop = whenReadable(this.fd, () => {
+        this.#stop?.()
+        resolve()
+      })
+    })
+    return this.#ended
+  }
+
+  signal(number: number): boolean {
+    const result = pidfdSendRaw(SYS_pidfd_send_signal, 'int', this.fd, 'int', number, 'void *', null, 'unsigned int', 0)
+    if (result < 0 && result !== -ESRCH) throw new KernelError(`send signal ${number}`, -result)
+    return result === 0
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#stop?.()
+    close('close a pidfd', this.#fd)
+  }
+}
+
+/** When the process started, or undefined when there is none, or it has ended and only waits to be reaped. */
+export function startedAt(pid: number): string | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch {
-    return undefined
+    return undefined // ENOENT or ESRCH: it ended
   }
-  // The name stands in parentheses and may contain anything, parentheses and spaces included.
+  // The name in field 2 may hold anything, parentheses and spaces too; the last `)` ends it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
-/** A process, held so that its number cannot come to mean another one. */
-export interface ProcessHandle {
-  readonly pid: number
-  /** Resolves when the process has ended; waiting keeps this process alive. */
-  ended(): Promise<void>
-  /** False when it is gone already. */
-  signal(number: number): boolean
-  /** Lets go; not while somebody waits for its end. */
-  close(): void
-}
-
-/** undefined when there is no such process, or when `startTime` is given and it is not that one. */
-export function holdProcess(pid: number, startTime?: number): ProcessHandle | undefined {
-  const fd = pidfdCall(PIDFD_OPEN, 'long', pid, 'long', 0)
-  if (fd === -ESRCH) return undefined
-  if (fd < 0) throw new KernelError(`hold process ${pid}`, -fd)
-  if (startTime !== undefined && startTimeOf(pid) !== startTime) {
-    close('close a pidfd', fd)
-    return undefined
-  }
-  let ended: Promise<void> | undefined
-  return {
-    pid,
-    ended: () => (ended ??= readableOnce(fd)),
-    signal(number) {
-      const result = signalCall(PIDFD_SEND_SIGNAL, 'long', fd, 'long', number, 'void *', null, 'long', 0)
-      if (result === -ESRCH) return false
-      if (result < 0) throw new KernelError(`signal process ${pid}`, -result)
-      return true
-    },
-    close: () => void close('close a pidfd', fd),
-  }
-}
-
-/** Keeps an inherited descriptor from being inherited further. */
-export function closeOnExec(fd: number): void {
-  const result = fcntl(fd, F_SETFD, 'int', FD_CLOEXEC)
-  if (result < 0) throw new KernelError('set close-on-exec', -result)
-}
+export const SIGNALS: { readonly TERM: 15; readonly KILL: 9; readonly HUP: 1 } = { TERM: 15, KILL: 9, HUP: 1 }

@@ -69,6 +69,18 @@ export class Program {
   }
   readonly #parents: { at: number; steps: Step[]; nested: unknown[] }[] = []
 
+  /**
+   * Blocks until one of the signals in `mask` (8 bytes, bit n-1 for signal n; all of them must be blocked) is pending, and takes it.
+   * A wait that a stop, a continue or a tracer interrupts begins anew.
+   */
+  awaitSignal(op: string, mask: Uint8Array): void {
+    const at = this.#steps.length
+    const again = { store: undefined, ignore: true }
+    this.#add({ ...again, op, number: syscalls.rt_sigtimedwait, args: [mask, 0, 0, mask.length], jump: at + 2 })
+    // Every pid is positive, so this call always jumps.
+    this.#add({ ...again, op, number: syscalls.getpid, args: [], jump: at })
+  }
+
   /** Reaps every child until the one in `pid` has ended; its wait status goes to `status`, its exit code (128 + signal) is the result. */
   wait(op: string, pid: Cell, status: Cell): Result {
     return this.#add({ op, number: waitNumber, args: [pid, status], store: undefined, jump: undefined, ignore: false })
@@ -125,7 +137,10 @@ export class Program {
       const start = steps.length
       const fork = steps[at]
       if (fork) steps[at] = { ...fork, jump: start }
-      for (const step of parent) steps.push({ ...step, args: step.args.map((argument) => moved(argument, start)) })
+      for (const step of parent) {
+        const jump = step.jump === undefined ? undefined : step.jump + start
+        steps.push({ ...step, jump, args: step.args.map((argument) => moved(argument, start)) })
+      }
     }
     return steps
   }

@@ -41,6 +41,7 @@ export const syscalls = {
   move_mount: 429,
   open_tree: 428,
   close_range: 436,
+  openat2: 437,
   mount_setattr: 442,
 } as const
 export type Syscall = keyof typeof syscalls
@@ -62,7 +63,21 @@ export const O_RDONLY = 0
 export const O_WRONLY = 1
 export const O_RDWR = 2
 export const O_NOCTTY = 0o400
+export const O_CREAT = 0o100
+export const O_EXCL = 0o200
+export const O_TRUNC = 0o1000
+export const O_DIRECTORY = 0o200000
+export const O_NOFOLLOW = 0o400000
 export const O_CLOEXEC = 0o2000000
+export const O_PATH = 0o10000000
+
+// include/uapi/linux/fcntl.h, close_range.h, openat2.h
+export const AT_EMPTY_PATH = 0x1000
+export const AT_RECURSIVE = 0x8000
+export const CLOSE_RANGE_CLOEXEC = 4
+export const RESOLVE_NO_MAGICLINKS = 0x02
+export const RESOLVE_NO_SYMLINKS = 0x04
+export const RESOLVE_BENEATH = 0x08
 
 // include/uapi/linux/mount.h
 export const MS_RDONLY = 1
@@ -75,6 +90,10 @@ export const MS_REC = 16384
 export const MS_PRIVATE = 0x4_0000
 export const MS_SLAVE = 0x8_0000
 export const MNT_DETACH = 2
+export const MOUNT_ATTR_RDONLY = 1
+export const OPEN_TREE_CLONE = 1
+export const OPEN_TREE_CLOEXEC: number = O_CLOEXEC
+export const MOVE_MOUNT_F_EMPTY_PATH = 4
 
 // include/uapi/linux/prctl.h
 export const PR_SET_PDEATHSIG = 1
@@ -88,3 +107,5 @@ export const SIGINT = 2
 export const SIGTERM = 15
 export const SIGCHLD = 17
 export const SIGPIPE = 13
+export const SIG_BLOCK = 0
+export const SIG_IGN = 1
