@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import dnsPacket, { type Answer, type Packet } from 'dns-packet'
+import fc from 'fast-check'
+import { address, addressFromBytes } from '../../base/address.ts'
+import { decodeMessage, encodeMessage } from './codec.ts'
+import type { Data, Message, ResourceRecord } from './message.ts'
+import { nameToWire, readName, skipName } from './name.ts'
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
+
+test('an answer is these bytes, its names pointing to the question', () => {
+  const bytes = hex(`
+    beef 8580 0001 0002 0000 0000
+    03 777777 04 73686f70 00 0001 0001
+    c00c 0005 0001 0000001e 0006 03 617070 c010
+    c026 0001 0001 00000005 0004 6440 0102
+  `)
+  const message: Message = {
+    id: 0xbeef,
+    flags: 0x8580,
+    rcode: 0,
+    questions: [{ name: 'www.shop', type: 1, class: 1 }],
+    answers: [
+      { name: 'www.shop', class: 1, ttl: 30, type: 'CNAME', target: 'app.shop' },
+      { name: 'app.shop', class: 1, ttl: 5, type: 'A', address: address('100.64.1.2') },
+    ],
+    authorities: [],
+    additionals: [],
+  }
+  assert.deepEqual(encodeMessage(message), bytes)
+  assert.deepEqual(decodeMessage(bytes), message)
+})
+
+test('names have one wire form', () => {
+  const rows: [string, string | undefined][] = [
+    ['', '00'],
+    ['.', '00'],
+    ['a', '016100'],
+    ['a.', '016100'],
+    ['a.b', '0161016200'],
+    ['a\\.b', '03612e6200'],
+    ['a\\.', '02612e00'],
+    ['\\000\\255', '0200ff00'],
+    ['\\\\', '015c00'],
+    ['..', undefined],
+    ['a..b', undefined],
+    ['.a', undefined],
+    ['a b', undefined],
+    ['\\256', undefined],
+    ['a\\', undefined],
+    ['x'.repeat(64), undefined],
+    [new Array(128).fill('a').join('.'), undefined],
+    ['ü', undefined],
+  ]
+  for (const [text, wire] of rows) {
+    const made = nameToWire(text)
+    assert.equal(made && Buffer.from(made).toString('hex'), wire, text)
+  }
+})
+
+test('a name that would leave the message or never end is refused', () => {
+  const rows: [string, string, number][] = [
+    ['a pointer to itself', 'c000', 0],
+    ['a pointer forward', '0161c00400016200', 0],
+    ['a pointer into its own name', '0161c000', 0],
+    ['two pointers in a circle', 'c002c000', 2],
+    ['cut inside a label', '0361', 0],
+    ['cut before its end', '0161', 0],
+    ['cut inside a pointer', 'c0', 0],
+    ['a reserved label type', '4161', 0],
+  ]
+  for (const [title, bytes, at] of rows) assert.equal(readName(hex(bytes), at), undefined, title)
+  const long = hex(`${`3f${'61'.repeat(63)}`.repeat(3)}3d${'61'.repeat(61)}00 0162c000`)
+  assert.equal(readName(long, 0)?.end, 255)
+  assert.equal(readName(long, 255), undefined)
+  assert.equal(skipName(long, 255), 259)
+})
+
+const label = fc.oneof(
+  fc.stringMatching(/^[a-z0-9-]{1,12}$/),
+  fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => Array.from(bytes, escaped).join('')),
+)
+const name = fc.array(label, { maxLength: 6 }).map((labels) => labels.join('.'))
+const u16 = fc.integer({ min: 0, max: 0xffff })
+const u32 = fc.integer({ min: 0, max: 0xffffffff })
+const latin1 = fc.uint8Array({ maxLength: 255 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+const bytes4 = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(addressFromBytes)
+const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(addressFromBytes)
+const data: fc.Arbitrary<Data> = fc.oneof(
+  bytes4.map((of) => ({ type: 'A' as const, address: of })),
+  bytes16.map((of) => ({ type: 'AAAA' as const, address: of })),
+  fc.record({ type: fc.constantFrom('CNAME' as const, 'NS' as const, 'PTR' as const), target: name }),
+  fc.record({
+    type: fc.constant('SOA' as const),
+    mname: name,
+    rname: name,
+    serial: u32,
+    refresh: u32,
+    retry: u32,
+    expire: u32,
+    minimum: u32,
+  }),
+  fc.record({ type: fc.constant('SRV' as const), priority: u16, weight: u16, port: u16, target: name }),
+  fc.record({ type: fc.constantFrom('TXT' as const, 'HINFO' as const), strings: fc.array(latin1, { maxLength: 3 }) }),
+  fc.record({
+    type: fc.constant('other' as const),
+    code: fc.constantFrom(15, 41, 64, 65, 0xff00),
+    data: fc.uint8Array({ maxLength: 50 }),
+  }),
+)
+const record: fc.Arbitrary<ResourceRecord> = fc
+  .tuple(name, u16, u32, data)
+  .map(([owner, of, ttl, what]) => ({ name: owner, class: of, ttl, ...what }))
+const message: fc.Arbitrary<Message> = fc.record({
+  id: u16,
+  flags: u16.map((word) => word & ~0xf),
+  rcode: fc.integer({ min: 0, max: 15 }),
+  questions: fc.array(fc.record({ name, type: u16, class: u16 }), { maxLength: 2 }),
+  answers: fc.array(record, { maxLength: 8 }),
+  authorities: fc.array(record, { maxLength: 3 }),
+  additionals: fc.array(record, { maxLength: 3 }),
+})
+
+test('any message comes back as it was written', () => {
+  fc.assert(
+    fc.property(message, (one) => {
+      assert.deepEqual(plain(decodeMessage(encodeMessage(one))), plain(one))
+    }),
+  )
+})
+
+test('any bytes are a message that can be written again, or refused', () => {
+  const mutated = fc
+    .tuple(message, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }), fc.nat())
+    .map(([one, changes, cut]) => {
+      const bytes = encodeMessage(one)
+      for (const [at, value] of changes) bytes[at % bytes.length] = value
+      return cut % 3 === 0 ? bytes.subarray(0, cut % (bytes.length + 1)) : bytes
+    })
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 600 }), mutated), (bytes) => {
+      const read = decodeMessage(bytes)
+      if (read) assert.deepEqual(plain(decodeMessage(encodeMessage(read))), plain(read))
+    }),
+  )
+})
+
+test('dns-packet reads what we write, and we what it writes', () => {
+  const answers: ResourceRecord[] = [
+    { name: 'web.shop', class: 1, ttl: 30, type: 'A', address: address('10.0.0.1') },
+    { name: 'web.shop', class: 1, ttl: 30, type: 'AAAA', address: address('fd00::1') },
+    { name: 'web.shop', class: 1, ttl: 30, type: 'CNAME', target: 'other.shop' },
+    { name: 'web.shop', class: 1, ttl: 30, type: 'SRV', priority: 1, weight: 2, port: 3, target: 'x.web.shop' },
+    { name: '1.0.0.10.in-addr.arpa', class: 1, ttl: 30, type: 'PTR', target: 'web.shop' },
+    { name: 'shop', class: 1, ttl: 30, type: 'NS', target: 'ns.shop' },
+    { name: 'web.shop', class: 1, ttl: 30, type: 'TXT', strings: ['1.1.0', 'two'] },
+    {
+      name: 'shop',
+      class: 1,
+      ttl: 5,
+      type: 'SOA',
+      mname: 'ns.shop',
+      rname: 'me.shop',
+      serial: 1,
+      refresh: 2,
+      retry: 3,
+      expire: 4,
+      minimum: 5,
+    },
+  ]
+  const ours: Message = {
+    id: 7,
+    flags: 0x8000,
+    rcode: 3,
+    questions: [{ name: 'web.shop', type: 1, class: 1 }],
+    answers,
+    authorities: [],
+    additionals: [],
+  }
+  const read = dnsPacket.decode(encodeMessage(ours))
+  assert.deepEqual(read.answers?.map(oracle), answers.map(expected))
+  const theirs: Packet = {
+    type: 'response',
+    id: 7,
+    flags: 3,
+    questions: read.questions ?? [],
+    answers: read.answers ?? [],
+  }
+  assert.deepEqual(plain(decodeMessage(dnsPacket.encode(theirs))), plain(ours))
+})
+
+function escaped(byte: number): string {
+  if (byte === 0x2e || byte === 0x5c) return `\\${String.fromCharCode(byte)}`
+  return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`
+}
+
+/** Buffers and Uint8Arrays, and the case of names that a pointer to another spelling changed, compare as equal. */
+function plain(one: Message | undefined): string {
+  return JSON.stringify(one, (_, value: unknown) =>
+    value instanceof Uint8Array ? Array.from(value) : value,
+  ).toLowerCase()
+}
+
+function oracle(answer: Answer): unknown {
+  if (answer.type === 'TXT') return { name: answer.name, type: 'TXT', data: [answer.data].flat().map(String) }
+  return { name: answer.name, type: answer.type, data: 'data' in answer ? answer.data : undefined }
+}
+
+function expected(of: ResourceRecord): unknown {
+  const { name: owner, class: _class, ttl: _ttl, type, ...rest } = of
+  if ('address' in rest) return { name: owner, type, data: rest.address }
+  if ('strings' in rest) return { name: owner, type, data: rest.strings }
+  if ('target' in rest && !('port' in rest)) return { name: owner, type, data: rest.target }
+  return { name: owner, type, data: rest }
+}
