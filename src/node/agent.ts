@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import type { Client } from '../api/client/client.ts'
+import type { Node } from '../api/objects/node.ts'
+import { type Address, type Cidr, cidr } from '../base/address.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { openPodNetwork } from '../cni/network.ts'
+import { type HostImage, startPods } from '../pod/pods.ts'
+import { startProxy } from '../proxy/proxy.ts'
+import { agentPort, describeNode, readiness } from './describe.ts'
+import { keepLease } from './lease.ts'
+import { startServer } from './server.ts'
+import { traceRoutes } from './trace.ts'
+
+export interface AgentOptions {
+  name: string
+  client: Client
+  /** The node's own address, by which others reach it. */
+  address: Address
+  /** Where the agent remembers addresses, pods and their logs. */
+  stateDir: string
+  podCidr: Cidr
+  serviceCidr: Cidr
+  clusterDns: Address[]
+  zone: string
+  hostImage: HostImage
+  tls: { cert: string; key: string; ca: string }
+  log: Log
+}
+
+/**
+ * Everything that a node does, in the order in which each part needs the one before: the node makes itself known, is given its range of pod
+ * addresses, lays cbr0, teaches its kernel the services, runs pods, and answers the API server. Resolves when the node is Ready.
+ */
+export async function startAgent(options: AgentOptions): Promise<{ close(): Promise<void> }> {
+  const { name, client, address, stateDir, podCidr, serviceCidr, clusterDns, zone, hostImage, tls, log } = options
+  await register(client, name, address)
+  const lease = keepLease(client, name, log)
+
+  // The proxy needs no range of this node: it learns services while the range is given out.
+  const proxy = startProxy({ client, nodeName: name, podCidr, serviceCidr, log: log.child({ room: 'proxy' }) })
+  const range = await givenRange(client, name)
+  const network = openPodNetwork({
+    podCidr: range,
+    stateDir: join(stateDir, 'network'),
+    log: log.child({ room: 'cni' }),
+  })
+  await proxy.synced
+
+  const pods = startPods({
+    client,
+    nodeName: name,
+    hostIP: address,
+    network,
+    stateDir: join(stateDir, 'pods'),
+    clusterDns,
+    zone,
+    images: { host: hostImage },
+    log: log.child({ room: 'pod' }),
+  })
+  const server = startServer({
+    pods,
+    tls,
+    address,
+    port: agentPort,
+    more: traceRoutes({ node: name, pods, proxy, log }),
+    log,
+  })
+  const say = `cbr0 holds ${range.address}/${range.prefix}; services are in the kernel`
+  await client.patch('Node', name, undefined, { status: { conditions: [readiness(true, say, new Date())] } }, 'status')
+  log.info({ range }, 'the node is ready')
+  return {
+    async close() {
+      server.close()
+      lease.close()
+      await pods.close()
+      proxy.close()
+    },
+  }
+}
+
+/** Makes the Node, or finds it from an earlier life and brings its status up to date; its range of addresses stays. */
+async function register(client: Client, name: string, address: Address): Promise<void> {
+  const wanted = describeNode(name, address)
+  const known = await client.get('Node', name)
+  if (!known) {
+    await client.create('Node', wanted)
+    return
+  }
+  await client.patch('Node', name, undefined, { metadata: { labels: wanted.metadata.labels } })
+  await client.patch('Node', name, undefined, { status: wanted.status ?? {} }, 'status')
+}
+
+/** Resolves once the control loop has written spec.podCIDR. */
+function givenRange(client: Client, name: string): Promise<Cidr> {
+  return new Promise((resolve, reject) => {
+    const follower = client.follow('Node', {
+      fieldSelector: `metadata.name=${name}`,
+      onChange: (change) => {
+        const range = change.type === 'deleted' ? undefined : (change.object as Node).spec?.podCIDR
+        if (range === undefined) return
+        queueMicrotask(() => follower.close())
+        try {
+          resolve(cidr(range))
+        } catch (error) {
+          reject(new Error(`node: its range of pod addresses cannot be used: ${messageOf(error)}`))
+        }
+      },
+    })
+  })
+}
