@@ -62,6 +62,8 @@ export interface Client {
     subresource?: 'status',
   ): Promise<Kinds[K]>
   delete(kind: KindName, name: string, namespace?: string, options?: DeleteOptions): Promise<void>
+  /** Gives a pod to a node (pods/binding). Conflict when it has one already or is being deleted. */
+  bind(pod: string, namespace: string, node: string): Promise<Kinds['Pod']>
   follow<K extends KindName>(kind: K, options?: FollowOptions<Kinds[K]>): Follower<Kinds[K]>
   /** Records an Event on an object; a repeat of the same reason and message only raises its count. Never throws: it logs. */
   event(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void

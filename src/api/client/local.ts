@@ -52,6 +52,9 @@ export function localClient({ registry, component = 'kubehop', log, issueToken }
     async delete(kind, name, namespace, options) {
       registry.delete(resources[kind], name, namespace, options)
     },
+    async bind(pod, namespace, node) {
+      return out<'Pod'>(registry.bind(pod, namespace, node))
+    },
     follow<K extends KindName>(kind: K, options: FollowOptions<Kinds[K]> = {}): Follower<Kinds[K]> {
       const follower = follow(registry, kind, options, log, () => void followers.delete(follower as never))
       followers.add(follower as never)

@@ -9,6 +9,7 @@ export const endpointSliceStrategy: Strategy<EndpointSlice> = {
   names: 'subdomain',
   generation: true,
   defaults(slice) {
+    slice.endpoints ??= []
     for (const one of slice.ports ?? []) {
       one.name ??= ''
       one.protocol ??= 'TCP'

@@ -1,0 +1,146 @@
+// Makes src/api/schema/table.json and descriptions.json from the types that @kubernetes/client-node was generated with.
+// Run after that package is updated: node scripts/generate-schema.ts
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import * as models from '@kubernetes/client-node'
+import { mergeKeys } from './schema-merge-keys.ts'
+
+interface Attribute {
+  baseName: string
+  type: string
+  format: string
+}
+type Model = { attributeTypeMap?: Attribute[] }
+
+/** Kinds the API serves, and bodies that its subresources take. */
+const roots = [
+  'V1ConfigMap',
+  'V1Deployment',
+  'V1EndpointSlice',
+  'CoreV1Event',
+  'V1Lease',
+  'V1Namespace',
+  'V1Node',
+  'V1Pod',
+  'V1ReplicaSet',
+  'V1Secret',
+  'V1Service',
+  'V1ServiceAccount',
+  'V1Binding',
+  'V1DeleteOptions',
+  'V1Scale',
+]
+
+/** client-node says `string` for quantities; these are the fields that hold them, alone or as the values of a map. */
+const quantities = new Set([
+  'ResourceRequirements.limits',
+  'ResourceRequirements.requests',
+  'VolumeResourceRequirements.limits',
+  'VolumeResourceRequirements.requests',
+  'NodeStatus.capacity',
+  'NodeStatus.allocatable',
+  'ContainerStatus.allocatedResources',
+  'PodStatus.allocatedResources',
+  'EmptyDirVolumeSource.sizeLimit',
+  'ResourceFieldSelector.divisor',
+  'PodSpec.overhead',
+])
+
+const folder = join(
+  dirname(createRequire(import.meta.url).resolve('@kubernetes/client-node/package.json')),
+  'dist/gen/models',
+)
+const types: Record<string, string> = {}
+const descriptions: Record<string, string> = {}
+const waiting = [...roots]
+const unused = new Set(Object.keys(mergeKeys))
+
+for (let model = waiting.pop(); model !== undefined; model = waiting.pop()) {
+  const name = shortName(model)
+  if (types[name] !== undefined) continue
+  const attributes = (models as unknown as Record<string, Model>)[model]?.attributeTypeMap
+  if (attributes === undefined) throw new Error(`client-node has no ${model}`)
+  const { required, says, about } = declaration(model)
+  if (about) descriptions[name] = about
+  types[name] = attributes
+    .toSorted((a, b) => (a.baseName < b.baseName ? -1 : 1))
+    .map((attribute) => {
+      const key = `${name}.${attribute.baseName}`
+      const said = says.get(attribute.baseName)
+      if (said) descriptions[key] = said
+      const merge = mergeKeys[key]
+      unused.delete(key)
+      return [
+        attribute.baseName + (required.has(attribute.baseName) ? '!' : ''),
+        code(attribute, key),
+        ...(merge === undefined ? [] : [`~${merge}`]),
+      ].join(' ')
+    })
+    .join(';')
+}
+if (unused.size > 0) throw new Error(`merge keys of fields that do not exist: ${[...unused].join(', ')}`)
+
+write('table.json', types)
+write('descriptions.json', descriptions)
+
+/** One letter per plain type, `[]` and `{}` in front for lists and maps, else the name of another type. */
+function code({ type, format }: Attribute, key: string): string {
+  const list = /^Array<(.*)>$/.exec(type)?.[1]
+  if (list !== undefined) return `[]${code({ baseName: '', type: list, format }, key)}`
+  const map = /^\{ \[key: string\]: (.*); \}$/.exec(type)?.[1]
+  if (map !== undefined) return `{}${code({ baseName: '', type: map, format }, key)}`
+  if (quantities.has(key)) return 'q'
+  switch (type) {
+    case 'string':
+      return format === 'byte' ? 'B' : 's'
+    case 'boolean':
+      return 'b'
+    case 'number':
+      return format === 'double' ? 'n' : format === 'int64' ? 'l' : 'i'
+    case 'IntOrString':
+      return 'x'
+    case 'Date':
+    case 'V1MicroTime':
+      return 't'
+    case 'any':
+      return '*'
+    default:
+      waiting.push(type)
+      return shortName(type)
+  }
+}
+
+function shortName(model: string): string {
+  const name = model.replace(/^(Core|Discovery|Apps)?V1(?=[A-Z])/, '')
+  // Two groups have an EndpointPort; only discovery's is served. Anything else that collides must be told apart here.
+  return name
+}
+
+function declaration(model: string): { required: Set<string>; says: Map<string, string>; about: string } {
+  const text = readFileSync(join(folder, `${model}.d.ts`), 'utf8')
+  const required = new Set<string>()
+  const says = new Map<string, string>()
+  for (const [, comment, name = '', optional] of text.matchAll(
+    /(?:\/\*\*\s*\n((?:\s*\*(?!\/).*\n)*)\s*\*\/\s*)?'([^']+)'(\?)?:/g,
+  )) {
+    if (!optional) required.add(name)
+    if (comment) says.set(name, plain(comment))
+  }
+  const about = /\/\*\*\s*\n((?:\s*\*(?!\/).*\n)*)\s*\*\/\s*export declare class/.exec(text)?.[1] ?? ''
+  return { required, says, about: plain(about) }
+}
+
+function plain(comment: string): string {
+  return comment
+    .split('\n')
+    .map((line) => line.replace(/^\s*\* ?/, ''))
+    .join('\n')
+    .trim()
+    .replaceAll(/\\(['"])/g, '$1')
+}
+
+function write(file: string, content: Record<string, string>): void {
+  const sorted = Object.fromEntries(Object.entries(content).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  writeFileSync(join(import.meta.dirname, '../src/api/schema', file), `${JSON.stringify(sorted, null, 1)}\n`)
+}

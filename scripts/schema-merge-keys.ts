@@ -1,0 +1,38 @@
+/**
+ * How strategic merge treats a field (patchStrategy and patchMergeKey in k8s.io/api): the key by which a list of objects is
+ * merged, `=` for a list of plain values merged as a set, `+` for fields whose other keys are dropped (retainKeys).
+ */
+export const mergeKeys: Readonly<Record<string, string>> = {
+  'Container.env': 'name',
+  'Container.ports': 'containerPort',
+  'Container.volumeDevices': 'devicePath',
+  'Container.volumeMounts': 'mountPath',
+  'DeploymentSpec.strategy': '+',
+  'DeploymentStatus.conditions': 'type',
+  'EphemeralContainer.env': 'name',
+  'EphemeralContainer.ports': 'containerPort',
+  'EphemeralContainer.volumeDevices': 'devicePath',
+  'EphemeralContainer.volumeMounts': 'mountPath',
+  'NamespaceStatus.conditions': 'type',
+  'NodeSpec.podCIDRs': '=',
+  'NodeStatus.addresses': 'type',
+  'NodeStatus.conditions': 'type',
+  'ObjectMeta.finalizers': '=',
+  'ObjectMeta.ownerReferences': 'uid',
+  'PodSpec.containers': 'name',
+  'PodSpec.ephemeralContainers': 'name',
+  'PodSpec.hostAliases': 'ip',
+  'PodSpec.imagePullSecrets': 'name',
+  'PodSpec.initContainers': 'name',
+  'PodSpec.resourceClaims': 'name+',
+  'PodSpec.schedulingGates': 'name',
+  'PodSpec.topologySpreadConstraints': 'topologyKey',
+  'PodSpec.volumes': 'name+',
+  'PodStatus.conditions': 'type',
+  'PodStatus.hostIPs': 'ip',
+  'PodStatus.podIPs': 'ip',
+  'ReplicaSetStatus.conditions': 'type',
+  'ServiceAccount.secrets': 'name',
+  'ServiceSpec.ports': 'port',
+  'ServiceStatus.conditions': 'type',
+}
