@@ -112,7 +112,7 @@ function range(option: string, text: string, wrong: string[]): Cidr | undefined 
 
 function whole(option: string, text: string, low: number, high: number, wrong: string[]): number {
   const value = /^\d{1,6}$/.test(text) ? Number(text) : -1
-  if (!(value >= low && value <= high))
-    wrong.push(`${option} must be a whole number from ${low} to ${high}, not "${text}"`)
-  return fits ? value : low
+  if (value >= low && value <= high) return value
+  wrong.push(`${option} must be a whole number from ${low} to ${high}, not "${text}"`)
+  return low
 }
