@@ -41,10 +41,9 @@ function admit(spec: PodSpec): void {
       tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
 }
 
-/** A pod's spec is for life, but for its node, once, and for images, a shorter deadline and more tolerations. */
+/** A pod's spec is for life, but for images, a shorter deadline and more tolerations. Its node is set by binding. */
 function validateUpdate(pod: Pod, old: Pod): Fault[] {
   const asBefore = clone(pod.spec)
-  if (!old.spec.nodeName) delete asBefore.nodeName
   for (const field of ['containers', 'initContainers'] as const)
     for (const [at, one] of (asBefore[field] ?? []).entries()) {
       const was = old.spec[field]?.[at]

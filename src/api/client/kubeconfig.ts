@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { KubehopError, messageOf } from '../../base/errors.ts'
+import type { Client } from './client.ts'
+import { type ClientOptions, type Connection, connect } from './http.ts'
+
+/** A client as the current context of a kubeconfig file says. */
+export async function fromKubeconfig(path: string, options: ClientOptions = {}): Promise<Client> {
+  return connect(await connectionFrom(path), options)
+}
+
+/** What a kubeconfig's current context (or the named one) says about reaching its server. */
+export async function connectionFrom(path: string, contextName?: string): Promise<Connection> {
+  try {
+    const { parse } = await import('yaml')
+    return connectionOf(parse(readFileSync(path, 'utf8')) as Kubeconfig, dirname(path), contextName)
+  } catch (error) {
+    throw new KubehopError('api', `read kubeconfig ${path}`, 'KubeconfigUnusable', messageOf(error), { cause: error })
+  }
+}
+
+interface Kubeconfig {
+  'current-context'?: string
+  contexts?: { name: string; context: { cluster: string; user: string } }[]
+  clusters?: { name: string; cluster: Record<string, string> }[]
+  users?: { name: string; user: Record<string, string> }[]
+}
+
+function connectionOf(config: Kubeconfig, folder: string, contextName = config['current-context']): Connection {
+  const context = config.contexts?.find((one) => one.name === contextName)?.context
+  if (context === undefined) throw new Error(`it has no context ${contextName ?? '(and names no current one)'}`)
+  const cluster = config.clusters?.find((one) => one.name === context.cluster)?.cluster
+  const user = config.users?.find((one) => one.name === context.user)?.user ?? {}
+  if (cluster?.['server'] === undefined) throw new Error(`it has no server for cluster ${context.cluster}`)
+  // Data stands in the file in base64, or in a file of its own, named relative to the kubeconfig.
+  const pem = (from: Record<string, string>, name: string): string | undefined => {
+    const data = from[`${name}-data`]
+    if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8')
+    const file = from[name]
+    return file === undefined ? undefined : readFileSync(resolve(folder, file), 'utf8')
+  }
+  const ca = pem(cluster, 'certificate-authority')
+  const cert = pem(user, 'client-certificate')
+  const key = pem(user, 'client-key')
+  const token = user['token']
+  return {
+    server: cluster['server'],
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(token !== undefined && { token }),
+  }
+}
+
+export interface KubeconfigParts {
+  server: string
+  ca: string
+  cert: string
+  key: string
+  /** Of the cluster, the user and the context alike. */
+  name?: string
+}
+
+/** The text of a kubeconfig that kubectl and everybody else reads. */
+export function kubeconfig({ server, ca, cert, key, name = 'kubehop' }: KubeconfigParts): string {
+  const data = (pem: string): string => Buffer.from(pem).toString('base64')
+  const label = JSON.stringify(name)
+  return `apiVersion: v1
+kind: Config
+clusters:
+- name: ${label}
+  cluster:
+    server: ${JSON.stringify(server)}
+    certificate-authority-data: ${data(ca)}
+users:
+- name: ${label}
+  user:
+    client-certificate-data: ${data(cert)}
+    client-key-data: ${data(key)}
+contexts:
+- name: ${label}
+  context:
+    cluster: ${label}
+    user: ${label}
+current-context: ${label}
+`
+}
