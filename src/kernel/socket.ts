@@ -1,0 +1,139 @@
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { type Address, addressBytes, family } from '../base/address.ts'
+import { declareRaw, errnoOf, KernelError } from './libc.ts'
+import { inNetns, type Netns } from './netns.ts'
+
+// A socket belongs to the network namespace in which it was made, whoever uses it later. So one process can listen and connect
+// in many: it makes the descriptor there and hands it to Node.
+
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const SO_REUSEPORT = 15
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+
+const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
+const bind = declareRaw<[number, Uint8Array, number]>('int bind(int, void *, unsigned int)')
+const getsockname = declareRaw<[number, Uint8Array, Uint8Array]>('int getsockname(int, _Out_ void *, _Inout_ void *)')
+const listen = declareRaw<[number, number]>('int listen(int, int)')
+const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
+  'int setsockopt(int, int, int, void *, unsigned int)',
+)
+
+/** A listening descriptor for `server.listen({ fd })`, which takes it over. EADDRINUSE when the port is taken there. */
+export function listenTcp(ns: Netns | undefined, address: Address, port: number, backlog = 511): number {
+  const op = `listen on ${hostPort(address, port)}`
+  return make(ns, op, address, SOCK_STREAM, (fd) => {
+    enable(fd, SOL_SOCKET, SO_REUSEADDR)
+    check(op, bindRaw(fd, address, port))
+    check(op, listen(fd, backlog))
+  })
+}
+
+/** A bound descriptor for `dgram.createSocket(...).bind({ fd })`, which takes it over and is `listening` at once. */
+export function bindUdp(
+  ns: Netns | undefined,
+  address: Address,
+  port: number,
+  options: { reusePort?: boolean } = {},
+): number {
+  const op = `bind ${hostPort(address, port)}/udp`
+  return make(ns, op, address, SOCK_DGRAM, (fd) => {
+    if (options.reusePort) enable(fd, SOL_SOCKET, SO_REUSEPORT)
+    check(op, bindRaw(fd, address, port))
+  })
+}
+
+export interface ConnectOptions {
+  ns?: Netns
+  address: Address
+  port: number
+  /** The sender's address and port; the kernel chooses what is left out. */
+  from?: { address: Address; port?: number }
+}
+
+/**
+ * A TCP connection that begins inside `ns`, as Node's own Socket: it emits `connect`, or `error` with ECONNREFUSED,
+ * EHOSTUNREACH, ... It has no deadline of its own. For HTTP: `http.request({ createConnection: () => connectTcp(...) })`.
+ */
+export function connectTcp({ ns, address, port, from }: ConnectOptions): Socket {
+  const op = `connect to ${hostPort(address, port)}`
+  const fd = make(ns, op, address, SOCK_STREAM | SOCK_NONBLOCK, (fd) => {
+    if (from === undefined) return
+    enable(fd, SOL_SOCKET, SO_REUSEADDR)
+    check(op, bindRaw(fd, from.address, from.port ?? 0))
+  })
+  // Node connects a descriptor that it was given as well as one it made; reading must wait until then (manualStart).
+  const options = { fd, manualStart: true, allowHalfOpen: false }
+  return new Socket(options).connect({ host: address, port, family: family(address) })
+}
+
+function make(
+  ns: Netns | undefined,
+  op: string,
+  address: Address,
+  type: number,
+  prepare: (fd: number) => void,
+): number {
+  return inNetns(ns, () => {
+    const fd = check(op, socket(family(address) === 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0))
+    try {
+      if (family(address) === 6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY)
+      prepare(fd)
+      return fd
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  })
+}
+
+function bindRaw(fd: number, address: Address, port: number): number {
+  const name = sockaddr(address, port)
+  return bind(fd, name, name.length)
+}
+
+/** The port that a bound descriptor got. */
+export function localPort(fd: number): number {
+  const name = Buffer.alloc(28)
+  const length = Buffer.from(Uint32Array.of(name.length).buffer)
+  check('read the socket address', getsockname(fd, name, length))
+  return name.readUInt16BE(2)
+}
+
+/** struct sockaddr_in or sockaddr_in6. */
+export function sockaddr(address: Address, port: number): Uint8Array {
+  const of = family(address)
+  const bytes = new Uint8Array(of === 4 ? 16 : 28)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, of === 4 ? AF_INET : AF_INET6, true)
+  view.setUint16(2, port)
+  bytes.set(addressBytes(address), of === 4 ? 4 : 8)
+  return bytes
+}
+
+function hostPort(address: Address, port: number): string {
+  return family(address) === 4 ? `${address}:${port}` : `[${address}]:${port}`
+}
+
+function enable(fd: number, level: number, name: number): void {
+  check('set a socket option', setsockopt(fd, level, name, Uint8Array.of(1, 0, 0, 0), 4))
+}
+
+function check(op: string, result: number): number {
+  if (result < 0) throw new KernelError(op, -result, remedies.get(-result))
+  return result
+}
+
+const remedies = new Map([
+  [errnoOf('EADDRINUSE'), 'another program has this port'],
+  [errnoOf('EADDRNOTAVAIL'), 'no link there has this address'],
+  [errnoOf('EACCES'), 'ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE'],
+])
