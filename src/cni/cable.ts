@@ -1,0 +1,92 @@
+import { type Address, type Cidr, cidr } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
+import type { Netns } from '../kernel/netns.ts'
+import { addAddress } from '../kernel/rtnetlink/address.ts'
+import { deleteLink, setLink } from '../kernel/rtnetlink/link.ts'
+import { addLink } from '../kernel/rtnetlink/linkdata.ts'
+import type { Request } from '../kernel/rtnetlink/request.ts'
+import { addRoute } from '../kernel/rtnetlink/route.ts'
+import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
+import type { Lease } from './ipam.ts'
+import { leaseOfNote, macOf, noteOf } from './names.ts'
+
+/** What one pod's cable is made of. */
+export interface Cable {
+  lease: Lease
+  range: Cidr
+  gateway: Address
+  mtu: number
+  /** Index of cbr0. */
+  bridge: number
+}
+
+/** The pair: the pod's end is born inside, under its final name and address; the node's end is born on cbr0. */
+export function pair({ lease, mtu, bridge }: Cable, netns: Netns): Request {
+  return addLink({
+    kind: 'veth',
+    name: lease.hostDevice,
+    master: bridge,
+    mtu,
+    peer: { name: lease.ifname, ns: netns, mac: macOf(lease.address), mtu },
+  })
+}
+
+/** Inside the pod. `index` is its end's. */
+export function inside({ lease, range, gateway }: Cable, index: number): Request[] {
+  return [
+    setLink('lo', { up: true }),
+    setLink(index, { ipv6LinkLocal: range.family === 6 }),
+    setLink(index, { up: true }),
+    addAddress({ index, address: lease.address, prefix: range.prefix }),
+    addRoute({ to: range.family === 4 ? cidr('0.0.0.0/0') : cidr('::/0'), via: gateway, index }),
+  ]
+}
+
+/**
+ * On the node. Hairpin: with bridge-nf-call-iptables the bridge itself carries on with a frame whose destination was just
+ * translated; when a pod's service chooses that same pod, the frame must leave by the port it came in by. A promiscuous bridge
+ * would do as well, but delivers duplicates. The note is last: a cable without it is one that was never finished.
+ */
+export function outside({ lease, range }: Cable): Request[] {
+  return [
+    setLink(lease.hostDevice, { ipv6LinkLocal: range.family === 6 }),
+    setLink(lease.hostDevice, { up: true, port: { hairpin: true } }),
+    setLink(lease.hostDevice, { alias: noteOf(lease) }),
+  ]
+}
+
+/** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
+export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): boolean {
+  const { socket, lease, netns } = cable
+  const [error] = socket.tryApply([pair(cable, netns)])
+  using pod = openRouteSocket(netns)
+  if (error !== undefined) {
+    if (error.code !== 'EEXIST') throw error
+    if (socket.link(lease.hostDevice) !== undefined) return false
+    throw new KubehopError(
+      'cni',
+      `connect ${lease.id}`,
+      'NameTaken',
+      `its namespace has a link named ${lease.ifname} already`,
+      { cause: error },
+    )
+  }
+  try {
+    const end = pod.link(lease.ifname)
+    if (end === undefined) throw new KubehopError('cni', `connect ${lease.id}`, 'Gone', `${lease.ifname} disappeared`)
+    pod.apply(...inside(cable, end.index))
+    socket.apply(...outside(cable))
+    return true
+  } catch (cause) {
+    socket.ensure(deleteLink(lease.hostDevice))
+    throw cause
+  }
+}
+
+/** Takes the cable away if it is there and still this pod's: names are used again. */
+export function cut(socket: RouteSocket, lease: Lease): void {
+  const link = socket.link(lease.hostDevice)
+  if (link === undefined) return
+  const noted = leaseOfNote(link.name, link.alias)
+  if (noted?.id === lease.id && noted.ifname === lease.ifname) socket.ensure(deleteLink(link.index))
+}

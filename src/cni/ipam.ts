@@ -1,0 +1,156 @@
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Address, type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
+
+/** Who has an address: one interface of one sandbox. */
+export interface Lease {
+  readonly id: string
+  readonly ifname: string
+  readonly address: Address
+  /** The other end of its cable, on the node. */
+  readonly hostDevice: string
+}
+
+/**
+ * The addresses of one range. Each given address is a file of its name, so what was given survives a crash at any moment:
+ * the file appears whole (written beside, then linked) or not at all, and linking fails when another process was faster.
+ */
+export interface Ipam {
+  readonly gateway: Address
+  /** Gives the next address after the last one given, so that one that was just freed rests as long as possible. */
+  take(owner: { id: string; ifname: string; hostDevice: string }): Lease
+  /** Writes down a lease that the kernel still shows but the files have lost. */
+  restore(lease: Lease): void
+  /** Frees all of one sandbox, or one interface's. */
+  free(lease: Lease): void
+  leasesOf(id: string): Lease[]
+  list(): Lease[]
+}
+
+const lastFile = 'last'
+
+/** Reads what is in `dir`, which is made if missing. Files that are no lease of this range are an error, never guessed at. */
+export function openIpam(range: Cidr, dir: string): Ipam {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const leases = new Map<Address, Lease>()
+  for (const name of readdirSync(dir)) {
+    if (name === lastFile) continue
+    if (name.startsWith('.')) rmSync(join(dir, name))
+    else leases.set(addressIn(range, dir, name), readLease(range, dir, name))
+  }
+  const total = usable(range)
+  let last = readLast(range, dir)
+
+  const write = (lease: Lease): boolean => {
+    const temporary = join(dir, `.${lease.address}.${process.pid}`)
+    writeFileSync(temporary, `${JSON.stringify(lease)}\n`, { mode: 0o600 })
+    try {
+      linkSync(temporary, join(dir, lease.address))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      return false
+    } finally {
+      unlinkSync(temporary)
+    }
+    leases.set(lease.address, lease)
+    return true
+  }
+
+  return {
+    gateway: nth(range, 1),
+    take(owner) {
+      for (const lease of leases.values())
+        if (lease.id === owner.id && lease.ifname === owner.ifname)
+          throw new KubehopError(
+            'cni',
+            `give ${owner.id} an address`,
+            'AlreadyAttached',
+            `its ${owner.ifname} has ${lease.address} already`,
+          )
+      for (let tries = 0n; tries < total; tries++) {
+        last = last + 1n < total ? last + 1n : 0n
+        const address = nth(range, last + firstPod)
+        if (leases.has(address)) continue
+        const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
+        if (!write(lease)) {
+          // Another process gave it meanwhile.
+          leases.set(address, readLease(range, dir, address))
+          continue
+        }
+        const temporary = join(dir, `.${lastFile}.${process.pid}`)
+        writeFileSync(temporary, `${address}\n`, { mode: 0o600 })
+        renameSync(temporary, join(dir, lastFile))
+        return lease
+      }
+      throw new KubehopError(
+        'cni',
+        `give ${owner.id} an address`,
+        'Exhausted',
+        `no IP addresses available in ${formatCidr(range)}: all ${total} are given to pods`,
+      )
+    },
+    restore(lease) {
+      if (!contains(range, lease.address) || !write(lease))
+        throw new KubehopError('cni', `adopt ${lease.hostDevice}`, 'Conflict', `${lease.address} is another pod's`)
+    },
+    free(lease) {
+      if (leases.get(lease.address) !== lease) return
+      rmSync(join(dir, lease.address), { force: true })
+      leases.delete(lease.address)
+    },
+    leasesOf: (id) => [...leases.values()].filter((lease) => lease.id === id),
+    list: () => [...leases.values()],
+  }
+}
+
+/** .0 is the network, .1 the gateway; the last one of an IPv4 range is its broadcast address. */
+const firstPod = 2n
+function usable(range: Cidr): bigint {
+  const count = size(range) - firstPod - (range.family === 4 ? 1n : 0n)
+  if (count < 1n)
+    throw new KubehopError('cni', 'open the range', 'RangeTooSmall', `${formatCidr(range)} has no room for a pod`)
+  return count
+}
+
+function readLast(range: Cidr, dir: string): bigint {
+  let text: string
+  try {
+    text = readFileSync(join(dir, lastFile), 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return -1n
+  }
+  return indexIn(range, addressIn(range, dir, text.trim())) - firstPod
+}
+
+function addressIn(range: Cidr, dir: string, text: string): Address {
+  const address = parseAddress(text)
+  if (address === undefined || address !== text || !contains(range, address))
+    throw new KubehopError(
+      'cni',
+      'read the given addresses',
+      'ForeignState',
+      `${dir} holds "${text.slice(0, 60)}", which is no address of ${formatCidr(range)}: it belongs to another range, remove it`,
+    )
+  return address
+}
+
+function readLease(range: Cidr, dir: string, name: string): Lease {
+  const path = join(dir, name)
+  const found: unknown = parseJson(readFileSync(path, 'utf8'))
+  if (typeof found === 'object' && found !== null && 'id' in found && 'ifname' in found && 'hostDevice' in found) {
+    const { id, ifname, hostDevice } = found
+    if (typeof id === 'string' && typeof ifname === 'string' && typeof hostDevice === 'string')
+      return { id, ifname, address: addressIn(range, dir, name), hostDevice }
+  }
+  throw new KubehopError('cni', 'read the given addresses', 'Malformed', `${path} is no lease: remove it`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

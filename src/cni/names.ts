@@ -1,0 +1,52 @@
+import { type Address, addressBytes, parseAddress } from '../base/address.ts'
+import { type Mac, macFromBytes } from '../kernel/rtnetlink/mac.ts'
+import type { Lease } from './ipam.ts'
+
+export const bridgeName = 'cbr0'
+
+/** `3` of `veth3`, or undefined. */
+export function cableNumber(device: string): number | undefined {
+  const digits = /^veth([1-9]\d{0,5})$/.exec(device)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** veth1, veth2, ...: the lowest number that is free. */
+export function freeCable(taken: ReadonlySet<number>): string {
+  let number = 1
+  while (taken.has(number)) number++
+  return `veth${number}`
+}
+
+/**
+ * 0a:58 and the IPv4 address (as kubenet had it). Because the Ethernet address follows from the IP address, a neighbour that
+ * remembers an address's former owner still reaches the new one.
+ */
+export function macOf(address: Address): Mac {
+  const bytes = addressBytes(address)
+  const mac = macFromBytes(Uint8Array.of(0x0a, 0x58, ...bytes.slice(-4)))
+  if (mac === undefined) throw new TypeError(`${address} gives no Ethernet address`)
+  return mac
+}
+
+/** The note on the node's end of a cable: whose it is. The kernel keeps it (and `ip link` shows it) even when our files are lost. */
+export function noteOf(lease: Lease): string {
+  return `pod ${lease.id} ${lease.ifname} ${lease.address}`
+}
+
+/** The lease that a device's note tells of, or undefined when it is not ours or only half made. */
+export function leaseOfNote(hostDevice: string, note: string | undefined): Lease | undefined {
+  const [word, id, ifname, text, ...rest] = (note ?? '').split(' ')
+  const address = parseAddress(text ?? '')
+  if (word !== 'pod' || !id || !ifname || address === undefined || rest.length > 0) return undefined
+  return { id, ifname, address, hostDevice }
+}
+
+/** As CNI has it (its specification, "CNI_CONTAINERID"); bounded, because it becomes part of the note. */
+export function isSandboxId(id: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(id)
+}
+
+/** What the kernel takes for a device's name (dev_valid_name). */
+export function isDeviceName(name: string): boolean {
+  return /^[^/:\s%]{1,15}$/.test(name) && name !== '.' && name !== '..'
+}

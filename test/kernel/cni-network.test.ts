@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { address, cidr, type Address } from '../../src/base/address.ts'
+import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
+import { createNetns, type Netns } from '../../src/kernel/netns.ts'
+import { deleteLink, setLink } from '../../src/kernel/rtnetlink/link.ts'
+import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
+import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { connectTcp, listenTcp } from '../../src/kernel/socket.ts'
+import { readSysctl } from '../../src/kernel/sysctl.ts'
+
+const log = pino({ level: 'silent' })
+const range = cidr('100.96.1.0/24')
+
+/** A node's namespace with its state directory; both gone afterwards. */
+class Node implements Disposable {
+  readonly ns: Netns = createNetns()
+  readonly stateDir: string = mkdtempSync(join(tmpdir(), 'cni-'))
+  readonly socket: RouteSocket = openRouteSocket(this.ns)
+  open(podCidr = range): PodNetwork {
+    return openPodNetwork({ podCidr, stateDir: this.stateDir, ns: this.ns, log })
+  }
+  veths(): string[] {
+    return this.socket
+      .links()
+      .filter((link) => link.kind === 'veth')
+      .map((link) => link.name)
+  }
+  leases(): string[] {
+    return readdirSync(this.stateDir)
+      .filter((name) => name !== 'last')
+      .toSorted()
+  }
+  [Symbol.dispose](): void {
+    this.socket.close()
+    this.ns.close()
+    rmSync(this.stateDir, { recursive: true })
+  }
+}
+
+async function talk(client: Netns, server: Netns, to: Address): Promise<string | undefined> {
+  const listener = createServer((socket) => socket.end(socket.remoteAddress ?? ''))
+  listener.listen({ fd: listenTcp(server, to, 80) })
+  try {
+    const socket = connectTcp({ ns: client, address: to, port: 80 })
+    const [data] = (await once(socket.setEncoding('utf8'), 'data')) as [string]
+    socket.destroy()
+    return data
+  } finally {
+    listener.close()
+    await once(listener, 'close')
+  }
+}
+
+test('two pods on a bridge reach each other and their node', async () => {
+  using node = new Node()
+  using a = createNetns()
+  using b = createNetns()
+  const network = node.open()
+  const one = network.add({ id: 'a', netns: a })
+  const two = network.add({ id: 'b', netns: b })
+  assert.deepEqual(one, {
+    id: 'a',
+    ifname: 'eth0',
+    address: '100.96.1.2',
+    prefix: 24,
+    gateway: '100.96.1.1',
+    mac: '0a:58:64:60:01:02',
+    hostDevice: 'veth1',
+  })
+  assert.deepEqual([two.address, two.hostDevice], ['100.96.1.3', 'veth2'])
+  assert.equal(await talk(a, b, two.address), one.address)
+  assert.equal(await talk(b, a, one.address), two.address)
+  assert.equal(await talk(a, node.ns, one.gateway), one.address)
+  assert.equal(await talk(node.ns, a, one.address), one.gateway)
+  assert.equal(await talk(a, a, one.address), one.address)
+  const bridge = node.socket.link('cbr0')
+  assert.equal(bridge?.mac, '0a:58:64:60:01:01')
+  const veth = node.socket.link('veth1')
+  assert.deepEqual([veth?.port?.hairpin, veth?.master, veth?.alias], [true, bridge?.index, 'pod a eth0 100.96.1.2'])
+  using inside = openRouteSocket(a)
+  assert.equal(inside.routeTo({ to: address('8.8.8.8') })?.via, '100.96.1.1')
+  for (const [name, value] of [
+    ['net.ipv4.ip_forward', '1'],
+    ['net.bridge.bridge-nf-call-iptables', '1'],
+    ['net.ipv6.conf.cbr0.accept_ra', '0'],
+    ['net.ipv4.conf.cbr0.route_localnet', '0'],
+  ] as const)
+    assert.equal(readSysctl(name, node.ns), value, name)
+  network.close()
+})
+
+test('200 pods made and removed leave nothing', () => {
+  using node = new Node()
+  const network = node.open()
+  const pods = Array.from({ length: 200 }, createNetns)
+  for (const [index, netns] of pods.entries()) network.add({ id: `pod-${index}`, netns })
+  assert.equal(network.list().length, 200)
+  assert.equal(new Set(network.list().map((one) => one.address)).size, 200)
+  for (const index of pods.keys()) network.del(`pod-${index}`)
+  for (const pod of pods) pod.close()
+  assert.deepEqual(node.veths(), [])
+  assert.deepEqual(node.leases(), [])
+  network.close()
+})
+
+test('an address that was freed rests, and the lowest free cable number is used again', () => {
+  using node = new Node()
+  using pod = createNetns()
+  using other = createNetns()
+  const network = node.open(cidr('10.0.0.0/29'))
+  const given: string[] = []
+  for (let i = 0; i < 7; i++) {
+    const { address, hostDevice } = network.add({ id: 'x', netns: pod })
+    given.push(`${address} ${hostDevice}`)
+    network.del('x')
+    network.del('x')
+  }
+  const last = ['2', '3', '4', '5', '6', '2', '3'].map((end) => `10.0.0.${end} veth1`)
+  assert.deepEqual(given, last)
+  const pods = Array.from({ length: 5 }, createNetns)
+  for (const netns of pods) network.add({ id: 'many', netns, ifname: `e${netns.fd}` })
+  assert.throws(() => network.add({ id: 'y', netns: other }), {
+    code: 'Exhausted',
+    message: /no IP addresses available in 10\.0\.0\.0\/29/,
+  })
+  using inside = openRouteSocket(other)
+  assert.deepEqual(
+    inside.links().map((link) => link.name),
+    ['lo'],
+  )
+  network.del('many')
+  for (const netns of pods) netns.close()
+  assert.deepEqual(node.leases(), [])
+  network.close()
+})
+
+test('an attachment that fails half-way leaves neither address nor cable', () => {
+  using node = new Node()
+  using pod = createNetns()
+  const network = node.open()
+  network.add({ id: 'a', netns: pod })
+  assert.throws(() => network.add({ id: 'a', netns: pod }), { code: 'AlreadyAttached' })
+  assert.throws(() => network.add({ id: 'b', netns: pod }), { code: 'NameTaken' })
+  // A default route is there already: the cable is laid by then.
+  assert.throws(() => network.add({ id: 'b', netns: pod, ifname: 'eth1' }), { code: 'EEXIST' })
+  assert.throws(() => network.add({ id: '../b', netns: pod }), { code: 'BadId' })
+  assert.throws(() => network.add({ id: 'b', netns: pod, ifname: 'a/b' }), { code: 'BadName' })
+  assert.deepEqual(node.leases(), ['100.96.1.2'])
+  assert.deepEqual(node.veths(), ['veth1'])
+  network.close()
+})
+
+test('a pod whose namespace is gone is deleted, and only its own address is freed', () => {
+  using node = new Node()
+  using kept = createNetns()
+  const network = node.open()
+  const gone = createNetns()
+  network.add({ id: 'gone', netns: gone })
+  network.add({ id: 'kept', netns: kept })
+  gone.close()
+  network.del('gone')
+  assert.deepEqual(
+    network.list().map((one) => one.id),
+    ['kept'],
+  )
+  assert.equal(network.get('gone'), undefined)
+  assert.equal(network.get('kept')?.address, '100.96.1.3')
+  network.close()
+})
+
+test('a restart finds its pods again, frees those of a rebooted machine, and repairs lost files', () => {
+  using node = new Node()
+  using a = createNetns()
+  using b = createNetns()
+  const first = node.open()
+  const one = first.add({ id: 'a', netns: a })
+  const two = first.add({ id: 'b', netns: b })
+  first.close()
+
+  const second = node.open()
+  assert.deepEqual(
+    second.list().toSorted((x, y) => x.id.localeCompare(y.id)),
+    [one, two],
+  )
+  second.close()
+
+  // b's cable is gone (as after a reboot); a's file is lost; a third one crashed between cable and note.
+  node.socket.apply(deleteLink(two.hostDevice))
+  rmSync(join(node.stateDir, one.address))
+  const half = { id: 'c', ifname: 'eth0', address: '100.96.1.9', hostDevice: 'veth7' }
+  writeFileSync(join(node.stateDir, half.address), JSON.stringify(half))
+  writeFileSync(join(node.stateDir, '.100.96.1.10.4711'), 'torn')
+  node.socket.apply(addLink({ kind: 'veth', name: 'veth7', peer: { name: 'p' } }))
+  node.socket.apply(setLink('veth7', { master: node.socket.link('cbr0')?.index ?? 0 }))
+  const third = node.open()
+  assert.deepEqual(third.list(), [one])
+  assert.deepEqual(node.leases(), ['100.96.1.2'])
+  assert.deepEqual(node.veths(), ['veth1'])
+  assert.equal(third.add({ id: 'b', netns: createNetns() }).address, '100.96.1.4')
+  third.close()
+})
+
+test('a bridge of another kind, or with another address, is refused and left as it was', () => {
+  using node = new Node()
+  node.socket.apply(addLink({ kind: 'veth', name: 'cbr0', peer: { name: 'p' } }))
+  assert.throws(() => node.open(), { code: 'NotABridge' })
+  node.socket.apply(deleteLink('cbr0'))
+  node.open().close()
+  assert.throws(
+    () => node.open(cidr('100.96.2.0/24')),
+    /cni: set up cbr0: it has 100\.96\.1\.1\/24, not 100\.96\.2\.1\/24/,
+  )
+  node.open().close()
+})
+
+test('names on the node that others took are passed over', () => {
+  using node = new Node()
+  using pod = createNetns()
+  const network = node.open()
+  node.socket.apply(addLink({ kind: 'veth', name: 'veth1', peer: { name: 'veth2' } }))
+  assert.equal(network.add({ id: 'a', netns: pod }).hostDevice, 'veth3')
+  network.del('a')
+  assert.deepEqual(node.veths().toSorted(), ['veth1', 'veth2'])
+  network.close()
+})
