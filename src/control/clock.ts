@@ -1,0 +1,29 @@
+/** Time as control loops see it; replaced in tests, where an hour passes at once. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Calls back once, after so many milliseconds; the returned function calls it off. */
+  after(ms: number, then: () => void): () => void
+}
+
+/** setTimeout takes no more than 2^31 - 1 ms; whoever waits longer is woken early, looks, and waits again. */
+const longestWait = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after(ms, then) {
+    const timer = setTimeout(then, Math.min(Math.max(ms, 0), longestWait))
+    return () => clearTimeout(timer)
+  },
+}
+
+/** The form of metav1.Time: RFC 3339, whole seconds. */
+export function timestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}
+
+/** Milliseconds since 1970; 0 for a missing or unreadable time, which is then longer ago than any other. */
+export function timeOf(text: string | undefined): number {
+  const ms = text === undefined ? Number.NaN : Date.parse(text)
+  return Number.isNaN(ms) ? 0 : ms
+}

@@ -1,0 +1,84 @@
+import { keyOf } from '../../api/client/client.ts'
+import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { selectorMatches } from '../../api/select/labels.ts'
+import { type Action, nothing, remove } from '../action.ts'
+import { isTerminating } from '../conditions.ts'
+import { bothOf, type Loop } from '../loop.ts'
+import type { View } from '../view.ts'
+import { type Family, groupsOf } from './endpoints.ts'
+import { managedByLabel, manager, sliceActions } from './slices.ts'
+
+/** Keeps, for every service with a selector, the slices that list the pods behind it and whether they are ready. */
+export const endpointSlices: Loop = {
+  name: 'endpoint-slices',
+  wakes: {
+    Service: ({ object }) => [keyOf(object)],
+    EndpointSlice: (change) => bothOf(change).flatMap(serviceOf),
+    Pod: (change, view) => bothOf(change).flatMap((pod) => [...servicesFor(pod.metadata, view)]),
+    // Endpoints carry the zone of their node.
+    Node: (change, view) => (zonesDiffer(bothOf(change)) ? [...view.all('Service')].map(keyOf) : []),
+  },
+  desired(key, view) {
+    const [namespace = '', name = ''] = key.split('/')
+    const own = [...view.inNamespace('EndpointSlice', namespace)].filter(
+      (slice) =>
+        slice.metadata.labels?.[serviceNameLabel] === name &&
+        slice.metadata.labels[managedByLabel] === manager &&
+        !isTerminating(slice),
+    )
+    const service = view.get('Service', key)
+    if (!service || isTerminating(service)) return { actions: own.map((slice) => remove(slice)) }
+    if (service.spec.type === 'ExternalName') return { actions: own.map((slice) => remove(slice)) }
+    // Without a selector somebody else writes the slices.
+    if (Object.keys(service.spec.selector ?? {}).length === 0) return nothing
+    return { actions: reconcile(service, own, view) }
+  },
+}
+
+function reconcile(service: Service, own: EndpointSlice[], view: View): Action[] {
+  const namespace = service.metadata.namespace ?? ''
+  const selector = { matchLabels: service.spec.selector ?? {} }
+  const pods = [...view.inNamespace('Pod', namespace)].filter((pod) => selectorMatches(selector, pod.metadata.labels))
+  const zoneOf = (node: string): string | undefined => view.get('Node', node)?.metadata.labels?.[zoneLabel]
+  const families = familiesOf(service)
+  const foreign = own.filter((slice) => !families.some((family) => family === slice.addressType))
+  return [
+    ...foreign.map((slice) => remove(slice)),
+    ...families.flatMap((family) =>
+      sliceActions(
+        service,
+        family,
+        groupsOf(service, pods, family, zoneOf),
+        own.filter((slice) => slice.addressType === family),
+      ),
+    ),
+  ]
+}
+
+const zoneLabel = 'topology.kubernetes.io/zone'
+
+/** The families that the API server gave the service; IPv4 where it says nothing. */
+function familiesOf({ spec }: Service): Family[] {
+  return spec.ipFamilies?.length ? spec.ipFamilies : ['IPv4']
+}
+
+function serviceOf(slice: EndpointSlice): string[] {
+  const name = slice.metadata.labels?.[serviceNameLabel]
+  return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
+}
+
+function* servicesFor(
+  { namespace, labels }: { namespace?: string; labels?: Record<string, string> },
+  view: View,
+): Iterable<string> {
+  for (const service of view.inNamespace('Service', namespace ?? '')) {
+    const matchLabels = service.spec.selector ?? {}
+    if (Object.keys(matchLabels).length > 0 && selectorMatches({ matchLabels }, labels)) yield keyOf(service)
+  }
+}
+
+function zonesDiffer(nodes: { metadata: { labels?: Record<string, string> } }[]): boolean {
+  const [now, before] = nodes.map((node) => node.metadata.labels?.[zoneLabel])
+  return now !== before
+}

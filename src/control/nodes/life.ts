@@ -1,0 +1,110 @@
+import { type Change, keyOf } from '../../api/client/client.ts'
+import type { Condition } from '../../api/objects/meta.ts'
+import type { Node } from '../../api/objects/node.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Lease } from '../../api/objects/simple.ts'
+import { type Action, change, tell } from '../action.ts'
+import { timestamp } from '../clock.ts'
+import { conditionOf } from '../conditions.ts'
+import type { Loop } from '../loop.ts'
+import type { View } from '../view.ts'
+
+export const leaseNamespace = 'kube-node-lease'
+
+/**
+ * Notices nodes that have gone quiet: their conditions become Unknown and their pods not ready, so that services stop sending to them.
+ * The way back is the agent's: when it lives again it writes its own status and its pods'.
+ */
+export function nodeLife({ nodeGraceMs = 40_000 }: { nodeGraceMs?: number }): Loop {
+  const heard = new Map<string, Heard>()
+  return {
+    name: 'node-life',
+    wakes: {
+      Node: (change) => [change.object.metadata.name],
+      Lease: ({ object }) => (object.metadata.namespace === leaseNamespace ? [object.metadata.name] : []),
+      // A pod's last words can arrive after its node was given up.
+      Pod: (change) => nodesOf(change),
+    },
+    desired(name, view, now) {
+      const node = view.get('Node', name)
+      if (!node) {
+        heard.delete(name)
+        return { actions: [] }
+      }
+      const last = hear(heard.get(name), node, view.get('Lease', `${leaseNamespace}/${name}`), now)
+      heard.set(name, last)
+      const left = last.at + nodeGraceMs - now
+      return left > 0 ? { actions: [], again: left } : { actions: giveUp(node, podsOn(view, name), now) }
+    },
+  }
+}
+
+/** The last sign of life, by this process' own clock: nodes' clocks may be wrong. */
+export interface Heard {
+  readonly at: number
+  readonly sign: string
+}
+
+/** A renewed lease is a sign of life, and so is a status that the agent wrote. */
+export function hear(before: Heard | undefined, node: Node, lease: Lease | undefined, now: number): Heard {
+  const sign = `${lease?.spec?.renewTime} ${conditionOf(node.status, 'Ready')?.lastHeartbeatTime}`
+  return before?.sign === sign ? before : { at: now, sign }
+}
+
+/** What follows from a node's silence. Nothing, when it was drawn already. */
+export function giveUp(node: Node, pods: Pod[], now: number): Action[] {
+  const actions: Action[] = []
+  const ready = conditionOf(node.status, 'Ready')
+  if (ready?.status !== 'Unknown') {
+    const conditions = quiet(node.status?.conditions ?? [], timestamp(now))
+    actions.push(...change(node, { ...node, status: { ...node.status, conditions } }, 'status'))
+    if (ready?.status === 'True')
+      actions.push(tell(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`))
+  }
+  for (const pod of pods) {
+    if (conditionOf(pod.status, 'Ready')?.status !== 'True') continue
+    const conditions = (pod.status?.conditions ?? []).map((condition): Condition => {
+      if (condition.type !== 'Ready') return condition
+      return { ...condition, status: 'False', lastTransitionTime: timestamp(now) }
+    })
+    actions.push(...change(pod, { ...pod, status: { ...pod.status, conditions } }, 'status'))
+    actions.push(tell(pod, 'Warning', 'NodeNotReady', 'Node is not ready'))
+  }
+  return actions
+}
+
+const watched = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
+
+/** Upstream's words (pkg/controller/nodelifecycle): told apart is a node that fell silent from one that never spoke. */
+function quiet(conditions: Condition[], now: string): Condition[] {
+  const spoken = conditions.map((condition): Condition => {
+    if (!watched.includes(condition.type) || condition.status === 'Unknown') return condition
+    return {
+      ...condition,
+      status: 'Unknown',
+      reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
+      lastTransitionTime: now,
+    }
+  })
+  const missing = watched.filter((type) => !conditions.some((condition) => condition.type === type))
+  const unspoken = missing.map(
+    (type): Condition => ({
+      type,
+      status: 'Unknown',
+      reason: 'NodeStatusNeverUpdated',
+      message: 'Kubelet never posted node status.',
+      lastTransitionTime: now,
+    }),
+  )
+  return [...spoken, ...unspoken]
+}
+
+function nodesOf(change: Change<Pod>): string[] {
+  const { nodeName } = change.object.spec
+  return change.type !== 'deleted' && nodeName !== undefined ? [nodeName] : []
+}
+
+function podsOn(view: View, node: string): Pod[] {
+  return [...view.all('Pod')].filter((pod) => pod.spec.nodeName === node).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+}

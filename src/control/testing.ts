@@ -1,0 +1,141 @@
+import { keyOf } from '../api/client/client.ts'
+import { localClient } from '../api/client/local.ts'
+import type { Client } from '../api/client/client.ts'
+import type { KindName, Kinds } from '../api/objects/index.ts'
+import type { Pod } from '../api/objects/pod.ts'
+import { bootstrap } from '../api/registry/bootstrap.ts'
+import { Registry } from '../api/registry/registry.ts'
+import { apiVersionOf, resources } from '../api/resources.ts'
+import { Store } from '../api/store/store.ts'
+import { cidr } from '../base/address.ts'
+import { makeLog } from '../base/log.ts'
+import type { Clock } from './clock.ts'
+import { type ControlOptions, startControl } from './control.ts'
+import type { AnyObject } from './view.ts'
+
+// What the tests of this room share: objects in few words, time that is moved by hand, and a whole control plane in memory.
+
+/** An object as the API would have stored it: with a uid that tells which it is, and no more than is given. */
+export function object<K extends KindName>(kind: K, name: string, rest: object = {}): Kinds[K] {
+  const { metadata, ...fields } = rest as { metadata?: object }
+  const namespace = resources[kind].namespaced ? { namespace: 'default' } : {}
+  return {
+    apiVersion: apiVersionOf(resources[kind]),
+    kind,
+    metadata: { name, ...namespace, uid: `uid-${name}`, creationTimestamp: '2026-01-01T00:00:00Z', ...metadata },
+    ...fields,
+  } as unknown as Kinds[K]
+}
+
+export const start: number = Date.parse('2026-01-01T00:00:00Z')
+
+/** Time that stands still until it is moved. */
+export function manualClock(from: number = start): Clock & { move(ms: number): void } {
+  let now = from
+  const waiting = new Set<{ at: number; then: () => void }>()
+  return {
+    now: () => now,
+    after(ms, then) {
+      const timer = { at: now + ms, then }
+      waiting.add(timer)
+      return () => waiting.delete(timer)
+    },
+    move(ms) {
+      now += ms
+      for (const timer of [...waiting].sort((a, b) => a.at - b.at))
+        if (timer.at <= now && waiting.delete(timer)) timer.then()
+    },
+  }
+}
+
+export interface TestCluster {
+  client: Client
+  /** Fulfilled as soon as the objects of a kind are so; fails the test when they never become so. */
+  until<K extends KindName>(kind: K, test: (objects: Kinds[K][]) => boolean): Promise<Kinds[K][]>
+  all<K extends KindName>(kind: K, namespace?: string): Promise<Kinds[K][]>
+  /** A Ready node, as its agent would register it. */
+  node(name: string, more?: object): Promise<void>
+  close(): void
+}
+
+/** The real store, registry and client with all loops; only the nodes' agents are missing. */
+export async function cluster(options: Partial<ControlOptions> & { start?: boolean } = {}): Promise<TestCluster> {
+  const serviceCidr = cidr('100.64.0.0/13')
+  const registry = new Registry({ store: new Store(), serviceCidr })
+  bootstrap(registry)
+  const log = makeLog('control', 'error')
+  const client = localClient({ registry, log })
+  const control = startControl({
+    client,
+    podCidr: cidr('100.96.0.0/11'),
+    nodePrefix: 24,
+    serviceCidr,
+    apiAddress: '192.168.50.2',
+    apiPort: 6443,
+    ca: 'certificate',
+    log,
+    ...options,
+  })
+  await control.started
+  return {
+    client,
+    until: (kind, test) => until(client, kind, test),
+    all: async (kind, namespace = 'default') => (await client.list(kind, { namespace })).items,
+    async node(name, more = {}) {
+      const status = { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { pods: '110' } }
+      await client.create('Node', { metadata: { name }, ...more })
+      await client.patch('Node', name, undefined, { status }, 'status')
+    },
+    close() {
+      control.close()
+      client.close()
+    },
+  }
+}
+
+function until<K extends KindName>(
+  client: Client,
+  kind: K,
+  test: (objects: Kinds[K][]) => boolean,
+): Promise<Kinds[K][]> {
+  const { promise, resolve, reject } = Promise.withResolvers<Kinds[K][]>()
+  const held = new Map<string, Kinds[K]>()
+  const follower = client.follow(kind, {
+    onChange({ type, object }) {
+      if (type === 'deleted') held.delete(keyOf(object as AnyObject))
+      else held.set(keyOf(object as AnyObject), object)
+    },
+    onBatch() {
+      if (test([...held.values()])) resolve([...held.values()])
+    },
+  })
+  const deadline = setTimeout(
+    () => reject(new Error(`still so after 5 s: ${JSON.stringify([...held.values()], null, 1)}`)),
+    5000,
+  )
+  return promise.finally(() => {
+    clearTimeout(deadline)
+    follower.close()
+  })
+}
+
+/** Stands in for the agents of all nodes: bound pods become Ready with an address, terminating ones go. */
+export function agents(client: Client): { close(): void } {
+  let next = 2
+  const follower = client.follow('Pod', {
+    onChange({ type, object: pod }) {
+      if (type === 'deleted' || !pod.spec.nodeName) return
+      const { name, namespace } = pod.metadata
+      if (pod.metadata.deletionTimestamp) void client.delete('Pod', name, namespace, { gracePeriodSeconds: 0 })
+      else if (pod.status?.podIP === undefined)
+        void client.patch('Pod', name, namespace, { status: running(pod, next++) }, 'status')
+    },
+  })
+  return follower
+}
+
+function running(pod: Pod, number: number): Pod['status'] {
+  const ip = `100.96.1.${number}`
+  const ready = { type: 'Ready', status: 'True' as const, lastTransitionTime: new Date().toISOString() }
+  return { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [...(pod.status?.conditions ?? []), ready] }
+}
