@@ -28,6 +28,8 @@ export interface Deployment extends KubeObject {
     readyReplicas?: number
     availableReplicas?: number
     unavailableReplicas?: number
+    /** How often a replica set's name was taken already. */
+    collisionCount?: number
     conditions?: Condition[]
   }
 }
