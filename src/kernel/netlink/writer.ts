@@ -48,6 +48,12 @@ export class MessageWriter {
     return this
   }
 
+  /** Takes over the messages of another writer. */
+  append(other: MessageWriter): void {
+    this.raw(other.bytes)
+    this.#count += other.count
+  }
+
   /** Begins a message; hand what it returns to {@link end}. */
   start(type: number, flags: number): number {
     const at = this.#grow(headerSize)
@@ -122,6 +128,12 @@ export class MessageWriter {
 
   attribute(type: number, value: Uint8Array): void {
     this.#bytes.set(value, this.#attribute(type, value.length))
+  }
+
+  /** Bytes given as a string of char codes 0 to 255. */
+  latin1(type: number, value: string): void {
+    const at = this.#attribute(type, value.length)
+    for (let i = 0; i < value.length; i++) this.#bytes[at + i] = value.charCodeAt(i)
   }
 
   nest(type: number, body: (writer: MessageWriter) => void): void {

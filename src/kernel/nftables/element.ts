@@ -1,0 +1,71 @@
+import type { Attributes } from '../netlink/reader.ts'
+import type { MessageWriter } from '../netlink/writer.ts'
+import { type Data, isVerdict, malformed, needed, readData, writeData } from './data.ts'
+import { writeHeader } from './message.ts'
+import type { Packed } from './packed.ts'
+import type { Table } from './table.ts'
+
+const NFTA_SET_ELEM_LIST_TABLE = 1
+const NFTA_SET_ELEM_LIST_SET = 2
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3
+const NFTA_LIST_ELEM = 1
+const NFTA_SET_ELEM_KEY = 1
+const NFTA_SET_ELEM_DATA = 2
+const NFTA_SET_ELEM_EXPIRATION = 5
+
+/** The list is one attribute, and an attribute's length has 16 bits: a message holds no more elements than fit. */
+const maxList = 0xffff - 1024
+
+/** An element of a set; with data, of a map. */
+export interface Element {
+  readonly key: Packed
+  readonly data?: Data
+  /** Milliseconds it has left to live, where it came from the kernel and its set has timeouts. */
+  readonly expires?: bigint
+}
+
+/**
+ * Writes elements from number `from` on, as many as fit into one message; returns the number of the first that was left. The
+ * caller goes on with the next message.
+ */
+export function writeElements(
+  writer: MessageWriter,
+  table: Table,
+  set: string,
+  elements: readonly Element[],
+  from: number,
+): number {
+  writeElementsKey(writer, table, set)
+  const list = writer.startNest(NFTA_SET_ELEM_LIST_ELEMENTS)
+  let next = from
+  for (; next < elements.length && writer.length - list < maxList; next++) {
+    const { key, data } = elements[next] as Element
+    const element = writer.startNest(NFTA_LIST_ELEM)
+    writeData(writer, NFTA_SET_ELEM_KEY, key)
+    if (data !== undefined) writeData(writer, NFTA_SET_ELEM_DATA, data)
+    writer.endNest(element)
+  }
+  writer.endNest(list)
+  return next
+}
+
+/** Names a set whose elements are asked for. */
+export function writeElementsKey(writer: MessageWriter, table: Table, set: string): void {
+  writeHeader(writer, table.family)
+  writer.string(NFTA_SET_ELEM_LIST_TABLE, table.name)
+  writer.string(NFTA_SET_ELEM_LIST_SET, set)
+}
+
+/** The elements of one message of a dump: `add` gets each. */
+export function readElements(attributes: Attributes, add: (element: Element) => void): void {
+  const list = attributes.nested(NFTA_SET_ELEM_LIST_ELEMENTS)
+  if (!list) return
+  for (const entry of list.entries()) {
+    const element = entry.nested()
+    const key = needed(readData(element, NFTA_SET_ELEM_KEY), 'key of an element')
+    if (isVerdict(key)) throw malformed('a verdict as key')
+    const data = readData(element, NFTA_SET_ELEM_DATA)
+    const expires = element.be64(NFTA_SET_ELEM_EXPIRATION)
+    add({ key, ...(data === undefined ? {} : { data }), ...(expires === undefined ? {} : { expires }) })
+  }
+}

@@ -1,0 +1,137 @@
+import type { Attributes } from '../netlink/reader.ts'
+import type { MessageWriter } from '../netlink/writer.ts'
+import { malformed, needed } from './data.ts'
+import { writeHeader } from './message.ts'
+import type { Table } from './table.ts'
+import { commentEntry, commentIn, commentType, type Entry, writeUserdata } from './userdata.ts'
+
+const NFTA_SET_TABLE = 1
+const NFTA_SET_NAME = 2
+const NFTA_SET_FLAGS = 3
+const NFTA_SET_KEY_TYPE = 4
+const NFTA_SET_KEY_LEN = 5
+const NFTA_SET_DATA_TYPE = 6
+const NFTA_SET_DATA_LEN = 7
+const NFTA_SET_ID = 10
+const NFTA_SET_TIMEOUT = 11
+const NFTA_SET_USERDATA = 13
+const NFT_DATA_VERDICT = 0xffffff00
+
+const setFlags = { constant: 0x2, interval: 0x4, map: 0x8, timeout: 0x10, dynamic: 0x20 } as const
+
+/** Types of fields: nft's number for each (enum datatypes), by which it prints elements, and its length in bytes. */
+export const fieldTypes = {
+  integer: { id: 4, length: 4 },
+  ipv4_addr: { id: 7, length: 4 },
+  ipv6_addr: { id: 8, length: 16 },
+  inet_proto: { id: 12, length: 1 },
+  inet_service: { id: 13, length: 2 },
+  mark: { id: 19, length: 4 },
+} as const
+export type FieldType = keyof typeof fieldTypes
+const bitsPerType = 6 // TYPE_BITS of nft: how a concatenation's types share one number
+
+/** A set, or, with `data`, a map. Several fields are a concatenation: each padded to 4 bytes. */
+export interface SetSpec {
+  readonly name: string
+  readonly key: readonly FieldType[]
+  readonly data?: readonly FieldType[] | 'verdict'
+  /** The packet path may add elements. */
+  readonly dynamic?: true
+  /** Elements may expire; milliseconds by default, 0 for those that name no time of their own. */
+  readonly timeout?: bigint
+  readonly comment?: string
+}
+
+/** `id` tells sets of one batch apart. */
+export function writeSet(writer: MessageWriter, table: Table, set: SetSpec, id: number): void {
+  writeSetKey(writer, table, set.name)
+  writer.be32(NFTA_SET_FLAGS, flagsOf(set))
+  writer.be32(NFTA_SET_KEY_TYPE, typeNumber(set.key))
+  writer.be32(NFTA_SET_KEY_LEN, fieldsLength(set.key))
+  if (set.data === 'verdict') writer.be32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT)
+  else if (set.data) {
+    writer.be32(NFTA_SET_DATA_TYPE, typeNumber(set.data))
+    writer.be32(NFTA_SET_DATA_LEN, fieldsLength(set.data))
+  }
+  writer.be32(NFTA_SET_ID, id)
+  if (set.timeout) writer.be64(NFTA_SET_TIMEOUT, set.timeout)
+  writer.attribute(NFTA_SET_USERDATA, writeUserdata(userdataOf(set)))
+}
+
+export function writeSetKey(writer: MessageWriter, table: Table, name: string): void {
+  writeHeader(writer, table.family)
+  writer.string(NFTA_SET_TABLE, table.name)
+  writer.string(NFTA_SET_NAME, name)
+}
+
+/** undefined for a set of a form that Kubehop never makes (intervals, anonymous sets, types it does not know). */
+export function readSet(attributes: Attributes): SetSpec | undefined {
+  const flags = attributes.be32(NFTA_SET_FLAGS) ?? 0
+  const known = setFlags.map | setFlags.timeout | setFlags.dynamic
+  const key = fieldsOf(needed(attributes.be32(NFTA_SET_KEY_TYPE), 'key type of a set'))
+  const data = flags & setFlags.map ? readDataFields(attributes) : []
+  if (flags & ~known || key === undefined || data === undefined) return undefined
+  if (fieldsLength(key) !== attributes.be32(NFTA_SET_KEY_LEN)) return undefined
+  const comment = commentIn(attributes.bytes(NFTA_SET_USERDATA), commentType.set)
+  const timeout = attributes.be64(NFTA_SET_TIMEOUT)
+  return {
+    name: needed(attributes.string(NFTA_SET_NAME), 'name of a set'),
+    key,
+    ...(flags & setFlags.map ? { data } : {}),
+    ...(flags & setFlags.dynamic ? { dynamic: true as const } : {}),
+    ...(flags & setFlags.timeout ? { timeout: timeout ?? 0n } : {}),
+    ...(comment === undefined ? {} : { comment }),
+  }
+}
+
+/** Bytes of a key or value of these fields. One field alone is not padded. */
+export function fieldsLength(fields: readonly FieldType[]): number {
+  const [first] = fields
+  if (fields.length === 1 && first) return fieldTypes[first].length
+  return fields.reduce((all, field) => all + ((fieldTypes[field].length + 3) & ~3), 0)
+}
+
+function readDataFields(attributes: Attributes): SetSpec['data'] | undefined {
+  const type = attributes.be32(NFTA_SET_DATA_TYPE) ?? 0
+  if (type === NFT_DATA_VERDICT) return 'verdict'
+  const fields = fieldsOf(type)
+  return fields && fieldsLength(fields) === attributes.be32(NFTA_SET_DATA_LEN) ? fields : undefined
+}
+
+function flagsOf(set: SetSpec): number {
+  let flags = 0
+  if (set.data) flags |= setFlags.map
+  if (set.timeout !== undefined) flags |= setFlags.timeout
+  if (set.dynamic) flags |= setFlags.dynamic
+  return flags
+}
+
+function typeNumber(fields: readonly FieldType[]): number {
+  // 32 bits hold five types.
+  if (fields.length === 0 || fields.length > 5) throw malformed(`a concatenation of ${fields.length} fields`)
+  return fields.reduce((all, field) => (all << bitsPerType) | fieldTypes[field].id, 0) >>> 0
+}
+
+function fieldsOf(number: number): FieldType[] | undefined {
+  const fields: FieldType[] = []
+  for (let rest = number; rest !== 0; rest >>>= bitsPerType) {
+    const id = rest & ((1 << bitsPerType) - 1)
+    const name = (Object.keys(fieldTypes) as FieldType[]).find((candidate) => fieldTypes[candidate].id === id)
+    if (name === undefined) return undefined
+    fields.unshift(name)
+  }
+  return fields.length > 0 ? fields : undefined
+}
+
+// nft prints numbers in the order of bytes that these entries name (NFTNL_UDATA_SET_KEYBYTEORDER, _DATABYTEORDER).
+function userdataOf(set: SetSpec): Entry[] {
+  const order = (type: number, fields: readonly FieldType[]): Entry[] => {
+    const host = fields.every((field) => field === 'mark' || field === 'integer')
+    return [{ type, value: Uint8Array.of(host ? 1 : 2, 0, 0, 0) }]
+  }
+  const entries = order(0, set.key)
+  if (set.data && set.data !== 'verdict') entries.push(...order(1, set.data))
+  if (set.comment !== undefined) entries.push(commentEntry(commentType.set, set.comment))
+  return entries
+}
