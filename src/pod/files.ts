@@ -99,7 +99,7 @@ fe00::1\tip6-allnodes
 fe00::2\tip6-allrouters
 `
 
-interface Resolver {
+export interface Resolver {
   servers: string[]
   searches: string[]
   options: string[]
@@ -124,7 +124,7 @@ function baseOf(input: ResolvConfInput, warnings: string[]): Resolver {
 }
 
 /** resolv.conf(5) as far as a pod inherits it; the last `search` line counts. */
-function parseResolvConf(text: string): Resolver {
+export function parseResolvConf(text: string): Resolver {
   const found: Resolver = { servers: [], searches: [], options: [] }
   for (const line of text.split('\n')) {
     const [keyword, ...words] = line.trim().split(/\s+/)

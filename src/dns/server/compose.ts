@@ -1,0 +1,85 @@
+import { flags } from '../wire/message.ts'
+import type { Query } from '../wire/query.ts'
+import type { Answer } from './answer.ts'
+
+/** What of a query goes back unchanged: its id, the opcode and the wish for recursion. */
+const echoed = 0x7800 | flags.RD
+/** UDP answers up to this arrive without fragments on any path (DNS flag day 2020); what we tell others we can take. */
+export const ourUdpSize = 1232
+const optLength = 11
+
+/** How long an answer over UDP may be (RFC 6891 section 6.2.5). */
+export function udpLimit(query: Query): number {
+  return query.opt ? Math.max(512, query.opt.size) : 512
+}
+
+/**
+ * The reply to one query: its own id and question, in its own spelling, the records in a new order, an OPT record when it had
+ * one. Over `limit` records are left out from the end; TC says so when one of them is an answer or an authority (RFC 2181
+ * section 9).
+ */
+export function compose(query: Query, answer: Answer, extra: number, limit: number): Buffer {
+  const { bytes, end, opt } = query
+  const { tail, ends } = answer
+  const room = limit - end - (opt ? optLength : 0)
+  let kept = ends.length
+  while (kept > 0 && (ends[kept - 1] ?? 0) > room) kept--
+  const length = kept === 0 ? 0 : (ends[kept - 1] ?? 0)
+  const cut = kept < answer.answers + answer.authorities
+
+  const out = Buffer.allocUnsafe(end + length + (opt ? optLength : 0))
+  bytes.copy(out, 0, 0, end)
+  const asked = (out.readUInt16BE(2) & echoed) | flags.QR | extra
+  out.writeUInt16BE(asked | (cut ? flags.TC : 0) | (answer.rcode & 0xf), 2)
+  out.writeUInt16BE(Math.min(kept, answer.answers), 6)
+  out.writeUInt16BE(Math.min(Math.max(kept - answer.answers, 0), answer.authorities), 8)
+  const additionals = Math.max(kept - answer.answers - answer.authorities, 0)
+  out.writeUInt16BE(additionals + (opt ? 1 : 0), 10)
+  if (length > 0) {
+    tail.copy(out, end, 0, length)
+    for (const run of answer.runs) shuffle(tail, out, end, run.start, run.size, run.count, length)
+  }
+  if (opt) writeOpt(out, end + length, answer.rcode, opt.dnssec)
+  return out
+}
+
+/** Only a header, for a message whose question cannot be read. */
+export function refuse(bytes: Buffer, rcode: number): Buffer {
+  const out = Buffer.alloc(12)
+  bytes.copy(out, 0, 0, 4)
+  out.writeUInt16BE((out.readUInt16BE(2) & echoed) | flags.QR | rcode, 2)
+  return out
+}
+
+export function writeOpt(out: Buffer, at: number, rcode: number, dnssec: boolean): void {
+  out[at] = 0
+  out.writeUInt16BE(41, at + 1)
+  out.writeUInt16BE(ourUdpSize, at + 3)
+  out[at + 5] = rcode >> 4
+  out[at + 6] = 0
+  out.writeUInt16BE(dnssec ? 0x8000 : 0, at + 7)
+  out.writeUInt16BE(0, at + 9)
+}
+
+/** Fills the run's places in `out` with its records in random order; where some do not fit, with random ones of them. */
+function shuffle(
+  tail: Buffer,
+  out: Buffer,
+  base: number,
+  start: number,
+  size: number,
+  count: number,
+  length: number,
+): void {
+  const places = Math.min(count, Math.floor((length - start) / size))
+  if (order.length < count) order = new Uint16Array(count)
+  for (let at = 0; at < count; at++) order[at] = at
+  for (let at = 0; at < places; at++) {
+    const pick = at + Math.floor(Math.random() * (count - at))
+    const from = start + (order[pick] ?? 0) * size
+    order[pick] = order[at] ?? 0
+    tail.copy(out, base + start + at * size, from, from + size)
+  }
+}
+
+let order = new Uint16Array(64)

@@ -1,0 +1,380 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { address } from '../../base/address.ts'
+import { type Asking, queryOf, read, summary } from '../testing/ask.ts'
+import { service, slice, zoneOf } from '../testing/cluster.ts'
+import { flags, type Message, types } from '../wire/message.ts'
+import type { Zone, ZoneOptions } from '../zone/zone.ts'
+import { Responder, type Transport } from './responder.ts'
+
+type Row = [name: string, type: keyof typeof types | number, expected: string]
+
+const log = pino({ level: 'silent' })
+const none = 'NOERROR ~SOA=cluster.local'
+const nx = 'NXDOMAIN ~SOA=cluster.local'
+const svc1 = '10.0.0.1'
+const headless6 = '5678-abcd--1.hdls1.testns.svc.cluster.local 5678-abcd--2.hdls1.testns.svc.cluster.local'.split(' ')
+const headless4 = ['172-0-0-2', '172-0-0-3', 'dup-name'].map((label) => `${label}.hdls1.testns.svc.cluster.local`)
+const headlessSrv =
+  'NOERROR' +
+  [...headless4, ...headless6]
+    .sort()
+    .map((name) => ` 0/16/80/${name}`)
+    .join('') +
+  ' +172.0.0.2 +172.0.0.3 +172.0.0.4 +172.0.0.5 +5678:abcd::1 +5678:abcd::2'
+
+/** Names without a dot at the end are in testns.svc.cluster.local. */
+const rows: Row[] = [
+  ['svc1', 'A', `NOERROR ${svc1}`],
+  ['svc1', 'AAAA', none],
+  ['svc1', 'TXT', none],
+  ['svc1', 'SOA', none],
+  ['svc1', 'PTR', none],
+  ['svc1', 65, none],
+  ['svc1', 'ANY', 'NOERROR "RFC8482 "'],
+  ['svc1', 'AXFR', 'REFUSED'],
+  ['svc1', 'IXFR', 'REFUSED'],
+  ['svc1', 'SRV', `NOERROR 0/100/80/svc1.testns.svc.cluster.local +${svc1}`],
+  ['_http._tcp.svc1', 'SRV', `NOERROR 0/100/80/svc1.testns.svc.cluster.local +${svc1}`],
+  ['_http._tcp.svc1', 'A', none],
+  ['_tcp.svc1', 'SRV', none],
+  ['_http._udp.svc1', 'SRV', nx],
+  ['_nope._tcp.svc1', 'SRV', nx],
+  ['a._http._tcp.svc1', 'SRV', nx],
+  ['svcempty', 'A', 'NOERROR 10.0.0.2'],
+  ['svcempty', 'SRV', 'NOERROR 0/100/80/svcempty.testns.svc.cluster.local +10.0.0.2'],
+  ['svc6', 'AAAA', 'NOERROR 1234:abcd::1'],
+  ['svc6', 'A', none],
+  ['svc-dual', 'A', 'NOERROR 10.0.0.3'],
+  ['svc-dual', 'AAAA', 'NOERROR 10::3'],
+  ['svc-dual', 'SRV', 'NOERROR 0/50/80/svc-dual.testns.svc.cluster.local +10.0.0.3 +10::3'],
+  [
+    'many',
+    'SRV',
+    'NOERROR 0/33/53/many.testns.svc.cluster.local 0/33/80/many.testns.svc.cluster.local ' +
+      '0/33/99/many.testns.svc.cluster.local +10.0.0.4',
+  ],
+  ['_dns._udp.many', 'SRV', 'NOERROR 0/100/53/many.testns.svc.cluster.local +10.0.0.4'],
+  ['172-0-0-2.svc1', 'A', 'NOERROR 172.0.0.2'],
+  ['hdls1', 'A', 'NOERROR 172.0.0.2 172.0.0.3 172.0.0.4 172.0.0.5'],
+  ['hdls1', 'AAAA', 'NOERROR 5678:abcd::1 5678:abcd::2'],
+  ['hdls1', 'SRV', headlessSrv],
+  ['_http._tcp.hdls1', 'SRV', headlessSrv],
+  ['172-0-0-2.hdls1', 'A', 'NOERROR 172.0.0.2'],
+  ['172-0-0-2.hdls1', 'AAAA', none],
+  ['172-0-0-2.hdls1', 'SRV', 'NOERROR 0/100/80/172-0-0-2.hdls1.testns.svc.cluster.local +172.0.0.2'],
+  ['5678-abcd--1.hdls1', 'AAAA', 'NOERROR 5678:abcd::1'],
+  ['dup-name.hdls1', 'A', 'NOERROR 172.0.0.4 172.0.0.5'],
+  ['nosuch.hdls1', 'A', nx],
+  ['nosuch.svc0', 'A', nx],
+  ['svc0', 'A', nx],
+  ['svc0', 65, nx],
+  ['hdlsnp', 'A', 'NOERROR 172.0.0.20'],
+  ['hdlsnp', 'SRV', none],
+  ['172-0-0-20.hdlsnp', 'A', 'NOERROR 172.0.0.20'],
+  ['starting', 'A', nx],
+  ['starting', 'SRV', nx],
+  ['eager', 'A', 'NOERROR 172.0.0.31'],
+  ['web-0.eager', 'A', 'NOERROR 172.0.0.31'],
+  ['svc0.nosuchns.svc.cluster.local.', 'A', nx],
+  ['svc0.nosuchns.svc.cluster.local.', 'TXT', nx],
+  ['svc1.podns.svc.cluster.local.', 'A', nx],
+  ['external', 'CNAME', 'NOERROR CNAME=ext.interwebs.test'],
+  ['external', 'A', 'NOERROR CNAME=ext.interwebs.test'],
+  ['external-in', 'A', `NOERROR ${svc1} CNAME=svc1.testns.svc.cluster.local`],
+  ['external-in', 'AAAA', 'NOERROR CNAME=svc1.testns.svc.cluster.local ~SOA=cluster.local'],
+  ['external-gone', 'A', 'NXDOMAIN CNAME=nosuch.testns.svc.cluster.local ~SOA=cluster.local'],
+  ['external-ip', 'A', nx],
+  ['circle', 'A', 'SERVFAIL'],
+  ['circle', 'CNAME', 'NOERROR CNAME=circle.testns.svc.cluster.local'],
+  ['a.external', 'CNAME', nx],
+  ['a.b.external', 'A', nx],
+  ['svc.cluster.local.', 'A', none],
+  ['svc.cluster.local.', 'NS', none],
+  ['pod.cluster.local.', 'A', none],
+  ['pod.cluster.local.', 'NS', none],
+  ['testns.svc.cluster.local.', 'A', none],
+  ['nosuchns.svc.cluster.local.', 'A', nx],
+  ['podns.pod.cluster.local.', 'A', none],
+  ['nosuchns.pod.cluster.local.', 'A', nx],
+  ['foo.cluster.local.', 'NS', nx],
+  ['foo.svc.cluster.local.', 'NS', nx],
+  ['svc1.testns.foo.cluster.local.', 'A', nx],
+  ['cluster.local.', 'SOA', 'NOERROR SOA=cluster.local'],
+  ['cluster.local.', 'NS', 'NOERROR NS=ns.dns.cluster.local +10.0.0.10'],
+  ['ns.dns.cluster.local.', 'A', 'NOERROR 10.0.0.10'],
+  ['dns.cluster.local.', 'A', none],
+  ['x.dns.cluster.local.', 'A', nx],
+  ['cluster.local.', 'A', none],
+  ['cluster.local.', 'AAAA', none],
+  ['cluster.local.', 'SRV', none],
+  ['dns-version.cluster.local.', 'TXT', 'NOERROR "1.1.0"'],
+  ['dns-version.cluster.local.', 'A', none],
+  ['x.dns-version.cluster.local.', 'TXT', nx],
+  ['10-240-0-1.podns.pod.cluster.local.', 'A', 'NOERROR 10.240.0.1'],
+  ['10-240-0-1.podns.pod.cluster.local.', 'AAAA', none],
+  ['172-0-0-2.podns.pod.cluster.local.', 'A', 'NOERROR 172.0.0.2'],
+  ['fd00--1.podns.pod.cluster.local.', 'AAAA', 'NOERROR fd00::1'],
+  ['172-0-0-2.nosuchns.pod.cluster.local.', 'A', nx],
+  ['x.172-0-0-2.podns.pod.cluster.local.', 'A', nx],
+  ['blah.podns.pod.cluster.local.', 'A', nx],
+  ['blah.podns.pod.cluster.local.', 'AAAA', nx],
+  ['256-0-0-1.podns.pod.cluster.local.', 'A', nx],
+  ['1.0.0.10.in-addr.arpa.', 'PTR', 'NOERROR PTR=svc1.testns.svc.cluster.local'],
+  ['1.0.0.10.in-addr.arpa.', 'A', 'NOERROR ~SOA=0.10.in-addr.arpa'],
+  ['4.0.0.172.in-addr.arpa.', 'PTR', 'NOERROR PTR=dup-name.hdls1.testns.svc.cluster.local'],
+  [
+    '2.0.0.172.in-addr.arpa.',
+    'PTR',
+    'NOERROR PTR=172-0-0-2.hdls1.testns.svc.cluster.local PTR=172-0-0-2.svc1.testns.svc.cluster.local',
+  ],
+  [
+    '1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.c.b.a.8.7.6.5.ip6.arpa.',
+    'PTR',
+    'NOERROR PTR=5678-abcd--1.hdls1.testns.svc.cluster.local',
+  ],
+  ['99.0.0.10.in-addr.arpa.', 'PTR', 'NXDOMAIN ~SOA=0.10.in-addr.arpa'],
+  ['9.9.31.172.in-addr.arpa.', 'PTR', 'NXDOMAIN ~SOA=31.172.in-addr.arpa'],
+  ['0.10.in-addr.arpa.', 'SOA', 'NOERROR SOA=0.10.in-addr.arpa'],
+  ['0.10.in-addr.arpa.', 'PTR', 'NOERROR ~SOA=0.10.in-addr.arpa'],
+  ['5.0.10.in-addr.arpa.', 'PTR', 'NOERROR ~SOA=0.10.in-addr.arpa'],
+  ['9.9.32.172.in-addr.arpa.', 'PTR', 'REFUSED'],
+  ['10.in-addr.arpa.', 'SOA', 'REFUSED'],
+  ['example.test.', 'A', 'REFUSED'],
+  ['local.', 'A', 'REFUSED'],
+  ['.', 'NS', 'REFUSED'],
+  ['svc1.testns.svc.notcluster.local.', 'A', 'REFUSED'],
+  ['svc1.testns.svc.cluster.local.com.', 'A', 'REFUSED'],
+  // A dot or a length byte inside a label is no border between labels.
+  ['svc1\\.testns.svc.cluster.local.', 'A', nx],
+  ['_http\\._tcp.svc1', 'SRV', nx],
+  ['x\\007cluster\\005local.', 'A', 'REFUSED'],
+]
+
+test('every question of the table gets its answer, twice, in any spelling', async () => {
+  const server = responder(zoneOf())
+  for (const [name, type, expected] of rows) {
+    const whole = name.endsWith('.') ? name.slice(0, -1) : `${name}.testns.svc.cluster.local`
+    for (const spelling of [whole, whole, mixed(whole)]) {
+      const answer = await server(spelling, type)
+      assert.equal(summary(answer).toLowerCase(), expected.toLowerCase(), `${spelling} ${type}`)
+      assert.equal(answer.questions[0]?.name, spelling)
+      for (const { name: owner } of answer.answers.slice(0, 1))
+        if (!owner.endsWith('arpa'))
+          assert.equal(owner, spelling, 'the first record is under the spelling of the question')
+    }
+  }
+})
+
+test('pod names follow the mode', async () => {
+  const modes: [ZoneOptions['pods'], string, string][] = [
+    ['disabled', '10-240-0-1', nx],
+    ['disabled', '172-0-0-2', nx],
+    ['verified', '10-240-0-1', 'NOERROR 10.240.0.1'],
+    ['verified', '172-0-0-2', nx],
+    ['verified', 'blah', nx],
+    ['insecure', '172-0-0-2', 'NOERROR 172.0.0.2'],
+  ]
+  for (const [pods, label, expected] of modes)
+    assert.equal(summary(await responder(zoneOf({ pods }))(`${label}.podns.pod.cluster.local`, 'A')), expected)
+  const zone = zoneOf({ pods: 'verified' })
+  zone.pod('podns', address('10.240.0.1'), false)
+  assert.equal(summary(await responder(zone)('10-240-0-1.podns.pod.cluster.local', 'A')), nx)
+})
+
+test('a changed object changes its answers at once, and no others', async () => {
+  const zone = zoneOf()
+  const ask = responder(zone)
+  const answer = async (name: string, type: keyof typeof types = 'A'): Promise<string> =>
+    summary(await ask(name.endsWith('arpa') ? name : `${name}.testns.svc.cluster.local`, type))
+
+  assert.equal(await answer('new'), nx)
+  zone.service(service('new', { clusterIP: 'None' }), true)
+  assert.equal(await answer('new'), nx)
+  zone.slice(slice('new', ['172.0.0.2', '!172.0.0.60 web-0']), true)
+  assert.equal(await answer('new'), 'NOERROR 172.0.0.2')
+  assert.equal(await answer('web-0.new'), nx)
+  assert.match(await answer('2.0.0.172.in-addr.arpa', 'PTR'), /PTR=172-0-0-2\.new\./)
+  zone.slice(slice('new', ['172.0.0.60 web-0']), true)
+  assert.equal(await answer('new'), 'NOERROR 172.0.0.60')
+  assert.equal(await answer('web-0.new'), 'NOERROR 172.0.0.60')
+  assert.doesNotMatch(await answer('2.0.0.172.in-addr.arpa', 'PTR'), /new/)
+  assert.equal(await answer('60.0.0.172.in-addr.arpa', 'PTR'), 'NOERROR PTR=web-0.new.testns.svc.cluster.local')
+  zone.service(service('new', { clusterIP: '10.0.0.77', ports: [{ port: 80 }] }), true)
+  assert.equal(await answer('new'), 'NOERROR 10.0.0.77')
+  zone.service(service('new', { type: 'ExternalName', externalName: 'svc1.testns.svc.cluster.local' }), true)
+  assert.match(await answer('new'), /10\.0\.0\.1 CNAME/)
+  assert.equal(await answer('60.0.0.172.in-addr.arpa', 'PTR'), 'NXDOMAIN ~SOA=0.172.in-addr.arpa')
+  zone.service(service('new', {}), false)
+  assert.equal(await answer('new'), nx)
+  zone.slice(slice('new', ['172.0.0.60 web-0']), false)
+  assert.equal(await answer('new'), nx)
+  assert.equal(await answer('svc1'), `NOERROR ${svc1}`)
+})
+
+test('the serial is the time of the last change', async () => {
+  let time = 1_700_000_000
+  const zone = zoneOf({ now: () => time })
+  const ask = responder(zone)
+  const serial = async (): Promise<unknown> => {
+    const [record] = (await ask('nosuch.cluster.local', 'A')).authorities
+    return record && 'serial' in record && record.serial
+  }
+  assert.equal(await serial(), time)
+  time += 60
+  assert.equal(await serial(), time - 60)
+  zone.service(service('svc1', { clusterIP: '10.0.0.1' }), true)
+  assert.equal(await serial(), time)
+  time -= 3600
+  zone.service(service('svc1', { clusterIP: '10.0.0.1' }), true)
+  assert.equal(await serial(), time + 3600, 'a clock that goes back does not make the serial go back')
+})
+
+test('answers are ours alone: flags, id and size are those of each question', async () => {
+  const ask = responder(zoneOf())
+  const rows: [Asking, Partial<Message>][] = [
+    [{ id: 1 }, { id: 1, flags: flags.QR | flags.AA | flags.RD }],
+    [
+      { id: 65535, flags: 0 },
+      { id: 65535, flags: flags.QR | flags.AA },
+    ],
+    [{ flags: flags.RD | flags.AD | flags.CD | 0x40 }, { flags: flags.QR | flags.AA | flags.RD }],
+  ]
+  for (const [asking, expected] of rows) {
+    const { id, flags: word } = await ask('svc1.testns.svc.cluster.local', 'A', asking)
+    assert.deepEqual({ id, flags: word, ...expected }, { id, flags: word })
+  }
+  assert.equal(summary(await ask('svc1.testns.svc.cluster.local', 'A', { class: 3 })), 'REFUSED')
+  assert.equal(summary(await ask('example.test', 'A', { opt: { size: 1232 } })), 'REFUSED')
+})
+
+test('EDNS is answered with EDNS', async () => {
+  const ask = responder(zoneOf())
+  for (const name of ['svc1.testns.svc.cluster.local', 'nosuch.cluster.local', 'example.test']) {
+    assert.equal((await ask(name, 'A')).additionals.length, 0)
+    for (const dnssec of [false, true]) {
+      const [opt] = (await ask(name, 'A', { opt: { size: 4096, dnssec } })).additionals
+      assert.ok(opt?.type === 'other' && opt.code === types.OPT)
+      assert.deepEqual([opt.name, opt.class, opt.ttl, opt.data.length], ['', 1232, dnssec ? 0x8000 : 0, 0])
+    }
+  }
+  const bad = await ask('svc1.testns.svc.cluster.local', 'A', { opt: { size: 1232, version: 1 } })
+  assert.equal(bad.rcode, 0)
+  assert.equal((bad.additionals[0]?.ttl ?? 0) >>> 24, 1, 'BADVERS is 16: the upper bits stand in the OPT record')
+  assert.equal(bad.answers.length, 0)
+})
+
+test('what is too long for the client is cut at a record, and only TC makes it ask again', async () => {
+  const zone = zoneOf()
+  const addresses = Array.from({ length: 100 }, (_, at) => `172.0.9.${at}`)
+  zone.service(service('big', { clusterIP: 'None' }), true)
+  zone.slice(slice('big', addresses), true)
+  const server = new Responder({ zone, synced: () => true, log })
+  const rows: [Asking, Transport, number, boolean][] = [
+    [{}, 'udp', 512, true],
+    [{ opt: { size: 100 } }, 'udp', 512, true],
+    [{ opt: { size: 1232 } }, 'udp', 1232, true],
+    [{ opt: { size: 4096 } }, 'udp', 4096, false],
+    [{}, 'tcp', 65535, false],
+  ]
+  for (const [asking, transport, limit, cut] of rows) {
+    const reply = await server.react(queryOf('big.testns.svc.cluster.local', 'A', asking), transport)
+    assert.ok(
+      reply && reply.length <= limit && (!cut || reply.length > limit - 16 - 11),
+      `${reply?.length} of ${limit}`,
+    )
+    const message = read(reply)
+    assert.equal((message.flags & flags.TC) !== 0, cut)
+    const given = message.answers.map((record) => ('address' in record ? record.address : ''))
+    assert.equal(new Set(given).size, given.length)
+    assert.equal(given.length, cut ? given.length : 100)
+  }
+  const ask = responder(zone)
+  const srv = await ask('big.testns.svc.cluster.local', 'SRV', { opt: { size: 65535 } })
+  assert.equal(srv.additionals.length, 101)
+
+  const seven = Array.from({ length: 7 }, (_, at) => `172.0.8.${at}`)
+  zone.slice(slice('big', seven), true)
+  const additional = await ask('big.testns.svc.cluster.local', 'SRV')
+  assert.equal(additional.answers.length, 7)
+  assert.ok(additional.additionals.length < 7, 'additional addresses may be missing')
+  assert.equal(additional.flags & flags.TC, 0, 'and that is no reason to ask again')
+})
+
+test('addresses come in every order', async () => {
+  const ask = responder(zoneOf())
+  const orders = new Map<string, number>()
+  for (let at = 0; at < 2400; at++) {
+    const { answers } = await ask('hdls1.testns.svc.cluster.local', 'A')
+    const order = answers.map((record) => ('address' in record ? record.address : '')).join(' ')
+    orders.set(order, (orders.get(order) ?? 0) + 1)
+  }
+  assert.equal(orders.size, 24)
+  for (const count of orders.values()) assert.ok(count > 40 && count < 180, `100 expected, ${count} counted`)
+})
+
+test('until the cluster is known its names get SERVFAIL', async () => {
+  const zone = zoneOf()
+  let synced = false
+  const ask = responder(zone, () => synced)
+  for (const name of ['svc1.testns.svc.cluster.local', 'nosuch.cluster.local', 'external.testns.svc.cluster.local'])
+    assert.equal(summary(await ask(name, 'A')), 'SERVFAIL')
+  assert.equal(summary(await ask('example.test', 'A')), 'REFUSED')
+  synced = true
+  assert.equal(summary(await ask('svc1.testns.svc.cluster.local', 'A')), `NOERROR ${svc1}`)
+})
+
+test('messages that are no good question get a code or nothing', async () => {
+  const good = queryOf('svc1.testns.svc.cluster.local', 'A')
+  const withOpt = queryOf('svc1.testns.svc.cluster.local', 'A', { opt: { size: 1232 } })
+  const change = (of: Buffer, at: number, value: number): Buffer => {
+    const copy = Buffer.from(of)
+    copy.writeUInt16BE(value, at)
+    return copy
+  }
+  const rows: [string, Buffer, number | undefined][] = [
+    ['nothing', Buffer.alloc(0), undefined],
+    ['less than a header', good.subarray(0, 11), undefined],
+    ['an answer', change(good, 2, 0x8000), undefined],
+    ['an opcode that is not QUERY', change(good, 2, 0x2000), 4],
+    ['no question', change(good.subarray(0, 12), 4, 0), 1],
+    ['two questions', change(good, 4, 2), 1],
+    ['a header alone', good.subarray(0, 12), 1],
+    ['cut in the name', good.subarray(0, 20), 1],
+    ['cut in the type', good.subarray(0, good.length - 3), 1],
+    ['a pointer for a name', change(good, 12, 0xc00c), 1],
+    ['bytes behind the end', Buffer.concat([good, Buffer.alloc(1)]), 1],
+    ['a record that is not there', change(good, 10, 1), 1],
+    ['OPT cut', withOpt.subarray(0, withOpt.length - 1), 1],
+    ['OPT among the answers', change(change(withOpt, 10, 0), 6, 1), 1],
+    [
+      'OPT with a name',
+      change(Buffer.concat([good, Buffer.from('0161000029100000000000 0000'.replace(' ', ''), 'hex')]), 10, 1),
+      1,
+    ],
+    ['two OPT', change(Buffer.concat([withOpt, withOpt.subarray(-11)]), 10, 2), 1],
+  ]
+  const server = new Responder({ zone: zoneOf(), synced: () => true, log })
+  for (const [title, bytes, rcode] of rows) {
+    const reply = await server.react(bytes, 'udp')
+    assert.equal(reply && reply.length, rcode === undefined ? undefined : 12, title)
+    if (reply) assert.deepEqual([reply.readUInt16BE(0), reply.readUInt8(3) & 0xf], [0x1234, rcode], title)
+  }
+})
+
+function responder(
+  zone: Zone,
+  synced: () => boolean = () => true,
+): (name: string, type: keyof typeof types | number, asking?: Asking) => Promise<Message> {
+  const server = new Responder({ zone, synced, log })
+  return async (name, type, asking = {}) => {
+    const reply = await server.react(queryOf(name, type, asking), 'udp')
+    assert.ok(reply)
+    return read(reply)
+  }
+}
+
+function mixed(name: string): string {
+  return Array.from(name, (char, at) => (at % 2 === 0 ? char.toUpperCase() : char)).join('')
+}

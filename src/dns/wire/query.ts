@@ -1,0 +1,97 @@
+import { flags, rcodes, types } from './message.ts'
+import { lowerName, skipName } from './name.ts'
+
+/** A question, read no further than an answer needs. */
+export interface Query {
+  bytes: Buffer
+  /** The name in wire form, one character per byte, in lower case. */
+  name: string
+  type: number
+  class: number
+  /** The first byte behind the question. */
+  end: number
+  opt?: Opt
+}
+
+/** RFC 6891: what the other side can take. */
+export interface Opt {
+  size: number
+  version: number
+  /** The DO bit. */
+  dnssec: boolean
+}
+
+/** A message that gets no answer at all, or one that has only a header with this rcode. */
+export type Refusal = { rcode: number } | undefined
+
+/**
+ * Reads one message as a query. Answers are dropped (answering them makes loops); an opcode other than QUERY is NOTIMP; what
+ * cannot be read, has not exactly one question, two OPT records or bytes behind its end is FORMERR.
+ */
+export function readQuery(bytes: Buffer): Query | Refusal {
+  if (bytes.length < 12) return undefined
+  const word = bytes.readUInt16BE(2)
+  if (word & flags.QR) return undefined
+  if (word & 0x7800) return { rcode: rcodes.NOTIMP }
+  if (bytes.readUInt16BE(4) !== 1) return formerr
+  const nameEnd = plainNameEnd(bytes)
+  const end = nameEnd + 4
+  if (nameEnd < 0 || end > bytes.length) return formerr
+  const query: Query = {
+    bytes,
+    name: lowerName(bytes.toString('latin1', 12, nameEnd)),
+    type: bytes.readUInt16BE(nameEnd),
+    class: bytes.readUInt16BE(nameEnd + 2),
+    end,
+  }
+  const records = bytes.readUInt16BE(6) + bytes.readUInt16BE(8)
+  const additionals = bytes.readUInt16BE(10)
+  if (records + additionals === 0) return end === bytes.length ? query : formerr
+  return readRest(query, records, additionals) ? query : formerr
+}
+
+/** The labels of {@link Query.name}. */
+export function labelsOf(name: string): string[] {
+  const labels: string[] = []
+  for (let at = 0; at < name.length - 1; ) {
+    const next = at + 1 + name.charCodeAt(at)
+    labels.push(name.slice(at + 1, next))
+    at = next
+  }
+  return labels
+}
+
+const formerr = { rcode: rcodes.FORMERR }
+
+/** The first name of a message has nothing before it that a pointer could mean. */
+function plainNameEnd(bytes: Buffer): number {
+  for (let at = 12; at < 12 + 255; ) {
+    const length = bytes[at]
+    if (length === 0) return at + 1
+    if (length === undefined || length > 63) return -1
+    at += 1 + length
+  }
+  return -1
+}
+
+/** The OPT record, from the additional section only; everything must be well-formed and end where the message does. */
+function readRest(query: Query, records: number, additionals: number): boolean {
+  const { bytes } = query
+  let at = query.end
+  for (let index = 0; index < records + additionals; index++) {
+    const fixed = skipName(bytes, at)
+    if (fixed < 0 || fixed + 10 > bytes.length) return false
+    const next = fixed + 10 + bytes.readUInt16BE(fixed + 8)
+    if (next > bytes.length) return false
+    if (bytes.readUInt16BE(fixed) === types.OPT) {
+      if (index < records || query.opt || bytes[at] !== 0) return false
+      query.opt = {
+        size: bytes.readUInt16BE(fixed + 2),
+        version: bytes.readUInt8(fixed + 5),
+        dnssec: (bytes.readUInt8(fixed + 6) & 0x80) !== 0,
+      }
+    }
+    at = next
+  }
+  return at === bytes.length
+}

@@ -1,0 +1,294 @@
+import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { type Address, type Cidr, family, parseAddress } from '../../base/address.ts'
+import type { Data, ResourceRecord } from '../wire/message.ts'
+import { types } from '../wire/message.ts'
+import { readReverse, reverseZone } from './reverse.ts'
+import { clusterIPs, type NameRecords, type PortRecord, type ServiceRecords, serviceRecords } from './service.ts'
+
+export interface ZoneOptions {
+  /** Lower case, without a dot at the end: `cluster.local`. */
+  zone: string
+  /** Seconds that resolvers may keep an answer. */
+  ttl: number
+  /**
+   * `A-B-C-D.NAMESPACE.pod.ZONE`: never, for any address in a namespace that exists (what clusters do), or only for an
+   * address that a pod of that namespace has.
+   */
+  pods: 'disabled' | 'insecure' | 'verified'
+  /** Ranges whose reverse names are this zone's alone, so that a miss is "no such name" and is not asked elsewhere. */
+  reverse: readonly Cidr[]
+  /** The service that this server is reached by, as `NAME.NAMESPACE`: its name server record. */
+  self: string
+  /** Seconds since 1970. */
+  now: () => number
+}
+
+/** What a question finds. */
+export type Found =
+  /** `owner` keeps the cache keys of answers that must go when it changes; without one the answer is not to be kept. */
+  | { kind: 'records'; answers: ResourceRecord[]; additionals: ResourceRecord[]; owner?: Owner }
+  | { kind: 'alias'; target: string }
+  /** `apex`: how many of the question's last labels are the name of the zone whose SOA belongs into the answer. */
+  | { kind: 'no data' | 'no such name'; apex: number }
+  | { kind: 'not ours' }
+
+export interface Owner {
+  keys: string[]
+}
+
+interface ServiceState extends Owner {
+  service?: Service
+  slices: Map<string, EndpointSlice>
+  /** What the two say together; made again after a change of either. */
+  records?: ServiceRecords
+}
+
+/** The cluster's names, kept from objects. A change touches only the names of the service concerned. */
+export class Zone {
+  readonly options: ZoneOptions
+  /** The SOA's: the time of the last change. */
+  serial: number
+  /** Called with the cache keys of answers that a change has made stale. */
+  onStale: (keys: readonly string[]) => void = () => {}
+  readonly #apex: string[]
+  /** By `NAME.NAMESPACE`. */
+  readonly #services = new Map<string, ServiceState>()
+  readonly #namespaces = new Set<string>()
+  readonly #reverse = new Map<Address, Owner & { services: Set<string> }>()
+  /** Addresses of pods, by namespace; only with verified pod records. */
+  readonly #pods = new Map<string, Map<Address, number>>()
+
+  constructor(options: ZoneOptions) {
+    this.options = options
+    this.serial = options.now()
+    this.#apex = options.zone.split('.')
+  }
+
+  namespace(name: string, exists: boolean): void {
+    this.#changed()
+    if (exists) this.#namespaces.add(name)
+    else this.#namespaces.delete(name)
+  }
+
+  service(service: Service, exists: boolean): void {
+    const key = `${service.metadata.name}.${service.metadata.namespace ?? 'default'}`
+    this.#change(key, (state) => {
+      if (exists) state.service = service
+      else delete state.service
+    })
+  }
+
+  slice(slice: EndpointSlice, exists: boolean): void {
+    const { name, namespace = 'default', labels } = slice.metadata
+    const owner = labels?.[serviceNameLabel]
+    if (owner === undefined) return
+    this.#change(`${owner}.${namespace}`, (state) => {
+      if (exists) state.slices.set(name, slice)
+      else state.slices.delete(name)
+    })
+  }
+
+  /** A pod's address came or went. */
+  pod(namespace: string, address: Address, exists: boolean): void {
+    this.#changed()
+    const known = this.#pods.get(namespace) ?? new Map<Address, number>()
+    this.#pods.set(namespace, known)
+    // An address may pass from one pod to the next before the first one's end is heard of.
+    const count = (known.get(address) ?? 0) + (exists ? 1 : -1)
+    if (count > 0) known.set(address, count)
+    else known.delete(address)
+    if (known.size === 0) this.#pods.delete(namespace)
+  }
+
+  /** Labels in lower case, the first one first; a label may hold any bytes. */
+  find(labels: readonly string[], type: number): Found {
+    const depth = labels.length - this.#apex.length
+    if (depth < 0 || this.#apex.some((label, at) => labels[depth + at] !== label))
+      return this.#findReverse(labels, type)
+    // A dot inside a label would make it look like two.
+    if (labels.some((label) => label.includes('.'))) return this.#none('no such name')
+    const own = labels.slice(0, depth)
+    switch (own.at(-1)) {
+      case undefined:
+        return this.#records(this.#atApex(type))
+      case 'svc':
+        return this.#findService(own.slice(0, -1), type)
+      case 'pod':
+        return this.#findPod(own.slice(0, -1), type)
+      case 'dns':
+        return this.#findNameServer(own, type)
+      case 'dns-version':
+        if (depth > 1) return this.#none('no such name')
+        return this.#records(type === types.TXT ? [{ type: 'TXT', strings: ['1.1.0'] }] : [], 'dns-version.')
+      default:
+        return this.#none('no such name')
+    }
+  }
+
+  soa(name: string = this.options.zone): ResourceRecord {
+    const { zone, ttl } = this.options
+    const times = { refresh: 7200, retry: 1800, expire: 86400, minimum: ttl }
+    const names = { mname: `ns.dns.${zone}`, rname: `hostmaster.${zone}` }
+    return { name, class: 1, ttl, type: 'SOA', ...names, serial: this.serial, ...times }
+  }
+
+  #findService(labels: string[], type: number): Found {
+    const namespace = labels.at(-1)
+    if (namespace === undefined) return this.#none('no data')
+    const name = labels.at(-2)
+    if (name === undefined) return this.#none(this.#namespaces.has(namespace) ? 'no data' : 'no such name')
+    const state = this.#services.get(`${name}.${namespace}`)
+    const records = state && this.#recordsOf(state, `${name}.${namespace}`)
+    const under = labels.slice(0, -2).join('.')
+    if (records?.alias !== undefined && under === '') return { kind: 'alias', target: records.alias }
+    const here = records?.names.get(under)
+    if (!state || !here) return this.#none('no such name')
+    const owner = `${[...labels, 'svc', ''].join('.')}`
+    const found = this.#records(dataOf(here, type), owner)
+    if (found.kind !== 'records') return found
+    return { ...found, additionals: type === types.SRV ? this.#targets(here.ports) : [], owner: state }
+  }
+
+  #findPod([label, namespace, ...more]: string[], type: number): Found {
+    if (namespace === undefined) {
+      // `pod` alone, or a namespace under it.
+      const exists = label === undefined || (this.options.pods !== 'disabled' && this.#namespaces.has(label))
+      return this.#none(exists ? 'no data' : 'no such name')
+    }
+    const address = label === undefined ? undefined : podAddress(label)
+    const { pods } = this.options
+    const known =
+      address !== undefined &&
+      more.length === 0 &&
+      ((pods === 'insecure' && this.#namespaces.has(namespace)) ||
+        (pods === 'verified' && this.#pods.get(namespace)?.has(address) === true))
+    if (!known) return this.#none('no such name')
+    return this.#records(dataOf({ addresses: [address], ports: [] }, type), `${label}.${namespace}.pod.`)
+  }
+
+  #findNameServer(own: string[], type: number): Found {
+    if (own.length === 1) return this.#none('no data')
+    if (own.length > 2 || own[0] !== 'ns') return this.#none('no such name')
+    return this.#records(dataOf({ addresses: this.#selfAddresses(), ports: [] }, type), 'ns.dns.')
+  }
+
+  #findReverse(labels: readonly string[], type: number): Found {
+    const name = readReverse(labels)
+    if (!name) return { kind: 'not ours' }
+    const apex = reverseZone(name, this.options.reverse)
+    const whole = name.bits === (name.step === 8 ? 32 : 128)
+    const index = whole ? this.#reverse.get(name.address) : undefined
+    if (index) {
+      if (type !== types.PTR) return { kind: 'no data', apex: apex ?? labels.length }
+      const answers = [...index.services].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
+      return { kind: 'records', answers, additionals: [], owner: index }
+    }
+    if (apex === undefined) return { kind: 'not ours' }
+    if (apex === labels.length && type === types.SOA)
+      return { kind: 'records', answers: [this.soa(labels.join('.'))], additionals: [] }
+    return { kind: whole ? 'no such name' : 'no data', apex }
+  }
+
+  #pointers(key: string, address: Address, name: string): ResourceRecord[] {
+    const state = this.#services.get(key)
+    const targets = (state ? this.#recordsOf(state, key).reverse : []).filter((one) => one.address === address)
+    return targets.map(({ target }) => ({ name, class: 1, ttl: this.options.ttl, type: 'PTR', target }))
+  }
+
+  #atApex(type: number): Data[] {
+    if (type === types.SOA) return [this.soa()]
+    return type === types.NS ? [{ type: 'NS', target: `ns.dns.${this.options.zone}` }] : []
+  }
+
+  #selfAddresses(): Address[] {
+    const service = this.#services.get(this.options.self)?.service
+    return service ? clusterIPs(service) : []
+  }
+
+  /** `owner`: the part of the name left of the zone, with its dot. */
+  #records(data: Data[], owner = ''): Found {
+    if (data.length === 0) return this.#none('no data')
+    const name = `${owner}${this.options.zone}`
+    const answers = data.map((one): ResourceRecord => ({ name, class: 1, ttl: this.options.ttl, ...one }))
+    const glue = data[0]?.type === 'NS' ? this.#addressRecords(data[0].target, this.#selfAddresses()) : []
+    return { kind: 'records', answers, additionals: glue }
+  }
+
+  #targets(ports: readonly PortRecord[]): ResourceRecord[] {
+    const byTarget = new Map<string, Address[]>()
+    for (const { target, addresses } of ports) byTarget.set(target, [...(byTarget.get(target) ?? []), ...addresses])
+    return [...byTarget].flatMap(([target, addresses]) => this.#addressRecords(target, [...new Set(addresses)]))
+  }
+
+  #addressRecords(name: string, addresses: readonly Address[]): ResourceRecord[] {
+    const { ttl } = this.options
+    return addresses.map((address) => ({ name, class: 1, ttl, type: family(address) === 4 ? 'A' : 'AAAA', address }))
+  }
+
+  #none(kind: 'no data' | 'no such name'): Found {
+    return { kind, apex: this.#apex.length }
+  }
+
+  #recordsOf(state: ServiceState, key: string): ServiceRecords {
+    if (!state.service) return { names: new Map(), reverse: [] }
+    state.records ??= serviceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
+    return state.records
+  }
+
+  #change(key: string, act: (state: ServiceState) => void): void {
+    this.#changed()
+    const state = this.#services.get(key) ?? { slices: new Map<string, EndpointSlice>(), keys: [] }
+    this.#services.set(key, state)
+    const before = this.#recordsOf(state, key).reverse
+    act(state)
+    delete state.records
+    this.#stale(state)
+    this.#reindex(key, before, this.#recordsOf(state, key).reverse)
+    if (!state.service && state.slices.size === 0) this.#services.delete(key)
+  }
+
+  #reindex(key: string, before: ServiceRecords['reverse'], after: ServiceRecords['reverse']): void {
+    const kept = new Set(after.map(({ address }) => address))
+    for (const { address } of before) {
+      const index = this.#reverse.get(address)
+      if (!index) continue
+      this.#stale(index)
+      if (kept.has(address)) continue
+      index.services.delete(key)
+      if (index.services.size === 0) this.#reverse.delete(address)
+    }
+    for (const address of kept) {
+      const index = this.#reverse.get(address) ?? { services: new Set<string>(), keys: [] }
+      this.#reverse.set(address, index)
+      index.services.add(key)
+      this.#stale(index)
+    }
+  }
+
+  #stale(owner: Owner): void {
+    if (owner.keys.length === 0) return
+    this.onStale(owner.keys)
+    owner.keys = []
+  }
+
+  #changed(): void {
+    this.serial = Math.max(this.serial, this.options.now())
+  }
+}
+
+function dataOf({ addresses, ports }: NameRecords, type: number): Data[] {
+  if (type === types.A || type === types.AAAA) {
+    const wanted = type === types.A ? 4 : 6
+    const kind = type === types.A ? 'A' : 'AAAA'
+    return addresses.filter((address) => family(address) === wanted).map((address) => ({ type: kind, address }))
+  }
+  if (type !== types.SRV) return []
+  return ports.map(({ weight, port, target }) => ({ type: 'SRV', priority: 0, weight, port, target }))
+}
+
+/** `10-0-0-1`, `fd00--1`. */
+function podAddress(label: string): Address | undefined {
+  const dots = parseAddress(label.replaceAll('-', '.'))
+  return dots ?? (label.includes('-') ? parseAddress(label.replaceAll('-', ':')) : undefined)
+}
