@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Row } from './bench.ts'
+import { figure, ratio } from './figure.ts'
+
+test('a figure is the median and the quartiles of its rounds, in any order', () => {
+  assert.deepEqual(figure([5, 1, 3, 2, 4]), { median: 3, quartiles: [2, 4], rounds: 5 })
+  assert.deepEqual(figure([1, 2]), { median: 1.5, quartiles: [1.25, 1.75], rounds: 2 })
+  assert.deepEqual(figure([7]), { median: 7, quartiles: [7, 7], rounds: 1 })
+  assert.throws(() => figure([]), RangeError)
+})
+
+test('a ratio above 1 is better than the peer, for times and for speeds', () => {
+  const row = (better: Row['better'], ours: number, theirs: number): Row => ({
+    what: '',
+    unit: '',
+    better,
+    figure: figure([ours]),
+    peer: { what: '', figure: figure([theirs]) },
+  })
+  assert.equal(ratio(row('lower', 2, 8)), 4)
+  assert.equal(ratio(row('higher', 9, 10)), 0.9)
+  assert.equal(ratio({ what: '', unit: '', better: 'lower', figure: figure([1]) }), undefined)
+})

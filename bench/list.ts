@@ -1,0 +1,9 @@
+import type { Bench } from './harness/bench.ts'
+
+/** Every bench, in the order of the overview. Each is loaded when it runs. */
+export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  up: () => import('./up.ts'),
+  memory: () => import('./memory.ts'),
+  pods: () => import('./pods.ts'),
+  wire: () => import('./wire.ts'),
+}

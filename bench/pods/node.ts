@@ -1,0 +1,36 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { cidr } from '../../src/base/address.ts'
+import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
+import { createNetns, type Netns } from '../../src/kernel/netns.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { openPeer, type Peer } from './peer.ts'
+
+/** Two nodes with nothing on them but what each contestant lays itself. A /22 has room for the rounds of one run. */
+export const podCidr: ReturnType<typeof cidr> = cidr('100.96.4.0/22')
+const quiet = pino({ level: 'silent' })
+
+export function ourNode(): PodNetwork {
+  return openPodNetwork({ podCidr, stateDir: scratch(), ns: createNetns(), mtu: 1500, log: quiet })
+}
+
+export function peerNode(plugins: string): Peer {
+  return openPeer(plugins, createNetns(), podCidr, scratch())
+}
+
+/** Both must end in the same state, or the times mean nothing. */
+export function checkPod(netns: Netns): void {
+  using inside = openRouteSocket(netns)
+  const eth0 = inside.link('eth0')
+  const ready =
+    eth0?.up === true &&
+    inside.addresses(eth0.index).some((each) => each.prefix === podCidr.prefix) &&
+    inside.routes({ family: 4 }).some((route) => route.to.prefix === 0 && route.via !== undefined)
+  if (!ready) throw new Error('a pod came out without its address or its default route')
+}
+
+/** In the bench's own mount namespace nothing else is there; the folder goes with `removeScratch`. */
+export const scratchRoot: string = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
+const scratch = (): string => mkdtempSync(join(scratchRoot, 'state-'))

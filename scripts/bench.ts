@@ -1,0 +1,61 @@
+// Measures against peers in the same run. Each bench is a file of bench/ and runs in a process of its own.
+//   npm run bench [-- NAME... [--long]]      npm run bench -- --list
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { keep, render, reportOf } from '../bench/harness/report.ts'
+import { benches } from '../bench/list.ts'
+import { inside } from './inside.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    long: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    /** In the process that measures. */
+    here: { type: 'boolean', default: false },
+  },
+})
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const names = positionals.length > 0 ? positionals : Object.keys(benches)
+  const unknown = names.filter((name) => !Object.hasOwn(benches, name))
+  if (unknown.length > 0) {
+    console.error(`no bench is called ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`)
+    return 2
+  }
+  if (values.list) {
+    for (const name of names) console.log(`${name.padEnd(10)}${(await load(name)).about}`)
+    return 0
+  }
+  if (values.here) return measure(names[0] ?? '')
+  let failed = 0
+  for (const name of names) if ((await start(name)) !== 0) failed++
+  return failed > 0 ? 1 : 0
+}
+
+async function load(name: string): Promise<import('../bench/harness/bench.ts').Bench> {
+  const loader = benches[name]
+  if (!loader) throw new Error(`no bench is called ${name}`)
+  return (await loader()).bench
+}
+
+/** Runs a bench in a fresh process, in the place that it asks for. */
+async function start(name: string): Promise<number> {
+  const bench = await load(name)
+  const env = { ...process.env, ...(await bench.prepare?.()) }
+  const args = ['scripts/bench.ts', '--here', name, ...(values.long ? ['--long'] : [])]
+  console.log()
+  return bench.where === 'namespaces'
+    ? inside(args, env, `kubehop bench ${name}`)
+    : (spawnSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env }).status ?? 1)
+}
+
+async function measure(name: string): Promise<number> {
+  const bench = await load(name)
+  const outcome = await bench.run({ long: values.long, say: (text) => console.error(`  ${name}: ${text}`) })
+  const report = reportOf(name, bench.about, values.long, outcome)
+  keep(report)
+  console.log(render(report))
+  return 0
+}
