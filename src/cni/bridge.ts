@@ -1,5 +1,6 @@
 import { type Address, type Cidr, contains, family, formatCidr } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
+import { needBridgeNetfilter } from '../kernel/bridge-netfilter.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { addAddress } from '../kernel/rtnetlink/address.ts'
 import { type Link, setLink } from '../kernel/rtnetlink/link.ts'
@@ -28,6 +29,13 @@ export function ensureBridge(socket: RouteSocket, range: Cidr, gateway: Address,
       op,
       'OtherAddress',
       `it has ${foreign.address}/${foreign.prefix}, not ${gateway}/${range.prefix} for this node's range ${formatCidr(range)}: delete it`,
+    )
+  if (!needBridgeNetfilter(ns))
+    throw new KubehopError(
+      'cni',
+      op,
+      'NoBridgeNetfilter',
+      'the kernel has no br_netfilter, without which services fail between pods of one node: as root, modprobe br_netfilter (CONFIG_BRIDGE_NETFILTER)',
     )
   for (const { name, value } of sysctls) writeSysctl(name, value, ns)
   socket.ensure(

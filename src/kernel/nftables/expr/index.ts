@@ -10,6 +10,7 @@ import { type Ct, ct } from './ct.ts'
 import { type Dynset, dynset } from './dynset.ts'
 import { type Immediate, immediate } from './immediate.ts'
 import { type Lookup, lookup } from './lookup.ts'
+import { type Match, match } from './match.ts'
 import { type Meta, meta } from './meta.ts'
 import { type Masquerade, masq, type Nat, nat } from './nat.ts'
 import { type Numgen, numgen } from './numgen.ts'
@@ -35,6 +36,7 @@ export type Expr =
   | Ct
   | Counter
   | Dynset
+  | Match
 /** A step that someone else's rule may have; it is never written. */
 export interface Foreign {
   readonly kind: 'foreign'
@@ -56,6 +58,7 @@ const codecs: { readonly [K in Expr['kind']]: Codec<ExprOf<K>> } = {
   ct,
   counter,
   dynset,
+  match,
 }
 
 /** The list of expressions of a rule, as attribute `type`. */
