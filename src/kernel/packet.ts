@@ -1,0 +1,275 @@
+import koffi from 'koffi'
+import { closeSync } from 'node:fs'
+import { compileFilter, type PacketFilter } from './bpf.ts'
+import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
+import { inNetns, type Netns } from './netns.ts'
+import { type Mac, macFromBytes } from './rtnetlink/mac.ts'
+import { whenReadable } from './reactor.ts'
+
+// linux/if_packet.h, packet(7)
+const AF_PACKET = 17
+const SOCK_DGRAM = 2
+const SOCK_RAW = 3
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const ETH_P_ALL = 3
+const SOL_SOCKET = 1
+const SO_RCVBUF = 8
+const SO_ATTACH_FILTER = 26
+const SO_RCVBUFFORCE = 33
+const SO_TIMESTAMPNS = 35
+const SOL_PACKET = 263
+const PACKET_STATISTICS = 6
+const PACKET_IGNORE_OUTGOING = 23
+const MSG_DONTWAIT = 0x40
+const MSG_TRUNC = 0x20
+const EPERM = errnoOf('EPERM')
+const ENETDOWN = errnoOf('ENETDOWN')
+
+const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
+const bind = declare<[number, Uint8Array, number]>('int bind(int, void *, unsigned int)')
+const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
+  'int setsockopt(int, int, int, void *, unsigned int)',
+)
+const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
+  'int getsockopt(int, int, int, void *, void *)',
+)
+const nameToIndex = declareRaw<[string]>('unsigned int if_nametoindex(const char *)')
+const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
+  'int recvmmsg(int, void *, unsigned int, int, void *)',
+)
+
+export interface PacketOptions {
+  ns?: Netns
+  /** Name or index; every device of the namespace when left out. */
+  device?: string | number
+  /** true: bytes begin with the network header; false: with the Ethernet header. Default true. */
+  cooked?: boolean
+  filter?: PacketFilter
+  /** Also what leaves by the device. Default true. */
+  outgoing?: boolean
+  /** Bytes kept of each packet. Default and limit 2048: enough for headers; `Packet.length` is the whole. */
+  snap?: number
+  /** Bytes of socket buffer asked for. Default 4 MiB. */
+  buffer?: number
+}
+
+/** sll_pkttype: for this machine, for all, for a group, for another machine (seen on a bridge port), or leaving. */
+export type PacketKind = 'host' | 'broadcast' | 'multicast' | 'otherhost' | 'outgoing'
+const kinds: readonly PacketKind[] = ['host', 'broadcast', 'multicast', 'otherhost', 'outgoing']
+
+export interface Packet {
+  /** Index of the device. */
+  readonly device: number
+  /** Nanoseconds since 1970, by the kernel's clock. */
+  readonly at: bigint
+  readonly kind: PacketKind
+  /** Ethernet protocol: 0x0800 IPv4, 0x0806 ARP, 0x86dd IPv6. */
+  readonly protocol: number
+  /** The sender on the link; undefined on devices without Ethernet addresses. */
+  readonly source: Mac | undefined
+  readonly bytes: Uint8Array
+  /** The packet's own length; more than `bytes` when it was cut. */
+  readonly length: number
+}
+
+export interface PacketSocket extends Disposable {
+  readonly fd: number
+  /** What has arrived since the last call, in order; never waits. */
+  read(): Packet[]
+  /** Calls back with what arrives, until the returned function is called. */
+  follow(onPackets: (packets: Packet[]) => void): () => void
+  /** Packets that passed the filter but found the buffer full, since the socket was opened. */
+  drops(): number
+  /** Idempotent. */
+  close(): void
+}
+
+/** Sees the packets of one device, or of a whole network namespace, from the moment it returns. */
+export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
+  const fd = inNetns(options.ns, () => open(options))
+  const snap = Math.min(options.snap ?? slotData, slotData)
+  let closed = false
+  let dropped = 0
+  let stop: (() => void) | undefined
+  const read = (): Packet[] => {
+    if (closed) throw new TypeError('kernel: this packet socket was closed')
+    return receive(fd, snap)
+  }
+  const close = (): void => {
+    if (closed) return
+    closed = true
+    stop?.()
+    closeSync(fd)
+  }
+  return {
+    fd,
+    read,
+    follow(onPackets) {
+      const end = whenReadable(fd, () => {
+        const packets = read()
+        if (packets.length > 0) onPackets(packets)
+      })
+      stop = end
+      return end
+    },
+    drops() {
+      const stats = new Uint8Array(8)
+      getsockopt('read packet statistics', fd, SOL_PACKET, PACKET_STATISTICS, stats, int(8))
+      // Reading resets the kernel's count.
+      dropped += viewOf(stats).getUint32(4, true)
+      return dropped
+    },
+    close,
+    [Symbol.dispose]: close,
+  }
+}
+
+/** A socket of protocol 0 sees nothing; so the filter is in place before bind names the protocol. */
+function open(options: PacketOptions): number {
+  const { device, cooked = true, outgoing = true } = options
+  const op = `watch packets${device === undefined ? '' : ` on ${device}`}`
+  const index = indexOf(op, device)
+  const fd = socket(AF_PACKET, (cooked ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+  if (fd === -EPERM) throw new KernelError(op, EPERM, 'CAP_NET_RAW is missing in this network namespace: run as root')
+  if (fd === -errnoOf('EAFNOSUPPORT'))
+    throw new KernelError(op, -fd, 'the kernel has no packet sockets: modprobe af_packet (CONFIG_PACKET)')
+  if (fd < 0) throw new KernelError(op, -fd)
+  try {
+    const size = int(options.buffer ?? 4 * 1024 * 1024)
+    const forced = setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4)
+    if (forced === -EPERM) set(op, fd, SOL_SOCKET, SO_RCVBUF, size)
+    set(op, fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1))
+    if (!outgoing) set(op, fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1))
+    if (options.filter !== undefined) attach(op, fd, compileFilter(options.filter))
+    const address = new Uint8Array(20)
+    const view = viewOf(address)
+    view.setUint16(0, AF_PACKET, true)
+    view.setUint16(2, ETH_P_ALL)
+    view.setInt32(4, index, true)
+    bind(op, fd, address, address.length)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function indexOf(op: string, device: string | number | undefined): number {
+  if (typeof device !== 'string') return device ?? 0
+  const index = nameToIndex(device)
+  if (index <= 0) throw new KernelError(op, errnoOf('ENODEV'), 'there is no such device in this network namespace')
+  return index
+}
+
+// recvmmsg takes pointers to headers, which point to buffers. One block of memory outside JavaScript's heap, which never moves,
+// holds them all; every socket reads into it, and what is kept is copied out.
+const slots = 64
+const slotData = 2048
+const headerSize = 64 // struct mmsghdr: msghdr of 56 bytes, msg_len
+const vectorSize = 16 // struct iovec
+const nameSize = 32 // struct sockaddr_ll, 20
+const controlSize = 64 // one struct cmsghdr with a struct timespec, 32
+let arena: { bytes: Uint8Array; view: DataView } | undefined
+
+const vectors = slots * headerSize
+const names = vectors + slots * vectorSize
+const controls = names + slots * nameSize
+const buffers = controls + slots * controlSize
+
+function arenaOf(): { bytes: Uint8Array; view: DataView } {
+  if (arena) return arena
+  const length = buffers + slots * slotData
+  const pointer = koffi.alloc('uint8_t', length)
+  const base = koffi.address(pointer)
+  const memory = koffi.view(pointer, length)
+  const view = new DataView(memory)
+  for (let i = 0; i < slots; i++) {
+    const header = i * headerSize
+    const vector = vectors + i * vectorSize
+    view.setBigUint64(header, base + BigInt(names + i * nameSize), true)
+    view.setBigUint64(header + 16, base + BigInt(vector), true)
+    view.setBigUint64(header + 24, 1n, true)
+    view.setBigUint64(header + 32, base + BigInt(controls + i * controlSize), true)
+    view.setBigUint64(vector, base + BigInt(buffers + i * slotData), true)
+  }
+  arena = { bytes: new Uint8Array(memory), view }
+  return arena
+}
+
+function receive(fd: number, snap: number): Packet[] {
+  const { bytes, view } = arenaOf()
+  const packets: Packet[] = []
+  for (;;) {
+    for (let i = 0; i < slots; i++) {
+      // The kernel overwrites these with what it used.
+      view.setUint32(i * headerSize + 8, nameSize, true)
+      view.setBigUint64(i * headerSize + 40, BigInt(controlSize), true)
+      view.setBigUint64(vectors + i * vectorSize + 8, BigInt(snap), true)
+    }
+    const count = recvmmsg(fd, bytes, slots, MSG_DONTWAIT | MSG_TRUNC, null)
+    if (count === -EINTR) continue
+    // A device that goes down says so once, and may come up again; a socket of a deleted one stays silent.
+    if (count === -ENETDOWN) continue
+    if (count === -EAGAIN) return packets
+    if (count < 0) throw new KernelError('read packets', -count)
+    for (let i = 0; i < count; i++) packets.push(packetAt(bytes, view, i, snap))
+    if (count < slots) return packets
+  }
+}
+
+function packetAt(bytes: Uint8Array, view: DataView, i: number, snap: number): Packet {
+  const name = names + i * nameSize
+  const length = view.getUint32(i * headerSize + 56, true)
+  const data = buffers + i * slotData
+  const hardware = name + 12
+  return {
+    device: view.getInt32(name + 4, true),
+    at: timeAt(view, i),
+    kind: kinds[view.getUint8(name + 10)] ?? 'host',
+    protocol: view.getUint16(name + 2),
+    source: view.getUint8(name + 11) === 6 ? macFromBytes(bytes.subarray(hardware, hardware + 6)) : undefined,
+    bytes: bytes.slice(data, data + Math.min(length, snap)),
+    length,
+  }
+}
+
+/** SCM_TIMESTAMPNS is the only control message asked for: struct cmsghdr (16 bytes), then struct timespec. */
+function timeAt(view: DataView, i: number): bigint {
+  const control = controls + i * controlSize
+  const used = view.getBigUint64(i * headerSize + 40, true)
+  if (used < 32n || view.getInt32(control + 12, true) !== SO_TIMESTAMPNS) return BigInt(Date.now()) * 1_000_000n
+  return view.getBigInt64(control + 16, true) * 1_000_000_000n + view.getBigInt64(control + 24, true)
+}
+
+/** struct sock_fprog holds a pointer, so program and header go into memory that does not move. */
+function attach(op: string, fd: number, program: Uint8Array): void {
+  const pointer = koffi.alloc('uint8_t', 16 + program.length)
+  try {
+    const memory = new Uint8Array(koffi.view(pointer, 16 + program.length))
+    memory.set(program, 16)
+    const view = viewOf(memory)
+    view.setUint16(0, program.length / 8, true)
+    view.setBigUint64(8, koffi.address(pointer) + 16n, true)
+    set(op, fd, SOL_SOCKET, SO_ATTACH_FILTER, memory.subarray(0, 16))
+  } finally {
+    koffi.free(pointer)
+  }
+}
+
+function set(op: string, fd: number, level: number, name: number, value: Uint8Array): void {
+  const result = setsockopt(fd, level, name, value, value.length)
+  if (result < 0) throw new KernelError(op, -result)
+}
+
+function int(value: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  viewOf(bytes).setInt32(0, value, true)
+  return bytes
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export type { PacketFilter }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createSocket } from 'node:dgram'
+import { test } from 'node:test'
+import { address, addressFromBytes, cidr } from '../../src/base/address.ts'
+import { createNetns, type Netns } from '../../src/kernel/netns.ts'
+import { openPacketSocket, type Packet } from '../../src/kernel/packet.ts'
+import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
+import { deleteLink, setLink } from '../../src/kernel/rtnetlink/link.ts'
+import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
+import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { bindUdp, connectTcp, listenTcp } from '../../src/kernel/socket.ts'
+
+const left = address('10.0.0.1')
+const right = address('10.0.0.2')
+
+/** Two namespaces and a cable: 10.0.0.1 on `a`, 10.0.0.2 on `b`. */
+function pair(): { a: Netns; b: Netns; [Symbol.dispose](): void } {
+  const a = createNetns()
+  const b = createNetns()
+  using one = openRouteSocket(a)
+  using other = openRouteSocket(b)
+  one.apply(addLink({ kind: 'veth', name: 'eth0', peer: { name: 'eth0', ns: b } }))
+  for (const [socket, ip] of [
+    [one, left],
+    [other, right],
+  ] as const) {
+    const index = socket.link('eth0')?.index ?? assert.fail()
+    socket.apply(
+      setLink(index, { ipv6LinkLocal: false }),
+      setLink(index, { up: true }),
+      addAddress({ index, address: ip, prefix: 24 }),
+      addRoute({ to: cidr('0.0.0.0/0'), via: ip === left ? right : left }),
+    )
+  }
+  return {
+    a,
+    b,
+    [Symbol.dispose]: () => {
+      a.close()
+      b.close()
+    },
+  }
+}
+
+async function request(client: Netns, server: Netns, port: number): Promise<void> {
+  const listener = createServer((socket) => socket.end('hello'))
+  listener.listen({ fd: listenTcp(server, right, port) })
+  const socket = connectTcp({ ns: client, address: right, port })
+  await once(socket.resume(), 'close')
+  listener.close()
+  await once(listener, 'close')
+}
+
+const flow = (packet: Packet): string => {
+  const at = (offset: number): string => addressFromBytes(packet.bytes.subarray(offset, offset + 4))
+  if (packet.protocol === 0x0806) return `${packet.kind} arp ${at(14)} ${at(24)}`
+  const ports = new DataView(packet.bytes.buffer, 20)
+  return `${packet.kind} ${at(12)} ${at(16)}:${ports.getUint16(2)}`
+}
+
+test('a request is seen leaving and its answer arriving, in order, with the kernel’s time', async () => {
+  using net = pair()
+  using wrong = openPacketSocket({ ns: net.a, device: 'eth0', filter: { hosts: [left], protocols: [6], ports: [81] } })
+  using watch = openPacketSocket({
+    ns: net.a,
+    device: 'eth0',
+    filter: { hosts: [left], protocols: [6], ports: [80], arp: true },
+  })
+  const before = BigInt(Date.now()) * 1_000_000n
+  await request(net.a, net.b, 80)
+  const packets = watch.read()
+  assert.deepEqual(packets.slice(0, 3).map(flow), [
+    'outgoing arp 10.0.0.1 10.0.0.2',
+    'host arp 10.0.0.2 10.0.0.1',
+    'outgoing 10.0.0.1 10.0.0.2:80',
+  ])
+  assert.match(flow(packets[3] ?? assert.fail()), /^host 10\.0\.0\.2 10\.0\.0\.1:/)
+  assert.ok(packets.every((packet, i) => packet.at >= (packets[i - 1]?.at ?? before - 10_000_000n)))
+  assert.ok(packets.every((packet) => packet.length === packet.bytes.length && packet.source !== undefined))
+  assert.deepEqual(wrong.read(), [])
+  assert.equal(watch.drops(), 0)
+})
+
+test('one socket sees a whole namespace, with or without Ethernet headers, and cuts what is long', async () => {
+  using net = pair()
+  using all = openPacketSocket({ ns: net.b, cooked: false, snap: 60, outgoing: false, filter: { protocols: [17] } })
+  const receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
+  const sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
+  const got: Packet[] = []
+  const heard = new Promise<void>((resolve) => {
+    const stop = all.follow((packets) => {
+      got.push(...packets)
+      if (got.length < 150) return
+      stop()
+      resolve()
+    })
+  })
+  for (let i = 0; i < 150; i++) sender.send(Buffer.alloc(1000, i), 9, right)
+  await heard
+  assert.equal(got.length, 150)
+  for (const [i, packet] of got.entries()) {
+    assert.deepEqual([packet.kind, packet.protocol, packet.bytes.length, packet.length], ['host', 0x0800, 60, 1042])
+    assert.equal(new DataView(packet.bytes.buffer).getUint16(12), 0x0800)
+    assert.equal(packet.bytes[59], i)
+  }
+  receiver.close()
+  sender.close()
+})
+
+test('packets that find the buffer full are counted', async () => {
+  using net = pair()
+  using watch = openPacketSocket({ ns: net.b, buffer: 2048, filter: { protocols: [17] } })
+  const receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
+  const sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
+  const sent = Array.from(
+    { length: 50 },
+    () => new Promise((resolve) => sender.send(Buffer.alloc(500), 9, right, resolve)),
+  )
+  await Promise.all(sent)
+  const drops = watch.drops()
+  assert.equal(watch.read().length + drops, 50)
+  assert.ok(drops > 0)
+  assert.equal(watch.drops(), drops)
+  receiver.close()
+  sender.close()
+})
+
+test('a device that is not there is an error, and one that goes away only falls silent', () => {
+  using net = pair()
+  assert.throws(
+    () => openPacketSocket({ ns: net.a, device: 'eth7' }),
+    /watch packets on eth7: ENODEV: there is no such device/,
+  )
+  using watch = openPacketSocket({ ns: net.a, device: 'eth0' })
+  using socket = openRouteSocket(net.a)
+  socket.apply(deleteLink('eth0'))
+  watch.read()
+  assert.deepEqual(watch.read(), [])
+})
