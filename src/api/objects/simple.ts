@@ -23,6 +23,8 @@ export interface Secret extends KubeObject {
 
 export interface ServiceAccount extends KubeObject {
   kind: 'ServiceAccount'
+  secrets?: ObjectReference[]
+  imagePullSecrets?: { name?: string }[]
   automountServiceAccountToken?: boolean
 }
 
@@ -36,6 +38,8 @@ export interface Event extends KubeObject {
   count?: number
   firstTimestamp?: string
   lastTimestamp?: string
+  /** Of events in the newer form, which have no first and last. */
+  eventTime?: string
   source?: { component?: string; host?: string }
   reportingComponent?: string
   reportingInstance?: string

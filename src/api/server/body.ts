@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import { ApiError } from '../client/client.ts'
+import { badRequest } from '../errors.ts'
+
+/** As etcd and kube-apiserver have it. */
+export const bodyLimit: number = 3 * 1024 * 1024
+const depthLimit = 100
+
+/** The parsed body of a request: JSON or YAML; undefined when there is none. */
+export async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
+  if (/protobuf/.test(type))
+    throw unsupported(
+      `the body of the request was in protobuf: this server takes JSON and YAML (with kubectl: write a manifest and use "kubectl apply -f" or "kubectl create -f")`,
+    )
+  const text = await textOf(request)
+  if (text.trim() === '') return undefined
+  const parsed = /yaml/.test(type) && !text.trimStart().startsWith('{') ? await fromYaml(text) : fromJson(text)
+  if (tooDeep(parsed, depthLimit)) throw badRequest(`the body is nested more than ${depthLimit} levels deep`)
+  return parsed
+}
+
+export function unsupported(message: string): ApiError {
+  return new ApiError(415, 'UnsupportedMediaType', message)
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const tooLarge = (): ApiError =>
+    new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimit}`)
+  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw tooLarge()
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > bodyLimit) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw badRequest(`the object provided is unrecognized: ${(error as Error).message}`)
+  }
+}
+
+async function fromYaml(text: string): Promise<unknown> {
+  const { parse } = await import('yaml')
+  try {
+    return parse(text, { maxAliasCount: 100 })
+  } catch (error) {
+    throw badRequest(`the object provided is no valid YAML: ${(error as Error).message}`)
+  }
+}
+
+function tooDeep(value: unknown, left: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return left === 0 || Object.values(value).some((item) => tooDeep(item, left - 1))
+}

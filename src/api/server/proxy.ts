@@ -1,0 +1,206 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import { type Duplex, pipeline } from 'node:stream'
+import { ApiError } from '../client/client.ts'
+import { badRequest } from '../errors.ts'
+import type { Node } from '../objects/node.ts'
+import type { Pod } from '../objects/pod.ts'
+import type { Registry } from '../registry/registry.ts'
+import { resources } from '../resources.ts'
+import type { Exchange } from './exchange.ts'
+import type { Route } from './route.ts'
+
+/** How the API server shows itself to nodes' agents. PEM texts. */
+export interface NodeConnection {
+  ca: string
+  cert: string
+  key: string
+}
+
+/** An agent's address and the path to ask it for. */
+interface Target {
+  node: string
+  host: string
+  port: number
+  path: string
+}
+
+const connectTimeoutMs = 10_000
+/** Of the client's request, all that concerns an agent. */
+const passedOn = [
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'accept',
+  'user-agent',
+  'x-stream-protocol-version',
+]
+
+/** Passes requests on to the agents of nodes: logs, exec and nodes/proxy. */
+export class NodeProxy {
+  readonly #registry: Registry
+  readonly #agent: Agent
+
+  constructor(registry: Registry, connection: NodeConnection) {
+    this.#registry = registry
+    this.#agent = new Agent({ ...connection, keepAlive: true, minVersion: 'TLSv1.2' })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  /** Undefined: this route is not one that is passed on. */
+  targetOf(
+    { resource, name = '', namespace = '', subresource, rest }: Route,
+    query: URLSearchParams,
+  ): Target | undefined {
+    if (resource.kind === 'Node' && subresource === 'proxy') {
+      const search = query.size === 0 ? '' : `?${query}`
+      return this.#at(name, `${rest || '/'}${search}`)
+    }
+    if (resource.kind !== 'Pod' || (subresource !== 'log' && subresource !== 'exec')) return undefined
+    const pod = this.#registry.get(resource, name, namespace) as unknown as Pod
+    if (!pod.spec.nodeName) throw badRequest(`pod ${name} does not have a host assigned`)
+    const container = containerOf(pod, query.get('container') || undefined)
+    const where = [namespace, name, container].map(encodeURIComponent).join('/')
+    if (subresource === 'log') return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query}`)
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')
+      throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`)
+    if (query.getAll('command').length === 0) throw badRequest('you must specify at least 1 command')
+    const asked = new URLSearchParams(query)
+    // kubelet calls the streams input, output and error.
+    for (const [ours, theirs] of [
+      ['stdin', 'input'],
+      ['stdout', 'output'],
+      ['stderr', 'error'],
+    ] as const)
+      if (isSet(query, ours)) asked.set(theirs, '1')
+    if (isSet(query, 'tty')) asked.set('tty', '1')
+    return this.#at(pod.spec.nodeName, `/exec/${where}?${asked}`)
+  }
+
+  /** An ordinary request and its answer, streamed both ways. */
+  forward({ request, response, log }: Exchange, target: Target): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const upstream = httpsRequest(this.#options(request, target, passedOn))
+      upstream.once('socket', (socket) => {
+        socket.setTimeout(connectTimeoutMs, () => upstream.destroy(new Error('no answer to the connection')))
+        socket.once('secureConnect', () => socket.setTimeout(0))
+        if (!socket.connecting) socket.setTimeout(0)
+      })
+      upstream.once('error', (error) => reject(unreachable(target, error)))
+      upstream.once('response', (answer) => {
+        relayHead(answer, response)
+        pipeline(answer, response, (error) => {
+          if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+            log.debug({ error: error.message }, 'a proxied answer broke off')
+          resolve()
+        })
+      })
+      response.once('close', () => upstream.destroy())
+      pipeline(request, upstream, () => {})
+    })
+  }
+
+  /** A WebSocket: the agent's handshake goes back to the client as it is, then bytes flow both ways. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Promise<void> {
+    const headers = [
+      ...passedOn,
+      'connection',
+      'upgrade',
+      'sec-websocket-key',
+      'sec-websocket-version',
+      'sec-websocket-protocol',
+      'sec-websocket-extensions',
+    ]
+    return new Promise((resolve, reject) => {
+      const upstream = httpsRequest({ ...this.#options(request, target, headers), timeout: connectTimeoutMs })
+      upstream.once('timeout', () => upstream.destroy(new Error('no answer to the connection')))
+      upstream.once('error', (error) => reject(unreachable(target, error)))
+      upstream.once('response', (answer) => {
+        socket.write(headOf(answer, hopByHop, 'connection: close'))
+        pipeline(answer, socket, () => resolve())
+      })
+      upstream.once('upgrade', (answer, other, rest) => {
+        other.setTimeout(0)
+        socket.write(headOf(answer))
+        if (rest.length > 0) socket.write(rest)
+        if (head.length > 0) other.write(head)
+        // Either side may vanish at any moment; the other one is closed with it.
+        pipeline(other, socket, () => resolve())
+        pipeline(socket, other, () => {})
+      })
+      socket.once('close', () => upstream.destroy())
+      upstream.end()
+    })
+  }
+
+  #at(name: string, path: string): Target {
+    const node = this.#registry.get(resources.Node, name) as unknown as Node
+    const addresses = node.status?.addresses ?? []
+    const host = (addresses.find((one) => one.type === 'InternalIP') ?? addresses[0])?.address
+    if (host === undefined) throw new ApiError(503, 'ServiceUnavailable', `node ${name} has no address yet`)
+    return { node: name, host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250, path }
+  }
+
+  #options(request: IncomingMessage, { host, port, path }: Target, wanted: string[]): RequestOptions {
+    const headers = Object.fromEntries(
+      wanted.flatMap((name) => (request.headers[name] === undefined ? [] : [[name, request.headers[name]]])),
+    )
+    return { agent: this.#agent, method: request.method ?? 'GET', host, port, path, headers }
+  }
+}
+
+function containerOf(pod: Pod, asked: string | undefined): string {
+  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((one) => one.name)
+  if (asked !== undefined) {
+    if (!all.includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${pod.metadata.name}`)
+    return asked
+  }
+  const preferred = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container']
+  const [first, ...more] = pod.spec.containers.map((one) => one.name)
+  if (preferred !== undefined && all.includes(preferred)) return preferred
+  if (more.length > 0)
+    throw badRequest(
+      `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${[first, ...more].join(' ')}]`,
+    )
+  return first ?? ''
+}
+
+function isSet(query: URLSearchParams, name: string): boolean {
+  return ['1', 'true'].includes(query.get(name) ?? '')
+}
+
+function unreachable({ node, host, port }: Target, error: Error): ApiError {
+  return new ApiError(
+    503,
+    'ServiceUnavailable',
+    `error dialing the agent of ${node} at ${host}:${port}: ${error.message}`,
+  )
+}
+
+/** Headers of one connection, which are not the next one's (RFC 9110, 7.6.1). */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+])
+
+function relayHead(answer: IncomingMessage, response: ServerResponse): void {
+  const headers = Object.entries(answer.headers).filter(([name]) => !hopByHop.has(name))
+  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(headers))
+  response.flushHeaders()
+}
+
+function headOf(answer: IncomingMessage, without: ReadonlySet<string> = new Set(), ...more: string[]): string {
+  const { statusCode, statusMessage, rawHeaders } = answer
+  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`]
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (!without.has((rawHeaders[at] ?? '').toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
+  return `${[...lines, ...more].join('\r\n')}\r\n\r\n`
+}
