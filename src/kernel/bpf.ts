@@ -15,6 +15,29 @@ export interface PacketFilter {
   arp?: boolean
 }
 
+/** One struct sock_filter: skips `jt` instructions when a comparison holds, `jf` when not. */
+export interface Instruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
+}
+
+/** A program that somebody else compiled, as an array of struct sock_filter (u16 code, u8 jt, u8 jf, u32 k). */
+export function encodeProgram(program: readonly Instruction[]): Uint8Array {
+  if (program.length > maxInstructions)
+    throw new RangeError(`a packet filter of ${program.length} instructions; the kernel takes ${maxInstructions}`)
+  const bytes = new Uint8Array(program.length * 8)
+  const view = new DataView(bytes.buffer)
+  for (const [at, { code, jt, jf, k }] of program.entries()) {
+    view.setUint16(at * 8, code, true)
+    view.setUint8(at * 8 + 2, jt)
+    view.setUint8(at * 8 + 3, jf)
+    view.setUint32(at * 8 + 4, k, true)
+  }
+  return bytes
+}
+
 /** The filter as an array of struct sock_filter. Throws a RangeError when it is too long for the machine's jumps. */
 export function compileFilter(filter: PacketFilter): Uint8Array {
   const code = new Assembler()
@@ -127,7 +150,7 @@ const word = 0x00
 const half = 0x08
 const byte = 0x10
 
-interface Instruction {
+interface Line {
   code: number
   k: number
   /** Labels; undefined is the next instruction. */
@@ -137,7 +160,7 @@ interface Instruction {
 
 /** Instructions with named jump targets. */
 class Assembler {
-  readonly #code: Instruction[] = []
+  readonly #code: Line[] = []
   readonly #labels = new Map<string, number>()
 
   label(name: string): void {
@@ -183,22 +206,14 @@ class Assembler {
     this.#code.push({ code: 0x06, k: length })
   }
 
-  /** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
   bytes(): Uint8Array {
-    if (this.#code.length > maxInstructions)
-      throw new RangeError(`a packet filter of ${this.#code.length} instructions; the kernel takes ${maxInstructions}`)
-    const bytes = new Uint8Array(this.#code.length * 8)
-    const view = new DataView(bytes.buffer)
-    for (const [at, { code, k, yes, no }] of this.#code.entries()) {
-      view.setUint16(at * 8, code, true)
-      const far = code === 0x05
-      if (!far) {
-        view.setUint8(at * 8 + 2, this.#distance(at, yes, 255))
-        view.setUint8(at * 8 + 3, this.#distance(at, no, 255))
-      }
-      view.setUint32(at * 8 + 4, far ? this.#distance(at, yes, maxInstructions) : k, true)
-    }
-    return bytes
+    return encodeProgram(
+      this.#code.map(({ code, k, yes, no }, at) =>
+        code === 0x05
+          ? { code, jt: 0, jf: 0, k: this.#distance(at, yes, maxInstructions) }
+          : { code, jt: this.#distance(at, yes, 255), jf: this.#distance(at, no, 255), k },
+      ),
+    )
   }
 
   #distance(at: number, label: string | undefined, limit: number): number {

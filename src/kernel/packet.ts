@@ -1,6 +1,6 @@
 import koffi from 'koffi'
 import { closeSync } from 'node:fs'
-import { compileFilter, type PacketFilter } from './bpf.ts'
+import { compileFilter, encodeProgram, type Instruction, type PacketFilter } from './bpf.ts'
 import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
 import { type Mac, macFromBytes } from './rtnetlink/mac.ts'
@@ -45,7 +45,8 @@ export interface PacketOptions {
   device?: string | number
   /** true: bytes begin with the network header; false: with the Ethernet header. Default true. */
   cooked?: boolean
-  filter?: PacketFilter
+  /** In words, or as a program of one's own (classic BPF; offsets count from the first byte that the socket sees). */
+  filter?: PacketFilter | readonly Instruction[]
   /** Also what leaves by the device. Default true. */
   outgoing?: boolean
   /** Bytes kept of each packet. Default and limit 2048: enough for headers; `Packet.length` is the whole. */
@@ -141,7 +142,8 @@ function open(options: PacketOptions): number {
     if (forced === -EPERM) set(op, fd, SOL_SOCKET, SO_RCVBUF, size)
     set(op, fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1))
     if (!outgoing) set(op, fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1))
-    if (options.filter !== undefined) attach(op, fd, compileFilter(options.filter))
+    const { filter } = options
+    if (filter !== undefined) attach(op, fd, isProgram(filter) ? encodeProgram(filter) : compileFilter(filter))
     const address = new Uint8Array(20)
     const view = viewOf(address)
     view.setUint16(0, AF_PACKET, true)
@@ -242,6 +244,10 @@ function timeAt(view: DataView, i: number): bigint {
   return view.getBigInt64(control + 16, true) * 1_000_000_000n + view.getBigInt64(control + 24, true)
 }
 
+function isProgram(filter: PacketFilter | readonly Instruction[]): filter is readonly Instruction[] {
+  return Array.isArray(filter)
+}
+
 /** struct sock_fprog holds a pointer, so program and header go into memory that does not move. */
 function attach(op: string, fd: number, program: Uint8Array): void {
   const pointer = koffi.alloc('uint8_t', 16 + program.length)
@@ -271,5 +277,3 @@ function int(value: number): Uint8Array {
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
-
-export type { PacketFilter }
