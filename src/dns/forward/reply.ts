@@ -58,7 +58,7 @@ interface Records {
 
 /** A truncated message may end in the middle of a record: then only its question is kept. */
 function readRecords(bytes: Buffer, start: number, truncated: boolean): Records | undefined {
-  const found: Records = { ttls: [], end: start, none: true }
+  const found: Records = { ttls: [], end: start }
   const counts = [bytes.readUInt16BE(6), bytes.readUInt16BE(8), bytes.readUInt16BE(10)]
   const total = counts.reduce((sum, count) => sum + count, 0)
   for (let index = 0; index < total; index++) {

@@ -1,0 +1,60 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { address } from '../../base/address.ts'
+import type { Upstream } from '../forward/upstream.ts'
+import { decodeMessage, encodeMessage } from '../wire/codec.ts'
+import { flags, type Message, type ResourceRecord } from '../wire/message.ts'
+
+export interface ScriptedUpstream extends Upstream {
+  /** Every question, in the order they came: `udp name`. */
+  asked: string[]
+  close(): void
+}
+
+/** What to send for a question: messages in this order, or raw bytes; none is silence. */
+export type Script = (query: Message, transport: 'udp' | 'tcp') => (Message | Buffer)[]
+
+/** A name server that says what a test wants. */
+export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream> {
+  const asked: string[] = []
+  const answers = (bytes: Buffer, transport: 'udp' | 'tcp'): Buffer[] => {
+    const query = decodeMessage(bytes)
+    if (!query) throw new Error('the forwarder sent something malformed')
+    asked.push(`${transport} ${query.questions[0]?.name}`)
+    return script(query, transport).map((one) => (Buffer.isBuffer(one) ? one : encodeMessage(one)))
+  }
+  const udp = createSocket('udp4')
+  udp.on('message', (bytes, from) => {
+    for (const reply of answers(bytes, 'udp')) udp.send(reply, from.port, from.address)
+  })
+  udp.bind(0, '127.0.0.1')
+  await once(udp, 'listening')
+  const tcp = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => {
+      for (const reply of answers(chunk.subarray(2), 'tcp')) {
+        const length = Buffer.alloc(2)
+        length.writeUInt16BE(reply.length)
+        socket.write(length)
+        socket.write(reply)
+      }
+    })
+  })
+  tcp.listen(udp.address().port, '127.0.0.1')
+  await once(tcp, 'listening')
+  const close = (): void => {
+    udp.close()
+    tcp.close()
+  }
+  return { address: address('127.0.0.1'), port: udp.address().port, asked, close }
+}
+
+export function replyTo(query: Message, answers: ResourceRecord[], more: Partial<Message> = {}): Message {
+  const word = flags.QR | flags.RD | flags.RA
+  return { ...query, flags: word, rcode: 0, answers, authorities: [], additionals: [], ...more }
+}
+
+export function record(name: string, ip: string, ttl = 300): ResourceRecord {
+  return { name, class: 1, ttl, type: 'A', address: address(ip) }
+}
