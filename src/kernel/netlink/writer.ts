@@ -72,7 +72,8 @@ export class MessageWriter {
 
   /** Bytes without an attribute's header: the fixed header that most kinds begin with. Padded to 4. */
   raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#grow(bytes.length))
+    const at = this.#grow(bytes.length)
+    this.#bytes.set(bytes, at)
   }
 
   /** Room for a fixed header of `size` bytes, zeroed, with a view to fill it in at once. */
@@ -87,35 +88,43 @@ export class MessageWriter {
   }
 
   u8(type: number, value: number): void {
-    this.#view.setUint8(this.#attribute(type, 1), value)
+    const at = this.#attribute(type, 1)
+    this.#view.setUint8(at, value)
   }
 
   u16(type: number, value: number): void {
-    this.#view.setUint16(this.#attribute(type, 2), value, true)
+    const at = this.#attribute(type, 2)
+    this.#view.setUint16(at, value, true)
   }
 
   u32(type: number, value: number): void {
-    this.#view.setUint32(this.#attribute(type, 4), value, true)
+    const at = this.#attribute(type, 4)
+    this.#view.setUint32(at, value, true)
   }
 
   i32(type: number, value: number): void {
-    this.#view.setInt32(this.#attribute(type, 4), value, true)
+    const at = this.#attribute(type, 4)
+    this.#view.setInt32(at, value, true)
   }
 
   u64(type: number, value: bigint): void {
-    this.#view.setBigUint64(this.#attribute(type, 8), value, true)
+    const at = this.#attribute(type, 8)
+    this.#view.setBigUint64(at, value, true)
   }
 
   be16(type: number, value: number): void {
-    this.#view.setUint16(this.#attribute(type, 2), value)
+    const at = this.#attribute(type, 2)
+    this.#view.setUint16(at, value)
   }
 
   be32(type: number, value: number): void {
-    this.#view.setUint32(this.#attribute(type, 4), value)
+    const at = this.#attribute(type, 4)
+    this.#view.setUint32(at, value)
   }
 
   be64(type: number, value: bigint): void {
-    this.#view.setBigUint64(this.#attribute(type, 8), value)
+    const at = this.#attribute(type, 8)
+    this.#view.setBigUint64(at, value)
   }
 
   /** Text with the NUL that the kernel wants at its end. */
@@ -127,7 +136,8 @@ export class MessageWriter {
   }
 
   attribute(type: number, value: Uint8Array): void {
-    this.#bytes.set(value, this.#attribute(type, value.length))
+    const at = this.#attribute(type, value.length)
+    this.#bytes.set(value, at)
   }
 
   /** Bytes given as a string of char codes 0 to 255. */
@@ -166,7 +176,7 @@ export class MessageWriter {
     return at + attributeSize
   }
 
-  /** Takes `size` bytes, padded with zeros to a multiple of 4; returns where they begin. */
+  /** Takes `size` bytes, padded with zeros to a multiple of 4; returns where they begin. May put other memory in place of #bytes and #view. */
   #grow(size: number): number {
     const at = this.#length
     const end = (at + size + 3) & ~3
