@@ -5,5 +5,6 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   up: () => import('./up.ts'),
   memory: () => import('./memory.ts'),
   pods: () => import('./pods.ts'),
+  dns: () => import('./dns.ts'),
   wire: () => import('./wire.ts'),
 }
