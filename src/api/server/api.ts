@@ -14,7 +14,7 @@ import { bootstrap } from '../registry/bootstrap.ts'
 import { Registry } from '../registry/registry.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import { Store } from '../store/store.ts'
-import { handler } from './handler.ts'
+import { type Extensions, handler } from './handler.ts'
 import { NodeProxy } from './proxy.ts'
 import { Tokens } from './tokens.ts'
 
@@ -29,6 +29,8 @@ export interface ApiOptions {
   authority: Authority
   /** DNS names and addresses under which the server is reached, for its certificate. */
   names: readonly string[]
+  /** Further paths, for administrators only. */
+  extensions?: Extensions
   log: Log
 }
 
@@ -56,7 +58,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     groups: ['system:masters'],
   })
   const nodes = new NodeProxy(registry, { ca: authority.cert, ...agentClient })
-  const { request, upgrade } = handler({ registry, tokens, nodes, log })
+  const { request, upgrade } = handler({ registry, tokens, nodes, extensions: options.extensions, log })
   const certificate = makeServerCertificate(authority, { name: 'kube-apiserver' }, names)
 
   const servers = listeners.map(() => {

@@ -47,9 +47,10 @@ function fromJson(text: string): unknown {
 }
 
 async function fromYaml(text: string): Promise<unknown> {
-  const { parse } = await import('yaml')
+  // Rare: kubectl sends JSON but for server-side apply.
+  const { parseYamlValue } = await import('../yaml.ts')
   try {
-    return parse(text, { maxAliasCount: 100 })
+    return parseYamlValue(text)
   } catch (error) {
     throw badRequest(`the object provided is no valid YAML: ${(error as Error).message}`)
   }

@@ -7,6 +7,7 @@ import { badRequest } from '../errors.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openapiDocument, openapiIndex } from '../schema/openapi.ts'
 import { type Attributes, allows, forbid } from './authorize.ts'
+import { bodyOf } from './body.ts'
 import { discovery, versionInfo } from './discovery.ts'
 import { type Exchange, send, sendError, sendText, statusOf } from './exchange.ts'
 import type { NodeProxy } from './proxy.ts'
@@ -22,8 +23,12 @@ export interface Parts {
   registry: Registry
   tokens: Tokens
   nodes: NodeProxy
+  extensions?: Extensions | undefined
   log: Log
 }
+
+/** Paths outside the Kubernetes API that whoever runs the server adds: `POST path` with a JSON body, answered by JSON. */
+export type Extensions = Readonly<Record<string, (body: unknown, gone: AbortSignal) => Promise<object>>>
 
 export interface Handler {
   request(request: IncomingMessage, response: ServerResponse): void
@@ -31,7 +36,7 @@ export interface Handler {
 }
 
 /** Every request's way: who asks, what for, may they, then the verb. */
-export function handler({ registry, tokens, nodes, log }: Parts): Handler {
+export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts): Handler {
   const lister = new Lister(registry)
 
   function arrive(request: IncomingMessage): { path: string; query: URLSearchParams; route: Route | undefined } {
@@ -98,6 +103,12 @@ export function handler({ registry, tokens, nodes, log }: Parts): Handler {
   async function elsewhere(exchange: Exchange, reviewing: boolean): Promise<void> {
     const { request, response, path, query } = exchange
     if (reviewing && (await review(exchange, path))) return
+    const extension = Object.hasOwn(extensions, path) ? extensions[path] : undefined
+    if (extension && request.method === 'POST') {
+      const gone = new AbortController()
+      response.once('close', () => gone.abort())
+      return send(response, 200, await extension(await bodyOf(request), gone.signal))
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') throw nothingHere()
     if (path === '/healthz' || path === '/livez' || path === '/readyz')
       return sendText(response, 200, 'ok', 'text/plain')
