@@ -14,7 +14,7 @@ import { serviceKeyOf } from './model.ts'
 import { type NodeFacts, portionOf, type Problem } from './portion.ts'
 
 export interface ProxyOptions {
-  client: Client
+  client: Pick<Client, 'follow' | 'event'>
   nodeName: string
   /** The range of all pods of the cluster: sources outside it are masqueraded on their way to a service. */
   podCidr: Cidr

@@ -1,0 +1,61 @@
+import type { Change, Client, FollowOptions } from '../../src/api/client/client.ts'
+import { keyOf } from '../../src/api/client/client.ts'
+import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
+import type { Service } from '../../src/api/objects/service.ts'
+
+type Either = Service | EndpointSlice
+
+/** The part of a Client that the proxy needs, over lists that a test changes by hand. Changes between two ticks come as one batch. */
+export class ClusterByHand {
+  readonly events: string[] = []
+  readonly client: Pick<Client, 'follow' | 'event'>
+  readonly #lists = { Service: new Map<string, Either>(), EndpointSlice: new Map<string, Either>() }
+  readonly #followers = new Map<string, FollowOptions<Either>>()
+
+  constructor(objects: readonly Either[]) {
+    for (const object of objects) this.#lists[object.kind].set(keyOf(object), object)
+    this.client = {
+      follow: ((kind: Either['kind'], options: FollowOptions<Either> = {}) => {
+        const list = this.#lists[kind]
+        const synced = Promise.resolve().then(() => {
+          this.#followers.set(kind, options)
+          for (const object of list.values()) options.onChange?.({ type: 'added', object })
+          options.onBatch?.()
+        })
+        const close = (): void => void this.#followers.delete(kind)
+        return { synced, get: (key: string) => list.get(key), list: () => [...list.values()], close }
+      }) as Client['follow'],
+      event: (about, _type, reason, message) => {
+        this.events.push(`${about.kind} ${about.name}: ${reason}: ${message}`)
+      },
+    }
+  }
+
+  get services(): Service[] {
+    return [...this.#lists.Service.values()] as Service[]
+  }
+
+  get slices(): EndpointSlice[] {
+    return [...this.#lists.EndpointSlice.values()] as EndpointSlice[]
+  }
+
+  put(...objects: Either[]): void {
+    for (const object of objects) {
+      const list = this.#lists[object.kind]
+      const old = list.get(keyOf(object))
+      list.set(keyOf(object), object)
+      this.#tell(object.kind, old ? { type: 'modified', object, old } : { type: 'added', object })
+    }
+  }
+
+  remove(...objects: Either[]): void {
+    for (const object of objects)
+      if (this.#lists[object.kind].delete(keyOf(object))) this.#tell(object.kind, { type: 'deleted', object })
+  }
+
+  #tell(kind: Either['kind'], change: Change<Either>): void {
+    const follower = this.#followers.get(kind)
+    follower?.onChange?.(change)
+    follower?.onBatch?.()
+  }
+}
