@@ -6,7 +6,7 @@ export interface Node extends KubeObject {
     podCIDR?: string
     podCIDRs?: string[]
     unschedulable?: boolean
-    taints?: { key: string; value?: string; effect: string }[]
+    taints?: { key: string; value?: string; effect: string; timeAdded?: string }[]
     providerID?: string
   }
   status?: {

@@ -259,6 +259,15 @@ export class Registry {
   }
 }
 
+/** The faults that a new object has by itself, whatever else is in the cluster. Fills its defaults on the way. */
+export function checkAlone(resource: Resource, object: AnyObject): Fault[] {
+  const strategy = strategyOf(resource.kind)
+  strategy.defaults?.(object)
+  const named = object.metadata.name || !object.metadata.generateName
+  const faults = named ? checkMeta(object, resource, strategy) : []
+  return [...faults, ...(strategy.validate?.(object) ?? [])]
+}
+
 const protectedNamespaces = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
 
 export function keyFor(resource: Resource, name: string, namespace: string | undefined): string {

@@ -156,7 +156,9 @@ function validatePort(path: string, one: ServicePort, nameNeeded: boolean, spec:
   if (nameNeeded && !one.name) faults.push(fault.required(`${path}.name`))
   else if (one.name) faults.push(...dnsLabelName(`${path}.name`, one.name))
   faults.push(...oneOf(`${path}.protocol`, one.protocol, protocols))
-  if (one.targetPort !== undefined) faults.push(...portNumberOrName(`${path}.targetPort`, one.targetPort))
+  // Left out, it is the port, and one fault is enough.
+  if (one.targetPort !== undefined && one.targetPort !== one.port)
+    faults.push(...portNumberOrName(`${path}.targetPort`, one.targetPort))
   if (one.appProtocol) faults.push(...qualifiedName(`${path}.appProtocol`, one.appProtocol))
   if (one.nodePort) {
     if (spec.type === 'ClusterIP' || spec.type === 'ExternalName')

@@ -4,8 +4,8 @@ import type { Resource } from '../resources.ts'
 import { type Fields, fieldsOf, type Plain, type Type } from './types.ts'
 
 export interface Decoded {
-  /** Paths of fields that Kubernetes does not know; they are gone from the value. */
-  readonly unknown: string[]
+  /** Fields that Kubernetes does not know, with those it knows in that place; they are gone from the value. */
+  readonly unknown: { path: string; key: string; known: Fields }[]
   /** Values that do not fit their field. */
   readonly wrong: { path: string; say: string }[]
 }
@@ -33,7 +33,7 @@ export function decodeFor(
   if (!isRecord(value)) throw badRequest(`a ${resource.kind} must be a JSON object`)
   const { unknown, wrong } = decode(value, resource.kind)
   if (wrong.length > 0) throw undecodable(resource, wrong.map(({ path, say }) => `${path}: ${say}`).join(', '))
-  const said = unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
+  const said = unknown.map(({ path }) => `unknown field ${JSON.stringify(path)}`)
   if (validation === 'Strict' && said.length > 0)
     throw undecodable(resource, `strict decoding error: ${said.join(', ')}`)
   if (validation === 'Warn') said.forEach(warn)
@@ -49,7 +49,7 @@ function decodeObject(value: Record<string, unknown>, fields: Fields, path: stri
     const here = path === '' ? key : `${path}.${key}`
     const field = fields.get(key)
     if (field === undefined) {
-      decoded.unknown.push(here)
+      decoded.unknown.push({ path: here, key, known: fields })
       delete value[key]
     } else if (value[key] === null || value[key] === undefined) {
       delete value[key]
