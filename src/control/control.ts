@@ -11,6 +11,7 @@ import { kubernetesService } from './kubernetes.ts'
 import { liveView } from './live.ts'
 import { type Loop, type Running, run } from './loop.ts'
 import { namespaces } from './namespaces.ts'
+import { evictions } from './nodes/eviction.ts'
 import { nodeLife } from './nodes/life.ts'
 import { nodeRanges } from './nodes/ranges.ts'
 import { replicaSets } from './replicaset/replicaset.ts'
@@ -50,6 +51,7 @@ function loops(options: ControlOptions): Loop[] {
     kubernetesService(options),
     nodeRanges(options),
     nodeLife(options),
+    evictions(),
     deployments,
     replicaSets,
     scheduler,

@@ -2,6 +2,7 @@ import { ApiError, type Client } from '../api/client/client.ts'
 import type { KindName } from '../api/objects/index.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Action, Bind, Create, Delete, Tell } from './action.ts'
+import { isTerminating } from './conditions.ts'
 import type { LiveView } from './live.ts'
 import type { AnyObject } from './view.ts'
 
@@ -26,6 +27,9 @@ async function one(client: Client, live: LiveView, action: Action): Promise<void
 }
 
 async function create(client: Client, live: LiveView, action: Create<KindName>): Promise<void> {
+  // Nothing new is let into a namespace on its way out, and what wants it there goes as well.
+  const home = live.view.get('Namespace', action.object.metadata.namespace ?? '')
+  if (home && isTerminating(home)) return
   try {
     const made: AnyObject = await client.create(action.kind, action.object)
     live.wrote(made)

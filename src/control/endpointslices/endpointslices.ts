@@ -1,5 +1,6 @@
 import { keyOf } from '../../api/client/client.ts'
 import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
+import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { selectorMatches } from '../../api/select/labels.ts'
 import { type Action, nothing, remove } from '../action.ts'
@@ -15,25 +16,32 @@ export const endpointSlices: Loop = {
   wakes: {
     Service: ({ object }) => [keyOf(object)],
     EndpointSlice: (change) => bothOf(change).flatMap(serviceOf),
-    Pod: (change, view) => bothOf(change).flatMap((pod) => [...servicesFor(pod.metadata, view)]),
+    Pod: (change, view) => bothOf(change).flatMap((pod) => servicesFor(pod, view)),
     // Endpoints carry the zone of their node.
     Node: (change, view) => (zonesDiffer(bothOf(change)) ? [...view.all('Service')].map(keyOf) : []),
   },
   desired(key, view) {
-    const [namespace = '', name = ''] = key.split('/')
-    const own = [...view.inNamespace('EndpointSlice', namespace)].filter(
-      (slice) =>
-        slice.metadata.labels?.[serviceNameLabel] === name &&
-        slice.metadata.labels[managedByLabel] === manager &&
-        !isTerminating(slice),
-    )
     const service = view.get('Service', key)
-    if (!service || isTerminating(service)) return { actions: own.map((slice) => remove(slice)) }
-    if (service.spec.type === 'ExternalName') return { actions: own.map((slice) => remove(slice)) }
+    // The slices of a deleted service go with their owner, as garbage.
+    if (!service) return nothing
+    const own = slicesOf(service, view)
+    if (isTerminating(service) || service.spec.type === 'ExternalName')
+      return { actions: own.map((slice) => remove(slice)) }
     // Without a selector somebody else writes the slices.
     if (Object.keys(service.spec.selector ?? {}).length === 0) return nothing
     return { actions: reconcile(service, own, view) }
   },
+}
+
+/** Found by their owner, so that it costs the same at any number of services. */
+function slicesOf(service: Service, view: View): EndpointSlice[] {
+  return [...view.dependents(service.metadata.uid ?? '')].filter(
+    (object): object is EndpointSlice =>
+      object.kind === 'EndpointSlice' &&
+      object.metadata.labels?.[serviceNameLabel] === service.metadata.name &&
+      object.metadata.labels[managedByLabel] === manager &&
+      !isTerminating(object),
+  )
 }
 
 function reconcile(service: Service, own: EndpointSlice[], view: View): Action[] {
@@ -68,14 +76,8 @@ function serviceOf(slice: EndpointSlice): string[] {
   return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
 }
 
-function* servicesFor(
-  { namespace, labels }: { namespace?: string; labels?: Record<string, string> },
-  view: View,
-): Iterable<string> {
-  for (const service of view.inNamespace('Service', namespace ?? '')) {
-    const matchLabels = service.spec.selector ?? {}
-    if (Object.keys(matchLabels).length > 0 && selectorMatches({ matchLabels }, labels)) yield keyOf(service)
-  }
+function servicesFor({ metadata }: Pod, view: View): string[] {
+  return [...view.selecting(metadata.namespace ?? '', metadata.labels)].map(keyOf)
 }
 
 function zonesDiffer(nodes: { metadata: { labels?: Record<string, string> } }[]): boolean {

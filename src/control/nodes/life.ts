@@ -8,12 +8,14 @@ import { timestamp } from '../clock.ts'
 import { conditionOf } from '../conditions.ts'
 import type { Loop } from '../loop.ts'
 import type { View } from '../view.ts'
+import { type Taint, unreachable } from './taints.ts'
 
 export const leaseNamespace = 'kube-node-lease'
 
 /**
  * Notices nodes that have gone quiet: their conditions become Unknown and their pods not ready, so that services stop sending to them.
- * The way back is the agent's: when it lives again it writes its own status and its pods'.
+ * A taint keeps new pods away, and moves the old ones in time. The way back is the agent's: when it lives again it writes its own status
+ * and its pods'.
  */
 export function nodeLife({ nodeGraceMs = 40_000 }: { nodeGraceMs?: number }): Loop {
   const heard = new Map<string, Heard>()
@@ -34,7 +36,7 @@ export function nodeLife({ nodeGraceMs = 40_000 }: { nodeGraceMs?: number }): Lo
       const last = hear(heard.get(name), node, view.get('Lease', `${leaseNamespace}/${name}`), now)
       heard.set(name, last)
       const left = last.at + nodeGraceMs - now
-      return left > 0 ? { actions: [], again: left } : { actions: giveUp(node, podsOn(view, name), now) }
+      return left > 0 ? { actions: welcomeBack(node), again: left } : { actions: giveUp(node, podsOn(view, name), now) }
     },
   }
 }
@@ -61,6 +63,11 @@ export function giveUp(node: Node, pods: Pod[], now: number): Action[] {
     if (ready?.status === 'True')
       actions.push(tell(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`))
   }
+  if (!isTainted(node)) {
+    const timeAdded = timestamp(now)
+    const added = ['NoSchedule', 'NoExecute'].map((effect) => ({ key: unreachable, effect, timeAdded }))
+    actions.push(...withTaints(node, [...(node.spec?.taints ?? []), ...added]))
+  }
   for (const pod of pods) {
     if (conditionOf(pod.status, 'Ready')?.status !== 'True') continue
     const conditions = (pod.status?.conditions ?? []).map((condition): Condition => {
@@ -73,31 +80,36 @@ export function giveUp(node: Node, pods: Pod[], now: number): Action[] {
   return actions
 }
 
+/** Once the agent says how its node is, the taint of silence goes. */
+export function welcomeBack(node: Node): Action[] {
+  if (!isTainted(node) || conditionOf(node.status, 'Ready')?.status === 'Unknown') return []
+  return withTaints(
+    node,
+    (node.spec?.taints ?? []).filter(({ key }) => key !== unreachable),
+  )
+}
+
+function isTainted(node: Node): boolean {
+  return node.spec?.taints?.some(({ key }) => key === unreachable) ?? false
+}
+
+function withTaints(node: Node, taints: Taint[]): Action[] {
+  const { taints: _, ...spec } = node.spec ?? {}
+  return change(node, { ...node, spec: taints.length > 0 ? { ...spec, taints } : spec })
+}
+
 const watched = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
 
 /** Upstream's words (pkg/controller/nodelifecycle): told apart is a node that fell silent from one that never spoke. */
 function quiet(conditions: Condition[], now: string): Condition[] {
+  const unknown = { status: 'Unknown', lastTransitionTime: now } as const
   const spoken = conditions.map((condition): Condition => {
     if (!watched.includes(condition.type) || condition.status === 'Unknown') return condition
-    return {
-      ...condition,
-      status: 'Unknown',
-      reason: 'NodeStatusUnknown',
-      message: 'Kubelet stopped posting node status.',
-      lastTransitionTime: now,
-    }
+    return { ...condition, ...unknown, reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' }
   })
-  const missing = watched.filter((type) => !conditions.some((condition) => condition.type === type))
-  const unspoken = missing.map(
-    (type): Condition => ({
-      type,
-      status: 'Unknown',
-      reason: 'NodeStatusNeverUpdated',
-      message: 'Kubelet never posted node status.',
-      lastTransitionTime: now,
-    }),
-  )
-  return [...spoken, ...unspoken]
+  if (conditions.some(({ type }) => type === 'Ready')) return spoken
+  const message = 'Kubelet never posted node status.'
+  return [...spoken, { type: 'Ready', ...unknown, reason: 'NodeStatusNeverUpdated', message }]
 }
 
 function nodesOf(change: Change<Pod>): string[] {

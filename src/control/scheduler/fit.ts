@@ -1,6 +1,7 @@
 import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import { isReady } from '../conditions.ts'
+import { tolerates } from '../nodes/taints.ts'
 import type { Place } from './scheduler.ts'
 
 /** Why the pod cannot go there, in kube-scheduler's words; undefined when it can. */
@@ -82,13 +83,4 @@ function clashes(a: HostPort, b: HostPort): boolean {
   const everywhere = '0.0.0.0'
   const meet = a.address === b.address || a.address === everywhere || b.address === everywhere
   return a.port === b.port && a.protocol === b.protocol && meet
-}
-
-/** v1.Toleration.ToleratesTaint: an empty key tolerates every key, an empty effect every effect. */
-function tolerates({ spec }: Pod, taint: { key: string; value?: string; effect: string }): boolean {
-  return (spec.tolerations ?? []).some(({ key, operator = 'Equal', value = '', effect }) => {
-    if (effect && effect !== taint.effect) return false
-    if (key && key !== taint.key) return false
-    return operator === 'Exists' || (operator === 'Equal' && Boolean(key) && value === (taint.value ?? ''))
-  })
 }
