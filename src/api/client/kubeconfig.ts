@@ -12,11 +12,17 @@ export async function fromKubeconfig(path: string, options: ClientOptions = {}):
 /** What a kubeconfig's current context (or the named one) says about reaching its server. */
 export async function connectionFrom(path: string, contextName?: string): Promise<Connection> {
   try {
-    const { parse } = await import('yaml')
-    return connectionOf(parse(readFileSync(path, 'utf8')) as Kubeconfig, dirname(path), contextName)
+    return connectionOf(await parsed(readFileSync(path, 'utf8')), dirname(path), contextName)
   } catch (error) {
     throw new KubehopError('api', `read kubeconfig ${path}`, 'KubeconfigUnusable', messageOf(error), { cause: error })
   }
+}
+
+/** JSON is YAML too, and reading it needs no library: agents that start by the dozen have it so. */
+async function parsed(text: string): Promise<Kubeconfig> {
+  if (text.trimStart().startsWith('{')) return JSON.parse(text) as Kubeconfig
+  const { parse } = await import('yaml')
+  return parse(text) as Kubeconfig
 }
 
 interface Kubeconfig {
@@ -61,9 +67,23 @@ export interface KubeconfigParts {
   name?: string
 }
 
-/** The text of a kubeconfig that kubectl and everybody else reads. */
-export function kubeconfig({ server, ca, cert, key, name = 'kubehop' }: KubeconfigParts): string {
+/** The text of a kubeconfig that kubectl and everybody else reads: YAML, or JSON for programs of our own. */
+export function kubeconfig(
+  { server, ca, cert, key, name = 'kubehop' }: KubeconfigParts,
+  form: 'yaml' | 'json' = 'yaml',
+): string {
   const data = (pem: string): string => Buffer.from(pem).toString('base64')
+  if (form === 'json') {
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name, cluster: { server, 'certificate-authority-data': data(ca) } }],
+      users: [{ name, user: { 'client-certificate-data': data(cert), 'client-key-data': data(key) } }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+      'current-context': name,
+    }
+    return `${JSON.stringify(config, null, 2)}\n`
+  }
   const label = JSON.stringify(name)
   return `apiVersion: v1
 kind: Config
