@@ -8,15 +8,15 @@ export interface Bench {
    */
   where: 'namespaces' | 'machine'
   /** Runs outside first: builds peers, finds programs. The result reaches `run` as environment variables. */
-  prepare?(): Promise<Record<string, string>>
-  run(options: Options): Promise<Outcome>
+  prepare?: () => Promise<Record<string, string>>
+  run: (options: Options) => Promise<Outcome>
 }
 
 export interface Options {
   /** More rounds and larger sizes. */
   long: boolean
   /** Progress, for a person who waits. */
-  say(text: string): void
+  say: (text: string) => void
 }
 
 export interface Outcome {
