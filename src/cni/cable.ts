@@ -2,7 +2,7 @@ import { type Address, type Cidr, cidr } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { addAddress } from '../kernel/rtnetlink/address.ts'
-import { deleteLink, setLink } from '../kernel/rtnetlink/link.ts'
+import { deleteLink, type LinkRef, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
 import { addRoute } from '../kernel/rtnetlink/route.ts'
@@ -18,6 +18,8 @@ export interface Cable {
   mtu: number
   /** Index of cbr0. */
   bridge: number
+  /** Does the kernel know IPv6? Then a link of an IPv4 range is told to make up no address of its own. */
+  ipv6: boolean
 }
 
 /** The pair: the pod's end is born inside, under its final name and address; the node's end is born on cbr0. */
@@ -32,10 +34,10 @@ export function pair({ lease, mtu, bridge }: Cable, netns: Netns): Request {
 }
 
 /** Inside the pod. `index` is its end's. */
-export function inside({ lease, range, gateway }: Cable, index: number): Request[] {
+export function inside({ lease, range, gateway, ipv6 }: Cable, index: number): Request[] {
   return [
     setLink('lo', { up: true }),
-    setLink(index, { ipv6LinkLocal: range.family === 6 }),
+    ...quiet(index, ipv6, range),
     setLink(index, { up: true }),
     addAddress({ index, address: lease.address, prefix: range.prefix }),
     addRoute({ to: range.family === 4 ? cidr('0.0.0.0/0') : cidr('::/0'), via: gateway, index }),
@@ -47,12 +49,17 @@ export function inside({ lease, range, gateway }: Cable, index: number): Request
  * translated; when a pod's service chooses that same pod, the frame must leave by the port it came in by. A promiscuous bridge
  * would do as well, but delivers duplicates. The note is last: a cable without it is one that was never finished.
  */
-export function outside({ lease, range }: Cable): Request[] {
+export function outside({ lease, range, ipv6 }: Cable): Request[] {
   return [
-    setLink(lease.hostDevice, { ipv6LinkLocal: range.family === 6 }),
+    ...quiet(lease.hostDevice, ipv6, range),
     setLink(lease.hostDevice, { up: true, port: { hairpin: true } }),
     setLink(lease.hostDevice, { alias: noteOf(lease) }),
   ]
+}
+
+/** Before a link goes up: no IPv6 address of its own making, and so no router or duplicate searches, where nobody speaks IPv6. */
+export function quiet(link: LinkRef, ipv6: boolean, range: Cidr): Request[] {
+  return ipv6 && range.family === 4 ? [setLink(link, { ipv6LinkLocal: false })] : []
 }
 
 /** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
@@ -76,6 +83,9 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): b
     if (end === undefined) throw new KubehopError('cni', `connect ${lease.id}`, 'Gone', `${lease.ifname} disappeared`)
     pod.apply(...inside(cable, end.index))
     socket.apply(...outside(cable))
+    // The first packet must not be lost: a program may send it before the kernel got around to starting eth0's queue.
+    pod.settle(lease.ifname)
+    socket.settle(lease.hostDevice)
     return true
   } catch (cause) {
     socket.ensure(deleteLink(lease.hostDevice))
@@ -83,10 +93,9 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): b
   }
 }
 
-/** Takes the cable away if it is there and still this pod's: names are used again. */
-export function cut(socket: RouteSocket, lease: Lease): void {
+/** The node's end of a cable, if it is there and still this pod's: names are used again. */
+export function endOf(socket: RouteSocket, lease: Lease): number | undefined {
   const link = socket.link(lease.hostDevice)
-  if (link === undefined) return
-  const noted = leaseOfNote(link.name, link.alias)
-  if (noted?.id === lease.id && noted.ifname === lease.ifname) socket.ensure(deleteLink(link.index))
+  const noted = link && leaseOfNote(link.name, link.alias)
+  return noted?.id === lease.id && noted.ifname === lease.ifname ? link?.index : undefined
 }

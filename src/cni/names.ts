@@ -10,11 +10,15 @@ export function cableNumber(device: string): number | undefined {
   return digits === undefined ? undefined : Number(digits)
 }
 
-/** veth1, veth2, ...: the lowest number that is free. */
-export function freeCable(taken: ReadonlySet<number>): string {
+export function cableName(number: number): string {
+  return `veth${number}`
+}
+
+/** Cables are numbered from 1; the lowest number that is free is used again. */
+export function lowestFree(taken: ReadonlySet<number>): number {
   let number = 1
   while (taken.has(number)) number++
-  return `veth${number}`
+  return number
 }
 
 /**

@@ -1,14 +1,17 @@
 import type { Address, Cidr } from '../base/address.ts'
-import { KubehopError, messageOf } from '../base/errors.ts'
+import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
-import { deleteLink, type Link } from '../kernel/rtnetlink/link.ts'
-import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
+import type { Link } from '../kernel/rtnetlink/link.ts'
+import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
+import { hasSysctl } from '../kernel/sysctl.ts'
+import { adopt } from './adopt.ts'
 import { ensureBridge } from './bridge.ts'
-import { connect, cut } from './cable.ts'
-import { type Ipam, type Lease, openIpam } from './ipam.ts'
-import { bridgeName, cableNumber, freeCable, isDeviceName, isSandboxId, leaseOfNote, macOf } from './names.ts'
+import { connect, endOf } from './cable.ts'
+import { type Lease, openIpam } from './ipam.ts'
+import { openReaper } from './reaper.ts'
+import { bridgeName, cableName, cableNumber, isDeviceName, isSandboxId, lowestFree, macOf } from './names.ts'
 
 /** One interface of one pod. */
 export interface Attachment {
@@ -53,96 +56,72 @@ export interface PodNetworkOptions {
 /** Sets up cbr0 on a node, adopts the pods that are connected, and connects more. */
 export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOptions): PodNetwork {
   const ipam = openIpam(podCidr, stateDir)
-  const socket = openRouteSocket(ns)
-  try {
-    const links = socket.links()
-    const size = mtu ?? smallestMtu(links)
-    const bridge = ensureBridge(socket, podCidr, ipam.gateway, size, ns)
-    const cables = new Set(links.map((link) => cableNumber(link.name)).filter((number) => number !== undefined))
-    adopt({ socket, ipam, cables, ports: links.filter((link) => link.master === bridge.index), log })
-    const attachmentOf = (lease: Lease): Attachment => ({
-      ...lease,
-      prefix: podCidr.prefix,
-      gateway: ipam.gateway,
-      mac: macOf(lease.address),
-    })
+  using stack = new DisposableStack()
+  const socket = stack.use(openRouteSocket(ns))
+  const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())
+  reaper.finish()
+  const size = mtu ?? smallestMtu(socket.links())
+  const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding', ns)
+  const bridge = ensureBridge({ socket, range: podCidr, gateway: ipam.gateway, mtu: size, ns, ipv6 })
+  adopt(socket, ipam, bridge.index, socket.links(), log)
+  /** Numbers that a new cable cannot have: of ours, of strangers, and of cables that are being deleted. */
+  const taken = new Set(socket.links().flatMap((link) => cableNumber(link.name) ?? []))
+  const held = stack.move()
 
-    return {
-      bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
-      add({ id, netns, ifname = 'eth0' }) {
-        if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
-        if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
-        for (;;) {
-          const lease = ipam.take({ id, ifname, hostDevice: freeCable(cables) })
-          try {
-            if (
-              connect({ socket, bridge: bridge.index, lease, range: podCidr, gateway: ipam.gateway, mtu: size, netns })
-            ) {
-              cables.add(cableNumber(lease.hostDevice) ?? 0)
-              return attachmentOf(lease)
-            }
-          } catch (error) {
-            ipam.free(lease)
-            throw error
-          }
-          // Somebody else made a link of this name: pass over it.
-          ipam.free(lease)
-          cables.add(cableNumber(lease.hostDevice) ?? 0)
-        }
-      },
-      del(id) {
-        for (const lease of ipam.leasesOf(id)) release(socket, ipam, cables, lease)
-      },
-      get(id) {
-        const lease = ipam.leasesOf(id)[0]
-        return lease && attachmentOf(lease)
-      },
-      list: () => ipam.list().map(attachmentOf),
-      close: () => socket.close(),
-    }
-  } catch (error) {
-    socket.close()
-    throw error
-  }
-}
-
-/** The device first, the address last: a crash in between leaves an address without a device, which the next start frees. */
-function release(socket: RouteSocket, ipam: Ipam, cables: Set<number>, lease: Lease): void {
-  cut(socket, lease)
-  cables.delete(cableNumber(lease.hostDevice) ?? 0)
-  ipam.free(lease)
-}
-
-/** Makes files and kernel agree after a crash, a reboot, or the loss of either. The kernel is right about which pods are connected. */
-function adopt(of: { socket: RouteSocket; ipam: Ipam; cables: Set<number>; ports: Link[]; log: Log }): void {
-  const { socket, ipam, cables, ports, log } = of
-  const noted = new Map<string, Lease>()
-  for (const port of ports) {
-    const lease = leaseOfNote(port.name, port.alias)
-    if (lease !== undefined) noted.set(port.name, lease)
-  }
-  for (const lease of ipam.list()) {
-    const seen = noted.get(lease.hostDevice)
-    if (seen?.id === lease.id && seen.ifname === lease.ifname && seen.address === lease.address) {
-      noted.delete(lease.hostDevice)
-      continue
-    }
-    // Nothing of it in the kernel (the machine was restarted), or a cable without its note: a crash while it was being laid.
-    const half = ports.find((port) => port.name === lease.hostDevice && port.alias === undefined)
-    if (half) {
-      socket.ensure(deleteLink(half.index))
-      cables.delete(cableNumber(half.name) ?? 0)
-    }
-    ipam.free(lease)
-    log.info({ pod: lease.id, address: lease.address }, 'freed the address of a pod that is no longer connected')
-  }
-  for (const lease of noted.values()) {
+  const attachmentOf = (lease: Lease): Attachment => ({
+    ...lease,
+    prefix: podCidr.prefix,
+    gateway: ipam.gateway,
+    mac: macOf(lease.address),
+  })
+  const lay = (lease: Lease, netns: Netns): boolean => {
+    const cable = { socket, netns, lease, range: podCidr, gateway: ipam.gateway, mtu: size, bridge: bridge.index, ipv6 }
     try {
-      ipam.restore(lease)
-      log.warn({ pod: lease.id, address: lease.address, device: lease.hostDevice }, 'wrote down a lost address again')
+      return connect(cable)
     } catch (error) {
-      log.error({ device: lease.hostDevice, error: messageOf(error) }, 'left alone a cable that does not fit this node')
+      // The same sandbox was disconnected a moment ago, and its old eth0 is not quite gone.
+      if (!(error instanceof KubehopError) || error.code !== 'NameTaken' || !reaper.pending()) throw error
+      reaper.finish()
+      return connect(cable)
     }
+  }
+
+  return {
+    bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
+    add({ id, netns, ifname = 'eth0' }) {
+      if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
+      if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
+      for (;;) {
+        const number = lowestFree(taken)
+        const lease = ipam.take({ id, ifname, hostDevice: cableName(number) })
+        taken.add(number)
+        try {
+          if (lay(lease, netns)) return attachmentOf(lease)
+        } catch (error) {
+          taken.delete(number)
+          ipam.free(lease)
+          throw error
+        }
+        // Somebody else made a link of this name: its number stays taken.
+        ipam.free(lease)
+      }
+    },
+    del(id) {
+      for (const lease of ipam.leasesOf(id)) {
+        const number = cableNumber(lease.hostDevice) ?? 0
+        const index = endOf(socket, lease)
+        // The cable first, the address last: a crash in between leaves an address without a cable, which the next start frees.
+        if (index === undefined) taken.delete(number)
+        else reaper.reap(index, () => taken.delete(number))
+        ipam.free(lease)
+      }
+    },
+    get(id) {
+      const lease = ipam.leasesOf(id)[0]
+      return lease && attachmentOf(lease)
+    },
+    list: () => ipam.list().map(attachmentOf),
+    close: () => held.dispose(),
   }
 }
 

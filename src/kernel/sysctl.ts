@@ -1,10 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { KubehopError } from '../base/errors.ts'
 import { inNetns, type Netns } from './netns.ts'
 
 /** The value of `net.ipv4.ip_forward` in a network namespace. /proc/sys/net shows the namespace of whoever reads it. */
 export function readSysctl(name: string, ns?: Netns): string {
   return attempt(name, 'read', () => inNetns(ns, () => readFileSync(pathOf(name), 'utf8').trim()))
+}
+
+/** Does the kernel have it? Settings of what is not built in (IPv6) or not loaded (br_netfilter) are missing. */
+export function hasSysctl(name: string, ns?: Netns): boolean {
+  return inNetns(ns, () => existsSync(pathOf(name)))
 }
 
 /** Writes only what differs: some settings (ip_forward) reset others when they are written. */

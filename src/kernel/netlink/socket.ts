@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs'
-import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from '../libc.ts'
+import { declare, declareAsync, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from '../libc.ts'
 import { inNetns, type Netns } from '../netns.ts'
 import { type Ack, ackOf, NetlinkError, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, throwIfRefused } from './error.ts'
 import { type Message, parseMessages, viewOf } from './reader.ts'
@@ -50,6 +50,7 @@ const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
   'int getsockopt(int, int, int, void *, void *)',
 )
 const send = declareRaw<[number, Uint8Array, number, number]>('long send(int, void *, unsigned long, int)')
+const sendLater = declareAsync<[number, Uint8Array, number, number]>('long send(int, void *, unsigned long, int)')
 const recvfrom = declareRaw<[number, Uint8Array, number, number, Uint8Array, Uint8Array]>(
   'long recvfrom(int, void *, unsigned long, int, void *, void *)',
 )
@@ -106,6 +107,19 @@ export class NetlinkSocket implements Disposable {
     this.#scratch.message(type, flags | NLM_F_REQUEST | NLM_F_ACK, body)
     const first = this.#send(op, this.#scratch)
     return this.#collect(op, first).messages
+  }
+
+  /**
+   * The same for requests that the kernel takes long over (deleting links waits for grace periods of 20 ms): sent from a thread
+   * of libuv's pool, so the event loop goes on. The socket must not be used otherwise meanwhile.
+   */
+  async requestLater(op: string, type: number, flags: number, body: (writer: MessageWriter) => void): Promise<void> {
+    const writer = new MessageWriter(256).message(type, flags | NLM_F_REQUEST | NLM_F_ACK, body)
+    const first = this.#number(writer)
+    const sent = await sendLater(this.fd, writer.bytes, writer.length, 0)
+    // errno stays behind on the other thread.
+    if (sent < 0) throw new KernelError(op, errnoOf('EIO'), 'the request could not be sent')
+    this.#collect(op, first)
   }
 
   /** One dump, as a whole: repeated when the kernel says that the table changed beneath it. */
@@ -182,8 +196,8 @@ export class NetlinkSocket implements Disposable {
     this.close()
   }
 
-  /** Numbers the messages and sends them; returns the first one's sequence number. */
-  #send(op: string, writer: MessageWriter): number {
+  /** Gives each message its sequence number; returns the first one's. */
+  #number(writer: MessageWriter): number {
     const bytes = writer.bytes
     const view = viewOf(bytes)
     const first = (this.#seq + 1) >>> 0
@@ -191,6 +205,13 @@ export class NetlinkSocket implements Disposable {
       this.#seq = (this.#seq + 1) >>> 0
       view.setUint32(at + 8, this.#seq, true)
     }
+    return first
+  }
+
+  /** Sends the messages, numbered; returns the first one's sequence number. */
+  #send(op: string, writer: MessageWriter): number {
+    const bytes = writer.bytes
+    const first = this.#number(writer)
     let result = -EINTR
     while (result === -EINTR) result = send(this.fd, bytes, bytes.length, 0)
     if (result === -errnoOf('EMSGSIZE'))

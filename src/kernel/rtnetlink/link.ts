@@ -24,6 +24,7 @@ export const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_STATS64 = 23
 const IFLA_AF_SPEC = 26
+const IFLA_GROUP = 27
 const IFLA_NET_NS_FD = 28
 export const IFLA_EXT_MASK = 29
 const IFLA_LINK_NETNSID = 37
@@ -101,6 +102,8 @@ export interface LinkChange {
   alias?: string
   /** false: the kernel makes up no IPv6 link-local address; must be set before the link goes up. */
   ipv6LinkLocal?: boolean
+  /** Links of one number can be deleted together. 0 is what every link has from birth. */
+  group?: number
   port?: { hairpin?: boolean; learning?: boolean; isolated?: boolean }
 }
 
@@ -118,6 +121,7 @@ export function setLink(link: LinkRef, change: LinkChange): Request {
       writeCommon(w, change)
       if (change.name !== undefined) w.string(IFLA_IFNAME, change.name)
       if (change.ns !== undefined) w.u32(IFLA_NET_NS_FD, change.ns.fd)
+      if (change.group !== undefined) w.u32(IFLA_GROUP, change.group)
       if (change.alias !== undefined) w.string(IFLA_IFALIAS, change.alias)
       if (change.ipv6LinkLocal === false)
         w.nest(IFLA_AF_SPEC, () => w.nest(AF_INET6, () => w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)))
@@ -142,6 +146,20 @@ export function deleteLink(link: LinkRef): Request {
     type: RTM_DELLINK,
     flags: 0,
     write: (w) => writeLinkHeader(w, link, undefined),
+    already: 'ENODEV',
+  }
+}
+
+/** Deletes every link of a group, which takes hardly longer than one; ENODEV when there is none. */
+export function deleteLinkGroup(group: number): Request {
+  return {
+    op: `delete link group ${group}`,
+    type: RTM_DELLINK,
+    flags: 0,
+    write: (w) => {
+      w.header(ifinfomsg)
+      w.u32(IFLA_GROUP, group)
+    },
     already: 'ENODEV',
   }
 }

@@ -1,3 +1,4 @@
+import { settleCarrier } from '../carrier.ts'
 import { errnoName, errnoOf } from '../libc.ts'
 import { NetlinkError } from '../netlink/error.ts'
 import { NETLINK_ROUTE, NetlinkSocket, NLM_F_ACK, NLM_F_REQUEST } from '../netlink/socket.ts'
@@ -66,6 +67,18 @@ export class RouteSocket implements Disposable {
     return results
   }
 
+  /**
+   * One request that takes long (`deleteLinkGroup`), off the main thread; "already so" is no failure. The socket must not be used
+   * otherwise meanwhile.
+   */
+  async ensureLater({ op, type, flags, write, already }: Request): Promise<void> {
+    try {
+      await this.#socket.requestLater(op, type, flags, write)
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.code !== already) throw error
+    }
+  }
+
   /** Every link, or the ports of one bridge (by its index). */
   links(filter: { master?: number; stats?: boolean } = {}): Link[] {
     const links = this.#socket.dump(
@@ -93,6 +106,11 @@ export class RouteSocket implements Disposable {
       if (error instanceof NetlinkError && error.errno === ENODEV) return undefined
       throw error
     }
+  }
+
+  /** Finishes what a cable that was just plugged in sets going; see {@link settleCarrier}. */
+  settle(device: string): boolean {
+    return settleCarrier(this.#socket.fd, device)
   }
 
   /** Of every link, or of one (by its index). */
