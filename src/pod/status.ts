@@ -1,0 +1,189 @@
+import type { Condition } from '../api/objects/meta.ts'
+import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
+import type { Ending } from './record.ts'
+
+/** What is so about one container, as its status tells. */
+export interface ContainerFacts {
+  restarts: number
+  /** The instance that runs or ran last. */
+  id?: string
+  running?: { startedAt: string }
+  /** Why it does not run, when it shall: `ContainerCreating`, `CrashLoopBackOff`. */
+  waiting?: { reason: string; message?: string }
+  /** How the instance `id` ended. */
+  ended?: Ending
+  /** How the one before it ended. */
+  last?: Ending
+  /** The startup probe has succeeded, or there is none. */
+  started: boolean
+  ready: boolean
+}
+
+/** What is so about a pod. */
+export interface PodFacts {
+  hostIP: string
+  startTime: string
+  /** The sandbox is there and connected. */
+  sandbox: boolean
+  podIP?: string | undefined
+  containers: ReadonlyMap<string, ContainerFacts>
+  /** The pod is being ended: nothing is started again. */
+  ending: boolean
+  /** Ended by this node for a reason of its own: `DeadlineExceeded`. */
+  failed?: { reason: string; message: string } | undefined
+}
+
+/** A pod's status, as kubelet computes it (k8s.io/kubernetes/pkg/kubelet/status/generate.go and kubelet_pods.go). */
+export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
+  const phase = phaseOf(pod, facts)
+  const inits = (pod.spec.initContainers ?? []).map((container) => containerStatus(container, facts, phase))
+  const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase))
+  const conditions = conditionsOf(pod, facts, phase, inits, regular)
+  const { podIP, failed } = facts
+  return {
+    phase,
+    conditions: dated(conditions, pod.status?.conditions ?? [], now),
+    hostIP: facts.hostIP,
+    hostIPs: [{ ip: facts.hostIP }],
+    ...(podIP !== undefined && { podIP, podIPs: [{ ip: podIP }] }),
+    startTime: facts.startTime,
+    ...(failed && { reason: failed.reason, message: failed.message }),
+    ...(inits.length > 0 && { initContainerStatuses: inits }),
+    containerStatuses: regular,
+  }
+}
+
+export function phaseOf(pod: Pod, facts: PodFacts): NonNullable<PodStatus['phase']> {
+  if (facts.failed) return 'Failed'
+  const old = pod.status?.phase
+  if (old === 'Failed' || old === 'Succeeded') return old
+  const policy = pod.spec.restartPolicy ?? 'Always'
+  for (const init of pod.spec.initContainers ?? []) {
+    const { ended } = facts.containers.get(init.name) ?? {}
+    if (init.restartPolicy !== 'Always' && ended && ended.exitCode !== 0 && policy === 'Never') return 'Failed'
+  }
+  if (!initialized(pod, facts)) return 'Pending'
+  let [waiting, running, stopped, succeeded] = [0, 0, 0, 0]
+  for (const { name } of pod.spec.containers) {
+    const one = facts.containers.get(name)
+    if (one?.running) running++
+    else if (one?.ended ?? one?.last) {
+      stopped++
+      if ((one?.ended ?? one?.last)?.exitCode === 0) succeeded++
+    } else waiting++
+  }
+  if (waiting > 0) return 'Pending'
+  if (running > 0) return 'Running'
+  if (stopped === 0) return 'Pending'
+  // A pod that ends is judged by how its containers ended, whatever it would restart otherwise.
+  if (policy === 'Always' && !facts.ending) return 'Running'
+  if (succeeded === stopped) return 'Succeeded'
+  return policy === 'OnFailure' && !facts.ending ? 'Running' : 'Failed'
+}
+
+/** Whether every init container is done, and every sidecar among them started. */
+export function initialized(pod: Pod, facts: Pick<PodFacts, 'containers'>): boolean {
+  return (pod.spec.initContainers ?? []).every((init) => initDone(init, facts.containers.get(init.name)))
+}
+
+export function initDone(init: Container, one: ContainerFacts | undefined): boolean {
+  if (init.restartPolicy === 'Always') return one?.started === true || (one?.restarts ?? 0) > 0
+  return one?.ended?.exitCode === 0
+}
+
+function containerStatus(container: Container, facts: PodFacts, phase: string): ContainerStatus {
+  const one = facts.containers.get(container.name) ?? { restarts: 0, started: false, ready: false }
+  const image = container.image ?? ''
+  const last = one.running || one.waiting ? (one.ended ?? one.last) : one.last
+  return {
+    name: container.name,
+    ready: one.ready,
+    started: one.running !== undefined && one.started,
+    restartCount: one.restarts,
+    image,
+    imageID: image === 'host' ? 'kubehop://host' : '',
+    ...(one.id !== undefined && { containerID: containerId(one.id) }),
+    state: stateOf(one, phase),
+    lastState: last ? { terminated: terminated(last) } : {},
+  }
+}
+
+function stateOf(one: ContainerFacts, phase: string): ContainerState {
+  if (one.running) return { running: { startedAt: seconds(one.running.startedAt) } }
+  if (one.waiting && phase !== 'Failed' && phase !== 'Succeeded') return { waiting: one.waiting }
+  if (one.ended) return { terminated: terminated(one.ended) }
+  return { waiting: { reason: 'PodInitializing' } }
+}
+
+function terminated(end: Ending): NonNullable<ContainerState['terminated']> {
+  return {
+    exitCode: end.exitCode,
+    ...(end.signal !== undefined && { signal: end.signal }),
+    reason: end.reason,
+    ...(end.message !== undefined && end.message !== '' && { message: end.message }),
+    startedAt: seconds(end.startedAt),
+    finishedAt: seconds(end.finishedAt),
+    containerID: containerId(end.id),
+  }
+}
+
+export function containerId(id: string): string {
+  return `kubehop://${id}`
+}
+
+/** Kubernetes' times have no fractions. */
+export function seconds(time: string): string {
+  return `${time.slice(0, 19)}Z`
+}
+
+function conditionsOf(
+  pod: Pod,
+  facts: PodFacts,
+  phase: string,
+  inits: ContainerStatus[],
+  regular: ContainerStatus[],
+): Condition[] {
+  const over = phase === 'Succeeded' || phase === 'Failed'
+  const completed = { reason: 'PodCompleted' }
+  const incomplete = (pod.spec.initContainers ?? []).filter((init) => !initDone(init, facts.containers.get(init.name)))
+  const sidecars = new Set(
+    (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always').map((one) => one.name),
+  )
+  const unready = [...inits.filter((one) => sidecars.has(one.name)), ...regular].filter((one) => !one.ready)
+  const allReady = unready.length === 0 && !over
+  const notReady = over
+    ? completed
+    : { reason: 'ContainersNotReady', message: `containers with unready status: [${names(unready)}]` }
+  return [
+    condition('PodReadyToStartContainers', facts.sandbox && !over),
+    condition(
+      'Initialized',
+      incomplete.length === 0 || phase === 'Succeeded',
+      phase === 'Succeeded'
+        ? completed
+        : { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${names(incomplete)}]` },
+    ),
+    condition('Ready', allReady, notReady),
+    condition('ContainersReady', allReady, notReady),
+    condition('PodScheduled', true),
+  ].map((one) => (one.type === 'Initialized' && phase === 'Succeeded' ? { ...one, ...completed } : one))
+}
+
+function names(list: { name: string }[]): string {
+  return list.map(({ name }) => name).join(' ')
+}
+
+function condition(type: string, holds: boolean, otherwise: { reason?: string; message?: string } = {}): Condition {
+  return { type, status: holds ? 'True' : 'False', ...(!holds && otherwise) }
+}
+
+/** Conditions that others set stay; a condition keeps the time at which its status last changed. */
+function dated(conditions: Condition[], old: readonly Condition[], now: string): Condition[] {
+  const ours = new Set(conditions.map(({ type }) => type))
+  const result = conditions.map((one) => {
+    const before = old.find(({ type }) => type === one.type)
+    const since = before?.status === one.status ? before.lastTransitionTime : undefined
+    return { ...one, lastTransitionTime: since ?? seconds(now) }
+  })
+  return [...result, ...old.filter(({ type }) => !ours.has(type))]
+}

@@ -1,0 +1,69 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { Payload } from './payload.ts'
+
+const current = '..data'
+
+/**
+ * Makes a directory hold exactly these files, all of them in one step, as kubelet's atomic writer does: the files lie in `..<time>`, the link
+ * `..data` points there, and `name` links to `..data/name`. A program that reads two files sees both of the old or both of the new
+ * ones. Returns whether anything changed.
+ */
+export function writeAtomically(directory: string, payload: Payload): boolean {
+  mkdirSync(directory, { recursive: true })
+  chmodSync(directory, 0o755)
+  const old = linkIn(directory)
+  if (old !== undefined && same(join(directory, old), payload)) return false
+  const fresh = `..${new Date().toISOString().replace(/\D/g, '_').slice(0, 19)}.${randomBytes(4).readUInt32LE(0)}`
+  for (const [path, { bytes, mode }] of payload) {
+    const file = join(directory, fresh, path)
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 })
+    writeFileSync(file, bytes, { mode: 0o600 })
+    chmodSync(file, mode & 0o777)
+  }
+  mkdirSync(join(directory, fresh), { recursive: true, mode: 0o755 })
+  const next = join(directory, '..data_tmp')
+  rmSync(next, { force: true })
+  symlinkSync(fresh, next)
+  renameSync(next, join(directory, current))
+  const names = new Set([...payload.keys()].map((path) => path.split('/')[0] ?? ''))
+  for (const name of names) {
+    const link = join(directory, name)
+    if (!lstatSync(link, { throwIfNoEntry: false })) symlinkSync(join(current, name), link)
+  }
+  for (const name of readdirSync(directory)) {
+    const keep = name === current || name === fresh || names.has(name)
+    if (!keep) rmSync(join(directory, name), { recursive: true, force: true })
+  }
+  return true
+}
+
+function linkIn(directory: string): string | undefined {
+  const link = join(directory, current)
+  return lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(link) : undefined
+}
+
+function same(directory: string, payload: Payload): boolean {
+  if (!lstatSync(directory, { throwIfNoEntry: false })) return false
+  const there = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  if (there.length !== payload.size) return false
+  for (const [path, { bytes, mode }] of payload) {
+    const file = join(directory, path)
+    const stat = lstatSync(file, { throwIfNoEntry: false })
+    if (!stat?.isFile() || stat.size !== bytes.length || (stat.mode & 0o777) !== (mode & 0o777)) return false
+    if (!readFileSync(file).equals(bytes)) return false
+  }
+  return true
+}

@@ -1,0 +1,191 @@
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import type { Client } from '../../api/client/client.ts'
+import type { Pod, Volume } from '../../api/objects/pod.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import { mountTmpfs, unmount } from '../../kernel/mount.ts'
+import type { PodPaths } from '../paths.ts'
+import { writeAtomically } from './atomic.ts'
+import { prepareHostPath } from './hostpath.ts'
+import type { Objects, WatchedKind } from './objects.ts'
+import { payloadOf, type PayloadSource, payloadSources } from './payload.ts'
+import { quantity } from './quantity.ts'
+
+/** Where a volume's files lie on this machine. */
+export interface VolumeSource {
+  from: string
+  kind: 'directory' | 'file'
+  /** Whatever the mount says. */
+  readOnly: boolean
+}
+
+export interface VolumesInput {
+  client: Client
+  objects: Objects
+  pod: Pod
+  paths: PodPaths
+  hostIPs: readonly string[]
+  log: Log
+  /** A ConfigMap or Secret that a volume uses appeared or changed. */
+  onChange: () => void
+}
+
+/** How a container finds its API token, whatever the pod's volumes are called. */
+export const tokenVolume = 'kube-api-access'
+export const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount'
+const tokenSeconds = 3607
+/** kubelet renews a token when a fifth of its life is left. */
+const renewAfter = 0.8
+
+/** The volumes of one pod. */
+export class PodVolumes {
+  readonly #input: VolumesInput
+  readonly #sources = new Map<string, VolumeSource>()
+  readonly #releases = new Map<string, () => void>()
+  readonly #tokens = new Map<string, { token: string; renewAt: number }>()
+  #closed = false
+
+  constructor(input: VolumesInput) {
+    this.#input = input
+  }
+
+  get(name: string): VolumeSource | undefined {
+    return this.#sources.get(name)
+  }
+
+  /** Makes all volumes, or brings them up to date. Throws FailedMount for the first that cannot be. */
+  async prepare(podIPs: readonly string[]): Promise<void> {
+    for (const volume of this.#volumes()) {
+      try {
+        this.#sources.set(volume.name, await this.#prepare(volume, podIPs))
+      } catch (error) {
+        const say = `MountVolume.SetUp failed for volume "${volume.name}" : ${reasonOf(error)}`
+        throw new KubehopError('pod', `volume ${volume.name}`, 'FailedMount', say, { cause: error })
+      }
+    }
+  }
+
+  /** The next time that a token must be renewed, as Date.now() counts. */
+  get renewAt(): number | undefined {
+    const times = [...this.#tokens.values()].map(({ renewAt }) => renewAt)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  /** Stops following; the files stay. */
+  close(): void {
+    this.#closed = true
+    for (const release of this.#releases.values()) release()
+    this.#releases.clear()
+  }
+
+  /** Removes what belongs to the pod alone. */
+  remove(): void {
+    this.close()
+    const { paths, pod } = this.#input
+    for (const volume of pod.spec.volumes ?? [])
+      if (volume.emptyDir?.medium === 'Memory') unmount(paths.volume(volume.name))
+    rmSync(paths.volumes, { recursive: true, force: true })
+  }
+
+  #volumes(): Volume[] {
+    const { pod } = this.#input
+    const own = pod.spec.volumes ?? []
+    return pod.spec.automountServiceAccountToken === false ? own : [...own, automounted]
+  }
+
+  async #prepare(volume: Volume, podIPs: readonly string[]): Promise<VolumeSource> {
+    const { paths, pod } = this.#input
+    const from = paths.volume(volume.name)
+    const { hostPath, emptyDir } = volume
+    if (hostPath) {
+      const directory = prepareHostPath(hostPath.path, hostPath.type ?? '')
+      return { from: hostPath.path, kind: directory ? 'directory' : 'file', readOnly: false }
+    }
+    if (emptyDir) {
+      makeEmptyDir(from, emptyDir, pod)
+      return { from, kind: 'directory', readOnly: false }
+    }
+    const made = payloadSources(volume)
+    if (!made) throw new KubehopError('pod', 'volume', 'FailedMount', 'volumes of this type are not supported')
+    await this.#fill(from, volume.name, made, podIPs)
+    return { from, kind: 'directory', readOnly: true }
+  }
+
+  async #fill(
+    from: string,
+    name: string,
+    { sources, defaultMode }: { sources: PayloadSource[]; defaultMode: number },
+    podIPs: readonly string[],
+  ): Promise<void> {
+    const { objects, pod, hostIPs } = this.#input
+    const namespace = pod.metadata.namespace ?? 'default'
+    for (const { configMap, secret } of sources) {
+      if (configMap) await this.#hold('ConfigMap', namespace, configMap.name)
+      if (secret) await this.#hold('Secret', namespace, secret.name)
+    }
+    const wantsToken = sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined)
+    const payload = payloadOf(sources, {
+      pod,
+      defaultMode,
+      configMap: (one) => objects.get('ConfigMap', namespace, one),
+      secret: (one) => objects.get('Secret', namespace, one),
+      token: wantsToken ? await this.#token(name) : undefined,
+      podIPs,
+      hostIPs,
+    })
+    writeAtomically(from, payload)
+  }
+
+  async #hold(kind: WatchedKind, namespace: string, name: string): Promise<void> {
+    const key = `${kind}/${name}`
+    if (this.#releases.has(key)) return
+    const release = await this.#input.objects.hold(kind, namespace, name, this.#input.onChange)
+    if (this.#closed) release()
+    else this.#releases.set(key, release)
+  }
+
+  async #token(volume: string): Promise<string> {
+    const known = this.#tokens.get(volume)
+    const now = Date.now()
+    if (known && now < known.renewAt) return known.token
+    const { client, pod } = this.#input
+    const { name, namespace = 'default', uid = '' } = pod.metadata
+    const account = pod.spec.serviceAccountName ?? 'default'
+    const { token, expires } = await client.token(account, namespace, { name, uid })
+    this.#tokens.set(volume, { token, renewAt: now + (Date.parse(expires) - now) * renewAfter })
+    return token
+  }
+}
+
+/** What upstream's ServiceAccount admission adds to every pod. */
+const automounted: Volume = {
+  name: tokenVolume,
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'token', expirationSeconds: tokenSeconds } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+    ],
+  },
+}
+
+const everybody = 0o777
+const setgid = 0o2000
+
+function makeEmptyDir(path: string, { medium, sizeLimit }: NonNullable<Volume['emptyDir']>, pod: Pod): void {
+  mkdirSync(path, { recursive: true })
+  // Another file system than its parent's: it is mounted already.
+  const mounted = statSync(path).dev !== statSync(`${path}/..`).dev
+  if (medium === 'Memory' && !mounted) {
+    const size = sizeLimit === undefined ? '' : `,size=${quantity(sizeLimit)}`
+    mountTmpfs(path, `mode=777${size}`)
+  }
+  const group = pod.spec.securityContext?.['fsGroup']
+  if (typeof group === 'number') chownSync(path, process.getuid?.() ?? 0, group)
+  chmodSync(path, everybody | (typeof group === 'number' ? setgid : 0))
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof KubehopError)) return messageOf(error)
+  return error.message.slice(`${error.room}: ${error.op}: `.length)
+}
