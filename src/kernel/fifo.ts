@@ -2,6 +2,7 @@ import { constants, openSync } from 'node:fs'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 
 const mkfifo = declareRaw<[string, number]>('int mkfifo(const char *, unsigned int)')
+const pipe2 = declareRaw<[Uint8Array, number]>('int pipe2(_Out_ void *, int)')
 const fcntl = declareRaw<[number, number, string, number]>('int fcntl(int, int, ...)')
 const EEXIST = errnoOf('EEXIST')
 const F_SETPIPE_SZ = 1031
@@ -25,4 +26,13 @@ export function openFifoBothEnds(path: string, capacity: number): number {
 /** The reading end, non-blocking; end of file comes when the last writer has gone. The caller closes it. */
 export function openFifoToRead(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+}
+
+/** An unnamed pipe, closed on exec; unlike Node's own pipes to children it can be opened again through /dev/stdout. */
+export function makePipe(): { read: number; write: number } {
+  const ends = new Uint8Array(8)
+  const result = pipe2(ends, 0o2000000)
+  if (result < 0) throw new KernelError('make a pipe', -result)
+  const view = new DataView(ends.buffer)
+  return { read: view.getInt32(0, true), write: view.getInt32(4, true) }
 }

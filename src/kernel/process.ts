@@ -23,7 +23,7 @@ export interface Process extends ProcessRecord {
   readonly fd: number
   /** Fulfilled when the process has ended, whoever its parent is; never after `close`. */
   readonly ended: Promise<void>
-  /** False when it has ended. */
+  /** False when it has ended, or was closed. */
   signal(number: number): boolean
   close(): void
 }
@@ -72,6 +72,7 @@ class HeldProcess implements Process {
   }
 
   signal(number: number): boolean {
+    if (!this.#open) return false
     const result = pidfdSendRaw(SYS_pidfd_send_signal, 'int', this.fd, 'int', number, 'void *', null, 'unsigned int', 0)
     if (result < 0 && result !== -ESRCH) throw new KernelError(`send signal ${number}`, -result)
     return result === 0

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly fd: number
   /** The other end is `/dev/pts/<number>` where that instance is mounted. */
   readonly number: number
+  /** False once closed. */
+  readonly open: boolean
   resize(columns: number, rows: number): void
   close(): void
 }
@@ -33,6 +35,9 @@ export function openTerminal(ptmx: string): Terminal {
     return {
       fd,
       number: new DataView(number.buffer).getUint32(0, true),
+      get open() {
+        return open
+      },
       resize(columns, rows) {
         if (!open) return
         const size = new Uint8Array(8) // struct winsize: rows, columns, pixels

@@ -83,7 +83,8 @@ export class Program {
 
   /** Reaps every child until the one in `pid` has ended; its wait status goes to `status`, its exit code (128 + signal) is the result. */
   wait(op: string, pid: Cell, status: Cell): Result {
-    return this.#add({ op, number: waitNumber, args: [pid, status], store: undefined, jump: undefined, ignore: false })
+    // The stub stores this result in any case.
+    return this.#add({ op, number: waitNumber, args: [pid, status], store: cell(), jump: undefined, ignore: false })
   }
 
   /** Ends the program with the last error: after attempts of which one had to succeed. */
