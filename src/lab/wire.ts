@@ -53,6 +53,8 @@ export function layWire(settings: Settings): Wire {
     plug(ns, address, prefix, routerAddress(settings))
     return { name, address, ns }
   })
+  // Otherwise the kernel enables the bridge's ports when it gets around to it, and the first packets are lost.
+  for (const name of ['router', ...nodes.map((node) => node.name)]) here.settle(name)
   return { router, nodes }
 }
 
@@ -63,6 +65,7 @@ function plug(ns: Netns, address: Address, prefix: number, gateway?: Address): v
   if (index === undefined) throw new Error('the new cable has no other end')
   there.apply(setLink('lo', { up: true }), addAddress({ index, address, prefix }), setLink(index, { up: true }))
   if (gateway) there.apply(addRoute({ to: everywhere, via: gateway }))
+  there.settle('eth0')
 }
 
 /** The new link's index. */
