@@ -1,0 +1,20 @@
+import type { Observation } from './observation.ts'
+import type { TraceEnvironment } from './observe/environment.ts'
+import type { WatchSpec } from './observe/spec.ts'
+import { observe } from './observe/watch.ts'
+import { probe } from './probe/probe.ts'
+import type { ProbeResult, ProbeSpec } from './probe/spec.ts'
+
+/** Who watches and sends on one machine: this process, or another one over HTTP (http.ts). */
+export interface Agent {
+  /** Begins with `ready`, ends with `end`. Aborting asks for the end; what was seen until then still comes. */
+  observe(spec: WatchSpec, signal: AbortSignal): AsyncIterable<Observation>
+  probe(spec: ProbeSpec, signal: AbortSignal): Promise<ProbeResult>
+}
+
+export function localAgent(environment: TraceEnvironment): Agent {
+  return {
+    observe: (spec, signal) => observe(spec, environment, signal),
+    probe: (spec, signal) => probe(spec, environment, signal),
+  }
+}

@@ -1,0 +1,107 @@
+import { type Address, contains, parseAddress, parseCidr } from '../base/address.ts'
+import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
+import type { Node } from '../api/objects/node.ts'
+import type { Pod } from '../api/objects/pod.ts'
+import type { Service } from '../api/objects/service.ts'
+import type { Deployment, ReplicaSet } from '../api/objects/workload.ts'
+
+/** The objects that a trace reads: one look at the cluster, from which addresses get their names. */
+export interface Cluster {
+  readonly pods: readonly Pod[]
+  readonly services: readonly Service[]
+  readonly slices: readonly EndpointSlice[]
+  readonly nodes: readonly Node[]
+  readonly deployments: readonly Deployment[]
+  readonly replicaSets: readonly ReplicaSet[]
+  /** `cluster.local` */
+  readonly zone: string
+  /** The machine between the nodes, where there is one that can be watched. */
+  readonly router?: { readonly name: string; readonly address: Address }
+}
+
+/** Whose an address is. */
+export type Owner =
+  | { readonly kind: 'pod'; readonly pod: Pod }
+  | { readonly kind: 'service'; readonly service: Service }
+  | { readonly kind: 'node'; readonly node: Node }
+  | { readonly kind: 'router'; readonly name: string }
+  | { readonly kind: 'unknown' }
+
+export function ownerOf(cluster: Cluster, address: Address): Owner {
+  const service = cluster.services.find((one) => serviceAddresses(one).includes(address))
+  if (service) return { kind: 'service', service }
+  // A pod that has ended keeps its address in its status, and another may have it by now.
+  const pod = cluster.pods.find((one) => isAlive(one) && !one.spec.hostNetwork && podAddress(one) === address)
+  if (pod) return { kind: 'pod', pod }
+  const node = cluster.nodes.find((one) => nodeAddresses(one).includes(address) || gatewayOf(one) === address)
+  if (node) return { kind: 'node', node }
+  return cluster.router?.address === address ? { kind: 'router', name: cluster.router.name } : { kind: 'unknown' }
+}
+
+/** The node whose range of pod addresses holds this address. */
+export function nodeOfRange(cluster: Cluster, address: Address): { node: Node; range: string } | undefined {
+  for (const node of cluster.nodes) {
+    for (const text of node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])) {
+      const range = parseCidr(text)
+      if (range && contains(range, address)) return { node, range: text }
+    }
+  }
+  return undefined
+}
+
+export function isAlive(pod: Pod): boolean {
+  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+}
+
+export function isReady(pod: Pod): boolean {
+  return (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True')
+}
+
+export function podAddress(pod: Pod): Address | undefined {
+  return pod.status?.podIP === undefined ? undefined : parseAddress(pod.status.podIP)
+}
+
+export function podKey(pod: Pod): string {
+  return `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}`
+}
+
+export function nodeAddresses(node: Node): Address[] {
+  return (node.status?.addresses ?? []).flatMap(({ address }) => parseAddress(address) ?? [])
+}
+
+export function serviceAddresses(service: Service): Address[] {
+  const { clusterIP, clusterIPs, externalIPs } = service.spec
+  const all = [...(clusterIPs ?? []), ...(clusterIP === undefined ? [] : [clusterIP]), ...(externalIPs ?? [])]
+  return [...new Set(all)].flatMap((text) => parseAddress(text) ?? [])
+}
+
+/** Addresses and ports behind one port of a service, ready ones only. */
+export function readyEndpoints(
+  cluster: Cluster,
+  service: Service,
+  portName: string | undefined,
+): { address: Address; port: number }[] {
+  return slicesOf(cluster, service).flatMap((slice) => {
+    const port = (slice.ports ?? []).find(({ name }) => (name ?? '') === (portName ?? ''))?.port
+    if (port === undefined) return []
+    return slice.endpoints
+      .filter(({ conditions }) => conditions?.ready !== false)
+      .flatMap(({ addresses }) => addresses.slice(0, 1).flatMap((text) => parseAddress(text) ?? []))
+      .map((address) => ({ address, port }))
+  })
+}
+
+export function slicesOf(cluster: Cluster, service: Service): EndpointSlice[] {
+  return cluster.slices.filter(
+    ({ metadata }) =>
+      metadata.namespace === service.metadata.namespace &&
+      metadata.labels?.[serviceNameLabel] === service.metadata.name,
+  )
+}
+
+/** cbr0's address: the first of the node's range. */
+function gatewayOf(node: Node): Address | undefined {
+  const range = node.spec?.podCIDR === undefined ? undefined : parseCidr(node.spec.podCIDR)
+  if (range?.family !== 4) return undefined
+  return parseAddress(range.address.replace(/\d+$/, (last) => String(Number(last) + 1)))
+}

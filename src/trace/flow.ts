@@ -1,0 +1,144 @@
+import type { Address } from '../base/address.ts'
+import type { PacketSeen, Place } from './observation.ts'
+import { type Frame, readFrame } from './packet/frame.ts'
+import type { Ip } from './packet/ip.ts'
+import type { Ends } from './types.ts'
+
+// Follows one request through translations. What the kernel never changes tells the request from all others: TCP's first sequence
+// number, a datagram's payload. What belongs to its answer: the acknowledgement of that number, the reversed ends at the same place.
+
+export interface Sighting {
+  readonly place: Place
+  readonly device: string
+  readonly direction: 'in' | 'out'
+  /** Nanoseconds since 1970. */
+  readonly time: bigint
+  readonly frame: Frame
+}
+
+export interface Probe {
+  readonly protocol: 'tcp' | 'udp'
+  readonly source: Address
+  readonly port: number
+}
+
+/** How the other side, or somebody on the way, answered. */
+export type AnswerKind = 'accepted' | 'reset' | 'datagram' | 'unreachable'
+
+export interface Flow {
+  /** The request's first packet, everywhere it was seen, in order. */
+  readonly there: readonly Sighting[]
+  /** The first packet that answers it, everywhere it was seen, in order. */
+  readonly back: readonly Sighting[]
+  readonly answer: AnswerKind | undefined
+  /** How often the request was sent: more than once when nothing came back. */
+  readonly tries: number
+  /** ARP on the way, in order. */
+  readonly arp: readonly Sighting[]
+}
+
+/** The frames of watchers as sightings; frames that cannot be read are left out. */
+export function readSightings(seen: readonly PacketSeen[]): Sighting[] {
+  return seen.flatMap(({ place, device, direction, time, frame }) => {
+    const read = readFrame(Buffer.from(frame, 'base64'))
+    return read ? [{ place, device, direction, time: BigInt(time), frame: read }] : []
+  })
+}
+
+export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
+  // One socket reports in order; between sockets the clock decides (Array.prototype.sort keeps the order of equals).
+  const inOrder = [...sightings].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+  const arp = inOrder.filter((one) => one.frame.arp)
+  const first = inOrder.find((one) => isFirst(one.frame.ip, probe))
+  const request = first?.frame.ip
+  if (!request) return { there: [], back: [], answer: undefined, tries: 0, arp }
+  const requests: Sighting[] = []
+  const answers: { one: Sighting; kind: AnswerKind }[] = []
+  // In order, because an echo has its request's payload: only what came the other way before tells them apart.
+  const known = new Set<string>()
+  for (const one of inOrder) {
+    const { ip } = one.frame
+    if (!ip) continue
+    const kind = answerKind(ip, request, (of, reversed) => known.has(key(one.place, of, reversed)))
+    if (kind) answers.push({ one, kind })
+    else if (isSame(ip, request)) {
+      known.add(key(one.place, ip, false))
+      requests.push(one)
+    }
+  }
+  const there = firstAtEach(requests)
+  const answer = answers[0]?.kind
+  const back = firstAtEach(answers.filter(({ kind }) => kind === answer).map(({ one }) => one))
+  const tries = requests.filter(
+    (one) => one.place.name === first.place.name && one.direction === first.direction && one.device === first.device,
+  ).length
+  return { there, back, answer, tries, arp }
+}
+
+/** Source and destination, as people write them. */
+export function endsOf(ip: Ip): Ends {
+  const { transport } = ip
+  const wrap = (address: Address): string => (ip.family === 4 ? address : `[${address}]`)
+  if (transport?.kind === 'tcp' || transport?.kind === 'udp') {
+    const { kind, sourcePort, destinationPort } = transport
+    return { src: `${wrap(ip.source)}:${sourcePort}`, dst: `${wrap(ip.destination)}:${destinationPort}`, proto: kind }
+  }
+  return { src: ip.source, dst: ip.destination, proto: transport?.kind ?? `protocol ${ip.protocol}` }
+}
+
+export function sameEnds(a: Ends, b: Ends): boolean {
+  return a.src === b.src && a.dst === b.dst && a.proto === b.proto
+}
+
+/** Whether two packets are one request, seen at different places or sent again. */
+export function isSame(ip: Ip, request: Ip): boolean {
+  const [one, other] = [ip.transport, request.transport]
+  if (one?.kind === 'tcp' && other?.kind === 'tcp') return one.syn && !one.ack && one.sequence === other.sequence
+  if (one?.kind === 'udp' && other?.kind === 'udp') return Buffer.compare(one.payload, other.payload) === 0
+  return false
+}
+
+function isFirst(ip: Ip | undefined, probe: Probe): boolean {
+  const transport = ip?.transport
+  if (
+    !transport ||
+    transport.kind !== probe.protocol ||
+    ip.source !== probe.source ||
+    transport.sourcePort !== probe.port
+  )
+    return false
+  return transport.kind === 'udp' || (transport.syn && !transport.ack)
+}
+
+function answerKind(ip: Ip, request: Ip, known: (ip: Ip, reversed: boolean) => boolean): AnswerKind | undefined {
+  const [one, asked] = [ip.transport, request.transport]
+  if (one?.kind === 'icmp') {
+    const quoted = one.about?.transport
+    if (!one.about || !quoted) return undefined
+    // A redirect (RFC 792, type 5) only advises; the packet went on.
+    if (ip.family === 4 && one.type === 5) return undefined
+    const same =
+      quoted.kind === 'tcp' && asked?.kind === 'tcp' ? quoted.sequence === asked.sequence : known(one.about, false)
+    return same ? 'unreachable' : undefined
+  }
+  if (one?.kind === 'tcp' && asked?.kind === 'tcp') {
+    if (!one.ack || one.acknowledgement !== (asked.sequence + 1) >>> 0) return undefined
+    return one.rst ? 'reset' : one.syn ? 'accepted' : undefined
+  }
+  return one?.kind === 'udp' && asked?.kind === 'udp' && known(ip, true) && !isSame(ip, request)
+    ? 'datagram'
+    : undefined
+}
+
+function firstAtEach(sightings: readonly Sighting[]): Sighting[] {
+  const seen = new Set<string>()
+  return sightings.filter((one) => {
+    const at = `${key(one.place, one.frame.ip, false)} ${one.device} ${one.direction}`
+    return !seen.has(at) && seen.add(at)
+  })
+}
+
+function key(place: Place, ip: Ip | undefined, reversed: boolean): string {
+  const ends = ip ? endsOf(ip) : undefined
+  return `${place.kind} ${place.name} ${reversed ? `${ends?.dst} ${ends?.src}` : `${ends?.src} ${ends?.dst}`}`
+}

@@ -1,0 +1,67 @@
+import type { Address } from '../../base/address.ts'
+import { formatCidr } from '../../base/address.ts'
+import type { Netns } from '../../kernel/netns.ts'
+import type { Link } from '../../kernel/rtnetlink/link.ts'
+import type { Route } from '../../kernel/rtnetlink/route.ts'
+import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import type { Facts, ForwardingFact, NeighbourFact, Place, RouteFact } from '../observation.ts'
+import { listeners } from './listeners.ts'
+
+/** What a place's kernel says about the addresses that a request met there. */
+export function gatherFacts(place: Place, ns: Netns | undefined, addresses: ReadonlySet<Address>): Facts {
+  using socket = openRouteSocket(ns)
+  const links = socket.links()
+  const names = new Map(links.map((link) => [link.index, link.name]))
+  const routes = [...addresses].map((to) => routeTo(socket, to, names))
+  const hops = new Set([...addresses, ...routes.flatMap(({ via }) => (via === undefined ? [] : [via]))])
+  const neighbours: NeighbourFact[] = socket
+    .neighbours()
+    .filter(({ address }) => hops.has(address))
+    .map(({ address, index, mac, state }) => ({
+      address,
+      device: names.get(index) ?? '',
+      state,
+      ...(mac !== undefined && { mac }),
+    }))
+  return {
+    kind: 'facts',
+    place,
+    devices: links.map((link) => ({
+      name: link.name,
+      kind: link.kind ?? '',
+      ...(link.master !== undefined && { bridge: names.get(link.master) ?? '' }),
+    })),
+    addresses: socket.addresses().map(({ address }) => address),
+    routes,
+    neighbours,
+    forwarding: forwardingOf(socket, links, new Set(neighbours.map(({ mac }) => mac ?? '')), names),
+    listeners: place.kind === 'pod' && ns ? listeners(ns) : [],
+  }
+}
+
+function routeTo(socket: RouteSocket, to: Address, names: ReadonlyMap<number, string>): RouteFact {
+  const route: Route | undefined = socket.routeTo({ to, entry: true })
+  if (!route) return { to }
+  const device = route.index === undefined ? undefined : names.get(route.index)
+  return {
+    to,
+    entry: route.to.prefix === 0 ? 'default' : formatCidr(route.to),
+    ...(route.kind !== undefined && { kind: route.kind }),
+    ...(route.via !== undefined && { via: route.via }),
+    ...(device !== undefined && { device }),
+  }
+}
+
+/** Pods of one bridge are told apart by their Ethernet addresses alone. */
+function forwardingOf(
+  socket: RouteSocket,
+  links: readonly Link[],
+  macs: ReadonlySet<string>,
+  names: ReadonlyMap<number, string>,
+): ForwardingFact[] {
+  return links
+    .filter(({ kind }) => kind === 'bridge')
+    .flatMap(({ index }) => socket.fdb({ bridge: index }))
+    .filter(({ state, mac }) => state !== 'local' && macs.has(mac))
+    .map(({ mac, index }) => ({ mac, port: names.get(index) ?? '' }))
+}

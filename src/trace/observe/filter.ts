@@ -1,0 +1,97 @@
+import { addressBytes } from '../../base/address.ts'
+import type { Instruction } from '../../kernel/bpf.ts'
+import { ARP, IPV4 } from '../packet/frame.ts'
+import { ICMP, TCP, UDP } from '../packet/transport.ts'
+import type { WatchSpec } from './spec.ts'
+
+// A classic BPF program (linux/filter.h) over Ethernet frames, so that the kernel copies only what can belong to the request:
+// ARP; ICMP errors; packets with the request's port on either side; and, because a masqueraded packet has another port, the first
+// packets (TCP) or all packets (UDP) from and to the addresses concerned. It is wider than the flow; flow.ts decides.
+
+const LD_H = 0x28 // A = 16 bits at k
+const LD_B = 0x30
+const LD_W = 0x20
+const LDX_IP = 0xb1 // X = length of the IP header that begins at k
+const LD_H_X = 0x48 // A = 16 bits at X + k
+const LD_B_X = 0x50
+const JEQ = 0x15
+const JSET = 0x45
+const RET = 0x06
+const ethernet = 14
+/** Headers and the start of a datagram; more is of no use. */
+export const snapLength = 256
+
+/** Addresses that the filter names; a service with more endpoints than this is followed by its port alone. */
+const maxAddresses = 64
+
+export function filterFor(spec: WatchSpec): Instruction[] {
+  const wanted = spec.protocol === 'tcp' ? TCP : UDP
+  const addresses = spec.addresses.length <= maxAddresses ? spec.addresses : []
+  const lines: Line[] = [
+    [LD_H, 12],
+    [JEQ, ARP, 'keep', undefined],
+    [JEQ, IPV4, undefined, 'drop'],
+    [LD_B, ethernet + 9],
+    [JEQ, ICMP, 'icmp', undefined],
+    [JEQ, wanted, undefined, 'drop'],
+    // All but the first fragment have no ports.
+    [LD_H, ethernet + 6],
+    [JSET, 0x1fff, 'drop', undefined],
+    [LDX_IP, ethernet],
+    [LD_H_X, ethernet],
+    [JEQ, spec.port, 'keep', undefined],
+    [LD_H_X, ethernet + 2],
+    [JEQ, spec.port, 'keep', undefined],
+  ]
+  if (spec.protocol === 'tcp') lines.push([LD_B_X, ethernet + 13], [JSET, 0x06, undefined, 'drop'])
+  for (const offset of [12, 16]) {
+    lines.push([LD_W, ethernet + offset])
+    for (const address of addresses) {
+      const bytes = addressBytes(address)
+      if (bytes.length === 4) lines.push([JEQ, new DataView(bytes.buffer).getUint32(0), 'keep', undefined])
+    }
+  }
+  lines.push(
+    'drop',
+    [RET, 0],
+    'icmp',
+    [LDX_IP, ethernet],
+    [LD_B_X, ethernet],
+    // Destination unreachable, redirect, time exceeded. Echoes are not.
+    [JEQ, 3, 'keep', undefined],
+    [JEQ, 5, 'keep', undefined],
+    [JEQ, 11, 'keep', undefined],
+    [RET, 0],
+    'keep',
+    [RET, snapLength],
+  )
+  return assemble(lines)
+}
+
+type Label = 'drop' | 'keep' | 'icmp'
+type Line = Label | [code: number, k: number, ifTrue?: Label | undefined, ifFalse?: Label | undefined]
+
+/** Jumps only go forward, as the kernel demands, and at most 255 instructions far. */
+function assemble(lines: readonly Line[]): Instruction[] {
+  const at = new Map<Label, number>()
+  let count = 0
+  for (const line of lines) {
+    if (typeof line !== 'string') count++
+    else at.set(line, count)
+  }
+  const program: Instruction[] = []
+  for (const line of lines) {
+    if (typeof line === 'string') continue
+    const [code, k, ifTrue, ifFalse] = line
+    const from = program.length + 1
+    const jump = (label: Label | undefined): number => {
+      if (label === undefined) return 0
+      const target = at.get(label)
+      if (target === undefined || target < from || target - from > 255)
+        throw new RangeError(`trace: no jump to ${label} from ${from}`)
+      return target - from
+    }
+    program.push({ code, jt: jump(ifTrue), jf: jump(ifFalse), k })
+  }
+  return program
+}

@@ -1,0 +1,84 @@
+import { type Nftables, openNftables } from '../../kernel/nftables/socket.ts'
+import type { Expr } from '../../kernel/nftables/expr/index.ts'
+import { packBe16, packU8 } from '../../kernel/nftables/packed.ts'
+import type { Rule } from '../../kernel/nftables/rule.ts'
+import type { Netns } from '../../kernel/netns.ts'
+import { ICMP, TCP, UDP } from '../packet/transport.ts'
+import type { WatchSpec } from './spec.ts'
+
+// Before everything else in the machine: conntrack looks at -200, services are translated at -100.
+const priority = -300
+const SYN = 2
+const RST = 4
+
+/**
+ * Asks nf_tables to report what the packets of one flow meet in this namespace: a table of its own whose rules only set `nftrace`.
+ * The kernel removes the table when its owner's socket closes, so none can be left behind, whatever becomes of this process.
+ */
+export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { close(): void } {
+  const nft: Nftables = openNftables(ns, { buffer: 256 * 1024 })
+  try {
+    const rules = rulesFor(spec)
+    nft.apply({
+      table: { family: 'ip', name: `kubehop-trace-${spec.id}`, owned: true, comment: 'one traced request' },
+      ops: [
+        { op: 'add table' },
+        ...(['prerouting', 'output'] as const).flatMap((hook) => [
+          {
+            op: 'add chain' as const,
+            chain: { name: hook, hook: { type: 'filter' as const, hook, priority, policy: 'accept' as const } },
+          },
+          ...rules.map((rule) => ({ op: 'add rule' as const, chain: hook, rule })),
+        ]),
+      ],
+    })
+    return nft
+  } catch (error) {
+    nft.close()
+    throw error
+  }
+}
+
+/** The request's port stays the same under DNAT; of a TCP connection only its first packets and a refusal are of interest. */
+function rulesFor(spec: WatchSpec): Rule[] {
+  const protocol = spec.protocol === 'tcp' ? TCP : UDP
+  const firsts: Expr[] =
+    spec.protocol === 'tcp'
+      ? [
+          { kind: 'payload', base: 'transport', offset: 13, length: 1, to: 0 },
+          { kind: 'bitwise', from: 0, to: 0, mask: packU8(SYN | RST), xor: packU8(0) },
+          { kind: 'cmp', from: 0, op: 'neq', value: packU8(0) },
+        ]
+      : []
+  const port = (offset: 0 | 2): Rule => ({
+    exprs: [
+      ...isProtocol(protocol),
+      { kind: 'payload', base: 'transport', offset, length: 2, to: 0 },
+      { kind: 'cmp', from: 0, op: 'eq', value: packBe16(spec.port) },
+      ...firsts,
+      ...trace,
+    ],
+  })
+  // ICMP's "destination unreachable" (type 3) to anybody: few, and the reader picks those that quote the request.
+  const errors: Rule = {
+    exprs: [
+      ...isProtocol(ICMP),
+      { kind: 'payload', base: 'transport', offset: 0, length: 1, to: 0 },
+      { kind: 'cmp', from: 0, op: 'eq', value: packU8(3) },
+      ...trace,
+    ],
+  }
+  return [port(0), port(2), errors]
+}
+
+function isProtocol(protocol: number): Expr[] {
+  return [
+    { kind: 'meta', key: 'l4proto', to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(protocol) },
+  ]
+}
+
+const trace: Expr[] = [
+  { kind: 'immediate', to: 0, value: packU8(1) },
+  { kind: 'meta', key: 'nftrace', from: 0 },
+]

@@ -1,0 +1,101 @@
+import { NETLINK_NETFILTER, NetlinkSocket } from '../../kernel/netlink/socket.ts'
+import type { TableFamily } from '../../kernel/nftables/message.ts'
+import { openNftables } from '../../kernel/nftables/socket.ts'
+import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
+import type { PlacedRule } from '../../kernel/nftables/rule.ts'
+import type { Netns } from '../../kernel/netns.ts'
+import { whenReadable } from '../../kernel/reactor.ts'
+import type { Observation, Place, RuleMet } from '../observation.ts'
+import type { Queue } from './queue.ts'
+
+const NFNLGRP_NFTRACE = 9
+const mostEvents = 2000
+
+/** Listens to nf_tables' traces in a namespace. They are told at the end, when each rule is looked up by its handle. */
+export class RuleWatch implements Disposable {
+  readonly #place: Place
+  readonly #ns: Netns | undefined
+  readonly #queue: Queue<Observation>
+  readonly #socket: NetlinkSocket
+  readonly #stop: () => void
+  readonly #events: TraceEvent[] = []
+  #lost = false
+
+  constructor(place: Place, ns: Netns | undefined, queue: Queue<Observation>) {
+    this.#place = place
+    this.#ns = ns
+    this.#queue = queue
+    this.#socket = new NetlinkSocket({
+      protocol: NETLINK_NETFILTER,
+      ns,
+      groups: [NFNLGRP_NFTRACE],
+      buffer: 1024 * 1024,
+    })
+    this.#stop = whenReadable(this.#socket.fd, () => this.#receive())
+  }
+
+  drain(): void {
+    this.#receive()
+    if (this.#lost)
+      this.#queue.push({ kind: 'lost', place: this.#place, say: 'some lines of the rules’ trace were lost' })
+    const texts = this.#texts()
+    for (const event of this.#events) this.#queue.push(this.#told(event, texts))
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop()
+    this.#socket.close()
+  }
+
+  #receive(): void {
+    const { messages, lost } = this.#socket.receive()
+    if (lost) this.#lost = true
+    for (const message of messages) {
+      const event = readTrace(message)
+      // The table that only asks for the trace has no say in what happens.
+      if (!event || event.table.startsWith('kubehop-trace-')) continue
+      if (this.#events.length < mostEvents) this.#events.push(event)
+      else this.#lost = true
+    }
+  }
+
+  #told(event: TraceEvent, texts: ReadonlyMap<string, string>): RuleMet {
+    const { id, table, chain, handle, network, transport } = event
+    const rule = handle === undefined ? undefined : texts.get(`${table} ${handle}`)
+    return {
+      kind: 'rule',
+      place: this.#place,
+      packet: id,
+      table,
+      chain,
+      verdict: verdictText(event),
+      ...(event.type === 'rule' && { rule: rule ?? `rule ${handle}` }),
+      ...(network && { bytes: Buffer.concat([network, transport ?? new Uint8Array()]).toString('base64') }),
+    }
+  }
+
+  /** Every rule of the tables that were met, by table and handle. */
+  #texts(): Map<string, string> {
+    const tables = new Map<string, TableFamily>(this.#events.map(({ table, family }) => [table, family]))
+    const texts = new Map<string, string>()
+    if (tables.size === 0) return texts
+    using nft = openNftables(this.#ns, { buffer: 1024 * 1024 })
+    for (const [name, family] of tables)
+      for (const rule of nft.rules({ name, family })) texts.set(`${name} ${rule.handle}`, ruleText(rule))
+    return texts
+  }
+}
+
+/** A rule's own comment says what it means; without one, what it does. */
+function ruleText({ comment, exprs }: PlacedRule): string {
+  return comment === undefined
+    ? exprs.map((expr) => (expr.kind === 'foreign' ? expr.name : expr.kind)).join(' ')
+    : `"${comment}"`
+}
+
+function verdictText({ type, verdict, policy }: TraceEvent): string {
+  if (type === 'policy') return policy ?? 'accept'
+  if (type === 'return') return 'return'
+  if (!verdict) return 'continue'
+  return 'chain' in verdict ? `${verdict.verdict} ${verdict.chain}` : verdict.verdict
+}

@@ -1,0 +1,86 @@
+import { type Address, parseAddress } from '../../base/address.ts'
+import { KubehopError } from '../../base/errors.ts'
+
+/** What is to be watched on one machine. */
+export interface WatchSpec {
+  /** Eight hexadecimal digits: tells one trace from another. */
+  readonly id: string
+  readonly protocol: 'tcp' | 'udp'
+  /** From which the request is sent. */
+  readonly port: number
+  /** The sender's first; then everything that the request may be translated to. */
+  readonly addresses: readonly Address[]
+  /** Pods on this machine whose ends of their cables are watched too: `namespace/name`. */
+  readonly pods: readonly string[]
+  /** Watching ends after this time even if nobody says so. */
+  readonly seconds: number
+}
+
+/** Checks what came over the wire. */
+export function readWatchSpec(value: unknown): WatchSpec {
+  const spec = record(value)
+  const { id, protocol } = spec
+  if (typeof id !== 'string' || !/^[0-9a-f]{8}$/.test(id)) throw bad('id', 'eight hexadecimal digits')
+  if (protocol !== 'tcp' && protocol !== 'udp') throw bad('protocol', 'tcp or udp')
+  return {
+    id,
+    protocol,
+    port: readPort(spec, 'port'),
+    addresses: list(spec, 'addresses', 4096, readAddress),
+    pods: list(spec, 'pods', 64, readPodKey),
+    seconds: readNumber(spec, 'seconds', 0.1, 300),
+  }
+}
+
+export function readPodKey(value: unknown, field = 'pod'): string {
+  if (typeof value !== 'string' || !/^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/.test(value) || value.length > 320)
+    throw bad(field, 'NAMESPACE/NAME')
+  return value
+}
+
+export function readAddress(value: unknown, field = 'address'): Address {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined
+  if (address === undefined) throw bad(field, 'an IP address')
+  return address
+}
+
+export function readPort(spec: Record<string, unknown>, field: string): number {
+  const value = spec[field]
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 65535)
+    throw bad(field, 'a port from 1 to 65535')
+  return value
+}
+
+export function readNumber(spec: Record<string, unknown>, field: string, least: number, most: number): number {
+  const value = spec[field]
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw bad(field, `a number from ${least} to ${most}`)
+  return value
+}
+
+export function readText(spec: Record<string, unknown>, field: string, shape: RegExp, longest: number): string {
+  const value = spec[field]
+  if (typeof value !== 'string' || value.length > longest || !shape.test(value))
+    throw bad(field, `text of the form ${shape.source}`)
+  return value
+}
+
+export function record(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('body', 'a JSON object')
+  return value as Record<string, unknown>
+}
+
+function list<T>(
+  spec: Record<string, unknown>,
+  field: string,
+  most: number,
+  read: (value: unknown, field: string) => T,
+): T[] {
+  const value = spec[field]
+  if (!Array.isArray(value) || value.length > most) throw bad(field, `a list of at most ${most}`)
+  return value.map((item: unknown, at) => read(item, `${field}[${at}]`))
+}
+
+export function bad(field: string, expected: string): KubehopError {
+  return new KubehopError('trace', 'read the request', 'BadRequest', `"${field}" must be ${expected}`)
+}

@@ -1,0 +1,82 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Observation, Place } from '../observation.ts'
+import type { TraceEnvironment } from './environment.ts'
+import { gatherFacts } from './facts.ts'
+import { flagFlow } from './flag.ts'
+import { PacketWatch } from './packets.ts'
+import { Queue } from './queue.ts'
+import { RuleWatch } from './rules.ts'
+import type { WatchSpec } from './spec.ts'
+
+/**
+ * Watches one flow on this machine and in its pods. The first observation is `ready`: what is sent after it is seen. When `signal`
+ * aborts, or the time is over, everything that arrived until then is still told, then what the kernel says about the addresses
+ * concerned, then `end`. Whatever happens, no socket and no table is left.
+ */
+export async function* observe(
+  spec: WatchSpec,
+  environment: TraceEnvironment,
+  signal: AbortSignal,
+): AsyncGenerator<Observation, void, undefined> {
+  const queue = new Queue<Observation>()
+  const open: Disposable[] = []
+  const timer = setTimeout(finish, spec.seconds * 1000)
+  signal.addEventListener('abort', finish, { once: true })
+  let finished = false
+  const packets: PacketWatch[] = []
+  let rules: RuleWatch | undefined
+  try {
+    const { node, ns } = environment
+    const machine: Place = { kind: environment.kind, node, name: node }
+    const places = [{ place: machine, ns }, ...podsOf(spec, environment)]
+    for (const { place, ns: where } of places) {
+      const watch = new PacketWatch(place, where, spec, queue)
+      open.push(watch)
+      packets.push(watch)
+    }
+    if (environment.kind === 'node') {
+      rules = new RuleWatch(machine, ns, queue)
+      open.push(rules)
+      const flag = flagFlow(ns, spec)
+      open.push({ [Symbol.dispose]: () => flag.close() })
+    }
+    queue.push({ kind: 'ready' })
+    if (signal.aborted) finish()
+    yield* queue
+    for (const watch of packets) {
+      try {
+        yield gatherFacts(watch.place, watch.ns, watch.addresses)
+      } catch (error) {
+        yield { kind: 'lost', place: watch.place, say: `what its kernel knows could not be read: ${messageOf(error)}` }
+      }
+    }
+    yield { kind: 'end' }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', finish)
+    for (const one of open.reverse()) one[Symbol.dispose]()
+  }
+
+  /** A packet is in its sockets' queues before whoever gets it can answer: what belongs to an answered request is all there. */
+  function finish(): void {
+    if (finished) return
+    finished = true
+    try {
+      for (const watch of packets) watch.drain()
+      rules?.drain()
+    } catch (error) {
+      queue.fail(error)
+    }
+    queue.end()
+  }
+}
+
+function podsOf(
+  spec: WatchSpec,
+  { node, podNetns }: TraceEnvironment,
+): { place: Place; ns: NonNullable<TraceEnvironment['ns']> }[] {
+  return spec.pods.flatMap((name) => {
+    const ns = podNetns(name)
+    return ns ? [{ place: { kind: 'pod' as const, node, name }, ns }] : []
+  })
+}

@@ -1,0 +1,110 @@
+import { type Ip, readIp } from './ip.ts'
+
+// TCP: RFC 9293, 3.1. UDP: RFC 768. ICMP: RFC 792; ICMPv6: RFC 4443. Offsets in bytes.
+const tcp = { source: 0, destination: 2, sequence: 4, acknowledgement: 8, offset: 12, flags: 13, size: 20 } as const
+const udp = { source: 0, destination: 2, length: 4, size: 8 } as const
+const icmp = { type: 0, code: 1, id: 4, sequence: 6, size: 8 } as const
+
+export const TCP = 6
+export const UDP = 17
+export const ICMP = 1
+export const ICMPV6 = 58
+
+export interface Tcp {
+  readonly kind: 'tcp'
+  readonly sourcePort: number
+  readonly destinationPort: number
+  readonly sequence: number
+  readonly acknowledgement: number
+  readonly syn: boolean
+  readonly ack: boolean
+  readonly rst: boolean
+  readonly fin: boolean
+}
+
+export interface Udp {
+  readonly kind: 'udp'
+  readonly sourcePort: number
+  readonly destinationPort: number
+  /** As far as it was captured. */
+  readonly payload: Uint8Array
+}
+
+export interface Icmp {
+  readonly kind: 'icmp'
+  readonly type: number
+  readonly code: number
+  /** Of an echo request or reply. */
+  readonly id: number
+  readonly sequence: number
+  /** The packet that an error is about, as far as it quotes it. */
+  readonly about: Ip | undefined
+}
+
+export type Transport = Tcp | Udp | Icmp
+
+/**
+ * Reads what follows the IP header; undefined when it is none of the three or too short.
+ * An ICMP error quotes no more than the first eight bytes for sure: ports and TCP's sequence number, and no flags.
+ */
+export function readTransport(protocol: number, bytes: Uint8Array, quoted: boolean): Transport | undefined {
+  switch (protocol) {
+    case TCP:
+      return readTcp(bytes, quoted)
+    case UDP:
+      return readUdp(bytes)
+    case ICMP:
+      return readIcmp(bytes, (type) => type === 3 || type === 4 || type === 5 || type === 11 || type === 12, quoted)
+    case ICMPV6:
+      return readIcmp(bytes, (type) => type < 128, quoted)
+    default:
+      return undefined
+  }
+}
+
+function readTcp(bytes: Uint8Array, quoted: boolean): Tcp | undefined {
+  if (bytes.length < (quoted ? 8 : tcp.size)) return undefined
+  const view = viewOf(bytes)
+  const flags = bytes[tcp.flags] ?? 0
+  return {
+    kind: 'tcp',
+    sourcePort: view.getUint16(tcp.source),
+    destinationPort: view.getUint16(tcp.destination),
+    sequence: view.getUint32(tcp.sequence),
+    acknowledgement: bytes.length >= tcp.offset ? view.getUint32(tcp.acknowledgement) : 0,
+    fin: (flags & 1) !== 0,
+    syn: (flags & 2) !== 0,
+    rst: (flags & 4) !== 0,
+    ack: (flags & 16) !== 0,
+  }
+}
+
+function readUdp(bytes: Uint8Array): Udp | undefined {
+  if (bytes.length < udp.size) return undefined
+  const view = viewOf(bytes)
+  return {
+    kind: 'udp',
+    sourcePort: view.getUint16(udp.source),
+    destinationPort: view.getUint16(udp.destination),
+    payload: bytes.subarray(udp.size, Math.max(udp.size, Math.min(bytes.length, view.getUint16(udp.length)))),
+  }
+}
+
+function readIcmp(bytes: Uint8Array, isError: (type: number) => boolean, quoted: boolean): Icmp | undefined {
+  if (bytes.length < icmp.size) return undefined
+  const view = viewOf(bytes)
+  const type = view.getUint8(icmp.type)
+  return {
+    kind: 'icmp',
+    type,
+    code: view.getUint8(icmp.code),
+    id: view.getUint16(icmp.id),
+    sequence: view.getUint16(icmp.sequence),
+    // An error about an error is never sent (RFC 1122, 3.2.2): a quote within a quote is not read.
+    about: isError(type) && !quoted ? readIp(bytes.subarray(icmp.size), true) : undefined,
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}

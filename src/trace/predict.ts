@@ -1,0 +1,157 @@
+import type { Address, Cidr } from '../base/address.ts'
+import { decisions, type Decision } from '../proxy/decide.ts'
+import { model } from '../proxy/model.ts'
+import { type Cluster, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
+import type { RunningPod } from './resolve.ts'
+import type { Action, Component, Ends, Hop } from './types.ts'
+
+export interface Ranges {
+  readonly pods: Cidr
+  readonly services: Cidr
+}
+
+export interface Asked {
+  readonly cluster: Cluster
+  readonly ranges: Ranges
+  readonly source: RunningPod
+  readonly to: { readonly address: Address; readonly port: number }
+  readonly protocol: 'tcp' | 'udp'
+  /** The source port. */
+  readonly port: number
+  /** Which endpoint was drawn is the dice's business: the prediction takes the one that was. */
+  readonly observed: readonly Hop[]
+}
+
+/** The hops that objects and the rules made from them foretell, up to the pod that the request is for. */
+export function predict(asked: Asked): Hop[] {
+  const all = decide(asked).map((decision) => pathOf(asked, decision))
+  return all.find((path) => agreement(path, asked.observed) === undefined) ?? all[0] ?? []
+}
+
+/** undefined when both tell the same way; else the first place where they part. The order of what one machine does is its kernel's business. */
+export function agreement(predicted: readonly Hop[], observed: readonly Hop[]): string | undefined {
+  const [expected, seen] = [stationsOf(predicted), stationsOf(observed)]
+  for (let at = 0; at < Math.max(expected.length, seen.length); at++) {
+    const [one, other] = [expected[at], seen[at]]
+    if (one === other) continue
+    if (one === undefined) return `nothing was predicted after step ${at}, and this was seen: ${other}`
+    return `predicted was ${one}, seen was ${other ?? 'nothing more'}`
+  }
+  return undefined
+}
+
+/** Place by place what happens there, in a form that can be compared. What a pod's socket answers, no object says. */
+function stationsOf(hops: readonly Hop[]): string[] {
+  const stations: { place: string; acts: string[] }[] = []
+  for (const { node, place, component, action } of hops) {
+    const key = place === node ? place : `pod ${place}`
+    const act = place === node ? `${component} ${action}` : action === 'sent' ? 'sends' : 'receives'
+    const last = stations.at(-1)
+    if (last?.place === key && !(act === 'receives' && last.acts.includes('sends'))) last.acts.push(act)
+    else stations.push({ place: key, acts: [act] })
+  }
+  return stations.map(({ place, acts }) => `${place}: ${acts.sort().join(', ')}`)
+}
+
+/** A service's rules are made from it alone, so only those with this address matter. */
+function decide({ cluster, ranges, source, to, protocol, port }: Asked): Decision[] {
+  const services = cluster.services.filter((service) => serviceAddresses(service).includes(to.address))
+  const ruleset = model(services, cluster.slices, {
+    name: source.node,
+    podCidr: ranges.pods,
+    serviceCidr: ranges.services,
+  })
+  return decisions(ruleset, {
+    from: source.address,
+    to: to.address,
+    protocol: protocol === 'tcp' ? 'TCP' : 'UDP',
+    port: to.port,
+    sourcePort: port,
+  })
+}
+
+function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
+  const { cluster, source, to, protocol, port } = asked
+  const start: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
+  const path = new Path(source.node, start)
+  path.at(source.node, nameOf(source.key), 'eth0', 'pod', 'sent', `sends to ${start.dst}`)
+  path.here('veth', 'veth', 'forwarded', 'out of the other end of its cable')
+  if (action.is === 'reject') return path.here('', 'proxy', 'rejected', 'the service rules refuse it').hops
+  if (action.is === 'drop') return path.here('', 'proxy', 'dropped', 'the service rules throw it away').hops
+  const target = action.is === 'endpoint' ? action : to
+  if (action.is === 'endpoint')
+    path.translate({ ...path.packet, dst: `${target.address}:${target.port}` }, `one of ${action.of}`)
+  const gateway = nodeOfRange(cluster, source.address)
+  const range = nodeOfRange(cluster, target.address)
+  const owner = ownerOf(cluster, target.address)
+  if (range?.node.metadata.name === source.node) {
+    if (masquerade) path.translate({ ...path.packet, src: 'the node' }, 'the sender becomes the node')
+    return toPod(path, owner)
+  }
+  if (gateway) path.here('cbr0', 'bridge', 'forwarded', 'for no pod on this bridge: to the node itself')
+  if (owner.kind === 'node' && owner.node.metadata.name === source.node) return path.hops
+  path.here('eth0', 'route', 'forwarded', 'to the next machine')
+  if (cluster.router && !isOnWire(cluster, target.address))
+    path.go(cluster.router.name).here('eth0', 'route', 'forwarded', 'by the table')
+  if (!range)
+    return owner.kind === 'node'
+      ? path.go(owner.node.metadata.name).here('eth0', 'route', 'delivered', 'the node itself').hops
+      : path.hops
+  path.go(range.node.metadata.name)
+  return toPod(path, owner)
+}
+
+function toPod(path: Path, owner: ReturnType<typeof ownerOf>): Hop[] {
+  if (owner.kind !== 'pod') return path.here('cbr0', 'bridge', 'dropped', 'nobody on this bridge has the address').hops
+  path.here('cbr0', 'bridge', 'forwarded', 'to the port behind which the address is')
+  return path.at(path.node, nameOf(podKey(owner.pod)), 'eth0', 'app', 'delivered', 'arrives').hops
+}
+
+/** Nodes and the control plane are neighbours: no router between them. */
+function isOnWire(cluster: Cluster, address: Address): boolean {
+  const owner = ownerOf(cluster, address)
+  if (owner.kind === 'router') return true
+  return owner.kind === 'node' && nodeOfRange(cluster, address) === undefined
+}
+
+class Path {
+  readonly hops: Hop[] = []
+  node: string
+  packet: Ends
+  constructor(node: string, packet: Ends) {
+    this.node = node
+    this.packet = packet
+  }
+  go(node: string): this {
+    this.node = node
+    return this
+  }
+  here(device: string, component: Component, action: Action, say: string): this {
+    return this.at(this.node, this.node, device, component, action, say)
+  }
+  translate(after: Ends, say: string): this {
+    this.hops.push({
+      node: this.node,
+      place: this.node,
+      device: 'cbr0',
+      component: 'proxy',
+      action: 'translated',
+      packet: this.packet,
+      after,
+      because,
+      say,
+    })
+    this.packet = after
+    return this
+  }
+  at(node: string, place: string, device: string, component: Component, action: Action, say: string): this {
+    this.hops.push({ node, place, device, component, action, packet: this.packet, because, say })
+    return this
+  }
+}
+
+const because = { kind: 'object', text: 'services, endpoint slices and node ranges' } as const
+
+function nameOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1)
+}

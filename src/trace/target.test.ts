@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { KubehopError } from '../base/errors.ts'
+import { parseSource, parseTarget } from './target.ts'
+
+test('a source is a pod or a deployment, with or without its namespace', () => {
+  const rows: [string, object][] = [
+    ['client', { kind: 'pod', name: 'client' }],
+    ['pod/client', { kind: 'pod', name: 'client' }],
+    ['shop/client', { kind: 'pod', namespace: 'shop', name: 'client' }],
+    ['shop/pod/client', { kind: 'pod', namespace: 'shop', name: 'client' }],
+    ['deploy/web', { kind: 'deployment', name: 'web' }],
+    ['shop/deployment/web', { kind: 'deployment', namespace: 'shop', name: 'web' }],
+  ]
+  for (const [text, expected] of rows) assert.deepEqual(parseSource(text), expected, text)
+  for (const text of ['', '/', 'svc/web', 'a/b/c', 'Client', 'shop//client', 'a/b/c/d', '-x', 'http://web/'])
+    assert.throws(() => parseSource(text), { code: 'Usage' }, text)
+})
+
+test('a target is a URL, an object, a name or an address', () => {
+  const name = (of: string): object => ({ kind: 'name', name: of })
+  const object = (kind: string, of: string, namespace?: string): object => ({
+    kind: 'object',
+    object: { kind, name: of, ...(namespace !== undefined && { namespace }) },
+  })
+  const rows: [string, object][] = [
+    ['http://web/', { protocol: 'http', host: name('web'), port: 80, path: '/' }],
+    ['http://web', { protocol: 'http', host: name('web'), port: 80, path: '/' }],
+    ['http://web?x=1', { protocol: 'http', host: name('web'), port: 80, path: '/?x=1' }],
+    ['HTTP://web.shop:8080/a/b?c#d', { protocol: 'http', host: name('web.shop'), port: 8080, path: '/a/b?c' }],
+    [
+      'https://web.shop.svc.cluster.local./',
+      { protocol: 'https', host: name('web.shop.svc.cluster.local.'), port: 443, path: '/' },
+    ],
+    ['pod/x', { protocol: 'tcp', host: object('pod', 'x'), port: undefined, path: '/' }],
+    ['pod/x:8080', { protocol: 'tcp', host: object('pod', 'x'), port: 8080, path: '/' }],
+    ['shop/svc/web:http', { protocol: 'tcp', host: object('service', 'web', 'shop'), port: 'http', path: '/' }],
+    ['udp://svc/dns:53', { protocol: 'udp', host: object('service', 'dns'), port: 53, path: '/' }],
+    ['web:80', { protocol: 'tcp', host: name('web'), port: 80, path: '/' }],
+    ['web', { protocol: 'tcp', host: name('web'), port: undefined, path: '/' }],
+    ['100.96.1.2:80', { protocol: 'tcp', host: { kind: 'address', address: '100.96.1.2' }, port: 80, path: '/' }],
+    ['tcp://[fd00::1]:80', { protocol: 'tcp', host: { kind: 'address', address: 'fd00::1' }, port: 80, path: '/' }],
+    ['dns://web.shop', { protocol: 'dns', host: name('web.shop'), port: 53, path: '/' }],
+  ]
+  for (const [text, expected] of rows) assert.deepEqual(parseTarget(text), { ...expected, text }, text)
+})
+
+test('what is no target is refused with what would be one', () => {
+  const bad = [
+    '',
+    'http://',
+    'ftp://web/',
+    'web:0',
+    'web:65536',
+    'web:-1',
+    '300.1.1.1:80',
+    'deploy/web',
+    'http://a b/',
+    'tcp://web/path',
+  ]
+  for (const text of [...bad, 'web..x:80', 'http://web/\r\nX: y', 'http://user@web/'])
+    assert.throws(() => parseTarget(text), { code: 'Usage' }, JSON.stringify(text))
+})
+
+test('any text is a target or a usage error', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab/:.[]-_0?#\n %é', 'http://', 'pod/') }), (text) => {
+      try {
+        parseTarget(text)
+        parseSource(text)
+      } catch (error) {
+        assert.ok(error instanceof KubehopError && error.code === 'Usage', String(error))
+      }
+    }),
+  )
+})

@@ -1,0 +1,124 @@
+import { type Address, parseAddress } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
+import type { Protocol } from './types.ts'
+
+// What people type after `kubehop trace`, as values that can only be valid. Whether the things exist is resolve.ts's question.
+
+/** One of the cluster's objects. Without a namespace it is looked for in the one that the caller is in. */
+export interface ObjectName {
+  readonly kind: 'pod' | 'service' | 'deployment'
+  readonly namespace?: string
+  readonly name: string
+}
+
+export interface Target {
+  readonly protocol: Protocol
+  readonly host:
+    | { readonly kind: 'object'; readonly object: ObjectName }
+    | { readonly kind: 'name'; readonly name: string }
+    | { readonly kind: 'address'; readonly address: Address }
+  /** A number, a port's name, or undefined: the only one it has. */
+  readonly port: number | string | undefined
+  /** HTTP: path and query. */
+  readonly path: string
+  /** As it was written. */
+  readonly text: string
+}
+
+const kinds: Record<string, ObjectName['kind']> = {
+  po: 'pod',
+  pod: 'pod',
+  pods: 'pod',
+  svc: 'service',
+  service: 'service',
+  services: 'service',
+  deploy: 'deployment',
+  deployment: 'deployment',
+  deployments: 'deployment',
+}
+const defaultPort: Partial<Record<Protocol, number>> = { http: 80, https: 443, dns: 53 }
+const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+/** Names of pods are DNS subdomains: labels and dots. */
+const subdomain = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+/** What a pod may ask a DNS server for: underscores, capitals and a dot at the end too. */
+const hostName = /^[a-z0-9_]([-a-z0-9_.]{0,251}[a-z0-9_])?\.?$/i
+
+/** `client`, `pod/client`, `shop/client`, `shop/pod/client`, `deploy/web`. */
+export function parseSource(text: string): ObjectName {
+  const found = parseObject(text, 'pod')
+  if (!found || found.kind === 'service')
+    throw usage(`"${text}" is no place to send from: write pod/NAME, NAMESPACE/NAME, or deploy/NAME`)
+  return found
+}
+
+/** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `dns://name`. */
+export function parseTarget(text: string): Target {
+  const scheme = /^([a-z]+):\/\//i.exec(text)
+  const protocol = (scheme?.[1]?.toLowerCase() ?? 'tcp') as Protocol
+  if (!['tcp', 'udp', 'http', 'https', 'dns'].includes(protocol))
+    throw usage(`"${protocol}://" is not understood: http, https, tcp, udp and dns are`)
+  const rest = text.slice(scheme?.[0].length ?? 0)
+  const http = protocol === 'http' || protocol === 'https'
+  if (!http) {
+    const object = parsePort(rest)
+    const parsed = object && parseObject(object.host, undefined)
+    if (object && parsed) {
+      if (parsed.kind === 'deployment') throw usage(`"${text}": send to pod/NAME or svc/NAME`)
+      return { protocol, host: { kind: 'object', object: parsed }, port: object.port, path: '/', text }
+    }
+  }
+  const slash = rest.search(/[/?#]/)
+  const authority = slash < 0 ? rest : rest.slice(0, slash)
+  const path = slash < 0 ? '/' : rest.slice(slash).replace(/#.*$/s, '')
+  if (!http && path !== '/' && path !== '') throw usage(`"${text}": a path belongs to http:// only`)
+  // A request line must stay one line (RFC 9112, 3.2).
+  if (/[^\x21-\x7e]/.test(path)) throw usage(`"${text}": the path has characters that must be written as %XX`)
+  const { host, port } = parsePort(authority) ?? fail(text)
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
+  const address = parseAddress(bare)
+  const isName = address === undefined && hostName.test(host) && !/^[\d.]+$/.test(host) && !host.includes('..')
+  if (address === undefined && !isName) fail(text)
+  return {
+    protocol,
+    host: address === undefined ? { kind: 'name', name: host } : { kind: 'address', address },
+    port: port ?? defaultPort[protocol],
+    path: path.startsWith('/') ? path : `/${path}`,
+    text,
+  }
+}
+
+function parseObject(text: string, bare: ObjectName['kind'] | undefined): ObjectName | undefined {
+  const parts = text.split('/')
+  const name = parts.pop() ?? ''
+  if (!subdomain.test(name)) return undefined
+  if (parts.length === 0) return bare && { kind: bare, name }
+  const last = kinds[parts.at(-1) ?? '']
+  if (parts.length === 1 && last) return { kind: last, name }
+  const namespace = parts[0] ?? ''
+  if (!label.test(namespace)) return undefined
+  if (parts.length === 1) return bare && { kind: bare, namespace, name }
+  return parts.length === 2 && last ? { kind: last, namespace, name } : undefined
+}
+
+/** Cuts off `:8080` or `:http`; undefined when what follows the colon is no port. */
+function parsePort(text: string): { host: string; port: number | string | undefined } | undefined {
+  const match = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(text)
+  if (!match) return parseAddress(text) === undefined ? undefined : { host: text, port: undefined }
+  const [, host = '', port] = match
+  if (port === undefined) return { host, port: undefined }
+  if (/^\d{1,5}$/.test(port)) {
+    const number = Number(port)
+    return number >= 1 && number <= 65535 ? { host, port: number } : undefined
+  }
+  return /^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(port) ? { host, port } : undefined
+}
+
+function fail(text: string): never {
+  throw usage(
+    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT or dns://NAME`,
+  )
+}
+
+function usage(say: string): KubehopError {
+  return new KubehopError('trace', 'read the request', 'Usage', say)
+}

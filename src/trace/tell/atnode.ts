@@ -1,0 +1,78 @@
+import { endsOf, sameEnds, type Sighting } from '../flow.ts'
+import type { Device, Facts } from '../observation.ts'
+import type { Hop } from '../types.ts'
+import { bridged } from './bridge.ts'
+import { routed } from './route.ts'
+import { type Direction, factsOf, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
+import { translated } from './translation.ts'
+
+export interface Around {
+  readonly direction: Direction
+  readonly before: Visit | undefined
+  readonly next: Visit | undefined
+}
+
+/** What a packet does on a node: out of a pod's cable, over the bridge, through the service rules, to the next machine or pod. */
+export function atNode(story: Story, visit: Visit, around: Around): Hop[] {
+  const facts = factsOf(story, visit.place)
+  const hops: Hop[] = []
+  let previous: Sighting | undefined
+  for (const [at, one] of visit.sightings.entries()) {
+    if (previous && !sameEnds(endsOf(ipOf(previous)), endsOf(ipOf(one))))
+      hops.push(...translated(story, previous, one, around.direction))
+    previous = one
+    const next = visit.sightings[at + 1]
+    const device = facts?.devices.find(({ name }) => name === one.device)
+    hops.push(...through(story, one, next, device, facts, around))
+  }
+  return hops
+}
+
+function through(
+  story: Story,
+  one: Sighting,
+  next: Sighting | undefined,
+  device: Device | undefined,
+  facts: Facts | undefined,
+  { before, next: then }: Around,
+): Hop[] {
+  const isBridge = device?.kind === 'bridge'
+  const isPort = device?.bridge !== undefined
+  if (one.direction === 'in') {
+    if (isPort) {
+      const whose = before?.place.kind === 'pod' ? podName(story, before.place.name) : 'a pod'
+      return [
+        hopAt(story, one, { component: 'veth', action: 'forwarded', say: `out of the other end of ${whose}’s cable` }),
+      ]
+    }
+    if (isBridge) return [toGateway(story, one, facts)]
+    // What came in from the wire is told by what happens next; alone it is the last that was seen.
+    return next ? [] : [routed(story, one, facts, then)]
+  }
+  if (isPort) {
+    // A bridge that does not know the port yet floods all of them: the one that counts is the pod's in which the packet shows up.
+    if (
+      next?.direction === 'out' &&
+      next.device !== one.device &&
+      facts?.devices.some(({ name, bridge }) => name === next.device && bridge)
+    )
+      return []
+    return [bridged(story, one, device, facts, then)]
+  }
+  // Leaving through the bridge itself is followed by the port; alone, the bridge found nobody.
+  if (isBridge) return next ? [] : [bridged(story, one, device, facts, then)]
+  return [routed(story, one, facts, then)]
+}
+
+function toGateway(story: Story, one: Sighting, facts: Facts | undefined): Hop {
+  const { destination } = ipOf(one)
+  const mine = facts?.addresses.includes(destination) ?? false
+  return hopAt(story, one, {
+    component: 'bridge',
+    action: 'forwarded',
+    say: mine
+      ? `for ${destination}, the node’s own address`
+      : `for no pod on this bridge: handed to the gateway, the node itself`,
+    because: { kind: 'packet', text: `to ${one.frame.destination}, the Ethernet address of ${one.device} itself` },
+  })
+}

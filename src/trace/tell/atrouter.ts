@@ -1,0 +1,35 @@
+import { nodeOfRange } from '../cluster.ts'
+import type { Hop } from '../types.ts'
+import { factsOf, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
+
+/** The cluster's route table: each node's range of pod addresses, and the node. */
+export function atRouter(story: Story, visit: Visit): Hop[] {
+  const one = visit.sightings.find(({ direction }) => direction === 'out') ?? visit.sightings[0]
+  if (!one) return []
+  const { destination } = ipOf(one)
+  const route = factsOf(story, visit.place)?.routes.find(({ to }) => to === destination)
+  const via = route?.via === undefined ? undefined : (nameOf(story, route.via) ?? route.via)
+  const range = nodeOfRange(story.cluster, destination)
+  const gone = one.direction === 'out'
+  const say = !gone
+    ? route?.entry === undefined
+      ? `no line of the table is for ${destination}: thrown away`
+      : `came in for ${destination}, and did not go on`
+    : range && route?.entry !== 'default'
+      ? `${route?.entry ?? range.range} belongs to ${range.node.metadata.name}${route?.via === undefined ? '' : ` (${route.via})`}`
+      : via !== undefined
+        ? `${destination} is out of the cluster: on to ${via}`
+        : `${destination}${nameOf(story, destination) === undefined ? '' : ` is ${nameOf(story, destination)}:`} on this very wire`
+  const text =
+    route?.entry === undefined
+      ? `no route to ${destination}`
+      : [route.entry, route.via && `via ${route.via}`, route.device && `dev ${route.device}`].filter(Boolean).join(' ')
+  return [
+    hopAt(story, one, {
+      component: 'route',
+      action: gone ? 'forwarded' : 'dropped',
+      say,
+      because: { kind: 'route', text },
+    }),
+  ]
+}

@@ -1,0 +1,44 @@
+import type { Sighting } from '../flow.ts'
+import type { Device, Facts } from '../observation.ts'
+import type { Hop } from '../types.ts'
+import { hopAt, ipOf, type Story, type Visit } from './story.ts'
+
+/** The bridge finds the port of an address: by asking (ARP) or because it remembers. */
+export function bridged(
+  story: Story,
+  one: Sighting,
+  device: Device | undefined,
+  facts: Facts | undefined,
+  next: Visit | undefined,
+): Hop {
+  const { destination } = ipOf(one)
+  const bridge = device?.bridge ?? one.device
+  const port = device?.bridge === undefined ? undefined : one.device
+  const asked = story.flow.arp.some(
+    ({ place, frame, time }) =>
+      place.name === one.place.name &&
+      frame.arp?.operation === 'question' &&
+      frame.arp.target === destination &&
+      time <= one.time,
+  )
+  const neighbour = facts?.neighbours.find(({ address }) => address === destination)
+  const mac = port === undefined ? neighbour?.mac : one.frame.destination
+  const learned = facts?.forwarding.find((line) => line.mac === mac)
+  const say =
+    port === undefined || (next === undefined && mac === undefined)
+      ? `"who has ${destination}?": nobody answered`
+      : asked
+        ? `"who has ${destination}?": ${port} answered and is remembered`
+        : `${destination} is behind ${port}, as ${bridge} remembers`
+  const text = [
+    mac !== undefined && `${destination} is at ${mac}${neighbour ? ` (${neighbour.state})` : ''}`,
+    learned && `${bridge} learned ${learned.mac} behind ${learned.port}`,
+  ].filter(Boolean)
+  return hopAt(story, one, {
+    component: 'bridge',
+    action: port === undefined ? 'dropped' : 'forwarded',
+    device: bridge,
+    say,
+    because: { kind: 'neighbour', text: text.length > 0 ? text.join('; ') : `no answer from ${destination}` },
+  })
+}

@@ -1,0 +1,90 @@
+import type { Address } from '../../base/address.ts'
+import { ownerOf } from '../cluster.ts'
+import { endsOf } from '../flow.ts'
+import type { Because, Ends, Hop } from '../types.ts'
+import { droppedBy, rulesText, ruleText } from './rules.ts'
+import { hopAt, ipOf, nameOf, shortName, type Story } from './story.ts'
+import { refusedBy } from './verdict.ts'
+
+/** What ended a request that did not arrive: nothing for one that did. */
+export function endingOf(story: Story, hops: readonly Hop[]): Hop[] {
+  const last = story.flow.there.at(-1)
+  if (!last || last.place.kind !== 'node') return []
+  const ip = ipOf(last)
+  const told = hops.at(-1)
+  const rules: Because = { kind: 'rule', text: rulesText(story, last.place, ip) }
+  const drop = droppedBy(story, last.place, ip)
+  if (
+    refusedBy(story) === 'node' &&
+    story.flow.back[0]?.place.name === last.place.name &&
+    told?.action === 'forwarded'
+  ) {
+    const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
+    return [
+      hopAt(story, last, {
+        component: componentOf(story, ip.destination),
+        action: 'rejected',
+        say: `${sayRefusal(story, ip.destination)}: refused ${how}`,
+        because: rules,
+      }),
+    ]
+  }
+  if (story.flow.answer !== undefined || told?.action !== 'forwarded') return []
+  if (drop)
+    return [
+      hopAt(story, last, {
+        component: componentOf(story, ip.destination),
+        action: 'dropped',
+        say: `${sayRefusal(story, ip.destination)}: thrown away`,
+        because: { kind: 'rule', text: ruleText(drop) },
+      }),
+    ]
+  return [hopAt(story, last, { component: told.component, action: 'dropped', say: 'nothing after this place saw it' })]
+}
+
+/** A request that never left the pod: its kernel could not find out where to. */
+export function neverSent(story: Story, place: Hop['place'], node: string, packet: Ends, to: Address): Hop {
+  const asked = story.flow.arp.find(
+    ({ place: at, frame, direction }) =>
+      at.kind === 'pod' && shortName(at.name) === place && direction === 'out' && frame.arp?.target === to,
+  )
+  return {
+    node,
+    place,
+    device: 'eth0',
+    component: 'pod',
+    action: 'dropped',
+    packet,
+    because: asked
+      ? { kind: 'neighbour', text: `no answer from ${to}` }
+      : { kind: 'packet', text: `no packet to ${to} was seen on eth0` },
+    say: asked ? `"who has ${to}?": nobody answered, so nothing could be sent` : 'nothing left the pod',
+  }
+}
+
+/** `service shop/web has no port 81`, or what else makes the rules say no. */
+function sayRefusal(story: Story, destination: Address): string {
+  const owner = ownerOf(story.cluster, destination)
+  const last = story.flow.there.at(-1)
+  const transport = last && ipOf(last).transport
+  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
+  if (owner.kind !== 'service')
+    return nameOf(story, destination) === undefined
+      ? `nothing has ${endsText(story)}`
+      : `a rule is against ${endsText(story)}`
+  const { metadata, spec } = owner.service
+  const name = `service ${metadata.namespace}/${metadata.name}`
+  const known = (spec.ports ?? []).some(
+    (one) => one.port === port && (one.protocol ?? 'TCP').toLowerCase() === transport?.kind,
+  )
+  return known ? `${name} has no pod that is ready` : `${name} has no port ${port}`
+}
+
+function endsText(story: Story): string {
+  const last = story.flow.there.at(-1)
+  return last ? endsOf(ipOf(last)).dst : ''
+}
+
+function componentOf(story: Story, destination: Address): Hop['component'] {
+  return ownerOf(story.cluster, destination).kind === 'service' ? 'proxy' : 'policy'
+}

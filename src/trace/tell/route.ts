@@ -1,0 +1,54 @@
+import { nodeOfRange, ownerOf } from '../cluster.ts'
+import type { Sighting } from '../flow.ts'
+import type { Facts, RouteFact } from '../observation.ts'
+import type { Because, Hop } from '../types.ts'
+import { hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
+
+/** The node sends on to another machine, or keeps what is for itself. */
+export function routed(story: Story, one: Sighting, facts: Facts | undefined, next: Visit | undefined): Hop {
+  const { destination } = ipOf(one)
+  const route = facts?.routes.find(({ to }) => to === destination)
+  const because: Because = { kind: 'route', text: routeText(destination, route) }
+  if (one.direction === 'in') {
+    if (route?.kind === 'local')
+      return hopAt(story, one, {
+        component: 'route',
+        action: 'delivered',
+        say: `for ${destination}, ${one.place.name} itself`,
+        because,
+      })
+    const say =
+      route?.entry === undefined
+        ? `no way to ${destination} from here`
+        : `came in for ${destination}, and did not go on`
+    return hopAt(story, one, { component: 'route', action: next ? 'forwarded' : 'dropped', say, because })
+  }
+  return hopAt(story, one, { component: 'route', action: 'forwarded', say: sayWay(story, one, route), because })
+}
+
+function sayWay(story: Story, one: Sighting, route: RouteFact | undefined): string {
+  const { destination } = ipOf(one)
+  const mine = story.cluster.nodes.find(({ metadata }) => metadata.name === one.place.node)?.spec?.podCIDR
+  const gateway = route?.via === undefined ? undefined : ownerOf(story.cluster, route.via)
+  const range = nodeOfRange(story.cluster, destination)
+  const isPod = range !== undefined
+  if (route?.via === undefined)
+    return `${destination} is ${nameOf(story, destination) ?? 'a machine'} on the same wire: straight to it`
+  if (gateway?.kind === 'node' && isPod)
+    return `${range.range} belongs to ${range.node.metadata.name}: straight to it (${route.via})`
+  const to = gateway?.kind === 'router' ? 'the cluster’s router' : (nameOf(story, route.via) ?? route.via)
+  if (isPod && mine !== undefined) return `${destination} is not in my range ${mine}: to ${to}`
+  return `${destination} is not here: to ${to}`
+}
+
+function routeText(destination: string, route: RouteFact | undefined): string {
+  if (route?.entry === undefined) return `no route to ${destination}`
+  return [
+    route.kind !== 'unicast' && route.kind,
+    route.entry,
+    route.via && `via ${route.via}`,
+    route.device && `dev ${route.device}`,
+  ]
+    .filter(Boolean)
+    .join(' ')
+}

@@ -1,0 +1,114 @@
+import type { Address } from '../../base/address.ts'
+import { type Cluster, ownerOf, podKey } from '../cluster.ts'
+import { endsOf, type Flow, type Sighting } from '../flow.ts'
+import type { Facts, Place, RuleMet } from '../observation.ts'
+import type { Ip } from '../packet/ip.ts'
+import type { Because, Hop } from '../types.ts'
+
+/** Everything that is known when a trace is told. */
+export interface Story {
+  readonly cluster: Cluster
+  readonly flow: Flow
+  readonly facts: readonly Facts[]
+  readonly rules: readonly RuleMet[]
+  /** The pod that asked, as `namespace/name`. */
+  readonly source: string
+}
+
+/** Packets seen one after another at one place. */
+export interface Visit {
+  readonly place: Place
+  readonly sightings: readonly Sighting[]
+}
+
+export type Direction = 'there' | 'back'
+
+export function visitsOf(sightings: readonly Sighting[]): Visit[] {
+  const visits: { place: Place; sightings: Sighting[] }[] = []
+  for (const one of sightings) {
+    const last = visits.at(-1)
+    if (last && last.place.kind === one.place.kind && last.place.name === one.place.name) last.sightings.push(one)
+    else visits.push({ place: one.place, sightings: [one] })
+  }
+  return visits
+}
+
+/** A hop at a sighting: where, when and what are the sighting's; the rest is said. */
+export function hopAt(
+  story: Story,
+  at: Sighting,
+  told: Pick<Hop, 'component' | 'action' | 'say'> & {
+    because?: Because
+    device?: string
+    after?: Hop['after']
+    packet?: Hop['packet']
+  },
+): Hop {
+  const start = story.flow.there[0]?.time ?? at.time
+  const { place } = at
+  const packet = told.packet ?? endsOf(ipOf(at))
+  return {
+    node: place.node,
+    place: place.kind === 'pod' ? shortName(place.name) : place.name,
+    device: told.device ?? at.device,
+    component: told.component,
+    action: told.action,
+    packet,
+    ...(told.after && { after: told.after }),
+    because: told.because ?? { kind: 'packet', text: `${at.device} ${at.direction}: ${packetText(at)}` },
+    us: Number(at.time - start) / 1000,
+    say: told.say,
+  }
+}
+
+/** Sightings of a flow are of IP packets. */
+export function ipOf(one: Sighting): Ip {
+  const { ip } = one.frame
+  if (!ip) throw new TypeError('trace: a sighting without an IP packet is in a flow')
+  return ip
+}
+
+/** In tcpdump's manner. */
+export function packetText(one: Sighting): string {
+  const ip = ipOf(one)
+  const { transport } = ip
+  const ends = endsOf(ip)
+  const detail =
+    transport?.kind === 'tcp'
+      ? `${[transport.syn && 'SYN', transport.rst && 'RST', transport.ack && 'ACK'].filter(Boolean).join('+')} seq ${transport.sequence}`
+      : transport?.kind === 'icmp'
+        ? `type ${transport.type} code ${transport.code}`
+        : `${ip.length} bytes`
+  return `${ends.src} > ${ends.dst} ${ends.proto} ${detail} ttl ${ip.ttl}`
+}
+
+export function factsOf(story: Story, place: Place): Facts | undefined {
+  return story.facts.find((one) => one.place.kind === place.kind && one.place.name === place.name)
+}
+
+/** `pod web-x2`, `service shop/web`, `node2`, or undefined for an address that nobody in the cluster has. */
+export function nameOf(story: Story, address: Address): string | undefined {
+  const owner = ownerOf(story.cluster, address)
+  switch (owner.kind) {
+    case 'pod':
+      return `pod ${podName(story, podKey(owner.pod))}`
+    case 'service':
+      return `service ${owner.service.metadata.namespace}/${owner.service.metadata.name}`
+    case 'node':
+      return owner.node.metadata.name
+    case 'router':
+      return owner.name
+    case 'unknown':
+      return undefined
+  }
+}
+
+/** A pod's name, with its namespace when that is not the asker's. */
+export function podName(story: Story, key: string): string {
+  const [namespace] = key.split('/')
+  return namespace === story.source.split('/')[0] ? shortName(key) : key
+}
+
+export function shortName(key: string): string {
+  return key.slice(key.indexOf('/') + 1)
+}

@@ -1,0 +1,61 @@
+import type { Address } from '../../base/address.ts'
+import { ownerOf, podKey, readyEndpoints } from '../cluster.ts'
+import { endsOf, type Sighting } from '../flow.ts'
+import type { Ip } from '../packet/ip.ts'
+import type { Because, Ends, Hop } from '../types.ts'
+import { rulesText } from './rules.ts'
+import { type Direction, hopAt, ipOf, podName, shortName, type Story } from './story.ts'
+
+/** Between two sightings on one node the packet's ends changed: the service rules did that, or conntrack undoes it for an answer. */
+export function translated(story: Story, before: Sighting, after: Sighting, direction: Direction): Hop[] {
+  const [from, to] = [endsOf(ipOf(before)), endsOf(ipOf(after))]
+  const hop = (packet: Ends, changed: Ends, say: string, because: Because): Hop =>
+    hopAt(story, before, { component: 'proxy', action: 'translated', packet, after: changed, say, because })
+  const undo: Because = {
+    kind: 'conntrack',
+    text: `the node remembers the connection: ${from.src} > ${from.dst} is its answer`,
+  }
+  const hops: Hop[] = []
+  // The kernel translates the destination first (prerouting), then the source (postrouting); an answer in the same order.
+  const middle: Ends = { ...from, dst: to.dst }
+  if (from.dst !== to.dst) {
+    const say =
+      direction === 'there'
+        ? sayChosen(story, ipOf(before), ipOf(after))
+        : `put back: ${from.dst} becomes ${to.dst}, who asked`
+    const because: Because =
+      direction === 'there' ? { kind: 'rule', text: rulesText(story, before.place, ipOf(before)) } : undo
+    hops.push(hop(from, middle, say, because))
+  }
+  if (from.src !== to.src) {
+    const say =
+      direction === 'there'
+        ? `the sender becomes ${to.src}, this node: the answer has to come back through here`
+        : `put back: ${from.src} becomes ${to.src}, so ${shortName(story.source)} never saw ${seenName(story, ipOf(before).source)}`
+    const because: Because =
+      direction === 'there' ? { kind: 'rule', text: rulesText(story, after.place, ipOf(before)) } : undo
+    hops.push(hop(middle, to, say, because))
+  }
+  return hops
+}
+
+function sayChosen(story: Story, before: Ip, after: Ip): string {
+  const service = ownerOf(story.cluster, before.destination)
+  const pod = ownerOf(story.cluster, after.destination)
+  const [was, is] = [endsOf(before).dst, endsOf(after).dst]
+  const port =
+    before.transport?.kind === 'tcp' || before.transport?.kind === 'udp' ? before.transport.destinationPort : undefined
+  if (service.kind !== 'service') return `${was} becomes ${is}`
+  const { namespace, name } = service.service.metadata
+  const spec = service.service.spec.ports?.find(
+    (one) => one.port === port && (one.protocol ?? 'TCP').toLowerCase() === before.transport?.kind,
+  )
+  const count = spec ? readyEndpoints(story.cluster, service.service, spec.name).length : 0
+  const chosen = pod.kind === 'pod' ? `, pod ${podName(story, podKey(pod.pod))}` : ''
+  return `service ${namespace}/${name}: ${was} becomes ${is}${chosen}${count > 1 ? `, one of ${count}` : count === 1 ? ', the only one' : ''}`
+}
+
+function seenName(story: Story, address: Address): string {
+  const owner = ownerOf(story.cluster, address)
+  return owner.kind === 'pod' ? podName(story, podKey(owner.pod)) : address
+}

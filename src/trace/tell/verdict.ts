@@ -1,0 +1,30 @@
+import type { ProbeResult } from '../probe/spec.ts'
+import type { Verdict } from '../types.ts'
+import { droppedBy } from './rules.ts'
+import { ipOf, type Story } from './story.ts'
+
+/** One word for what became of the request: from what the sender's kernel said, and from where the answer was first seen. */
+export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'sent' }>): Verdict {
+  switch (result.outcome) {
+    case 'answered':
+      return 'delivered'
+    case 'connected':
+      // The kernel of the pod took the connection; its program never answered the request.
+      return 'no-answer'
+    case 'refused':
+      return refusedBy(story) === 'pod' ? 'refused' : 'rejected'
+    case 'unreachable':
+      return 'unreachable'
+    case 'timeout': {
+      const last = story.flow.there.at(-1)
+      return last && droppedBy(story, last.place, ipOf(last)) ? 'dropped' : 'no-answer'
+    }
+  }
+}
+
+/** Who made the packet that says no. */
+export function refusedBy(story: Story): 'pod' | 'node' | undefined {
+  const first = story.flow.back[0]
+  if (!first) return undefined
+  return first.place.kind === 'pod' && first.direction === 'out' ? 'pod' : 'node'
+}

@@ -1,0 +1,86 @@
+// The trace as people and programs get it: what `kubehop trace -o json` prints. Names follow Antrea's Traceflow where it has one.
+
+export type Verdict =
+  /** The other side took the connection (TCP), answered with a status (HTTP), or got the datagram (UDP). */
+  | 'delivered'
+  /** The packet reached its pod, and the pod's kernel said no: nothing listens on that port. */
+  | 'refused'
+  /** A node said no on purpose: the service has nobody behind it. */
+  | 'rejected'
+  /** A rule threw the packet away without a word. */
+  | 'dropped'
+  /** A router or node said that it knows no way there, or nobody has the address. */
+  | 'unreachable'
+  /** Nothing came back. */
+  | 'no-answer'
+  /** The name has no address: nothing was sent. */
+  | 'name-not-found'
+
+export type Protocol = 'tcp' | 'udp' | 'http' | 'https' | 'dns'
+
+export type Component = 'app' | 'pod' | 'veth' | 'bridge' | 'proxy' | 'route' | 'policy' | 'dns'
+export type Action = 'sent' | 'forwarded' | 'translated' | 'delivered' | 'answered' | 'rejected' | 'dropped'
+
+export interface Ends {
+  /** `100.96.1.2:41000` */
+  readonly src: string
+  readonly dst: string
+  /** `tcp`, `udp`, `icmp` */
+  readonly proto: string
+}
+
+/** What a decision rests on: the kernel's own words. */
+export interface Because {
+  readonly kind: 'packet' | 'rule' | 'route' | 'neighbour' | 'socket' | 'conntrack' | 'object'
+  readonly text: string
+}
+
+export interface Hop {
+  readonly node: string
+  /** A pod's name, or the node's, or the router's. */
+  readonly place: string
+  readonly device: string
+  readonly component: Component
+  readonly action: Action
+  readonly packet: Ends
+  /** When the hop changed the packet. */
+  readonly after?: Ends
+  readonly because: Because
+  /** Microseconds since the request was sent; absent in a prediction. */
+  readonly us?: number
+  readonly say: string
+}
+
+export interface DnsStep {
+  readonly question: string
+  readonly type: 'A' | 'AAAA'
+  readonly server: string
+  /** `NOERROR`, `NXDOMAIN`, ..., or `TIMEOUT` when nothing came back. */
+  readonly rcode: string
+  readonly answers: readonly string[]
+  readonly ms: number
+}
+
+export interface Why {
+  readonly code: string
+  readonly level: 'error' | 'warning' | 'info'
+  readonly say: string
+  readonly fix: string
+}
+
+export interface Trace {
+  readonly from: string
+  readonly to: string
+  readonly protocol: Protocol
+  readonly verdict: Verdict
+  /** `200 OK`, when the other side spoke HTTP. */
+  readonly status?: string
+  /** From the first packet of the request (names not counted) to the answer, or to giving up. */
+  readonly ms: number
+  readonly dns: readonly DnsStep[]
+  readonly hops: readonly Hop[]
+  readonly reply: readonly Hop[]
+  readonly predicted: readonly Hop[]
+  readonly agrees: boolean
+  readonly why: readonly Why[]
+}

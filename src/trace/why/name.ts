@@ -1,0 +1,78 @@
+import { serviceNamed } from '../resolve.ts'
+import { nearest } from '../nearest.ts'
+import type { Why } from '../types.ts'
+import type { Case } from './why.ts'
+
+/** The name has no address: a service of that name elsewhere, or one whose name is nearly that. */
+export function nameMissing({ verdict, target, cluster, source, dns }: Case): Why[] {
+  if (verdict !== 'name-not-found' || target.host.kind !== 'name') return []
+  const { name } = target.host
+  const silent =
+    dns.length > 0 && dns.every(({ rcode }) => rcode === 'TIMEOUT' || rcode === 'REFUSED' || rcode === 'UNREACHABLE')
+  if (silent) {
+    const server = dns[0]?.server ?? ''
+    return [
+      {
+        code: 'NoNameServer',
+        level: 'error',
+        say: `${server} did not answer ${dns.length} questions about "${name}"`,
+        fix: 'look at the pods of kube-system/kube-dns: are they ready?',
+      },
+    ]
+  }
+  const namespace = source.key.split('/')[0] ?? ''
+  if (serviceNamed(cluster, name, namespace))
+    return [
+      {
+        code: 'NameNotServed',
+        level: 'error',
+        say: `there is a service for "${name}", and DNS has no address for it`,
+        fix: 'a headless service needs a ready pod; else look at the logs of the cluster’s DNS',
+      },
+    ]
+  const [first = ''] = name.split('.')
+  const elsewhere = cluster.services.filter(
+    ({ metadata }) => metadata.name === first && metadata.namespace !== namespace,
+  )
+  const say = `nothing is called "${name}"`
+  if (elsewhere.length > 0) {
+    const names = elsewhere.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
+    return [
+      {
+        code: 'NameElsewhere',
+        level: 'error',
+        say: `${say} for a pod in namespace ${namespace}; a service ${first} is in ${elsewhere.map(({ metadata }) => metadata.namespace).join(', ')}`,
+        fix: `write ${names.join(' or ')}`,
+      },
+    ]
+  }
+  const here = cluster.services.flatMap(({ metadata }) =>
+    metadata.namespace === namespace ? [metadata.name] : [`${metadata.name}.${metadata.namespace}`],
+  )
+  const like = nearest(name, here)
+  return [
+    {
+      code: 'NameUnknown',
+      level: 'error',
+      say,
+      fix:
+        like.length > 0
+          ? `did you mean ${like.join(' or ')}?`
+          : 'make a Service of this name, or write the name of one that exists',
+    },
+  ]
+}
+
+/** Questions that were asked only because the name has fewer dots than `ndots`. */
+export function slowName({ dns, target, verdict }: Case): Why[] {
+  const wasted = dns.filter(({ rcode }) => rcode === 'NXDOMAIN').length
+  if (verdict === 'name-not-found' || wasted === 0 || target.host.kind !== 'name') return []
+  return [
+    {
+      code: 'SearchedName',
+      level: 'info',
+      say: `${wasted} of ${dns.length} questions were about names that do not exist, because "${target.host.name}" has fewer dots than ndots`,
+      fix: `write it as ${dns.at(-1)?.question}. with a dot at the end`,
+    },
+  ]
+}

@@ -1,0 +1,19 @@
+import type { Hop, Verdict, Why } from '../types.ts'
+import type { Told } from '../tell/tell.ts'
+import type { Story } from '../tell/story.ts'
+import { noEndpoints, wrongPort } from './service.ts'
+import { nameMissing, slowName } from './name.ts'
+import { nobodyListens } from './socket.ts'
+
+export interface Case extends Told {
+  readonly story: Story
+  readonly verdict: Verdict
+  readonly hops: readonly Hop[]
+}
+
+/** Every cause that can be recognised, in the order in which they are told. */
+const causes: readonly ((one: Case) => Why[])[] = [nameMissing, noEndpoints, wrongPort, nobodyListens, slowName]
+
+export function whyOf(one: Case): Why[] {
+  return causes.flatMap((cause) => cause(one))
+}
