@@ -40,9 +40,8 @@ export async function serveUdp(
 /** A client that is gone or cannot be reached is its own concern; the server goes on. */
 function send(socket: Socket, reply: Buffer, { port, address }: RemoteInfo, log: Log): void {
   try {
-    socket.send(reply, 0, reply.length, port, address, (error) => {
-      if (error) log.debug({ to: address, error: error.message }, 'answer not sent')
-    })
+    // Without a callback, which would only say that a client is gone.
+    socket.send(reply, port, address)
   } catch (error) {
     // Port 0 as a source, or a socket that was closed while an upstream was being asked.
     log.debug({ to: address, error: messageOf(error) }, 'answer not sent')

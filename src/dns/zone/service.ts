@@ -57,6 +57,17 @@ export function serviceRecords(service: Service, slices: Iterable<EndpointSlice>
   return records
 }
 
+/** Every address that may stand in {@link ServiceRecords.reverse}, found without making the records. */
+export function addressesNamed(service: Service | undefined, slices: Iterable<EndpointSlice>): Set<Address> {
+  const found = new Set(service ? clusterIPs(service) : [])
+  if (!service || service.spec.type === 'ExternalName') return found
+  for (const slice of slices)
+    if (slice.addressType !== 'FQDN')
+      for (const { addresses } of slice.endpoints ?? [])
+        for (const address of addressesOf(addresses)) found.add(address)
+  return found
+}
+
 export function clusterIPs(service: Service): Address[] {
   const { clusterIPs: many, clusterIP } = service.spec
   return addressesOf(many && many.length > 0 ? many : [clusterIP ?? ''])

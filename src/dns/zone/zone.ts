@@ -4,7 +4,14 @@ import { type Address, type Cidr, family, parseAddress } from '../../base/addres
 import type { Data, ResourceRecord } from '../wire/message.ts'
 import { types } from '../wire/message.ts'
 import { readReverse, reverseZone } from './reverse.ts'
-import { clusterIPs, type NameRecords, type PortRecord, type ServiceRecords, serviceRecords } from './service.ts'
+import {
+  addressesNamed,
+  clusterIPs,
+  type NameRecords,
+  type PortRecord,
+  type ServiceRecords,
+  serviceRecords,
+} from './service.ts'
 
 export interface ZoneOptions {
   /** Lower case, without a dot at the end: `cluster.local`. */
@@ -40,9 +47,12 @@ export interface Owner {
 interface ServiceState extends Owner {
   service?: Service
   slices: Map<string, EndpointSlice>
-  /** What the two say together; made again after a change of either. */
-  records?: ServiceRecords
+  /** Under these the service is in the reverse index. */
+  addresses: ReadonlySet<Address>
 }
+
+/** Services whose records are kept after a question: what they are made from is in memory anyway, in less room. */
+const mostRecent = 1000
 
 /** The cluster's names, kept from objects. A change touches only the names of the service concerned. */
 export class Zone {
@@ -54,6 +64,7 @@ export class Zone {
   readonly #apex: string[]
   /** By `NAME.NAMESPACE`. */
   readonly #services = new Map<string, ServiceState>()
+  readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
   readonly #reverse = new Map<Address, Owner & { services: Set<string> }>()
   /** Addresses of pods, by namespace; only with verified pod records. */
@@ -179,11 +190,11 @@ export class Zone {
     const apex = reverseZone(name, this.options.reverse)
     const whole = name.bits === (name.step === 8 ? 32 : 128)
     const index = whole ? this.#reverse.get(name.address) : undefined
-    if (index) {
-      if (type !== types.PTR) return { kind: 'no data', apex: apex ?? labels.length }
-      const answers = [...index.services].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
-      return { kind: 'records', answers, additionals: [], owner: index }
-    }
+    const pointers = [...(index?.services ?? [])].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
+    if (index && pointers.length > 0)
+      return type === types.PTR
+        ? { kind: 'records', answers: pointers, additionals: [], owner: index }
+        : { kind: 'no data', apex: apex ?? labels.length }
     if (apex === undefined) return { kind: 'not ours' }
     if (apex === labels.length && type === types.SOA)
       return { kind: 'records', answers: [this.soa(labels.join('.'))], additionals: [] }
@@ -231,34 +242,38 @@ export class Zone {
   }
 
   #recordsOf(state: ServiceState, key: string): ServiceRecords {
+    const known = this.#recent.get(key)
+    if (known) return known
     if (!state.service) return { names: new Map(), reverse: [] }
-    state.records ??= serviceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
-    return state.records
+    const made = serviceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
+    if (this.#recent.size >= mostRecent) this.#recent.delete(this.#recent.keys().next().value ?? '')
+    this.#recent.set(key, made)
+    return made
   }
 
   #change(key: string, act: (state: ServiceState) => void): void {
     this.#changed()
-    const state = this.#services.get(key) ?? { slices: new Map<string, EndpointSlice>(), keys: [] }
+    const state: ServiceState = this.#services.get(key) ?? { slices: new Map(), keys: [], addresses: new Set() }
     this.#services.set(key, state)
-    const before = this.#recordsOf(state, key).reverse
     act(state)
-    delete state.records
+    this.#recent.delete(key)
     this.#stale(state)
-    this.#reindex(key, before, this.#recordsOf(state, key).reverse)
+    const before = state.addresses
+    state.addresses = addressesNamed(state.service, state.slices.values())
+    this.#reindex(key, before, state.addresses)
     if (!state.service && state.slices.size === 0) this.#services.delete(key)
   }
 
-  #reindex(key: string, before: ServiceRecords['reverse'], after: ServiceRecords['reverse']): void {
-    const kept = new Set(after.map(({ address }) => address))
-    for (const { address } of before) {
+  #reindex(key: string, before: ReadonlySet<Address>, after: ReadonlySet<Address>): void {
+    for (const address of before) {
       const index = this.#reverse.get(address)
       if (!index) continue
       this.#stale(index)
-      if (kept.has(address)) continue
+      if (after.has(address)) continue
       index.services.delete(key)
       if (index.services.size === 0) this.#reverse.delete(address)
     }
-    for (const address of kept) {
+    for (const address of after) {
       const index = this.#reverse.get(address) ?? { services: new Set<string>(), keys: [] }
       this.#reverse.set(address, index)
       index.services.add(key)
