@@ -97,8 +97,8 @@ export class World implements AsyncDisposable {
     from: string,
     to: string,
     port: number,
-    protocol = 'TCP',
-    patience = longPatience,
+    protocol: string = 'TCP',
+    patience: number = longPatience,
   ): Promise<Answer | 'refused' | 'nothing'> {
     const ns = this.at(from)
     // A machine with two addresses has to be told which one is meant.

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { aChange } from '../../test/rows/random-cluster.ts'
+import { node, service, slice } from '../../test/rows/services.ts'
+import { keyOf } from '../api/client/client.ts'
+import type { EndpointSlice } from '../api/objects/endpointslice.ts'
+import type { Service } from '../api/objects/service.ts'
+import { diff } from '../kernel/nftables/diff.ts'
+import type { Ruleset } from '../kernel/nftables/ruleset.ts'
+import { replay, type Transaction } from '../kernel/nftables/transaction.ts'
+import { Book } from './book.ts'
+import { endpointsOf, slotKey } from './layout.ts'
+import { model, serviceKeyOf } from './model.ts'
+import { portionOf } from './portion.ts'
+import type { Packed } from '../kernel/nftables/packed.ts'
+
+/** Services and slices as they change, and a book that hears of every change. */
+class Cluster {
+  readonly services = new Map<string, Service>()
+  readonly slices = new Map<string, EndpointSlice>()
+  readonly book: Book
+
+  constructor(book = new Book(node)) {
+    this.book = book
+  }
+
+  put(...objects: (Service | EndpointSlice)[]): void {
+    for (const object of objects) this.#change(object, () => this.#list(object).set(keyOf(object), object))
+  }
+
+  remove(...objects: (Service | EndpointSlice)[]): void {
+    for (const object of objects) this.#change(object, () => this.#list(object).delete(keyOf(object)))
+  }
+
+  #change(object: Service | EndpointSlice, change: () => void): void {
+    const touched = new Set<string>()
+    if (object.kind === 'Service') touched.add(keyOf(object))
+    else
+      for (const slice of [object, this.slices.get(keyOf(object))]) {
+        const key = slice && serviceKeyOf(slice)
+        if (key !== undefined) touched.add(key)
+      }
+    change()
+    for (const key of touched) {
+      const service = this.services.get(key)
+      const slices = [...this.slices.values()].filter((slice) => serviceKeyOf(slice) === key)
+      const portion = service && portionOf(service, slices, node).portion
+      this.book.put(key, portion, service?.metadata.creationTimestamp)
+    }
+  }
+
+  #list(object: Service | EndpointSlice): Map<string, Service | EndpointSlice> {
+    return object.kind === 'Service' ? this.services : this.slices
+  }
+
+  model(before?: Ruleset): Ruleset {
+    return model(this.services.values(), this.slices.values(), node, before)
+  }
+}
+
+test('after any changes the kernel would hold what a fresh start makes of the same services', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(aChange, fc.boolean()), { maxLength: 40 }), (changes) => {
+      const cluster = new Cluster()
+      const { book } = cluster
+      let kernel = replay(undefined, diff(undefined, book.wanted))
+      book.commit()
+      for (const [change, commit] of changes) {
+        if ('put' in change) cluster.put(change.put)
+        else cluster.remove(change.remove)
+        assert.deepEqual(frozen(book.committed()), frozen(kernel))
+        if (!commit) continue
+        const transaction = book.changes()
+        assert.deepEqual(contents(transaction), contents(diff(kernel, book.wanted)))
+        kernel = replay(kernel, transaction)
+        book.commit()
+        assert.deepEqual(frozen(kernel), frozen(book.wanted))
+      }
+      assert.deepEqual(slotless(book.wanted), slotless(cluster.model()))
+      // A new agent that finds this in the kernel has nothing to do.
+      assert.deepEqual(diff(book.wanted, cluster.model(book.wanted)).ops, [])
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a change of one endpoint is a change of few elements, however many there are', () => {
+  const cluster = new Cluster()
+  const all = Array.from({ length: 200 }, (_, i) => `100.96.2.${i + 1}@node2`)
+  cluster.put(service('big', '100.64.0.9', ['http:80']), slice('big', all, ['http:8080']))
+  cluster.book.commit()
+  cluster.put(slice('big', ['100.96.3.1@node2', ...all.slice(1)], ['http:8080']))
+  assert.deepEqual(summary(cluster.book.changes()), ['replace elements endpoints 1'])
+  cluster.book.commit()
+  cluster.put(slice('big', all.slice(1), ['http:8080']))
+  assert.deepEqual(
+    summary(cluster.book.changes()),
+    [
+      'add chain pick-199',
+      'add rule pick-199',
+      'add rule pick-199',
+      'add elements ways 1',
+      'replace elements endpoints 1',
+      'replace elements services 1',
+      'delete elements ways 1',
+      'delete elements endpoints 1',
+      'delete chain pick-200',
+    ].toSorted(),
+  )
+})
+
+test('a change that is taken back is none', () => {
+  const cluster = new Cluster()
+  const objects = [service('a', '100.64.0.9', ['http:80']), slice('a', ['100.96.1.2@node1'], ['http:8080'])]
+  cluster.put(...objects)
+  cluster.book.commit()
+  cluster.remove(...objects)
+  cluster.put(...objects)
+  assert.deepEqual(cluster.book.changes().ops, [])
+})
+
+test('an address that several services claim is the oldest one’s, and passes on when that goes', () => {
+  const aged = (name: string, since: string): Service => {
+    const made = service(name, '100.64.0.9', ['http:80'])
+    return { ...made, metadata: { ...made.metadata, creationTimestamp: since } }
+  }
+  const young = aged('young', '2026-02-01T00:00:00Z')
+  const old = aged('old', '2026-01-01T00:00:00Z')
+  const cluster = new Cluster()
+  const endpointsNow = (): unknown => [...(cluster.book.wanted.sets.get('endpoints')?.elements.values() ?? [])]
+  cluster.put(slice('young', ['100.96.1.2'], ['http:8080']), slice('old', ['100.96.1.3'], ['http:8080']), young)
+  const [ofYoung] = endpointsNow() as string[]
+  cluster.put(old)
+  const [ofOld] = endpointsNow() as string[]
+  assert.notEqual(ofOld, ofYoung)
+  cluster.put(young)
+  assert.deepEqual(endpointsNow(), [ofOld])
+  cluster.remove(old)
+  assert.deepEqual(endpointsNow(), [ofYoung])
+})
+
+function frozen(ruleset: Ruleset | undefined): unknown {
+  return {
+    chains: new Map(ruleset?.chains),
+    sets: new Map([...(ruleset?.sets ?? [])].map(([name, set]) => [name, new Map(set.elements)])),
+  }
+}
+
+/** Which slot an endpoint has depends on history; that each has exactly one, and which there are, does not. */
+function slotless(ruleset: Ruleset): unknown {
+  const endpoints = new Map(ruleset.sets.get('endpoints')?.elements)
+  const of = new Map<string, unknown[]>()
+  for (const [flow, way] of ruleset.sets.get('services')?.elements ?? []) {
+    const found: unknown[] = []
+    for (let slot = 0; slot < endpointsOf(way); slot++) {
+      const key: Packed = slotKey(flow, slot)
+      found.push(endpoints.get(key) ?? assert.fail('a slot without an endpoint'))
+      endpoints.delete(key)
+    }
+    assert.equal(new Set(found).size, found.length, 'an endpoint with two slots')
+    of.set(flow, found.toSorted())
+  }
+  assert.equal(endpoints.size, 0, 'endpoints that no service uses')
+  const { sets, chains } = frozen(ruleset) as { sets: Map<string, unknown>; chains: unknown }
+  sets.set('endpoints', of)
+  return { sets, chains }
+}
+
+/** A transaction's operations, each set's elements in order, for the order within one operation means nothing. */
+function contents(transaction: Transaction): unknown {
+  const ops = transaction.ops.map((op) =>
+    'elements' in op ? { ...op, elements: op.elements.toSorted((a, b) => (a.key < b.key ? -1 : 1)) } : op,
+  )
+  const name = (op: (typeof ops)[number]): string =>
+    op.op +
+    ('chain' in op ? (typeof op.chain === 'string' ? op.chain : op.chain.name) : '') +
+    ('set' in op ? op.set : '')
+  return ops.toSorted((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0))
+}
+
+function summary(transaction: Transaction): string[] {
+  return transaction.ops
+    .map((op) => {
+      const chain = 'chain' in op ? (typeof op.chain === 'string' ? op.chain : op.chain.name) : ''
+      return 'elements' in op ? `${op.op} ${op.set} ${op.elements.length}` : `${op.op} ${chain}`
+    })
+    .toSorted()
+}
