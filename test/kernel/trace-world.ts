@@ -1,0 +1,221 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import type { Client } from '../../src/api/client/client.ts'
+import type { KindName } from '../../src/api/objects/index.ts'
+import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
+import type { Node } from '../../src/api/objects/node.ts'
+import type { Pod } from '../../src/api/objects/pod.ts'
+import type { Service } from '../../src/api/objects/service.ts'
+import { cidr, formatCidr } from '../../src/base/address.ts'
+import { makeLog } from '../../src/base/log.ts'
+import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
+import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { diff } from '../../src/kernel/nftables/diff.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { keepTimestamps } from '../../src/kernel/timestamps.ts'
+import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
+import { layWire } from '../../src/lab/wire.ts'
+import { table } from '../../src/proxy/layout.ts'
+import { model } from '../../src/proxy/model.ts'
+import { type Agent, localAgent } from '../../src/trace/agent.ts'
+import { traceRequest } from '../../src/trace/coordinate.ts'
+import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
+import type { Trace } from '../../src/trace/types.ts'
+
+/** Two nodes, a router and pods in namespaces of their own, made by the same parts as a lab's; programs in pods are real processes. */
+export class World implements AsyncDisposable {
+  readonly #settings = parseSettings({ nodes: '2' })
+  readonly #home = createNetns()
+  readonly #wire = inNetns(this.#home, () => layWire(this.#settings))
+  readonly #log = makeLog('test', 'warn')
+  readonly #folder = mkdtempSync(join(tmpdir(), 'kubehop-trace-'))
+  readonly #networks = new Map<string, PodNetwork>()
+  readonly #netns = new Map<string, Netns>()
+  readonly #programs: ChildProcess[] = []
+  readonly #stopStamps = keepTimestamps()
+  readonly agents = new Map<string, Agent>()
+  readonly router: Agent
+  readonly pods: Pod[] = []
+  readonly services: Service[] = []
+  readonly slices: EndpointSlice[] = []
+  readonly nodes: Node[] = []
+  resolvConf: string = ''
+
+  constructor() {
+    using router = openRouteSocket(this.#wire.router)
+    for (const [at, { name, address: ip, ns }] of this.#wire.nodes.entries()) {
+      const range = cidr(`100.96.${at + 1}.0/24`)
+      const network = openPodNetwork({ podCidr: range, stateDir: join(this.#folder, name), ns, log: this.#log })
+      this.#networks.set(name, network)
+      router.apply(addRoute({ to: range, via: ip }))
+      this.agents.set(name, localAgent(this.#environment(name, 'node', ns)))
+      this.nodes.push({
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name },
+        spec: { podCIDR: formatCidr(range) },
+        status: { addresses: [{ type: 'InternalIP', address: ip }] },
+      })
+    }
+    this.router = localAgent(this.#environment('router', 'router', this.#wire.router))
+    this.teach()
+  }
+
+  /** A pod, and its namespace. */
+  pod(name: string, node: string, labels: Record<string, string> = {}, namespace = 'shop'): Netns {
+    const key = `${namespace}/${name}`
+    const netns = createNetns()
+    const network = this.#networks.get(node)
+    if (!network) throw new Error(`no ${node}`)
+    const { address: ip } = network.add({ id: key.replace('/', '-'), netns })
+    this.#netns.set(key, netns)
+    this.pods.push({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace, labels },
+      spec: { nodeName: node, containers: [] },
+      status: { phase: 'Running', podIP: ip, conditions: [{ type: 'Ready', status: 'True' }] },
+    })
+    return netns
+  }
+
+  addressOf(pod: string): string {
+    return this.pods.find(({ metadata }) => metadata.name === pod)?.status?.podIP ?? ''
+  }
+
+  netns(pod: string, namespace = 'shop'): Netns {
+    const found = this.#netns.get(`${namespace}/${pod}`)
+    if (!found) throw new Error(`no pod ${pod}`)
+    return found
+  }
+
+  /** A service over ready pods by name. Call {@link teach} after the last. */
+  service(
+    name: string,
+    clusterIP: string,
+    port: number,
+    targetPort: number,
+    pods: string[],
+    extra: Partial<Service['spec']> = {},
+    namespace = 'shop',
+  ): void {
+    const protocol = extra.ports?.[0]?.protocol ?? 'TCP'
+    this.services.push({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace },
+      spec: {
+        clusterIP,
+        clusterIPs: [clusterIP],
+        selector: { app: name },
+        ports: [{ port, targetPort, protocol }],
+        ...extra,
+      },
+    })
+    this.slices.push({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ name: '', port: targetPort, protocol }],
+      endpoints: pods.map((pod) => ({ addresses: [this.addressOf(pod)], conditions: { ready: true } })),
+    })
+  }
+
+  /** Puts the services into both nodes' kernels. */
+  teach(): void {
+    for (const { name, ns } of this.#wire.nodes) {
+      using nft = openNftables(ns)
+      const ruleset = model(this.services, this.slices, {
+        name,
+        podCidr: this.#settings.podCidr,
+        serviceCidr: this.#settings.serviceCidr,
+      })
+      nft.apply(diff(nft.read(table), ruleset))
+    }
+  }
+
+  /** A program in a pod; resolves when it says its first word. */
+  async program(pod: string, script: string): Promise<ChildProcess> {
+    const child = inNetns(this.netns(pod), () =>
+      spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    )
+    this.#programs.push(child)
+    await once(child.stdout ?? child, 'data')
+    return child
+  }
+
+  web(pod: string, port = 8080, host = '0.0.0.0'): Promise<ChildProcess> {
+    return this.program(
+      pod,
+      `require('http').createServer((q, r) => r.end('hello')).listen(${port}, '${host}', () => console.log('ready'))`,
+    )
+  }
+
+  trace(from: string, to: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Trace> {
+    const lists: Partial<Record<KindName, unknown[]>> = {
+      Pod: this.pods,
+      Service: this.services,
+      EndpointSlice: this.slices,
+      Node: this.nodes,
+    }
+    const client = {
+      list: async (kind: KindName) => ({ items: lists[kind] ?? [], resourceVersion: '1' }),
+    } as unknown as Client
+    return traceRequest({
+      client,
+      from,
+      to,
+      namespace: 'shop',
+      ranges: { pods: this.#settings.podCidr, services: this.#settings.serviceCidr },
+      places: {
+        node: (name) => this.agents.get(name),
+        router: { name: 'router', address: routerAddress(this.#settings), agent: this.router },
+      },
+      log: this.#log,
+      ...options,
+    })
+  }
+
+  node(name: string): Netns {
+    const found = this.#wire.nodes.find((node) => node.name === name)
+    if (!found) throw new Error(`no ${name}`)
+    return found.ns
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ends = this.#programs
+      .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+      .map((child) => once(child, 'exit'))
+    for (const child of this.#programs) child.kill('SIGKILL')
+    await Promise.all(ends)
+    for (const network of this.#networks.values()) network.close()
+    for (const ns of [
+      ...this.#netns.values(),
+      this.#wire.router,
+      ...this.#wire.nodes.map(({ ns: one }) => one),
+      this.#home,
+    ])
+      ns.close()
+    this.#stopStamps()
+    rmSync(this.#folder, { recursive: true })
+  }
+
+  #environment(node: string, kind: 'node' | 'router', ns: Netns): TraceEnvironment {
+    return {
+      node,
+      kind,
+      ns,
+      podNetns: (pod) => this.#netns.get(pod),
+      podFile: (pod, file) =>
+        file === 'resolv.conf'
+          ? this.resolvConf
+          : `127.0.0.1\tlocalhost\n${this.addressOf(pod.split('/')[1] ?? '')}\t${pod.split('/')[1]}\n`,
+    }
+  }
+}
