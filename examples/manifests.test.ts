@@ -9,9 +9,9 @@ import type { KubeObject } from '../src/api/objects/meta.ts'
 const folder = new URL('.', import.meta.url).pathname
 
 for (const file of globSync(`${folder}*/*.yaml`)) {
-  test(`${file.slice(folder.length)} is accepted by the API, its pods are placed and its services find them`, async () => {
-    const lab = await cluster()
-    const running = agents(lab.client)
+  test(`${file.slice(folder.length)} is accepted by the API, its pods are placed and its services find them`, async (t) => {
+    const lab = await cluster(t)
+    agents(lab.client)
     for (const name of ['node1', 'node2', 'node3']) await lab.node(name)
     const objects = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as KubeObject)
     for (const { kind, metadata, ...rest } of objects) {
@@ -28,7 +28,5 @@ for (const file of globSync(`${folder}*/*.yaml`)) {
       const filled = all.filter((slice) => slice.metadata.name !== 'kubernetes' && slice.endpoints.length > 0)
       return new Set(filled.map((slice) => slice.metadata.labels?.['kubernetes.io/service-name'])).size === services
     })
-    running.close()
-    lab.close()
   })
 }

@@ -19,9 +19,9 @@ const service = {
   spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
 }
 
-test('a deployment and a service become pods on nodes and ready endpoints', async () => {
-  const lab = await cluster()
-  const running = agents(lab.client)
+test('a deployment and a service become pods on nodes and ready endpoints', async (t) => {
+  const lab = await cluster(t)
+  agents(lab.client)
   for (const name of ['node1', 'node2', 'node3']) await lab.node(name)
   const begun = performance.now()
   await lab.client.create('Service', service)
@@ -44,6 +44,4 @@ test('a deployment and a service become pods on nodes and ready endpoints', asyn
       ['Progressing', 'True', 'NewReplicaSetAvailable'],
     ],
   )
-  running.close()
-  lab.close()
 })

@@ -1,3 +1,4 @@
+import type { TestContext } from 'node:test'
 import { keyOf } from '../api/client/client.ts'
 import { localClient } from '../api/client/local.ts'
 import type { Client } from '../api/client/client.ts'
@@ -55,11 +56,12 @@ export interface TestCluster {
   all<K extends KindName>(kind: K, namespace?: string): Promise<Kinds[K][]>
   /** A Ready node, as its agent would register it. */
   node(name: string, more?: object): Promise<void>
-  close(): void
+  /** Fulfilled when everything that has been set in motion is done, short of what waits for a clock. */
+  settle(): Promise<void>
 }
 
 /** The real store, registry and client with all loops; only the nodes' agents are missing. */
-export async function cluster(options: Partial<ControlOptions> & { start?: boolean } = {}): Promise<TestCluster> {
+export async function cluster(t: TestContext, options: Partial<ControlOptions> = {}): Promise<TestCluster> {
   const serviceCidr = cidr('100.64.0.0/13')
   const registry = new Registry({ store: new Store(), serviceCidr })
   bootstrap(registry)
@@ -76,6 +78,10 @@ export async function cluster(options: Partial<ControlOptions> & { start?: boole
     log,
     ...options,
   })
+  t.after(() => {
+    control.close()
+    client.close()
+  })
   await control.started
   return {
     client,
@@ -86,9 +92,13 @@ export async function cluster(options: Partial<ControlOptions> & { start?: boole
       await client.create('Node', { metadata: { name }, ...more })
       await client.patch('Node', name, undefined, { status }, 'status')
     },
-    close() {
-      control.close()
-      client.close()
+    async settle() {
+      // As long as something is written in one turn of the loop, the next one may have an answer to it.
+      for (let quiet = 0, last = -1; quiet < 4; ) {
+        await new Promise((done) => setImmediate(done))
+        quiet = registry.store.revision === last ? quiet + 1 : 0
+        last = registry.store.revision
+      }
     },
   }
 }
@@ -120,9 +130,9 @@ function until<K extends KindName>(
 }
 
 /** Stands in for the agents of all nodes: bound pods become Ready with an address, terminating ones go. */
-export function agents(client: Client): { close(): void } {
+export function agents(client: Client): void {
   let next = 2
-  const follower = client.follow('Pod', {
+  client.follow('Pod', {
     onChange({ type, object: pod }) {
       if (type === 'deleted' || !pod.spec.nodeName) return
       const { name, namespace } = pod.metadata
@@ -131,7 +141,6 @@ export function agents(client: Client): { close(): void } {
         void client.patch('Pod', name, namespace, { status: running(pod, next++) }, 'status')
     },
   })
-  return follower
 }
 
 function running(pod: Pod, number: number): Pod['status'] {
