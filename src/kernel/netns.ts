@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, stat, statSync } from 'node:fs'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 
 // setns(2) and unshare(2) move only the calling thread, and everything here is synchronous: between leaving the namespace and
@@ -20,6 +20,7 @@ export interface Netns extends Disposable {
 
 /** A new, empty network namespace (one `lo`, down). Nothing but the descriptor keeps it; the thread stays where it is. */
 export function createNetns(): Netns {
+  keepPoolHome()
   const back = openSync(home, 'r')
   try {
     const result = unshareRaw(CLONE_NEWNET)
@@ -56,6 +57,7 @@ export function netnsOf(fd: number): Netns {
  */
 export function inNetns<T>(ns: Netns | undefined, body: () => T): T {
   if (ns === undefined) return body()
+  keepPoolHome()
   const back = openSync(home, 'r')
   try {
     enter(ns.fd, 'enter a network namespace')
@@ -71,6 +73,17 @@ export function inNetns<T>(ns: Netns | undefined, body: () => T): T {
     closeSync(back)
   }
 }
+
+/**
+ * A thread is born in its maker's namespace, and libuv makes the threads of its pool at the first asynchronous call. Were that inside
+ * a body, name look-ups and file reads of the whole process would happen in that namespace ever after.
+ */
+function keepPoolHome(): void {
+  if (pooled) return
+  pooled = true
+  stat('/', () => {})
+}
+let pooled = false
 
 /** Whether two descriptors or paths hold one and the same namespace. */
 export function sameNetns(a: Netns | string, b: Netns | string): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer as createHttp, get } from 'node:http'
@@ -102,6 +103,17 @@ test('a thread is back home after a body that throws, and leaks no descriptor', 
   assert.equal(readSysctl('net.ipv4.ip_forward', ns), '1')
   assert.equal(readSysctl('net.ipv4.ip_forward'), home)
   assert.equal(readdirSync('/proc/self/fd').length, before)
+})
+
+test('the threads that Node makes later are at home, even when a body asked for them first', () => {
+  const script = `
+    import { lstat, readdirSync, readlinkSync } from 'node:fs'
+    import { createNetns, inNetns } from ${JSON.stringify(new URL('../../src/kernel/netns.ts', import.meta.url).href)}
+    inNetns(createNetns(), () => lstat('/', () => {}))
+    const links = readdirSync('/proc/self/task').map((task) => readlinkSync('/proc/self/task/' + task + '/ns/net'))
+    console.log(new Set(links).size)`
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  assert.equal(child.stdout, '1\n', child.stderr)
 })
 
 test('a setting that does not exist, or may not be, is named', () => {
