@@ -63,7 +63,7 @@ export async function node(args: string[]): Promise<number> {
         const [from = '', to = ''] = pair.split(':')
         return { from, to }
       }),
-      hide: values.hide,
+      mask: values.hide,
     },
     tls: {
       cert: readFileSync(option('tls-cert'), 'utf8'),

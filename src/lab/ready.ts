@@ -92,8 +92,9 @@ export async function waitReady(
 function count(result: Readiness, expected: number, ready: number, what: string, pods: readonly Pod[]): void {
   result.expectedPods += expected
   result.readyPods += ready
-  if (ready < expected) result.waiting.push(expected === 1 ? what : `${what} (${ready} of ${expected} pods)`)
-  if (ready < expected) result.stuck.push(...pods.flatMap(stuckBecause))
+  if (ready >= expected) return
+  result.waiting.push(expected === 1 ? what : `${what} (${ready} of ${expected} pods)`, ...pods.flatMap(homeless))
+  result.stuck.push(...pods.flatMap(stuckBecause))
 }
 
 /** Reasons after which nothing changes unless somebody changes the manifest or the machine. */
@@ -110,17 +111,18 @@ const hopeless = new Set([
 
 function stuckBecause(pod: Pod): string[] {
   const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-  const lines = containers.flatMap(({ name, state }) => {
+  return containers.flatMap(({ name, state }) => {
     const { reason, message } = state?.waiting ?? {}
     return reason !== undefined && hopeless.has(reason)
       ? `${keyOf(pod)}: container ${name}: ${reason}${message ? `: ${message}` : ''}`
       : []
   })
-  const unscheduled = pod.status?.conditions?.find(
-    (each) => each.type === 'PodScheduled' && each.status === 'False' && each.reason === 'Unschedulable',
-  )
-  if (unscheduled) lines.push(`${keyOf(pod)}: no node takes it: ${unscheduled.message ?? 'unschedulable'}`)
-  return lines
+}
+
+/** A pod without a node may get one when nodes become ready: worth saying, no reason to give up. */
+function homeless(pod: Pod): string[] {
+  const scheduled = pod.status?.conditions?.find((each) => each.type === 'PodScheduled')
+  return scheduled?.status === 'False' ? [`pod ${keyOf(pod)}: no node takes it: ${scheduled.message ?? ''}`] : []
 }
 
 function isReady(pod: Pod | undefined): boolean {

@@ -56,6 +56,8 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     names: apiNames(config),
     log: log.child({ room: 'api' }),
   })
+  // Made in order, before an agent can: so node1 gets the first range, node2 the second, as in the picture.
+  for (const { name } of wire.nodes) await api.client.create('Node', { metadata: { name } })
   startControl({
     client: api.clientFor('control'),
     podCidr: config.podCidr,

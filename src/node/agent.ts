@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import type { Client } from '../api/client/client.ts'
 import type { Node } from '../api/objects/node.ts'
-import { type Address, type Cidr, cidr } from '../base/address.ts'
+import { type Address, type Cidr, cidr, formatCidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { openPodNetwork } from '../cni/network.ts'
-import { type HostImage, startPods } from '../pod/pods.ts'
+import type { HostImageOptions } from '../pod/image-host.ts'
+import { startPods } from '../pod/pods.ts'
 import { startProxy } from '../proxy/proxy.ts'
 import { agentPort, describeNode, readiness } from './describe.ts'
 import { keepLease } from './lease.ts'
 import { startServer } from './server.ts'
-import { traceRoutes } from './trace.ts'
 
 export interface AgentOptions {
   name: string
@@ -23,7 +23,7 @@ export interface AgentOptions {
   serviceCidr: Cidr
   clusterDns: Address[]
   zone: string
-  hostImage: HostImage
+  hostImage: HostImageOptions
   tls: { cert: string; key: string; ca: string }
   log: Log
 }
@@ -63,12 +63,12 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     tls,
     address,
     port: agentPort,
-    more: traceRoutes({ node: name, pods, proxy, log }),
+    more: async () => false,
     log,
   })
-  const say = `cbr0 holds ${range.address}/${range.prefix}; services are in the kernel`
+  const say = `cbr0 holds ${formatCidr(range)}; services are in the kernel`
   await client.patch('Node', name, undefined, { status: { conditions: [readiness(true, say, new Date())] } }, 'status')
-  log.info({ range }, 'the node is ready')
+  log.info({ range: formatCidr(range) }, 'the node is ready')
   return {
     async close() {
       server.close()

@@ -9,7 +9,7 @@ let lab: TestLab
 
 /** Answers each connection with the name of its pod and who asked. */
 const answer = (port: number): string =>
-  `require('node:http').createServer((q,r)=>r.end(process.env.HOSTNAME+' '+q.socket.remoteAddress+'\\n')).listen(${port})`
+  `require('node:http').createServer((q,r)=>r.end(process.env.HOSTNAME+' '+q.socket.remoteAddress)).listen(${port},'0.0.0.0')`
 
 const pod = (name: string, node: string, more = ''): string => `
 apiVersion: v1
@@ -197,7 +197,7 @@ test('a service spreads connections over all its ready pods, and a pod reaches i
     seen.reduce((sum, each) => sum + each),
     60,
   )
-  assert.match(await fetchFrom('a', 'http://a/'), /^a /)
+  assert.match(await fetchFrom('a', 'http://a.default/'), /^a /)
 })
 
 test('a service without endpoints refuses', async () => {
