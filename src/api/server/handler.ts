@@ -137,10 +137,6 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (route === undefined) throw nothingHere()
     const asked = attributesOf(route, request.method ?? 'GET', query)
     if (!allows(user, asked)) throw forbid(user, asked)
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
-      throw badRequest(
-        `this server upgrades to WebSocket, not to ${request.headers.upgrade}: use kubectl 1.31 or later`,
-      )
     const target = nodes.targetOf(route, query)
     if (target === undefined) throw nothingHere()
     await nodes.upgrade(request, socket, head, target)
@@ -148,7 +144,11 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
 
   return {
     request(request, response) {
-      serve(request, response).catch((error: unknown) => sendError(response, error, log))
+      serve(request, response).catch((error: unknown) => {
+        if (request.socket.destroyed)
+          log.debug({ error: messageOf(error) }, 'a client went away in the middle of its request')
+        else sendError(response, error, log)
+      })
     },
     upgrade(request, socket, head) {
       socket.on('error', (error) => log.debug({ error: error.message }, 'a client went away'))

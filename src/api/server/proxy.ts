@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { ApiError } from '../client/client.ts'
 import { badRequest } from '../errors.ts'
@@ -105,35 +106,35 @@ export class NodeProxy {
 
   /** A WebSocket: the agent's handshake goes back to the client as it is, then bytes flow both ways. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Promise<void> {
-    const headers = [
-      ...passedOn,
-      'connection',
-      'upgrade',
-      'sec-websocket-key',
-      'sec-websocket-version',
-      'sec-websocket-protocol',
-      'sec-websocket-extensions',
-    ]
-    return new Promise((resolve, reject) => {
-      const upstream = httpsRequest({ ...this.#options(request, target, headers), timeout: connectTimeoutMs })
-      upstream.once('timeout', () => upstream.destroy(new Error('no answer to the connection')))
-      upstream.once('error', (error) => reject(unreachable(target, error)))
-      upstream.once('response', (answer) => {
-        socket.write(headOf(answer, hopByHop, 'connection: close'))
-        pipeline(answer, socket, () => resolve())
-      })
-      upstream.once('upgrade', (answer, other, rest) => {
-        other.setTimeout(0)
-        socket.write(headOf(answer))
-        if (rest.length > 0) socket.write(rest)
-        if (head.length > 0) other.write(head)
-        // Either side may vanish at any moment; the other one is closed with it.
-        pipeline(other, socket, () => resolve())
-        pipeline(socket, other, () => {})
-      })
-      socket.once('close', () => upstream.destroy())
-      upstream.end()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const upstream = httpsRequest({ ...this.#options(request, target, upgradeHeaders), timeout: connectTimeoutMs })
+    upstream.once('timeout', () => upstream.destroy(new Error('no answer to the connection')))
+    upstream.once('error', (error) => reject(unreachable(target, error)))
+    upstream.once('response', (answer) => {
+      if (!isWebSocket(request)) {
+        // kubectl falls back to SPDY when a WebSocket was refused; kubelet speaks it, Kubehop's agents do not.
+        answer.destroy()
+        reject(
+          badRequest(
+            `the agent of ${target.node} does not upgrade to ${request.headers.upgrade}: use kubectl 1.31 or later`,
+          ),
+        )
+        return
+      }
+      socket.write(headOf(answer, hopByHop, 'connection: close'))
+      pipeline(answer, socket, () => resolve())
     })
+    upstream.once('upgrade', (answer, other, rest) => {
+      other.setTimeout(0)
+      socket.write(headOf(answer))
+      if (rest.length > 0) socket.write(rest)
+      if (head.length > 0) other.write(head)
+      joined(socket as Socket, other as Socket)
+      resolve()
+    })
+    socket.once('close', () => upstream.destroy())
+    upstream.end()
+    return promise
   }
 
   #at(name: string, path: string): Target {
@@ -149,6 +150,32 @@ export class NodeProxy {
       wanted.flatMap((name) => (request.headers[name] === undefined ? [] : [[name, request.headers[name]]])),
     )
     return { agent: this.#agent, method: request.method ?? 'GET', host, port, path, headers }
+  }
+}
+
+const upgradeHeaders = [
+  ...passedOn,
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+]
+
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** Bytes flow both ways; what one side has sent is delivered before its end is, and a side that vanished takes the other along. */
+function joined(a: Socket, b: Socket): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    from.pipe(to)
+    from.once('error', () => to.destroy())
+    from.once('close', () => to.destroySoon())
   }
 }
 
