@@ -98,16 +98,21 @@ async function applyAndWait(
 ): Promise<Readiness> {
   const client = await fromKubeconfig(kubeconfigOf(record.name))
   try {
-    if (objects.length > 0) progress.step(`applying ${objects.length} objects`)
+    const show = ({ readyNodes, readyPods, expectedPods }: Readiness): void => {
+      const pods = expectedPods > 0 ? `, pods ready: ${readyPods} of ${expectedPods}` : ''
+      progress.step(`nodes ready: ${readyNodes} of ${record.nodes}${pods}`)
+    }
+    const end = performance.now() + seconds * 1000
+    // Pods that come before all nodes are there would all go to the first.
+    const nodes = await waitReady(client, [], record.nodes, seconds * 1000, show)
+    if (nodes.timedOut) return nodes
     await applyAll(client, objects)
     const dns = { kind: 'Deployment', metadata: { name: 'cluster-dns', namespace: 'kube-system' } }
     const wanted = [
       dns,
       ...objects.map(({ kind, metadata }) => ({ kind, metadata: { namespace: 'default', ...metadata } })),
     ]
-    return await waitReady(client, wanted, record.nodes, seconds * 1000, ({ readyNodes, readyPods, expectedPods }) => {
-      progress.step(`nodes ready: ${readyNodes} of ${record.nodes}, pods ready: ${readyPods} of ${expectedPods}`)
-    })
+    return await waitReady(client, wanted, record.nodes, end - performance.now(), show)
   } finally {
     client.close()
   }
