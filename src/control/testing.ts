@@ -129,15 +129,15 @@ function until<K extends KindName>(
   })
 }
 
-/** Stands in for the agents of all nodes: bound pods become Ready with an address, terminating ones go. */
-export function agents(client: Client): void {
+/** Stands in for the agents of all nodes: bound pods become Ready with an address, if they work; terminating ones go. */
+export function agents(client: Client, works: (pod: Pod) => boolean = () => true): void {
   let next = 2
   client.follow('Pod', {
     onChange({ type, object: pod }) {
       if (type === 'deleted' || !pod.spec.nodeName) return
       const { name, namespace } = pod.metadata
       if (pod.metadata.deletionTimestamp) void client.delete('Pod', name, namespace, { gracePeriodSeconds: 0 })
-      else if (pod.status?.podIP === undefined)
+      else if (pod.status?.podIP === undefined && works(pod))
         void client.patch('Pod', name, namespace, { status: running(pod, next++) }, 'status')
     },
   })
