@@ -74,8 +74,10 @@ Sends one real request from the pod and shows what the kernel did with it. Exit 
   },
   dns: {
     summary: '',
-    usage:
-      'usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS]...\n\nThe DNS server of a cluster; runs as a pod.',
+    usage: `usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS[:PORT] | FILE]... [--reverse RANGE]... [--ttl SECONDS]
+
+The DNS server of a cluster; runs as a pod. --upstream: who is asked for other names (FILE: the servers of a resolv.conf); without
+one they are refused. --reverse: pod and service ranges, whose reverse names are never asked upstream.`,
     run: async (args) => (await import('./dns.ts')).dns(args),
   },
   supervise: {

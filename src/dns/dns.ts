@@ -14,7 +14,7 @@ import { serveUdp } from './server/udp.ts'
 import { nameToWire } from './wire/name.ts'
 import { Zone, type ZoneOptions } from './zone/zone.ts'
 
-export type Listen = { address: string; port: number } | { udpFd: number; tcpFd: number }
+type Listen = { address: string; port: number } | { udpFd: number; tcpFd: number }
 
 export interface DnsOptions {
   client: Client
@@ -59,16 +59,16 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   const responder = new Responder({ zone, ...(forward && { forward }), synced: () => whole, log })
   const serve = serveWith(responder, metrics, log)
 
-  const closing: (() => void | Promise<void>)[] = []
+  const closing: { close(): Promise<void> | void }[] = []
   const close = async (): Promise<void> => {
     retired = true
-    await Promise.all(closing.splice(0).map((one) => one()))
+    await Promise.all(closing.splice(0).map(async (one) => one.close()))
   }
   try {
     const ports: Dns['ports'] = { dns: [] }
     for (const at of options.listen) {
       const pair = await bindPair(at, serve, log)
-      closing.push(pair.close)
+      closing.push(pair)
       ports.dns.push(pair.port)
     }
     const wanted = (['health', 'ready', 'metrics'] as const).filter((name) => options[name] !== undefined)
@@ -85,11 +85,11 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
     const operations = await serveOperations(
       wanted.map((name) => ({ port: options[name] ?? 0, address, path: `/${name}`, make: pages[name] })),
     )
-    closing.push(operations.close)
+    closing.push(operations)
     for (const [at, name] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
 
     const following = followCluster(client, zone)
-    closing.push(following.close)
+    closing.push(following)
     const synced = following.synced.then(() => {
       whole = true
     })

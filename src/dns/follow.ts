@@ -24,12 +24,9 @@ export function followCluster(client: Client, zone: Zone): { synced: Promise<voi
   if (zone.options.pods === 'verified')
     followers.push(
       client.follow('Pod', {
-        onChange: (change) => {
-          const namespace = change.object.metadata.namespace ?? 'default'
-          const before = change.type === 'modified' ? addressesOf(change.old) : []
-          const after = addressesOf(change.object)
-          if (change.type !== 'deleted') for (const address of after) zone.pod(namespace, address, true)
-          for (const address of change.type === 'deleted' ? after : before) zone.pod(namespace, address, false)
+        onChange: ({ type, object }) => {
+          const { name, namespace = 'default' } = object.metadata
+          zone.pod(namespace, name, type === 'deleted' ? [] : addressesOf(object))
         },
       }),
     )

@@ -62,7 +62,6 @@ function deployment({ zone, command, replicas = 1, reverse = [], upstream = [] }
     spec: {
       replicas,
       selector: { matchLabels: labels },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
       template: {
         metadata: { labels },
         spec: {

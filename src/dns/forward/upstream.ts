@@ -52,7 +52,7 @@ function overTcp({ address, port }: Upstream, query: Buffer, signal: AbortSignal
   const expire = (): void => reject(timedOut(address, port))
   signal.addEventListener('abort', expire)
   if (signal.aborted) expire()
-  let have: Buffer<ArrayBufferLike> = Buffer.alloc(0)
+  let have: Buffer = Buffer.alloc(0)
   socket.on('error', reject)
   socket.on('close', () => reject(noAnswer(address, port)))
   socket.on('connect', () => {

@@ -17,7 +17,7 @@ export interface Answer {
   runs: readonly Run[]
 }
 
-export interface Run {
+interface Run {
   start: number
   size: number
   count: number

@@ -5,7 +5,7 @@ import type { Answer } from './answer.ts'
 /** What of a query goes back unchanged: its id, the opcode and the wish for recursion. */
 const echoed = 0x7800 | flags.RD
 /** UDP answers up to this arrive without fragments on any path (DNS flag day 2020); what we tell others we can take. */
-export const ourUdpSize = 1232
+const ourUdpSize = 1232
 const optLength = 11
 
 /** How long an answer over UDP may be (RFC 6891 section 6.2.5). */

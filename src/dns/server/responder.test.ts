@@ -179,7 +179,10 @@ test('pod names follow the mode', async () => {
   for (const [pods, label, expected] of modes)
     assert.equal(summary(await responder(zoneOf({ pods }))(`${label}.podns.pod.cluster.local`, 'A')), expected)
   const zone = zoneOf({ pods: 'verified' })
-  zone.pod('podns', address('10.240.0.1'), false)
+  zone.pod('podns', 'pod-2', [address('10.240.0.1')])
+  zone.pod('podns', 'pod-1', [])
+  assert.equal(summary(await responder(zone)('10-240-0-1.podns.pod.cluster.local', 'A')), 'NOERROR 10.240.0.1')
+  zone.pod('podns', 'pod-2', [])
   assert.equal(summary(await responder(zone)('10-240-0-1.podns.pod.cluster.local', 'A')), nx)
 })
 

@@ -75,8 +75,7 @@ export class Responder {
           ({ answer, truncated }) => compose(query, answer, this.#ours | (truncated ? flags.TC : 0), limit),
           (error: unknown) => this.#failed(query, error, limit),
         )
-      case 'no data':
-      case 'no such name':
+      default:
         return compose(query, this.#negatives.answer(query, found, labels), this.#ours, limit)
     }
   }

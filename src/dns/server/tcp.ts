@@ -48,7 +48,7 @@ export async function serveTcp(
 
 function serveConnection(socket: Socket, serve: Serve): void {
   const family = socket.remoteFamily === 'IPv6' ? 6 : 4
-  let have: Buffer<ArrayBufferLike> = Buffer.alloc(0)
+  let have: Buffer = Buffer.alloc(0)
   let waiting = 0
   let ended = false
   const finish = (): void => {

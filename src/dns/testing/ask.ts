@@ -63,7 +63,7 @@ function wordsOf(record: ResourceRecord): string {
     case 'TXT':
     case 'HINFO':
       return `"${record.strings.join(' ')}"`
-    case 'other':
+    default:
       return `TYPE${record.code}`
   }
 }

@@ -30,10 +30,10 @@ export function slice(
   }
 }
 
-export const http: NonNullable<EndpointSlice['ports']> = [{ name: 'http', port: 80, protocol: 'TCP' }]
+const http: NonNullable<EndpointSlice['ports']> = [{ name: 'http', port: 80, protocol: 'TCP' }]
 const ports = [{ name: 'http', port: 80, protocol: 'TCP' as const }]
 
-export const services: Service[] = [
+const services: Service[] = [
   service('svc1', { clusterIP: '10.0.0.1', ports }),
   service('svcempty', { clusterIP: '10.0.0.2', ports }),
   service('svc6', { clusterIP: '1234:abcd::1', ports }),
@@ -54,7 +54,7 @@ export const services: Service[] = [
   service('kube-dns', { clusterIP: '10.0.0.10', ports: [] }, 'kube-system'),
 ]
 
-export const slices: EndpointSlice[] = [
+const slices: EndpointSlice[] = [
   slice('svc1', ['172.0.0.2', '172.0.1.1']),
   slice('hdls1', ['172.0.0.2', '172.0.0.3', '172.0.0.4 dup-name', '172.0.0.5 dup-name']),
   slice('hdls1', ['5678:abcd::1', '5678:abcd::2']),
@@ -63,7 +63,7 @@ export const slices: EndpointSlice[] = [
   slice('eager', ['!172.0.0.31 web-0']),
 ]
 
-export const namespaces: string[] = ['testns', 'podns', 'kube-system']
+const namespaces: string[] = ['testns', 'podns', 'kube-system']
 
 export function zoneOf(options: Partial<ZoneOptions> = {}): Zone {
   const zone = new Zone({
@@ -78,6 +78,6 @@ export function zoneOf(options: Partial<ZoneOptions> = {}): Zone {
   for (const name of namespaces) zone.namespace(name, true)
   for (const one of services) zone.service(one, true)
   for (const one of slices) zone.slice(one, true)
-  zone.pod('podns', address('10.240.0.1'), true)
+  zone.pod('podns', 'pod-1', [address('10.240.0.1')])
   return zone
 }

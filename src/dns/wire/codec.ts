@@ -1,4 +1,4 @@
-import { type Data, type Message, type Question, type ResourceRecord, rcodes } from './message.ts'
+import { type Data, type Message, type Question, type ResourceRecord } from './message.ts'
 import { readName } from './name.ts'
 import { readData, writeRecord } from './records.ts'
 import { Writer } from './writer.ts'
@@ -27,12 +27,6 @@ export function decodeMessage(bytes: Uint8Array): Message | undefined {
   const word = view.getUint16(2)
   const rcode = word & 0xf
   return { id: view.getUint16(0), flags: word & ~0xf, rcode, questions, answers, authorities, additionals }
-}
-
-/** The rcode with the eight bits that an OPT record adds (RFC 6891 section 6.1.3). */
-export function extendedRcode(message: Message): number {
-  const opt = message.additionals.find((record) => record.type === 'other' && record.code === 41)
-  return message.rcode | (opt ? (opt.ttl >>> 24) << 4 : rcodes.NOERROR)
 }
 
 interface Reader {

@@ -18,7 +18,6 @@ export const types = {
 } as const
 
 export const rcodes = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const
-export type Rcode = (typeof rcodes)[keyof typeof rcodes]
 
 /** The header's second word. */
 export const flags = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const

@@ -14,7 +14,7 @@ export interface Query {
 }
 
 /** RFC 6891: what the other side can take. */
-export interface Opt {
+interface Opt {
   size: number
   version: number
   /** The DO bit. */

@@ -9,7 +9,7 @@ export function writeRecord(out: Writer, record: ResourceRecord): void {
   out.sized(() => writeData(out, record))
 }
 
-export function codeOf(data: Data): number {
+function codeOf(data: Data): number {
   return data.type === 'other' ? data.code : types[data.type]
 }
 

@@ -1,4 +1,4 @@
-import { type Address, addressBytes, addressFromBytes, type Cidr, contains, family } from '../../base/address.ts'
+import { type Address, addressFromBytes, type Cidr, contains } from '../../base/address.ts'
 
 /** A name under in-addr.arpa or ip6.arpa. */
 export interface ReverseName {
@@ -38,11 +38,4 @@ export function reverseZone(name: ReverseName, ranges: readonly Cidr[]): number 
       return bits / name.step + 2
   }
   return undefined
-}
-
-/** The name under which an address is looked up. */
-export function reverseName(address: Address): string {
-  const bytes = [...addressBytes(address)].reverse()
-  if (family(address) === 4) return `${bytes.join('.')}.in-addr.arpa`
-  return `${bytes.map((byte) => `${(byte & 0xf).toString(16)}.${(byte >> 4).toString(16)}`).join('.')}.ip6.arpa`
 }

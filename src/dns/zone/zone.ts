@@ -1,9 +1,11 @@
 import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { type Address, type Cidr, family, parseAddress } from '../../base/address.ts'
+import { type Address, type Cidr, family } from '../../base/address.ts'
 import type { Data, ResourceRecord } from '../wire/message.ts'
 import { types } from '../wire/message.ts'
+import { PodAddresses, podAddress } from './pods.ts'
 import { readReverse, reverseZone } from './reverse.ts'
+import { type Owner, ReverseIndex } from './reverse-index.ts'
 import {
   addressesNamed,
   clusterIPs,
@@ -40,10 +42,6 @@ export type Found =
   | { kind: 'no data' | 'no such name'; apex: number }
   | { kind: 'not ours' }
 
-export interface Owner {
-  keys: string[]
-}
-
 interface ServiceState extends Owner {
   service?: Service
   slices: Map<string, EndpointSlice>
@@ -66,9 +64,9 @@ export class Zone {
   readonly #services = new Map<string, ServiceState>()
   readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
-  readonly #reverse = new Map<Address, Owner & { services: Set<string> }>()
-  /** Addresses of pods, by namespace; only with verified pod records. */
-  readonly #pods = new Map<string, Map<Address, number>>()
+  readonly #reverse = new ReverseIndex()
+  /** Only with verified pod records. */
+  readonly #pods = new PodAddresses()
 
   constructor(options: ZoneOptions) {
     this.options = options
@@ -100,16 +98,10 @@ export class Zone {
     })
   }
 
-  /** A pod's address came or went. */
-  pod(namespace: string, address: Address, exists: boolean): void {
+  /** The addresses that a pod has now. */
+  pod(namespace: string, name: string, addresses: readonly Address[]): void {
     this.#changed()
-    const known = this.#pods.get(namespace) ?? new Map<Address, number>()
-    this.#pods.set(namespace, known)
-    // An address may pass from one pod to the next before the first one's end is heard of.
-    const count = (known.get(address) ?? 0) + (exists ? 1 : -1)
-    if (count > 0) known.set(address, count)
-    else known.delete(address)
-    if (known.size === 0) this.#pods.delete(namespace)
+    this.#pods.set(namespace, name, addresses)
   }
 
   /** Labels in lower case, the first one first; a label may hold any bytes. */
@@ -155,7 +147,7 @@ export class Zone {
     if (records?.alias !== undefined && under === '') return { kind: 'alias', target: records.alias }
     const here = records?.names.get(under)
     if (!state || !here) return this.#none('no such name')
-    const owner = `${[...labels, 'svc', ''].join('.')}`
+    const owner = [...labels, 'svc', ''].join('.')
     const found = this.#records(dataOf(here, type), owner)
     if (found.kind !== 'records') return found
     return { ...found, additionals: type === types.SRV ? this.#targets(here.ports) : [], owner: state }
@@ -173,7 +165,7 @@ export class Zone {
       address !== undefined &&
       more.length === 0 &&
       ((pods === 'insecure' && this.#namespaces.has(namespace)) ||
-        (pods === 'verified' && this.#pods.get(namespace)?.has(address) === true))
+        (pods === 'verified' && this.#pods.has(namespace, address)))
     if (!known) return this.#none('no such name')
     return this.#records(dataOf({ addresses: [address], ports: [] }, type), `${label}.${namespace}.pod.`)
   }
@@ -189,7 +181,7 @@ export class Zone {
     if (!name) return { kind: 'not ours' }
     const apex = reverseZone(name, this.options.reverse)
     const whole = name.bits === (name.step === 8 ? 32 : 128)
-    const index = whole ? this.#reverse.get(name.address) : undefined
+    const index = whole ? this.#reverse.at(name.address) : undefined
     const pointers = [...(index?.services ?? [])].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
     if (index && pointers.length > 0)
       return type === types.PTR
@@ -260,25 +252,8 @@ export class Zone {
     this.#stale(state)
     const before = state.addresses
     state.addresses = addressesNamed(state.service, state.slices.values())
-    this.#reindex(key, before, state.addresses)
+    this.#reverse.move(key, before, state.addresses, (owner) => this.#stale(owner))
     if (!state.service && state.slices.size === 0) this.#services.delete(key)
-  }
-
-  #reindex(key: string, before: ReadonlySet<Address>, after: ReadonlySet<Address>): void {
-    for (const address of before) {
-      const index = this.#reverse.get(address)
-      if (!index) continue
-      this.#stale(index)
-      if (after.has(address)) continue
-      index.services.delete(key)
-      if (index.services.size === 0) this.#reverse.delete(address)
-    }
-    for (const address of after) {
-      const index = this.#reverse.get(address) ?? { services: new Set<string>(), keys: [] }
-      this.#reverse.set(address, index)
-      index.services.add(key)
-      this.#stale(index)
-    }
   }
 
   #stale(owner: Owner): void {
@@ -300,10 +275,4 @@ function dataOf({ addresses, ports }: NameRecords, type: number): Data[] {
   }
   if (type !== types.SRV) return []
   return ports.map(({ weight, port, target }) => ({ type: 'SRV', priority: 0, weight, port, target }))
-}
-
-/** `10-0-0-1`, `fd00--1`. */
-function podAddress(label: string): Address | undefined {
-  const dots = parseAddress(label.replaceAll('-', '.'))
-  return dots ?? (label.includes('-') ? parseAddress(label.replaceAll('-', ':')) : undefined)
 }
