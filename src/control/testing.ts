@@ -11,7 +11,7 @@ import { Store } from '../api/store/store.ts'
 import { cidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
 import type { Clock } from './clock.ts'
-import { type ControlOptions, startControl } from './control.ts'
+import { type Control, type ControlOptions, startControl } from './control.ts'
 import type { AnyObject } from './view.ts'
 
 // What the tests of this room share: objects in few words, time that is moved by hand, and a whole control plane in memory.
@@ -58,6 +58,10 @@ export interface TestCluster {
   node(name: string, more?: object): Promise<void>
   /** Fulfilled when everything that has been set in motion is done, short of what waits for a clock. */
   settle(): Promise<void>
+  /** The control loops end, and others begin with what stands in the store. */
+  restart(): Promise<void>
+  /** The number of the last change. */
+  revision(): number
 }
 
 /** The real store, registry and client with all loops; only the nodes' agents are missing. */
@@ -67,17 +71,19 @@ export async function cluster(t: TestContext, options: Partial<ControlOptions> =
   bootstrap(registry)
   const log = makeLog('control', 'error')
   const client = localClient({ registry, log })
-  const control = startControl({
-    client,
-    podCidr: cidr('100.96.0.0/11'),
-    nodePrefix: 24,
-    serviceCidr,
-    apiAddress: '192.168.50.2',
-    apiPort: 6443,
-    ca: 'certificate',
-    log,
-    ...options,
-  })
+  const begin = (): Control =>
+    startControl({
+      client,
+      podCidr: cidr('100.96.0.0/11'),
+      nodePrefix: 24,
+      serviceCidr,
+      apiAddress: '192.168.50.2',
+      apiPort: 6443,
+      ca: 'certificate',
+      log,
+      ...options,
+    })
+  let control = begin()
   t.after(() => {
     control.close()
     client.close()
@@ -92,6 +98,12 @@ export async function cluster(t: TestContext, options: Partial<ControlOptions> =
       await client.create('Node', { metadata: { name }, ...more })
       await client.patch('Node', name, undefined, { status }, 'status')
     },
+    async restart() {
+      control.close()
+      control = begin()
+      await control.started
+    },
+    revision: () => registry.store.revision,
     async settle() {
       // As long as something is written in one turn of the loop, the next one may have an answer to it.
       for (let quiet = 0, last = -1; quiet < 4; ) {
