@@ -15,6 +15,7 @@ const NFTA_SET_DATA_LEN = 7
 const NFTA_SET_ID = 10
 const NFTA_SET_TIMEOUT = 11
 const NFTA_SET_USERDATA = 13
+const NFTA_SET_COUNT = 20
 const NFT_DATA_VERDICT = 0xffffff00
 
 const setFlags = { constant: 0x2, interval: 0x4, map: 0x8, timeout: 0x10, dynamic: 0x20 } as const
@@ -83,6 +84,11 @@ export function readSet(attributes: Attributes): SetSpec | undefined {
     ...(flags & setFlags.timeout ? { timeout: timeout ?? 0n } : {}),
     ...(comment === undefined ? {} : { comment }),
   }
+}
+
+/** How many elements the set has, from kernels that say so (Linux 6.16). */
+export function readSetSize(attributes: Attributes): number | undefined {
+  return attributes.be32(NFTA_SET_COUNT)
 }
 
 /** Bytes of a key or value of these fields. One field alone is not padded. */

@@ -1,4 +1,4 @@
-import { errnoOf } from '../libc.ts'
+import { EAGAIN, errnoOf, KernelError } from '../libc.ts'
 import { NetlinkError } from '../netlink/error.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts'
 import type { Netns } from '../netns.ts'
@@ -10,7 +10,7 @@ import { NFT_MSG, nftType, readHeader, writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import { type PlacedRule, readRule, writeRulesKey } from './rule.ts'
 import type { Chain, Datum, NamedSet, Ruleset } from './ruleset.ts'
-import { readSet } from './set.ts'
+import { readSet, readSetSize, type SetSpec } from './set.ts'
 import { readTable, type Table, writeTableKey } from './table.ts'
 import type { Op, Transaction } from './transaction.ts'
 import { KubehopError } from '../../base/errors.ts'
@@ -27,6 +27,8 @@ export interface Nftables extends Disposable {
   read(table: Table): Ruleset | undefined
   /** The rules of a table in order, with their handles. */
   rules(table: Table): PlacedRule[]
+  /** Bytes that one batch may have. */
+  readonly sendLimit: number
   /** Changes with every transaction in the namespace. */
   generation(): Generation
   close(): void
@@ -55,6 +57,7 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
     apply: (transaction) => apply(socket, transaction),
     read: (table) => read(socket, table, rules),
     rules,
+    sendLimit: socket.sendLimit,
     generation() {
       const [message] = socket.request('read the generation', nftType(NFT_MSG.GETGEN), 0, (w) => writeHeader(w, 'any'))
       if (!message) throw new NetlinkError('read the generation', ENOENT)
@@ -124,25 +127,49 @@ function readTableHead(socket: NetlinkSocket, table: Table): Table | undefined {
 
 /** undefined when one of them is of a form that Kubehop never makes. */
 function readSets(socket: NetlinkSocket, table: Table): Map<string, NamedSet> | undefined {
-  const specs = socket.dump(
+  const found = socket.dump(
     'list sets',
     nftType(NFT_MSG.GETSET),
     (w) => writeTableKey(w, table),
-    (message) => readSet(readHeader(message).attributes) ?? null,
+    (message) => {
+      const { attributes } = readHeader(message)
+      return { spec: readSet(attributes), size: readSetSize(attributes) }
+    },
   )
   const sets = new Map<string, NamedSet>()
-  for (const spec of specs) {
-    if (spec === null) return undefined
-    const elements = new Map<Packed, Datum>()
-    socket.dump(
-      `list elements of ${spec.name}`,
-      nftType(NFT_MSG.GETSETELEM),
-      (w) => writeElementsKey(w, table, spec.name),
-      (message) => readElements(readHeader(message).attributes, ({ key, data }) => elements.set(key, data ?? null)),
-    )
-    sets.set(spec.name, { spec, elements })
+  for (const { spec, size } of found) {
+    if (spec === undefined) return undefined
+    sets.set(spec.name, { spec, elements: readAll(socket, table, spec, size) })
   }
   return sets
+}
+
+/**
+ * A set that has just grown much is still being rehashed, and a dump then leaves elements out without a word. So their number is
+ * compared: with what the kernel says, or, where it does not, with that of another dump.
+ */
+function readAll(socket: NetlinkSocket, table: Table, spec: SetSpec, size: number | undefined): Map<Packed, Datum> {
+  let expected = size
+  for (let attempt = 0; attempt < readAttempts; attempt++) {
+    const elements = readOnce(socket, table, spec.name)
+    // The packet path changes a dynamic set all the time.
+    if (spec.dynamic || elements.size === expected) return elements
+    if (size === undefined) expected = elements.size
+  }
+  throw new KernelError(`list elements of ${spec.name}`, EAGAIN, 'the set never held still: try again')
+}
+
+const readAttempts = 50
+
+function readOnce(socket: NetlinkSocket, table: Table, set: string): Map<Packed, Datum> {
+  const elements = new Map<Packed, Datum>()
+  socket.dump(
+    `list elements of ${set}`,
+    nftType(NFT_MSG.GETSETELEM),
+    (w) => writeElementsKey(w, table, set),
+    (message) => readElements(readHeader(message).attributes, ({ key, data }) => elements.set(key, data ?? null)),
+  )
+  return elements
 }
 
 function describe(table: Table, batch: Batch, index: number): string {
