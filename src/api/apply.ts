@@ -31,7 +31,7 @@ export async function apply(client: Client, object: KubeObject): Promise<Applied
     const live = (await client.get(kind, name, namespace)) as unknown as AnyObject | undefined
     try {
       if (live === undefined) {
-        await client.create(kind, wanted as never)
+        await client.create(kind, wanted)
         return 'created'
       }
       const patch = threeWay(lastOf(live), wanted, live)

@@ -108,7 +108,7 @@ test('YAML is read as Kubernetes reads it', () => {
     'apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations: {at: 2026-01-31, ratio: 12:30}\nspec:\n  hostNetwork: yes\n  containers: [{name: a, image: host}]\n  volumes: [{name: c, configMap: {name: c, defaultMode: 0644}}]\n'
   const { objects, errors } = parseManifests(text, 'x')
   assert.deepEqual(errors, [])
-  const { spec, metadata } = objects[0]?.object as unknown as {
+  const { spec, metadata } = (objects[0] as (typeof objects)[0]).object as unknown as {
     metadata: { annotations: object }
     spec: { hostNetwork: boolean; volumes: [{ configMap: { defaultMode: number } }] }
   }

@@ -4,7 +4,7 @@ import { checkAlone } from './registry/registry.ts'
 import { allResources, apiVersionOf, type Resource, resourceOf } from './resources.ts'
 import { decode } from './schema/decode.ts'
 import { nearest } from './schema/nearest.ts'
-import { type Parsed, parseYaml } from './yaml.ts'
+import { parseYaml } from './yaml.ts'
 
 export interface Manifest {
   /** As written, but for nulls; defaults are the server's. */
@@ -94,10 +94,14 @@ function served(value: Record<string, unknown>, wrong: (path: Path, say: string)
     allResources.map((one) => one.kind),
   )
   const hint = sameKind
-    ? `${kind} is served as ${apiVersionOf(sameKind)}`
-    : `${near === undefined ? '' : `did you mean ${near}? `}Served are ${allResources.map((one) => `${one.kind} (${apiVersionOf(one)})`).join(', ')}`
-  wrong(['kind'], `kind ${kind as string} of apiVersion ${apiVersion as string} is not served here: ${hint}`)
+    ? `${sameKind.kind} is served as ${apiVersionOf(sameKind)}`
+    : `${near === undefined ? '' : `did you mean ${near}? `}Served are ${servedKinds()}`
+  wrong(['kind'], `kind ${String(kind)} of apiVersion ${String(apiVersion)} is not served here: ${hint}`)
   return undefined
+}
+
+function servedKinds(): string {
+  return allResources.map((one) => `${one.kind} (${apiVersionOf(one)})`).join(', ')
 }
 
 /** `Deployment default/web` */

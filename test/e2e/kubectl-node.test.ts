@@ -54,11 +54,12 @@ function startAgent({ authority }: TestApi): Server {
   const server = createServer(
     { ...pair, ca: authority.cert, requestCert: true, rejectUnauthorized: true },
     (request, response) => {
-      asked.push(`${request.url} as ${(request.socket as TLSSocket).getPeerCertificate().subject.CN}`)
-      if (request.url?.startsWith('/broken'))
-        return void response.writeHead(418, { 'content-type': 'text/plain' }).end('no')
-      response.write('first\n')
-      setImmediate(() => response.end('second\n'))
+      asked.push(`${request.url} as ${String((request.socket as TLSSocket).getPeerCertificate().subject.CN)}`)
+      if (request.url?.startsWith('/broken')) response.writeHead(418, { 'content-type': 'text/plain' }).end('no')
+      else {
+        response.write('first\n')
+        setImmediate(() => response.end('second\n'))
+      }
     },
   )
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'v5.channel.k8s.io' })

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kubeconfig } from '../client/kubeconfig.ts'
-import { type KeyPair, makeAuthority, makeClientCertificate } from './certificates.ts'
+import { type KeyPair, makeAuthority, makeClientCertificate, pemOf } from './certificates.ts'
 
 /** What a cluster trusts: the authority of its certificates and the key that signs service account tokens (PEM texts). */
 export interface Authority extends KeyPair {
@@ -24,7 +24,7 @@ export function openAuthority(folder: string): Authority {
 
 export function newAuthority(name: string = 'kubehop'): Authority {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return { ...makeAuthority(name), tokenKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string }
+  return { ...makeAuthority(name), tokenKey: pemOf(privateKey) }
 }
 
 /** The text of an administrator's kubeconfig for the server at this address. */

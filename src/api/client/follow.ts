@@ -49,7 +49,7 @@ export function followOver<K extends KindName>(
     }
     // Items of a list come without apiVersion and kind; everything else has them.
     const { apiVersion, kind: name } = header(kind)
-    copy.replace(answer.items.map((item) => ({ ...item, apiVersion, kind: name }) as T))
+    copy.replace(answer.items.map((item) => ({ ...item, apiVersion, kind: name })))
     return answer.metadata.resourceVersion
   }
 

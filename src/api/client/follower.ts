@@ -45,7 +45,7 @@ export class Copy<T extends KubeObject> implements Follower<T> {
   replace(items: readonly T[]): void {
     const present = new Set(items.map(keyOf))
     let changed = false
-    for (const [key, object] of [...this.#objects])
+    for (const [key, object] of this.#objects)
       if (!present.has(key)) changed = this.#change({ type: 'deleted', object }) || changed
     for (const item of items) changed = this.#put(item) || changed
     this.#resolveAfter(changed)

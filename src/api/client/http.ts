@@ -110,7 +110,7 @@ export function connect(connection: Connection, { component = 'kubehop', log }: 
       return { token: answer.status.token, expires: answer.status.expirationTimestamp }
     },
     close() {
-      for (const follower of [...followers]) follower.close()
+      for (const follower of followers) follower.close()
       transport.close()
     },
   }

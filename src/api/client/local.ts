@@ -44,8 +44,7 @@ export function localClient({ registry, component = 'kubehop', log, issueToken }
       )
     },
     async patch(kind, name, namespace, patch, subresource) {
-      const change = (object: AnyObject): AnyObject =>
-        decodeStrictly(resources[kind], mergePatch(object, clone(patch)) as AnyObject)
+      const change = (object: AnyObject): AnyObject => decodeStrictly(resources[kind], mergePatch(object, clone(patch)))
       const within = resources[kind].namespaced ? (namespace ?? 'default') : undefined
       return out<typeof kind>(registry.patch(resources[kind], name, within, change, subresource))
     },
@@ -66,7 +65,7 @@ export function localClient({ registry, component = 'kubehop', log, issueToken }
       return issueToken(serviceAccount, namespace, pod)
     },
     close() {
-      for (const follower of [...followers]) follower.close()
+      for (const follower of followers) follower.close()
     },
   }
   const record = makeRecorder(client, component, log)

@@ -73,7 +73,7 @@ export class Transport {
   #send({ method, path, query, body, contentType }: Call, signal: AbortSignal): Promise<IncomingMessage> {
     const params = new URLSearchParams()
     for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) params.set(name, String(value))
-    const search = params.size === 0 ? '' : `?${params}`
+    const search = params.size === 0 ? '' : `?${params.toString()}`
     const text = body === undefined ? undefined : JSON.stringify(body)
     const options: RequestOptions = {
       agent: this.#agent,

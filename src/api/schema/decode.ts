@@ -60,67 +60,48 @@ function decodeObject(value: Record<string, unknown>, fields: Fields, path: stri
 }
 
 function decodeValue(value: unknown, type: Type, path: string, decoded: Decoded): unknown {
-  switch (type.is) {
-    case 'plain':
-      return decodePlain(value, type.code, path, decoded)
-    case 'object':
-      if (!isRecord(value)) return wrong(decoded, path, 'an object', value)
-      decodeObject(value, fieldsOf(type.name), path, decoded)
-      return value
-    case 'list':
-      if (!Array.isArray(value)) return wrong(decoded, path, 'a list', value)
-      for (const [at, item] of value.entries()) value[at] = decodeValue(item, type.of, `${path}[${at}]`, decoded)
-      return value
-    case 'map':
-      if (!isRecord(value)) return wrong(decoded, path, 'a map', value)
-      for (const key of Object.keys(value)) {
-        // A null in a map of text is empty text, as Go decodes it.
-        const item = value[key] === null && type.of.is === 'plain' ? '' : value[key]
-        set(value, key, decodeValue(item, type.of, `${path}.${key}`, decoded))
-      }
-      return value
+  if (type.is === 'plain') {
+    const { wanted, fits } = plain[type.code]
+    const held = type.code === 'q' && typeof value === 'number' ? String(value) : value
+    return fits(held) ? held : wrong(decoded, path, wanted, value)
   }
+  if (type.is === 'list') {
+    if (!Array.isArray(value)) return wrong(decoded, path, 'a list', value)
+    for (const [at, item] of value.entries()) value[at] = decodeValue(item, type.of, `${path}[${at}]`, decoded)
+    return value
+  }
+  if (!isRecord(value)) return wrong(decoded, path, type.is === 'map' ? 'a map' : 'an object', value)
+  if (type.is === 'object') decodeObject(value, fieldsOf(type.name), path, decoded)
+  else
+    for (const key of Object.keys(value)) {
+      // A null in a map of text is empty text, as Go decodes it.
+      const item = value[key] === null && type.of.is === 'plain' ? '' : value[key]
+      set(value, key, decodeValue(item, type.of, `${path}.${key}`, decoded))
+    }
+  return value
 }
 
 const quantity = /^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/
 const time = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/
 
-function decodePlain(value: unknown, code: Plain, path: string, decoded: Decoded): unknown {
-  switch (code) {
-    case 's':
-      return typeof value === 'string' ? value : wrong(decoded, path, 'text', value)
-    case 'B':
-      return typeof value === 'string' && base64.test(value) && value.length % 4 === 0
-        ? value
-        : wrong(decoded, path, 'text in base64', value)
-    case 'b':
-      return typeof value === 'boolean' ? value : wrong(decoded, path, 'true or false', value)
-    case 'i':
-      return Number.isInteger(value) && Math.abs(value as number) <= 0x7fff_ffff
-        ? value
-        : wrong(decoded, path, 'an integer', value)
-    case 'l':
-      return Number.isSafeInteger(value) ? value : wrong(decoded, path, 'an integer', value)
-    case 'n':
-      return typeof value === 'number' ? value : wrong(decoded, path, 'a number', value)
-    case 'x':
-      return typeof value === 'string' || (Number.isInteger(value) && Math.abs(value as number) <= 0x7fff_ffff)
-        ? value
-        : wrong(decoded, path, 'an integer or text', value)
-    case 'q': {
-      const text = typeof value === 'number' ? String(value) : value
-      return typeof text === 'string' && quantity.test(text)
-        ? text
-        : wrong(decoded, path, 'a quantity such as 500m, 2 or 64Mi', value)
-    }
-    case 't':
-      return typeof value === 'string' && time.test(value) && !Number.isNaN(Date.parse(value))
-        ? value
-        : wrong(decoded, path, 'a time such as 2026-01-31T12:00:00Z', value)
-    case '*':
-      return value
-  }
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isInt32 = (value: unknown): boolean => Number.isInteger(value) && Math.abs(value as number) <= 0x7fff_ffff
+
+const plain: Readonly<Record<Plain, { wanted: string; fits: (value: unknown) => boolean }>> = {
+  s: { wanted: 'text', fits: isText },
+  B: { wanted: 'text in base64', fits: (value) => isText(value) && base64.test(value) && value.length % 4 === 0 },
+  b: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
+  i: { wanted: 'an integer', fits: isInt32 },
+  l: { wanted: 'an integer', fits: Number.isSafeInteger },
+  n: { wanted: 'a number', fits: (value) => typeof value === 'number' },
+  x: { wanted: 'an integer or text', fits: (value) => isText(value) || isInt32(value) },
+  q: { wanted: 'a quantity such as 500m, 2 or 64Mi', fits: (value) => isText(value) && quantity.test(value) },
+  t: {
+    wanted: 'a time such as 2026-01-31T12:00:00Z',
+    fits: (value) => isText(value) && time.test(value) && !Number.isNaN(Date.parse(value)),
+  },
+  '*': { wanted: 'anything', fits: () => true },
 }
 
 function wrong(decoded: Decoded, path: string, wanted: string, got: unknown): unknown {

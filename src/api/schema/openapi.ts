@@ -126,40 +126,24 @@ function property(owner: string, field: Field, says: Says, waiting: string[]): o
 }
 
 function typeSchema(type: Type, waiting: string[]): object {
-  switch (type.is) {
-    case 'plain':
-      return plainSchema(type.code)
-    case 'list':
-      return { type: 'array', items: typeSchema(type.of, waiting) }
-    case 'map':
-      return { type: 'object', additionalProperties: typeSchema(type.of, waiting) }
-    case 'object':
-      waiting.push(type.name)
-      return reference(fullName(type.name))
-  }
+  if (type.is === 'plain') return plain[type.code]
+  if (type.is === 'list') return { type: 'array', items: typeSchema(type.of, waiting) }
+  if (type.is === 'map') return { type: 'object', additionalProperties: typeSchema(type.of, waiting) }
+  waiting.push(type.name)
+  return reference(fullName(type.name))
 }
 
-function plainSchema(code: Plain): object {
-  switch (code) {
-    case 's':
-      return { type: 'string' }
-    case 'B':
-      return { type: 'string', format: 'byte' }
-    case 'b':
-      return { type: 'boolean' }
-    case 'i':
-      return { type: 'integer', format: 'int32' }
-    case 'l':
-      return { type: 'integer', format: 'int64' }
-    case 'n':
-      return { type: 'number', format: 'double' }
-    case 'x':
-    case 'q':
-    case 't':
-      return reference(names[code])
-    case '*':
-      return { type: 'object' }
-  }
+const plain: Readonly<Record<Plain, object>> = {
+  s: { type: 'string' },
+  B: { type: 'string', format: 'byte' },
+  b: { type: 'boolean' },
+  i: { type: 'integer', format: 'int32' },
+  l: { type: 'integer', format: 'int64' },
+  n: { type: 'number', format: 'double' },
+  x: reference(names.x),
+  q: reference(names.q),
+  t: reference(names.t),
+  '*': { type: 'object' },
 }
 
 /** Beside a bare `$ref` nothing else counts; inside `allOf` the description does. */
@@ -183,7 +167,7 @@ function pathsOf(resource: Resource): [string, object][] {
   const open = (path: string): string => path.replaceAll('%7B', '{').replaceAll('%7D', '}')
   const collection = open(pathOf(resource, within))
   const object = open(pathOf(resource, within, '{name}'))
-  const subresources = [...(resource.status ? ['status'] : [])]
+  const subresources = resource.status ? ['status'] : []
   return [
     [collection, item(resource, { get: 'list', post: 'post', delete: 'deletecollection' }, false)],
     [object, item(resource, { get: 'get', put: 'put', patch: 'patch', delete: 'delete' }, true)],

@@ -3,7 +3,8 @@ import table from './table.json' with { type: 'json' }
 /** The type of a value, as Kubernetes' own schema has it. */
 export type Type =
   | { readonly is: 'plain'; readonly code: Plain }
-  | { readonly is: 'list' | 'map'; readonly of: Type }
+  | { readonly is: 'list'; readonly of: Type }
+  | { readonly is: 'map'; readonly of: Type }
   | { readonly is: 'object'; readonly name: string }
 
 /** s string, B bytes in base64, b boolean, i int32, l int64, n number, x integer or string, q quantity, t time, * anything. */

@@ -13,7 +13,7 @@ export interface Exchange {
   readonly user: User
   readonly log: Log
   /** Adds a Warning header (RFC 7234, 299), which kubectl prints. */
-  warn(text: string): void
+  readonly warn: (text: string) => void
 }
 
 export function send(response: ServerResponse, code: number, body: object): void {

@@ -31,8 +31,8 @@ export interface Parts {
 export type Extensions = Readonly<Record<string, (body: unknown, gone: AbortSignal) => Promise<object>>>
 
 export interface Handler {
-  request(request: IncomingMessage, response: ServerResponse): void
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  readonly request: (request: IncomingMessage, response: ServerResponse) => void
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 /** Every request's way: who asks, what for, may they, then the verb. */

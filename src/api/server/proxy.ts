@@ -57,7 +57,7 @@ export class NodeProxy {
     query: URLSearchParams,
   ): Target | undefined {
     if (resource.kind === 'Node' && subresource === 'proxy') {
-      const search = query.size === 0 ? '' : `?${query}`
+      const search = query.size === 0 ? '' : `?${query.toString()}`
       return this.#at(name, `${rest || '/'}${search}`)
     }
     if (resource.kind !== 'Pod' || (subresource !== 'log' && subresource !== 'exec')) return undefined
@@ -65,7 +65,7 @@ export class NodeProxy {
     if (!pod.spec.nodeName) throw badRequest(`pod ${name} does not have a host assigned`)
     const container = containerOf(pod, query.get('container') || undefined)
     const where = [namespace, name, container].map(encodeURIComponent).join('/')
-    if (subresource === 'log') return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query}`)
+    if (subresource === 'log') return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query.toString()}`)
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')
       throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`)
     if (query.getAll('command').length === 0) throw badRequest('you must specify at least 1 command')
@@ -78,7 +78,7 @@ export class NodeProxy {
     ] as const)
       if (isSet(query, ours)) asked.set(theirs, '1')
     if (isSet(query, 'tty')) asked.set('tty', '1')
-    return this.#at(pod.spec.nodeName, `/exec/${where}?${asked}`)
+    return this.#at(pod.spec.nodeName, `/exec/${where}?${asked.toString()}`)
   }
 
   /** An ordinary request and its answer, streamed both ways. */
@@ -129,7 +129,7 @@ export class NodeProxy {
       socket.write(headOf(answer))
       if (rest.length > 0) socket.write(rest)
       if (head.length > 0) other.write(head)
-      joined(socket as Socket, other as Socket)
+      joined(socket as Socket, other)
       resolve()
     })
     socket.once('close', () => upstream.destroy())

@@ -146,8 +146,8 @@ async function deleteOptions(
   const policy = body['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined
   const orphan = body['orphanDependents'] ?? query.get('orphanDependents') ?? undefined
   const { uid, resourceVersion } = (body['preconditions'] ?? {}) as { uid?: string; resourceVersion?: string }
-  if (grace !== undefined && !/^-?\d{1,10}$/.test(String(grace)))
-    throw badRequest(`gracePeriodSeconds: "${String(grace)}" is not a number`)
+  if (grace !== undefined && !/^-?\d{1,10}$/.test(JSON.stringify(grace).replaceAll('"', '')))
+    throw badRequest(`gracePeriodSeconds: ${JSON.stringify(grace)} is not a number`)
   if (policy !== undefined && !policies.has(policy as string))
     throw badRequest(
       `propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
