@@ -72,8 +72,17 @@ function check(value: unknown, wrong: (path: Path, say: string) => void): KubeOb
   if (!resource.namespaced && metadata.namespace)
     wrong(['metadata', 'namespace'], `${name}: metadata.namespace: a ${resource.kind} has no namespace`)
   const faults = checkAlone(resource, { ...clone(object), metadata: clone(metadata) } as unknown as AnyObject)
-  for (const { path, say } of faults) wrong(stepsOf(path), `${name}: ${path}: ${say}`)
+  for (const fault of faults) {
+    const path = asWritten(fault.path, object)
+    wrong(stepsOf(path), `${name}: ${path}: ${fault.say}`)
+  }
   return unknown.length + faults.length > 0 ? undefined : (object as unknown as KubeObject)
+}
+
+/** Defaults copy the one address into the list of them; the person wrote the one. */
+function asWritten(path: string, { spec }: Record<string, unknown>): string {
+  const lists = isRecord(spec) && spec['clusterIPs'] !== undefined
+  return path === 'spec.clusterIPs[0]' && !lists ? 'spec.clusterIP' : path
 }
 
 function served(value: Record<string, unknown>, wrong: (path: Path, say: string) => void): Resource | undefined {

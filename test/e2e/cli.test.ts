@@ -41,7 +41,7 @@ test('status tells nodes, addresses and the kubeconfig, for people and for progr
   const json = JSON.parse((await kubehop('status', '--json')).out) as { kubeconfig: string; nodes: object[] }
   assert.equal(json.nodes.length, 1)
   assert.equal(json.kubeconfig, (await kubehop('kubeconfig')).out.trim())
-  assert.match(readFileSync(json.kubeconfig, 'utf8'), /server: https:\/\/127\.0\.0\.1:/)
+  assert.match(readFileSync(json.kubeconfig, 'utf8'), /server: "https:\/\/127\.0\.0\.1:/)
 })
 
 test('two labs live side by side with the same addresses; a command has to say which', async () => {
