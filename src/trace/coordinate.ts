@@ -106,10 +106,11 @@ async function watched(
   const { source, target, to, port, timeoutMs, signal } = plan
   const protocol = target.protocol === 'udp' || target.protocol === 'dns' ? 'udp' : 'tcp'
   const { pods, addresses } = concerned(plan)
+  const owner = ownerOf(plan.cluster, to.address)
   const byNode = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? '')
   // An address that no pod has (any more) is followed to the node that it would be on.
-  const range = nodeOfRange(plan.cluster, to.address)?.node.metadata.name
-  if (range !== undefined && !byNode.has(range)) byNode.set(range, [])
+  const node = owner.kind === 'node' ? owner.node : nodeOfRange(plan.cluster, to.address)?.node
+  if (node && !byNode.has(node.metadata.name)) byNode.set(node.metadata.name, [])
   const base = {
     id: randomBytes(4).toString('hex'),
     protocol,

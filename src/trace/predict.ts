@@ -1,4 +1,4 @@
-import type { Address, Cidr } from '../base/address.ts'
+import { type Address, type Cidr, contains } from '../base/address.ts'
 import { decisions, type Decision } from '../proxy/decide.ts'
 import { model } from '../proxy/model.ts'
 import { type Cluster, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
@@ -8,6 +8,8 @@ import type { Action, Component, Ends, Hop } from './types.ts'
 export interface Ranges {
   readonly pods: Cidr
   readonly services: Cidr
+  /** The wire between machines: whoever has an address in it needs no router. */
+  readonly nodes?: Cidr
 }
 
 export interface Asked {
@@ -45,7 +47,14 @@ function stationsOf(hops: readonly Hop[]): string[] {
   const stations: { place: string; acts: string[] }[] = []
   for (const { node, place, component, action } of hops) {
     const key = place === node ? place : `pod ${place}`
-    const act = place === node ? `${component} ${action}` : action === 'sent' ? 'sends' : 'receives'
+    const act =
+      place === node
+        ? `${component} ${action}`
+        : action === 'sent'
+          ? 'sends'
+          : hops.length === 1
+            ? 'cannot send'
+            : 'receives'
     const last = stations.at(-1)
     if (last?.place === key && !(act === 'receives' && last.acts.includes('sends'))) last.acts.push(act)
     else stations.push({ place: key, acts: [act] })
@@ -74,6 +83,11 @@ function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
   const { cluster, source, to, protocol, port } = asked
   const start: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
   const path = new Path(source.node, start)
+  const own = nodeOfRange(cluster, source.address)
+  const sameRange = own !== undefined && nodeOfRange(cluster, to.address)?.node === own.node
+  // To its own range a pod asks by itself: where nobody answers, nothing is sent.
+  if (sameRange && ownerOf(cluster, to.address).kind === 'unknown')
+    return path.at(source.node, nameOf(source.key), 'eth0', 'pod', 'dropped', 'nobody has the address').hops
   path.at(source.node, nameOf(source.key), 'eth0', 'pod', 'sent', `sends to ${start.dst}`)
   path.here('veth', 'veth', 'forwarded', 'out of the other end of its cable')
   if (action.is === 'reject') return path.here('', 'proxy', 'rejected', 'the service rules refuse it').hops
@@ -81,18 +95,19 @@ function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
   const target = action.is === 'endpoint' ? action : to
   if (action.is === 'endpoint')
     path.translate({ ...path.packet, dst: `${target.address}:${target.port}` }, `one of ${action.of}`)
-  const gateway = nodeOfRange(cluster, source.address)
   const range = nodeOfRange(cluster, target.address)
   const owner = ownerOf(cluster, target.address)
+  if (owner.kind === 'node' && owner.node.metadata.name === source.node)
+    return path.here('cbr0', 'bridge', 'delivered', 'for the node itself').hops
   if (range?.node.metadata.name === source.node) {
     if (masquerade) path.translate({ ...path.packet, src: 'the node' }, 'the sender becomes the node')
     return toPod(path, owner)
   }
-  if (gateway) path.here('cbr0', 'bridge', 'forwarded', 'for no pod on this bridge: to the node itself')
-  if (owner.kind === 'node' && owner.node.metadata.name === source.node) return path.hops
+  if (own) path.here('cbr0', 'bridge', 'forwarded', 'for no pod on this bridge: to the node itself')
   path.here('eth0', 'route', 'forwarded', 'to the next machine')
-  if (cluster.router && !isOnWire(cluster, target.address))
-    path.go(cluster.router.name).here('eth0', 'route', 'forwarded', 'by the table')
+  const atRouter = cluster.router?.address === target.address
+  if (cluster.router && !isOnWire(asked, target.address))
+    path.go(cluster.router.name).here('eth0', 'route', atRouter ? 'delivered' : 'forwarded', 'by the table')
   if (!range)
     return owner.kind === 'node'
       ? path.go(owner.node.metadata.name).here('eth0', 'route', 'delivered', 'the node itself').hops
@@ -107,11 +122,10 @@ function toPod(path: Path, owner: ReturnType<typeof ownerOf>): Hop[] {
   return path.at(path.node, nameOf(podKey(owner.pod)), 'eth0', 'app', 'delivered', 'arrives').hops
 }
 
-/** Nodes and the control plane are neighbours: no router between them. */
-function isOnWire(cluster: Cluster, address: Address): boolean {
-  const owner = ownerOf(cluster, address)
-  if (owner.kind === 'router') return true
-  return owner.kind === 'node' && nodeOfRange(cluster, address) === undefined
+/** Nodes and the control plane are neighbours: no router between them. The router itself is where such a packet ends. */
+function isOnWire({ cluster, ranges }: Asked, address: Address): boolean {
+  if (cluster.router?.address === address) return false
+  return ranges.nodes !== undefined && contains(ranges.nodes, address)
 }
 
 class Path {

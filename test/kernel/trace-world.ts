@@ -38,7 +38,7 @@ export class World implements AsyncDisposable {
   readonly #netns = new Map<string, Netns>()
   readonly #programs: ChildProcess[] = []
   readonly #stopStamps = keepTimestamps()
-  readonly agents = new Map<string, Agent>()
+  readonly agents: Map<string, Agent> = new Map()
   readonly router: Agent
   readonly pods: Pod[] = []
   readonly services: Service[] = []
@@ -172,7 +172,7 @@ export class World implements AsyncDisposable {
       from,
       to,
       namespace: 'shop',
-      ranges: { pods: this.#settings.podCidr, services: this.#settings.serviceCidr },
+      ranges: { pods: this.#settings.podCidr, services: this.#settings.serviceCidr, nodes: this.#settings.nodeCidr },
       places: {
         node: (name) => this.agents.get(name),
         router: { name: 'router', address: routerAddress(this.#settings), agent: this.router },

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 import { addressFromBytes } from '../../base/address.ts'
 import { inNetns, type Netns, sameNetns } from '../../kernel/netns.ts'
 import type { Listener } from '../observation.ts'
@@ -56,7 +57,7 @@ function ownersOf(ns: Netns, inodes: ReadonlySet<string>): Map<string, Owner> {
       for (const fd of readdirSync(`/proc/${entry}/fd`)) {
         const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${entry}/fd/${fd}`))?.[1]
         if (inode !== undefined && inodes.has(inode) && !owners.has(inode))
-          owners.set(inode, { pid: Number(entry), process: readFileSync(`/proc/${entry}/comm`, 'utf8').trim() })
+          owners.set(inode, { pid: Number(entry), process: programOf(entry) })
       }
     } catch (error) {
       // It ended meanwhile, or belongs to somebody else: then the socket is told without its process.
@@ -64,6 +65,12 @@ function ownersOf(ns: Netns, inodes: ReadonlySet<string>): Map<string, Owner> {
     }
   }
   return owners
+}
+
+/** The name by which it was started; a thread's own name (comm) would be Node's "MainThread". */
+function programOf(pid: string): string {
+  const [first = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  return first === '' ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : basename(first).slice(0, 40)
 }
 
 const gone = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])

@@ -69,7 +69,8 @@ export class RuleWatch implements Disposable {
       table,
       chain,
       verdict: verdictText(event),
-      ...(event.type === 'rule' && { rule: rule ?? `rule ${handle}` }),
+      // The end of a chain's rules comes as a rule without a handle.
+      ...(event.type === 'rule' && handle !== undefined && { rule: rule ?? `rule ${handle}` }),
       ...(network && { bytes: Buffer.concat([network, transport ?? new Uint8Array()]).toString('base64') }),
     }
   }

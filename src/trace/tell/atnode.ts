@@ -1,7 +1,7 @@
 import { endsOf, sameEnds, type Sighting } from '../flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Hop } from '../types.ts'
-import { bridged } from './bridge.ts'
+import { askedFor, bridged, unanswered } from './bridge.ts'
 import { routed } from './route.ts'
 import { type Direction, factsOf, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
 import { translated } from './translation.ts'
@@ -47,7 +47,11 @@ function through(
     }
     if (isBridge) return [toGateway(story, one, facts)]
     // What came in from the wire is told by what happens next; alone it is the last that was seen.
-    return next ? [] : [routed(story, one, facts, then)]
+    if (next) return []
+    const bridge = facts?.devices.find(({ kind }) => kind === 'bridge')
+    return bridge && askedFor(story, one, bridge.name)
+      ? [unanswered(story, one, bridge)]
+      : [routed(story, one, facts, then)]
   }
   if (isPort) {
     // A bridge that does not know the port yet floods all of them: the one that counts is the pod's in which the packet shows up.
@@ -69,7 +73,7 @@ function toGateway(story: Story, one: Sighting, facts: Facts | undefined): Hop {
   const mine = facts?.addresses.includes(destination) ?? false
   return hopAt(story, one, {
     component: 'bridge',
-    action: 'forwarded',
+    action: mine ? 'delivered' : 'forwarded',
     say: mine
       ? `for ${destination}, the node’s own address`
       : `for no pod on this bridge: handed to the gateway, the node itself`,

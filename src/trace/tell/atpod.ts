@@ -1,4 +1,4 @@
-import { addressBytes, type Address } from '../../base/address.ts'
+import { addressBytes, type Address, contains } from '../../base/address.ts'
 import { ownerOf } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import type { Facts, Listener } from '../observation.ts'
@@ -23,10 +23,16 @@ function sent(story: Story, one: Sighting): Hop {
     owner.kind === 'service'
       ? 'a service’s address: no machine has it'
       : owner.kind === 'unknown'
-        ? 'an address that nothing in the cluster has'
+        ? unowned(story, destination)
         : `${nameOf(story, destination)}’s address`
   const tries = story.flow.tries > 1 ? ` (sent ${story.flow.tries} times)` : ''
   return hopAt(story, one, { component: 'pod', action: 'sent', say: `sent to ${destination}:${port}, ${what}${tries}` })
+}
+
+function unowned(story: Story, destination: Address): string {
+  if (contains(story.ranges.services, destination)) return 'an address for services, and no service has it'
+  if (contains(story.ranges.pods, destination)) return 'an address for pods, and no pod has it'
+  return 'an address outside the cluster'
 }
 
 function arrived(story: Story, one: Sighting): Hop {
@@ -76,11 +82,12 @@ function answers(story: Story, one: Sighting): Hop {
 
 function back(story: Story, one: Sighting): Hop {
   const { source, transport } = ipOf(one)
+  const no = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
   const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? `:${transport.sourcePort}` : ''
   return hopAt(story, one, {
     component: 'pod',
     action: 'delivered',
-    say: `${shortName(story.source)} has its answer, from ${source}${port}${asked(story, source) ? ', the address that it asked' : ''}`,
+    say: `${shortName(story.source)} ${no ? 'is told no' : 'has its answer'}, ${no ? 'by' : 'from'} ${source}${port}${asked(story, source) ? ', the address that it asked' : ''}`,
   })
 }
 

@@ -1,5 +1,5 @@
 import { nodeOfRange } from '../cluster.ts'
-import type { Hop } from '../types.ts'
+import type { Because, Hop } from '../types.ts'
 import { factsOf, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
 
 /** The cluster's route table: each node's range of pod addresses, and the node. */
@@ -11,6 +11,17 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const via = route?.via === undefined ? undefined : (nameOf(story, route.via) ?? route.via)
   const range = nodeOfRange(story.cluster, destination)
   const gone = one.direction === 'out'
+  if (!gone && route?.kind === 'local') {
+    const because: Because = { kind: 'route', text: `local ${destination}` }
+    return [
+      hopAt(story, one, {
+        component: 'route',
+        action: 'delivered',
+        say: `for ${destination}, ${visit.place.name} itself`,
+        because,
+      }),
+    ]
+  }
   const say = !gone
     ? route?.entry === undefined
       ? `no line of the table is for ${destination}: thrown away`

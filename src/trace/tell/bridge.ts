@@ -14,13 +14,7 @@ export function bridged(
   const { destination } = ipOf(one)
   const bridge = device?.bridge ?? one.device
   const port = device?.bridge === undefined ? undefined : one.device
-  const asked = story.flow.arp.some(
-    ({ place, frame, time }) =>
-      place.name === one.place.name &&
-      frame.arp?.operation === 'question' &&
-      frame.arp.target === destination &&
-      time <= one.time,
-  )
+  const asked = askedFor(story, one)
   const neighbour = facts?.neighbours.find(({ address }) => address === destination)
   const mac = port === undefined ? neighbour?.mac : one.frame.destination
   const learned = facts?.forwarding.find((line) => line.mac === mac)
@@ -41,4 +35,28 @@ export function bridged(
     say,
     because: { kind: 'neighbour', text: text.length > 0 ? text.join('; ') : `no answer from ${destination}` },
   })
+}
+
+/** The node asked its bridge for the destination, and the packet was never seen behind it. */
+export function unanswered(story: Story, one: Sighting, bridge: Device): Hop {
+  const { destination } = ipOf(one)
+  return hopAt(story, one, {
+    component: 'bridge',
+    action: 'dropped',
+    device: bridge.name,
+    say: `"who has ${destination}?": nobody answered`,
+    because: { kind: 'neighbour', text: `no answer from ${destination} on ${bridge.name}` },
+  })
+}
+
+/** Whether the place asked "who has this packet's destination?": before it sent the packet on, or, on `bridge`, in vain. */
+export function askedFor(story: Story, one: Sighting, bridge?: string): boolean {
+  const { destination } = ipOf(one)
+  return story.flow.arp.some(
+    ({ place, frame, time, direction, device }) =>
+      place.name === one.place.name &&
+      frame.arp?.operation === 'question' &&
+      frame.arp.target === destination &&
+      (bridge === undefined ? time <= one.time : direction === 'out' && device === bridge),
+  )
 }

@@ -1,9 +1,9 @@
-import type { Address } from '../../base/address.ts'
+import { type Address, contains } from '../../base/address.ts'
 import { ownerOf } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { droppedBy, rulesText, ruleText } from './rules.ts'
-import { hopAt, ipOf, nameOf, shortName, type Story } from './story.ts'
+import { hopAt, ipOf, shortName, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
 /** What ended a request that did not arrive: nothing for one that did. */
@@ -69,8 +69,8 @@ function sayRefusal(story: Story, destination: Address): string {
   const transport = last && ipOf(last).transport
   const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
   if (owner.kind !== 'service')
-    return nameOf(story, destination) === undefined
-      ? `nothing has ${endsText(story)}`
+    return contains(story.ranges.services, destination)
+      ? `no service has ${destination}`
       : `a rule is against ${endsText(story)}`
   const { metadata, spec } = owner.service
   const name = `service ${metadata.namespace}/${metadata.name}`
@@ -86,5 +86,7 @@ function endsText(story: Story): string {
 }
 
 function componentOf(story: Story, destination: Address): Hop['component'] {
-  return ownerOf(story.cluster, destination).kind === 'service' ? 'proxy' : 'policy'
+  return contains(story.ranges.services, destination) || ownerOf(story.cluster, destination).kind === 'service'
+    ? 'proxy'
+    : 'policy'
 }

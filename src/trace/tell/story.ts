@@ -3,11 +3,13 @@ import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import { endsOf, type Flow, type Sighting } from '../flow.ts'
 import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
+import type { Ranges } from '../predict.ts'
 import type { Because, Hop } from '../types.ts'
 
 /** Everything that is known when a trace is told. */
 export interface Story {
   readonly cluster: Cluster
+  readonly ranges: Ranges
   readonly flow: Flow
   readonly facts: readonly Facts[]
   readonly rules: readonly RuleMet[]

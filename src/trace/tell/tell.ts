@@ -33,6 +33,7 @@ export function tell(told: Told): Trace {
   const flow = flowOf(told)
   const story: Story = {
     cluster,
+    ranges: told.ranges,
     flow,
     facts: told.observations.filter((one) => one.kind === 'facts'),
     rules: told.observations.filter((one) => one.kind === 'rule'),

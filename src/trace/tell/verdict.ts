@@ -1,7 +1,7 @@
 import type { ProbeResult } from '../probe/spec.ts'
 import type { Verdict } from '../types.ts'
 import { droppedBy } from './rules.ts'
-import { ipOf, type Story } from './story.ts'
+import { factsOf, ipOf, type Story } from './story.ts'
 
 /** One word for what became of the request: from what the sender's kernel said, and from where the answer was first seen. */
 export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'sent' }>): Verdict {
@@ -12,7 +12,7 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
       // The kernel of the pod took the connection; its program never answered the request.
       return 'no-answer'
     case 'refused':
-      return refusedBy(story) === 'pod' ? 'refused' : 'rejected'
+      return refusedBy(story) === 'target' ? 'refused' : 'rejected'
     case 'unreachable':
       return 'unreachable'
     case 'timeout': {
@@ -22,9 +22,15 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
   }
 }
 
-/** Who made the packet that says no. */
-export function refusedBy(story: Story): 'pod' | 'node' | undefined {
+/**
+ * Who made the packet that says no: the machine that has the address (a pod, a node, one that nobody watches), or a node on the way
+ * that speaks for an address which is not its own.
+ */
+export function refusedBy(story: Story): 'target' | 'node' | undefined {
   const first = story.flow.back[0]
   if (!first) return undefined
-  return first.place.kind === 'pod' && first.direction === 'out' ? 'pod' : 'node'
+  if (first.place.kind === 'pod' || first.direction === 'in') return 'target'
+  const asked = story.flow.there.at(-1)
+  const mine = factsOf(story, first.place)?.addresses ?? []
+  return asked && mine.includes(ipOf(asked).destination) ? 'target' : 'node'
 }
