@@ -16,7 +16,7 @@ for (const file of globSync(`${folder}*/*.yaml`)) {
     const objects = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as KubeObject)
     for (const { kind, metadata, ...rest } of objects) {
       const namespace = kind === 'Namespace' ? {} : { namespace: 'default' }
-      await lab.client.create(kind as KindName, { metadata: { ...namespace, ...metadata }, ...rest } as never)
+      await lab.client.create(kind as KindName, { metadata: { ...namespace, ...metadata }, ...rest })
     }
     const wanted = objects.reduce((sum, { kind, spec }: KubeObject & { spec?: { replicas?: number } }) => {
       return sum + (kind === 'Pod' ? 1 : kind === 'Deployment' ? (spec?.replicas ?? 1) : 0)

@@ -1,7 +1,7 @@
 // What the shop sells and who ordered what, as JSON. It keeps nothing itself: every instance asks the same store.
 
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { type StoreClient, storeClient } from './store-client.ts'
 
@@ -25,14 +25,16 @@ const longestBody = 4096
 const retryMs = 50
 
 export function createApi(store: StoreClient, settings: Settings): Server {
-  return createServer(async (request, response) => {
+  return createServer((request, response) => void handle(request, response))
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [status, body] = await answer(request).catch((error: Error): Answer => {
       console.error(`api: ${request.method} ${request.url}: ${error.message}`)
       return [503, { error: error.message }]
     })
     response.writeHead(status, { 'content-type': 'application/json', 'x-served-by': settings.servedBy })
     response.end(`${JSON.stringify(body)}\n`)
-  })
+  }
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     switch (`${request.method} ${request.url}`) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndpointSlice } from '../api/objects/endpointslice.ts'
-import { agents, cluster, type TestCluster } from './testing.ts'
+import { agents, cluster, type TestCluster, sorted } from './testing.ts'
 
 const web = {
   metadata: { name: 'web', namespace: 'default' },
@@ -36,7 +36,7 @@ test('a deployment and a service become pods on nodes and ready endpoints', asyn
   const lab = await cluster(t)
   const [slice] = await running(lab)
   assert.deepEqual(slice?.ports, [{ name: 'http', port: 8080, protocol: 'TCP' }])
-  assert.deepEqual(slice.endpoints.map((one) => one.nodeName).sort(), ['node1', 'node2', 'node3'])
+  assert.deepEqual(sorted(slice.endpoints.map((one) => one.nodeName)), ['node1', 'node2', 'node3'])
   const ranges = (await lab.client.list('Node')).items.map((node) => node.spec?.podCIDR)
   assert.deepEqual(ranges, ['100.96.1.0/24', '100.96.2.0/24', '100.96.3.0/24'])
 })

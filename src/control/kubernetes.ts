@@ -33,7 +33,7 @@ export function kubernetesService(options: KubernetesServiceOptions): Loop {
   }
 }
 
-export function publish(view: View, options: KubernetesServiceOptions): Action[] {
+function publish(view: View, options: KubernetesServiceOptions): Action[] {
   return [
     ...serviceActions(view.get('Service', key), options),
     ...sliceActions(view.get('EndpointSlice', key), options),

@@ -29,7 +29,7 @@ export function namespaces({ ca }: { ca: string }): Loop {
   }
 }
 
-export function furnish(namespace: string, view: View, ca: string): Action[] {
+function furnish(namespace: string, view: View, ca: string): Action[] {
   const actions: Action[] = []
   if (!view.get('ServiceAccount', `${namespace}/default`))
     actions.push({ do: 'create', kind: 'ServiceAccount', object: { metadata: { name: 'default', namespace } } })
@@ -41,7 +41,7 @@ export function furnish(namespace: string, view: View, ca: string): Action[] {
 }
 
 /** Deletes all that is inside; when nothing is left, gives up the finalizer, and with it the namespace. */
-export function clear(namespace: Namespace, view: View): Plan {
+function clear(namespace: Namespace, view: View): Plan {
   const left = inside.flatMap((kind) => [...view.inNamespace(kind, namespace.metadata.name)])
   if (left.length > 0)
     return { actions: left.filter((object) => !isTerminating(object)).map((object) => remove(object)) }

@@ -7,15 +7,15 @@ import type { Clock } from './clock.ts'
 export interface Queue {
   add(key: string): void
   /** Starts the work; keys added before wait for it. */
-  open(): void
-  close(): void
+  open: () => void
+  close: () => void
 }
 
 export interface QueueOptions {
   /** Does the work of one key. A number asks to run it again after so many milliseconds, when nothing else does before. */
-  work(key: string): Promise<number | undefined>
+  work: (key: string) => Promise<number | undefined>
   /** Told of every failure; the key is then tried again, after 5 ms first and twice as long each time, at most 30 s. */
-  failed(key: string, error: unknown, retryMs: number): void
+  failed: (key: string, error: unknown, retryMs: number) => void
   clock: Clock
   /** How many keys may be under way at once. */
   parallel?: number
@@ -94,7 +94,7 @@ export function makeQueue({ work, failed, clock, parallel = 16 }: QueueOptions):
     close() {
       state = 'closed'
       waiting.clear()
-      for (const key of [...timers.keys()]) callOff(key)
+      for (const key of timers.keys()) callOff(key)
     },
   }
 }

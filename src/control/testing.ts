@@ -12,7 +12,6 @@ import { cidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
 import type { Clock } from './clock.ts'
 import { type Control, type ControlOptions, startControl } from './control.ts'
-import type { AnyObject } from './view.ts'
 
 // What the tests of this room share: objects in few words, time that is moved by hand, and a whole control plane in memory.
 
@@ -33,18 +32,18 @@ export const start: number = Date.parse('2026-01-01T00:00:00Z')
 /** Time that stands still until it is moved. */
 export function manualClock(from: number = start): Clock & { move(ms: number): void } {
   let now = from
-  const waiting = new Set<{ at: number; then: () => void }>()
+  const waiting = new Set<{ at: number; call: () => void }>()
   return {
     now: () => now,
-    after(ms, then) {
-      const timer = { at: now + ms, then }
+    after(ms, call) {
+      const timer = { at: now + ms, call }
       waiting.add(timer)
       return () => waiting.delete(timer)
     },
     move(ms) {
       now += ms
       for (const timer of [...waiting].sort((a, b) => a.at - b.at))
-        if (timer.at <= now && waiting.delete(timer)) timer.then()
+        if (timer.at <= now && waiting.delete(timer)) timer.call()
     },
   }
 }
@@ -124,8 +123,8 @@ function until<K extends KindName>(
   const held = new Map<string, Kinds[K]>()
   const follower = client.follow(kind, {
     onChange({ type, object }) {
-      if (type === 'deleted') held.delete(keyOf(object as AnyObject))
-      else held.set(keyOf(object as AnyObject), object)
+      if (type === 'deleted') held.delete(keyOf(object))
+      else held.set(keyOf(object), object)
     },
     onBatch() {
       if (test([...held.values()])) resolve([...held.values()])
@@ -159,4 +158,9 @@ function running(pod: Pod, number: number): Pod['status'] {
   const ip = `100.96.1.${number}`
   const ready = { type: 'Ready', status: 'True' as const, lastTransitionTime: new Date().toISOString() }
   return { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [...(pod.status?.conditions ?? []), ready] }
+}
+
+/** In the order of their text, whatever they are. */
+export function sorted<T>(values: Iterable<T>): T[] {
+  return [...values].sort((a, b) => (String(a) < String(b) ? -1 : 1))
 }

@@ -4,7 +4,7 @@ import { type Action, change, ownedBy, tell } from '../action.ts'
 import type { View } from '../view.ts'
 import { maxSurge } from './limits.ts'
 
-export const hashLabel = 'pod-template-hash'
+const hashLabel = 'pod-template-hash'
 export const revisionKey = 'deployment.kubernetes.io/revision'
 const historyKey = 'deployment.kubernetes.io/revision-history'
 export const desiredKey = 'deployment.kubernetes.io/desired-replicas'
@@ -124,11 +124,11 @@ function inherited({ metadata }: Deployment): Record<string, string> {
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
 
 /** Equal for equal templates, however their fields are ordered. */
-export function templateHash(template: PodTemplate, collisionCount: number): string {
+function templateHash(template: PodTemplate, collisionCount: number): string {
   const text = canonical(template) + (collisionCount > 0 ? String(collisionCount) : '')
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return [...String(hash)].map((digit) => alphabet[digit.charCodeAt(0) % alphabet.length]).join('')
+  return Array.from(String(hash), (digit) => alphabet[digit.charCodeAt(0) % alphabet.length]).join('')
 }
 
 function canonical(value: unknown): string {

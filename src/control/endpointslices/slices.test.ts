@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Endpoint, EndpointSlice } from '../../api/objects/endpointslice.ts'
 import type { Action } from '../action.ts'
-import { object } from '../testing.ts'
+import { object, sorted } from '../testing.ts'
 import type { Group, SlicePort } from './endpoints.ts'
 import { sliceActions, sliceLimit } from './slices.ts'
 
@@ -117,8 +117,8 @@ test('however endpoints come and go, each is in exactly one slice of its ports, 
             .filter((slice) => slice.ports?.[0]?.port === ports[0]?.port)
             .flatMap((slice) => slice.endpoints)
           assert.deepEqual(
-            here.map((one) => one.targetRef?.uid).sort(),
-            endpoints.map((one) => one.targetRef?.uid).sort(),
+            sorted(here.map((one) => one.targetRef?.uid)),
+            sorted(endpoints.map((one) => one.targetRef?.uid)),
           )
         }
         assert.equal(

@@ -5,7 +5,7 @@ import { timeOf } from '../clock.ts'
 import type { Loop } from '../loop.ts'
 
 /** As kube-apiserver's --event-ttl: after that, what happened is history. */
-export const eventLifeMs = 3_600_000
+const eventLifeMs = 3_600_000
 
 /** Deletes events an hour after they happened last. */
 export const oldEvents: Loop = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { agents, cluster, manualClock, object } from '../testing.ts'
+import { agents, cluster, manualClock, object, sorted } from '../testing.ts'
 import { shelves } from '../view.ts'
 import { suspects, sweep } from './owners.ts'
 
@@ -89,7 +89,7 @@ test('orphaned, dependents stay and belong to nobody, and a new owner can adopt 
   const made = await client.create('Deployment', web)
   await until('ReplicaSet', ([one]) => one?.metadata.ownerReferences?.[0]?.uid === made.metadata.uid)
   const after = await all('Pod')
-  assert.deepEqual(after.map((pod) => pod.metadata.uid).sort(), pods.map((pod) => pod.metadata.uid).sort())
+  assert.deepEqual(sorted(after.map((pod) => pod.metadata.uid)), sorted(pods.map((pod) => pod.metadata.uid)))
 })
 
 test('pods of a node that does not exist go after their grace, unless the node comes back', async (t) => {

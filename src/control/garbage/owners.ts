@@ -47,7 +47,7 @@ export function sweep(object: AnyObject, absent: ReadonlySet<string>): Plan {
 }
 
 /** The finalizers that the API server leaves on an owner for the collector. */
-export function cascade(owner: AnyObject, view: View): Action[] {
+function cascade(owner: AnyObject, view: View): Action[] {
   const { finalizers = [], uid = '' } = owner.metadata
   const dependents = [...view.dependents(uid)]
   const done = (finalizer: string): Action[] =>
@@ -85,7 +85,7 @@ function wakes(): Wakes {
       const waiting = ownerReferences.map((owner) => view.byUid(owner.uid)).filter((owner) => owner !== undefined)
       return [...view.dependents(uid), ...waiting.filter(isTerminating)].map(keyFor)
     }
-  return all as Wakes
+  return all
 }
 
 function keyFor(object: AnyObject): string {

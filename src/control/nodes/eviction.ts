@@ -39,7 +39,7 @@ export function evictions(): Loop {
   }
 }
 
-export function evict(pod: Pod, bearsMs: number | undefined, taintedMs: number): Plan {
+function evict(pod: Pod, bearsMs: number | undefined, taintedMs: number): Plan {
   if (bearsMs === undefined) return nothing
   if (taintedMs < bearsMs) return { actions: [], again: bearsMs - taintedMs }
   return {

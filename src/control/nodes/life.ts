@@ -10,7 +10,7 @@ import type { Loop } from '../loop.ts'
 import type { View } from '../view.ts'
 import { type Taint, unreachable } from './taints.ts'
 
-export const leaseNamespace = 'kube-node-lease'
+const leaseNamespace = 'kube-node-lease'
 
 /**
  * Notices nodes that have gone quiet: their conditions become Unknown and their pods not ready, so that services stop sending to them.
@@ -81,7 +81,7 @@ export function giveUp(node: Node, pods: Pod[], now: number): Action[] {
 }
 
 /** Once the agent says how its node is, the taint of silence goes. */
-export function welcomeBack(node: Node): Action[] {
+function welcomeBack(node: Node): Action[] {
   if (!isTainted(node) || conditionOf(node.status, 'Ready')?.status === 'Unknown') return []
   return withTaints(
     node,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Plan } from '../action.ts'
-import { agents, cluster, manualClock, object, start } from '../testing.ts'
+import { agents, cluster, manualClock, object, start, sorted } from '../testing.ts'
 import { shelves } from '../view.ts'
 import { replicaSets } from './replicaset.ts'
 
@@ -117,5 +117,5 @@ test('a set of 300 never overshoots, shrinks to 1, and its events say so', async
   const reasons = new Set(
     (await lab.all('Event')).filter((event) => event.involvedObject.kind === 'ReplicaSet').map((event) => event.reason),
   )
-  assert.deepEqual([...reasons].sort(), ['SuccessfulCreate', 'SuccessfulDelete'])
+  assert.deepEqual(sorted(reasons), ['SuccessfulCreate', 'SuccessfulDelete'])
 })
