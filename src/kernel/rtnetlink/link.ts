@@ -1,10 +1,9 @@
-import type { Address } from '../../base/address.ts'
 import type { Netns } from '../netns.ts'
 import { type Message, splitHeader } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
-import { readVxlan } from './linkdata.ts'
 import { type Mac, macBytes, macFromBytes } from './mac.ts'
 import { AF_INET6, AF_UNSPEC, type Request } from './request.ts'
+import { readVxlan, type Vxlan } from './vxlan.ts'
 
 // linux/if_link.h, linux/if.h
 export const RTM_NEWLINK = 16
@@ -19,7 +18,6 @@ export const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_LINK = 5
 const IFLA_MASTER = 10
-const IFLA_OPERSTATE = 16
 export const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_STATS64 = 23
@@ -69,13 +67,6 @@ export interface BridgePort {
   readonly learning: boolean
   readonly isolated: boolean
   readonly forwarding: boolean
-}
-
-export interface Vxlan {
-  readonly id: number
-  readonly port: number
-  readonly local: Address | undefined
-  readonly learning: boolean
 }
 
 export interface LinkStats {
@@ -201,7 +192,7 @@ export function readLink(message: Message): Link | undefined {
     mac: macFromBytes(attributes.bytes(IFLA_ADDRESS)),
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     up: (flags & IFF_UP) !== 0,
-    running: (flags & IFF_LOWER_UP) !== 0 && attributes.u8(IFLA_OPERSTATE) !== 2,
+    running: (flags & IFF_LOWER_UP) !== 0,
     promiscuous: (flags & IFF_PROMISC) !== 0,
     master: master === 0 ? undefined : master,
     peer: peer ? { index: peer, nsid: attributes.i32(IFLA_LINK_NETNSID) } : undefined,

@@ -1,22 +1,23 @@
-import { type Address, addressBytes, addressFromBytes, family } from '../../base/address.ts'
+import { type Address, addressBytes, family } from '../../base/address.ts'
 import type { Netns } from '../netns.ts'
-import type { Attributes } from '../netlink/reader.ts'
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/socket.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
-import { IFLA_LINKINFO, RTM_NEWLINK, type Vxlan, writeCommon, writeLinkHeader } from './link.ts'
+import { IFLA_LINKINFO, RTM_NEWLINK, writeCommon, writeLinkHeader } from './link.ts'
 import type { Mac } from './mac.ts'
 import type { Request } from './request.ts'
+import {
+  IFLA_VXLAN_ID,
+  IFLA_VXLAN_LEARNING,
+  IFLA_VXLAN_LINK,
+  IFLA_VXLAN_LOCAL,
+  IFLA_VXLAN_LOCAL6,
+  IFLA_VXLAN_PORT,
+} from './vxlan.ts'
 
 const IFLA_NET_NS_FD = 28
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const VETH_INFO_PEER = 1
-const IFLA_VXLAN_ID = 1
-const IFLA_VXLAN_LINK = 3
-const IFLA_VXLAN_LOCAL = 4
-const IFLA_VXLAN_LEARNING = 7
-const IFLA_VXLAN_PORT = 15
-const IFLA_VXLAN_LOCAL6 = 17
 
 interface Common {
   name: string
@@ -72,13 +73,3 @@ const writeData = {
     })
   },
 } satisfies { [K in LinkSpec['kind']]: (w: MessageWriter, spec: LinkSpec & { kind: K }) => void }
-
-export function readVxlan(data: Attributes): Vxlan {
-  const local = data.bytes(IFLA_VXLAN_LOCAL) ?? data.bytes(IFLA_VXLAN_LOCAL6)
-  return {
-    id: data.u32(IFLA_VXLAN_ID) ?? 0,
-    port: data.be16(IFLA_VXLAN_PORT) ?? 0,
-    local: local?.length === 4 || local?.length === 16 ? addressFromBytes(local) : undefined,
-    learning: data.u8(IFLA_VXLAN_LEARNING) === 1,
-  }
-}
