@@ -27,12 +27,12 @@ export const bench: Bench = {
   async run({ long, say }): Promise<Outcome> {
     try {
       const plugins = process.env['KUBEHOP_PEER']
-      const ours = ourNode()
+      const { network: ours, settled } = ourNode()
       const peer = plugins === undefined ? undefined : peerNode(plugins)
       say('one after another')
-      const single = await oneByOne(long ? 200 : 60, ours, peer)
+      const single = await oneByOne(long ? 200 : 60, ours, settled, peer)
       say(`${inFlight} at a time, with their pause processes`)
-      const many = await manyAtATime(long ? 8 : 4, long ? 100 : 40, ours, peer)
+      const many = await manyAtATime(long ? 8 : 4, long ? 100 : 40, ours, settled, peer)
       const missing = process.env['KUBEHOP_NO_PEER']
       return {
         rows: [...single, many],
@@ -48,7 +48,12 @@ export const bench: Bench = {
   },
 }
 
-async function oneByOne(count: number, ours: PodNetwork, peer: Peer | undefined): Promise<Row[]> {
+async function oneByOne(
+  count: number,
+  ours: PodNetwork,
+  settled: () => Promise<void>,
+  peer: Peer | undefined,
+): Promise<Row[]> {
   const removed: Record<'ours' | 'peer', number[]> = { ours: [], peer: [] }
   const added = await rounds(count, {
     async ours(round) {
@@ -60,6 +65,7 @@ async function oneByOne(count: number, ours: PodNetwork, peer: Peer | undefined)
       checkPod(netns)
       removed.ours.push(await timed(() => ours.del(id)))
       netns.close()
+      await settled()
       return took
     },
     async peer(round) {
@@ -90,10 +96,22 @@ async function oneByOne(count: number, ours: PodNetwork, peer: Peer | undefined)
 }
 
 /** Each round makes `size` pods, pause included, `inFlight` at a time, and removes them outside the clock. */
-async function manyAtATime(count: number, size: number, ours: PodNetwork, peer: Peer | undefined): Promise<Row> {
+async function manyAtATime(
+  count: number,
+  size: number,
+  ours: PodNetwork,
+  settled: () => Promise<void>,
+  peer: Peer | undefined,
+): Promise<Row> {
   const perSecond = await rounds(count, {
     async ours(round) {
-      const input = { nodename: 'bench', hostNetwork: false, hostIP: address('192.168.50.11'), network: ours }
+      const input = {
+        nodename: 'bench',
+        hostNetwork: false,
+        hostIP: address('192.168.50.11'),
+        network: ours,
+        note: () => {},
+      }
       const made: (() => Promise<void>)[] = []
       const took = await timed(() =>
         inTurns(size, async (at) => {
@@ -107,6 +125,7 @@ async function manyAtATime(count: number, size: number, ours: PodNetwork, peer: 
         }),
       )
       for (const remove of made) await remove()
+      await settled()
       return (size * 1000) / took
     },
     async peer(round) {

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { cidr } from '../../src/base/address.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
@@ -12,8 +13,16 @@ import { openPeer, type Peer } from './peer.ts'
 export const podCidr: ReturnType<typeof cidr> = cidr('100.96.4.0/22')
 const quiet = pino({ level: 'silent' })
 
-export function ourNode(): PodNetwork {
-  return openPodNetwork({ podCidr, stateDir: scratch(), ns: createNetns(), mtu: 1500, log: quiet })
+export function ourNode(): { network: PodNetwork; settled(): Promise<void> } {
+  const ns = createNetns()
+  const socket = openRouteSocket(ns)
+  return {
+    network: openPodNetwork({ podCidr, stateDir: scratch(), ns, mtu: 1500, log: quiet }),
+    /** The kernel takes deleted cables away later: nobody else's clock shall pay for that. */
+    async settled() {
+      while (socket.links().some((link) => link.kind === 'veth')) await pause(5)
+    },
+  }
 }
 
 export function peerNode(plugins: string): Peer {
