@@ -2,8 +2,8 @@ import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
-import type { Ipam, Lease } from './ipam.ts'
-import { leaseOfNote } from './names.ts'
+import type { Ipam } from './ipam.ts'
+import { type Lease, leaseOfNote } from './lease.ts'
 
 /**
  * Makes files and kernel agree after a crash, a reboot, or the loss of either. The kernel is right about which pods are connected:

@@ -7,8 +7,8 @@ import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
 import { addRoute } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
-import type { Lease } from './ipam.ts'
-import { leaseOfNote, macOf, noteOf } from './names.ts'
+import { type Lease, leaseOfNote, noteOf } from './lease.ts'
+import { macOf } from './names.ts'
 
 /** What one pod's cable is made of. */
 export interface Cable {

@@ -1,16 +1,19 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type Address, type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-
-/** Who has an address: one interface of one sandbox. */
-export interface Lease {
-  readonly id: string
-  readonly ifname: string
-  readonly address: Address
-  /** The other end of its cable, on the node. */
-  readonly hostDevice: string
-}
+import type { Lease } from './lease.ts'
+import { isDeviceName, isSandboxId } from './names.ts'
 
 /**
  * The addresses of one range. Each given address is a file of its name, so what was given survives a crash at any moment:
@@ -30,14 +33,19 @@ export interface Ipam {
 
 const lastFile = 'last'
 
-/** Reads what is in `dir`, which is made if missing. Files that are no lease of this range are an error, never guessed at. */
+/** Reads what is in `dir`, which is made if missing. Files of other names are an error, never guessed at. */
 export function openIpam(range: Cidr, dir: string): Ipam {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const leases = new Map<Address, Lease>()
   for (const name of readdirSync(dir)) {
     if (name === lastFile) continue
-    if (name.startsWith('.')) rmSync(join(dir, name))
-    else leases.set(addressIn(range, dir, name), readLease(range, dir, name))
+    if (name.startsWith('.')) {
+      if (isLeftBehind(name)) rmSync(join(dir, name), { force: true })
+      continue
+    }
+    const lease = readLease(range, dir, name)
+    if (lease) leases.set(lease.address, lease)
+    else rmSync(join(dir, name))
   }
   const total = usable(range)
   let last = readLast(range, dir)
@@ -75,7 +83,8 @@ export function openIpam(range: Cidr, dir: string): Ipam {
         const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
         if (!write(lease)) {
           // Another process gave it meanwhile.
-          leases.set(address, readLease(range, dir, address))
+          const theirs = readLease(range, dir, address)
+          if (theirs) leases.set(address, theirs)
           continue
         }
         const temporary = join(dir, `.${lastFile}.${process.pid}`)
@@ -136,15 +145,22 @@ function addressIn(range: Cidr, dir: string, text: string): Address {
   return address
 }
 
-function readLease(range: Cidr, dir: string, name: string): Lease {
-  const path = join(dir, name)
-  const found: unknown = parseJson(readFileSync(path, 'utf8'))
-  if (typeof found === 'object' && found !== null && 'id' in found && 'ifname' in found && 'hostDevice' in found) {
-    const { id, ifname, hostDevice } = found
-    if (typeof id === 'string' && typeof ifname === 'string' && typeof hostDevice === 'string')
-      return { id, ifname, address: addressIn(range, dir, name), hostDevice }
-  }
-  throw new KubehopError('cni', 'read the given addresses', 'Malformed', `${path} is no lease: remove it`)
+/** undefined for a file that a power failure left without its content: what the kernel still shows of it is restored from there. */
+function readLease(range: Cidr, dir: string, name: string): Lease | undefined {
+  const address = addressIn(range, dir, name)
+  const found: unknown = parseJson(readFileSync(join(dir, name), 'utf8'))
+  if (typeof found !== 'object' || found === null) return undefined
+  const { id, ifname, hostDevice } = found as Record<string, unknown>
+  if (typeof id !== 'string' || typeof ifname !== 'string' || typeof hostDevice !== 'string') return undefined
+  return isSandboxId(id) && isDeviceName(ifname) && isDeviceName(hostDevice)
+    ? { id, ifname, address, hostDevice }
+    : undefined
+}
+
+/** `.100.96.1.2.4711` is being written by process 4711, or was left behind by it. */
+function isLeftBehind(name: string): boolean {
+  const writer = /\.(\d+)$/.exec(name)?.[1]
+  return writer === undefined || writer === String(process.pid) || !existsSync(`/proc/${writer}`)
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,5 @@
-import { type Address, addressBytes, parseAddress } from '../base/address.ts'
+import { type Address, addressBytes } from '../base/address.ts'
 import { type Mac, macFromBytes } from '../kernel/rtnetlink/mac.ts'
-import type { Lease } from './ipam.ts'
 
 export const bridgeName = 'cbr0'
 
@@ -30,19 +29,6 @@ export function macOf(address: Address): Mac {
   const mac = macFromBytes(Uint8Array.of(0x0a, 0x58, ...bytes.slice(-4)))
   if (mac === undefined) throw new TypeError(`${address} gives no Ethernet address`)
   return mac
-}
-
-/** The note on the node's end of a cable: whose it is. The kernel keeps it (and `ip link` shows it) even when our files are lost. */
-export function noteOf(lease: Lease): string {
-  return `pod ${lease.id} ${lease.ifname} ${lease.address}`
-}
-
-/** The lease that a device's note tells of, or undefined when it is not ours or only half made. */
-export function leaseOfNote(hostDevice: string, note: string | undefined): Lease | undefined {
-  const [word, id, ifname, text, ...rest] = (note ?? '').split(' ')
-  const address = parseAddress(text ?? '')
-  if (word !== 'pod' || !id || !ifname || address === undefined || rest.length > 0) return undefined
-  return { id, ifname, address, hostDevice }
 }
 
 /** As CNI has it (its specification, "CNI_CONTAINERID"); bounded, because it becomes part of the note. */

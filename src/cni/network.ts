@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Address, Cidr } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -9,7 +10,8 @@ import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
 import { ensureBridge } from './bridge.ts'
 import { connect, endOf } from './cable.ts'
-import { type Lease, openIpam } from './ipam.ts'
+import { openIpam } from './ipam.ts'
+import type { Lease } from './lease.ts'
 import { openReaper } from './reaper.ts'
 import { bridgeName, cableName, cableNumber, isDeviceName, isSandboxId, lowestFree, macOf } from './names.ts'
 
@@ -55,7 +57,8 @@ export interface PodNetworkOptions {
 
 /** Sets up cbr0 on a node, adopts the pods that are connected, and connects more. */
 export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOptions): PodNetwork {
-  const ipam = openIpam(podCidr, stateDir)
+  // One folder per range: addresses given before the node's range changed mean nothing in the new one.
+  const ipam = openIpam(podCidr, join(stateDir, `${podCidr.address}-${podCidr.prefix}`))
   using stack = new DisposableStack()
   const socket = stack.use(openRouteSocket(ns))
   const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())

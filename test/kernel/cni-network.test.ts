@@ -23,6 +23,7 @@ const range = cidr('100.96.1.0/24')
 class Node implements Disposable {
   readonly ns: Netns = createNetns()
   readonly stateDir: string = mkdtempSync(join(tmpdir(), 'cni-'))
+  readonly leaseDir: string = join(this.stateDir, '100.96.1.0-24')
   readonly socket: RouteSocket = openRouteSocket(this.ns)
   open(podCidr = range): PodNetwork {
     return openPodNetwork({ podCidr, stateDir: this.stateDir, ns: this.ns, log })
@@ -48,6 +49,7 @@ class Node implements Disposable {
   }
   leases(): string[] {
     return readdirSync(this.stateDir)
+      .flatMap((range) => readdirSync(join(this.stateDir, range)))
       .filter((name) => name !== 'last')
       .toSorted()
   }
@@ -218,10 +220,10 @@ test('a restart finds its pods again, frees those of a rebooted machine, and rep
 
   // b's cable is gone (as after a reboot); a's file is lost; a third one crashed between cable and note.
   node.socket.apply(deleteLink(two.hostDevice))
-  rmSync(join(node.stateDir, one.address))
+  rmSync(join(node.leaseDir, one.address))
   const half = { id: 'c', ifname: 'eth0', address: '100.96.1.9', hostDevice: 'veth7' }
-  writeFileSync(join(node.stateDir, half.address), JSON.stringify(half))
-  writeFileSync(join(node.stateDir, '.100.96.1.10.4711'), 'torn')
+  writeFileSync(join(node.leaseDir, half.address), JSON.stringify(half))
+  writeFileSync(join(node.leaseDir, '.100.96.1.10.99999999'), 'torn')
   node.socket.apply(addLink({ kind: 'veth', name: 'veth7', peer: { name: 'p' } }))
   node.socket.apply(setLink('veth7', { master: node.socket.link('cbr0')?.index ?? 0 }))
   const third = node.open()

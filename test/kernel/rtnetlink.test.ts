@@ -168,7 +168,13 @@ test('addresses, routes and neighbours are what ip shows', () =>
       [{ index, address: via, mac: '02:00:00:00:00:12', state: 'permanent' }],
     )
     assert.deepEqual(socket.routeTo({ to: address('100.96.2.9') }), {
-      ...{ to: cidr('100.96.2.9/32'), kind: 'unicast', protocol: 0, table, via, index, source: own.address },
+      to: cidr('100.96.2.9/32'),
+      kind: 'unicast',
+      protocol: 0,
+      table,
+      via,
+      index,
+      source: own.address,
     })
     assert.deepEqual(socket.routeTo({ to: address('100.96.2.9'), entry: true })?.to, to)
     assert.equal(socket.routeTo({ to: address('10.9.1.1') }), undefined)

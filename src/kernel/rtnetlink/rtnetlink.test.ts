@@ -24,7 +24,10 @@ import { addRoute, readRoute, type Route } from './route.ts'
 
 // Bodies as a Linux 6.18 kernel sent them (RTM_NEW*, little-endian).
 const message = (type: number, text: string): Message => ({
-  ...{ type, flags: 0, seq: 1, pid: 0 },
+  type,
+  flags: 0,
+  seq: 1,
+  pid: 0,
   body: Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex')),
 })
 
