@@ -7,9 +7,11 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main([name, ...args]: string[]): Promise<number> {
   // A reader that goes away (`kubehop trace ... | head -1`) is no failure, and must not break off what is being done.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(overview(args[0]))
     return 0

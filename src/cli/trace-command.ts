@@ -1,4 +1,32 @@
-import { UsageError } from './usage.ts'
-export async function traceCommand(_args: string[]): Promise<number> {
-  throw new UsageError('soon')
+import { connectionFrom } from '../api/client/kubeconfig.ts'
+import { Transport } from '../api/client/transport.ts'
+import { chooseLab } from '../lab/choose.ts'
+import { kubeconfigOf } from '../lab/folder.ts'
+import type { Trace } from '../trace/types.ts'
+import { trace } from './trace.ts'
+
+/** `kubehop trace [--lab NAME] ...`: the lab's supervisor does the tracing, this asks for it and shows it. */
+export async function traceCommand(args: string[]): Promise<number> {
+  const { lab, rest } = takeLab(args)
+  const transport = new Transport(await connectionFrom(kubeconfigOf(chooseLab(lab).name)))
+  try {
+    return await trace(rest, {
+      request: async (path, body) =>
+        (await transport.call(
+          { method: 'POST', path, body },
+          AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000),
+        )) as Trace,
+    })
+  } finally {
+    transport.close()
+  }
+}
+
+/** Which lab is this file's business, everything else the trace's own. */
+function takeLab(args: string[]): { lab: string | undefined; rest: string[] } {
+  const at = args.findIndex((word) => word === '--lab' || word.startsWith('--lab='))
+  if (at < 0) return { lab: undefined, rest: args }
+  const [word = ''] = args.slice(at)
+  const inline = word.startsWith('--lab=')
+  return { lab: inline ? word.slice('--lab='.length) : args[at + 1], rest: args.toSpliced(at, inline ? 1 : 2) }
 }

@@ -1,4 +1,5 @@
 import { KubehopError } from '../base/errors.ts'
+import { tracePath } from '../lab/trace.ts'
 import { parseSource, parseTarget } from '../trace/target.ts'
 import { renderTrace } from '../trace/text.ts'
 import type { Trace } from '../trace/types.ts'
@@ -17,8 +18,6 @@ export interface TraceBody {
   namespace?: string
   timeoutMs?: number
 }
-
-export const tracePath = '/kubehop/trace'
 
 /** `kubehop trace FROM TO [-o text|json] [-v] [-n NAMESPACE] [--timeout SECONDS]`: 0 delivered, 1 not. */
 export async function trace(args: string[], context: TraceContext): Promise<number> {

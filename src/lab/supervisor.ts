@@ -16,6 +16,7 @@ import { packageRoot } from './package.ts'
 import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
+import { traceExtension, tracePath } from './trace.ts'
 import { layWire, type Wire } from './wire.ts'
 
 const apiPort = 6443
@@ -48,14 +49,21 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
   keepAgents(agentSpecs(config, wire, authority), log)
 
   tell({ stage: 'step', say: 'starting the API' })
+  let client: Client | undefined
+  const theClient = (): Client => {
+    if (!client) throw new Error('the API server answers before it runs')
+    return client
+  }
   const api = await startApi({
     stateDir: config.folder,
     serviceCidr: config.serviceCidr,
     listeners: [{ fd: listenerFd }, { fd: door }],
     authority,
     names: apiNames(config),
+    extensions: { [tracePath]: traceExtension(config, wire, authority, theClient, log.child({ room: 'trace' })) },
     log: log.child({ room: 'api' }),
   })
+  client = api.client
   // Made in order, before an agent can: so node1 gets the first range, node2 the second, as in the picture.
   for (const { name } of wire.nodes) await api.client.create('Node', { metadata: { name } })
   startControl({

@@ -11,6 +11,7 @@ import { startProxy } from '../proxy/proxy.ts'
 import { agentPort, describeNode, readiness } from './describe.ts'
 import { keepLease } from './lease.ts'
 import { startServer } from './server.ts'
+import { traceRoutes } from './trace.ts'
 
 export interface AgentOptions {
   name: string
@@ -63,7 +64,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     tls,
     address,
     port: agentPort,
-    more: async () => false,
+    more: traceRoutes(name, pods),
     log,
   })
   const say = `cbr0 holds ${formatCidr(range)}; services are in the kernel`

@@ -16,7 +16,7 @@ import { hostImage, type HostImageOptions } from './image-host.ts'
 import { removeLeftover } from './leftovers.ts'
 import { type LogOptions, readLog } from './log-reader.ts'
 import { overlayTrial } from './overlay.ts'
-import { idOf } from './paths.ts'
+import { idOf, podPaths } from './paths.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
 import { Objects } from './volumes/objects.ts'
@@ -46,6 +46,8 @@ export interface Pods {
   exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
   /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
   netnsOf(namespace: string, pod: string): string | undefined
+  /** The text of a pod's own /etc/resolv.conf or /etc/hosts. */
+  fileOf(namespace: string, pod: string, file: 'resolv.conf' | 'hosts'): string
   list(): PodProcess[]
   /** Ends the agent's part; pods go on, and the next agent takes them over. */
   close(): Promise<void>
@@ -164,6 +166,8 @@ export function startPods(options: PodsOptions): Pods {
       const { sandbox } = find(namespace, name)
       return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
     },
+    fileOf: (namespace, name, file) =>
+      readFileSync(join(podPaths(stateDir, find(namespace, name).id).etc, file), 'utf8'),
     list: () => [...lives.values()].flatMap(processOf),
     async close() {
       follower.close()

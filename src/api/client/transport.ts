@@ -45,8 +45,8 @@ export class Transport {
   }
 
   /** The parsed answer. Refusals throw an ApiError; a server that is not there throws what the socket said. */
-  async call(call: Call): Promise<unknown> {
-    const response = await this.open(call, AbortSignal.timeout(answerTimeoutMs))
+  async call(call: Call, signal: AbortSignal = AbortSignal.timeout(answerTimeoutMs)): Promise<unknown> {
+    const response = await this.open(call, signal)
     const text = await textOf(response)
     return text === '' ? undefined : JSON.parse(text)
   }

@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Netns, openNetns } from '../kernel/netns.ts'
+import type { Pods } from '../pod/pods.ts'
+import { localAgent } from '../trace/agent.ts'
+import { serveTrace } from '../trace/http.ts'
+
+/** Lets coordinators watch and send on this node: in its own namespace, which is this process's, and in its pods'. */
+export function traceRoutes(
+  node: string,
+  pods: Pods,
+): (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean> {
+  const lent = new Map<string, { path: string; ns: Netns }>()
+
+  function podNetns(key: string): Netns | undefined {
+    const [namespace = '', name = ''] = key.split('/')
+    const path = runs(namespace, name) ? pods.netnsOf(namespace, name) : undefined
+    const known = lent.get(key)
+    if (known !== undefined && known.path === path) return known.ns
+    // A new sandbox, or none: whoever still watches the old one has sockets in it and needs no descriptor.
+    known?.ns.close()
+    lent.delete(key)
+    if (path === undefined) return undefined
+    const ns = openNetns(path)
+    lent.set(key, { path, ns })
+    return ns
+  }
+
+  const runs = (namespace: string, name: string): boolean =>
+    pods.list().some((pod) => pod.namespace === namespace && pod.name === name)
+
+  return serveTrace(
+    localAgent({
+      node,
+      kind: 'node',
+      podNetns,
+      podFile(key, file) {
+        const [namespace = '', name = ''] = key.split('/')
+        return pods.fileOf(namespace, name, file)
+      },
+    }),
+  )
+}
