@@ -131,7 +131,7 @@ export class ContainerLife {
     const address = sandbox.address ?? context.hostIP
     const { what, root, warnings } = await prepareContainer(context, pod, spec, address, volumes, paths)
     for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
-    this.#home.event(spec, 'Normal', 'Pulled', 'Container image "host" is this machine’s own files')
+    this.#home.event(spec, 'Normal', 'Pulled', 'Container image "host" is the files of this machine')
     if (this.#ended) {
       this.#restarts++
       this.#last = this.#ended

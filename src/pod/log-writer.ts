@@ -61,7 +61,9 @@ export class LogWriter {
     const socket = new Socket({ fd: openFifoToRead(pipe), readable: true, writable: false })
     this.#sockets.push(socket)
     socket.on('data', (chunk: Buffer) => this.#put(cutter.push(chunk, nanoTime())))
-    socket.on('error', (error) => this.#log.warn({ pipe, error: error.message }, 'a container’s output cannot be read'))
+    socket.on('error', (error) =>
+      this.#log.warn({ pipe, error: error.message }, 'the output of a container cannot be read'),
+    )
     socket.once('close', () => {
       this.#put(cutter.end(nanoTime()))
       this.#open--
@@ -95,7 +97,7 @@ export class LogWriter {
     this.#writing = false
     this.#size += written
     // A full disk loses lines rather than stopping the container.
-    if (error) this.#log.error({ path: this.path, error: messageOf(error) }, 'a container’s log cannot be written')
+    if (error) this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be written')
     else if (written < bytes.length) this.#pending.unshift(bytes.subarray(written))
     if (this.#size >= rotateAt) this.#rotate()
     for (const socket of this.#sockets) socket.resume()
@@ -108,7 +110,7 @@ export class LogWriter {
       closeSync(this.#fd)
       renameSync(this.path, rotated(this.path))
     } catch (error) {
-      this.#log.error({ path: this.path, error: messageOf(error) }, 'a container’s log cannot be put aside')
+      this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be put aside')
     }
     this.#fd = openSync(this.path, 'a', 0o640)
     this.#size = fstatSync(this.#fd).size

@@ -36,7 +36,7 @@ export function podPaths(stateDir: string, id: PodId): PodPaths {
   const dir = join(stateDir, 'pods', part(id.uid))
   return {
     dir,
-    record: join(dir, 'record.json'),
+    record: join(dir, 'record'),
     etc: join(dir, 'etc'),
     volumes: join(dir, 'volumes'),
     volume: (name) => join(dir, 'volumes', part(name)),

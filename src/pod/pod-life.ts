@@ -42,7 +42,10 @@ export class PodLife implements Home {
   #podIP: string | undefined
   #ending = false
   #vanished = false
+  #hurried = false
+  readonly #removed = Promise.withResolvers<void>()
   #known = false
+  #recorded = ''
   #finished = false
   #closed = false
   #busy = false
@@ -137,14 +140,11 @@ export class PodLife implements Home {
     this.#sandbox?.pause.close()
   }
 
-  /** Ends the pod's processes and takes it off the network, without a word to the API. */
-  async stopNow(): Promise<void> {
-    this.#ending = true
-    await this.#stopAll(0)
-    await this.#dropSandbox()
-    this.volumes.remove()
-    this.close()
-    rmSync(this.paths.dir, { recursive: true, force: true })
+  /** Ends the pod's processes at once and removes what it has here, without a word to the API. */
+  stopNow(): Promise<void> {
+    this.#hurried = true
+    this.vanish()
+    return this.#removed.promise
   }
 
   poke(): void {
@@ -376,13 +376,16 @@ export class PodLife implements Home {
     if (this.#running()) return
     await this.#dropSandbox()
     this.volumes.remove()
-    this.#report()
-    await this.#status.settled()
-    if (!this.#vanished) await this.#deleteObject()
+    if (!this.#vanished) {
+      this.#tell()
+      await this.#status.settled()
+      await this.#deleteObject()
+    }
     this.#finished = true
     this.close()
     for (const path of [this.paths.dir, this.paths.logs]) rmSync(path, { recursive: true, force: true })
     this.#gone(this)
+    this.#removed.resolve()
   }
 
   async #deleteObject(): Promise<void> {
@@ -397,11 +400,13 @@ export class PodLife implements Home {
 
   #graceMs(): number {
     const { deletionTimestamp, deletionGracePeriodSeconds } = this.pod.metadata
+    if (this.#hurried) return 0
     const seconds = deletionGracePeriodSeconds ?? this.pod.spec.terminationGracePeriodSeconds ?? usualGraceSeconds
     if (this.#vanished && deletionTimestamp === undefined) return 0
     if (deletionTimestamp === undefined) return seconds * 1000
     // The API counts the grace from the wish; an agent that comes later has only the rest of it.
-    return Math.max(0, Math.min(seconds * 1000, Date.parse(deletionTimestamp) - Date.now()))
+    // It is written without fractions, so up to a second of the grace is not in it.
+    return Math.max(0, Math.min(seconds * 1000, Date.parse(deletionTimestamp) + 1000 - Date.now()))
   }
 
   #adopt(record: PodRecord): void {
@@ -422,14 +427,18 @@ export class PodLife implements Home {
     if (this.#finished || this.#closed) return
     const containers: PodRecord['containers'] = {}
     for (const [name, life] of this.#containers) containers[name] = life.record
-    writeRecord(this.paths.record, {
+    const record: PodRecord = {
       version: 1,
       ...this.id,
       ...(sandbox && { sandbox }),
       sandboxes: this.#sandboxes,
       startTime: this.#startTime,
       containers,
-    })
+    }
+    const text = JSON.stringify(record)
+    if (text === this.#recorded) return
+    writeRecord(this.paths.record, text)
+    this.#recorded = text
   }
 
   #facts(): PodFacts {

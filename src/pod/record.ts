@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -52,10 +52,19 @@ export interface Ending {
   finishedAt: string
 }
 
-/** In one step: a reader sees the old or the new record, never half of one. */
-export function writeRecord(path: string, record: PodRecord): void {
+/** Past this size the file is written anew instead of getting one more line. */
+const maxFile = 256 * 1024
+
+/**
+ * Adds the record as a line: the last whole line counts. Much cheaper than replacing the file, which some file systems (ext4's
+ * auto_da_alloc) answer by waiting for the disk.
+ */
+export function writeRecord(path: string, text: string): void {
+  const line = `${text}\n`
+  const known = statSync(path, { throwIfNoEntry: false })
+  if (known && known.size + line.length <= maxFile) return appendFileSync(path, line)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 })
+  writeFileSync(`${path}.new`, line, { mode: 0o600 })
   renameSync(`${path}.new`, path)
 }
 
@@ -63,9 +72,11 @@ export function writeRecord(path: string, record: PodRecord): void {
 export function readRecords(stateDir: string, log: Log): PodRecord[] {
   const records: PodRecord[] = []
   for (const uid of list(join(stateDir, 'pods'))) {
-    const path = join(stateDir, 'pods', uid, 'record.json')
+    const path = join(stateDir, 'pods', uid, 'record')
     try {
-      const record = JSON.parse(readFileSync(path, 'utf8')) as PodRecord
+      // What stands behind the last newline was being written when the agent died.
+      const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
+      const record = JSON.parse(lines.at(-1) ?? '') as PodRecord
       if (record.version !== 1 || record.uid !== uid) throw new TypeError('this is the record of something else')
       records.push(record)
     } catch (error) {

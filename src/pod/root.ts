@@ -102,10 +102,12 @@ function bind(program: Program, op: string, from: string, to: string): void {
 }
 
 function readOnly(program: Program, op: string, path: string): void {
-  const attributes = new Uint8Array(32) // struct mount_attr: u64 set, clear, propagation, userns_fd
-  new DataView(attributes.buffer).setBigUint64(0, BigInt(MOUNT_ATTR_RDONLY), true)
-  program.call(op, 'mount_setattr', AT_FDCWD, path, AT_RECURSIVE, attributes, attributes.length)
+  program.call(op, 'mount_setattr', AT_FDCWD, path, AT_RECURSIVE, readOnlyAttributes, attributeSize)
 }
+
+/** struct mount_attr: u64 set, clear, propagation, userns_fd. */
+const readOnlyAttributes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR_RDONLY), 0n, 0n, 0n]).buffer)
+const attributeSize = readOnlyAttributes.length
 
 function make(program: Program, path: string, kind: 'directory' | 'file'): void {
   if (kind === 'directory') program.call(`make ${path}`, 'mkdir', path, 0o755)
@@ -213,15 +215,31 @@ function procAndSys(program: Program, at: (path: string) => string, privileged: 
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
   program.call('mount /proc', 'mount', 'proc', at('/proc'), 'proc', flags, 0)
   // A new sysfs shows this pod's devices; where the kernel refuses one, the machine's is better than none.
-  program.attempt('mount /sys', 'mount', '/sys', at('/sys'), 0, MS_BIND | MS_REC, 0)
-  program.attempt('mount /sys', 'mount', 'sysfs', at('/sys'), 'sysfs', flags | MS_RDONLY, 0)
+  program.attempt('mount /sys', 'mount', 'sysfs', at('/sys'), 'sysfs', flags | (privileged ? 0 : MS_RDONLY), 0)
+  program.unless('look at /sys', 'openat', [AT_FDCWD, at('/sys/kernel'), O_PATH | O_CLOEXEC], (otherwise) => {
+    otherwise.attempt('mount /sys', 'mount', '/sys', at('/sys'), 0, MS_BIND | MS_REC, 0)
+    otherwise.attempt(
+      'mount /sys',
+      'mount_setattr',
+      AT_FDCWD,
+      at('/sys'),
+      AT_RECURSIVE,
+      readOnlyAttributes,
+      attributeSize,
+    )
+  })
   if (privileged) return
-  const attributes = new Uint8Array(32)
-  new DataView(attributes.buffer).setBigUint64(0, BigInt(MOUNT_ATTR_RDONLY), true)
-  program.attempt('mount /sys', 'mount_setattr', AT_FDCWD, at('/sys'), AT_RECURSIVE, attributes, attributes.length)
   for (const path of lookOnly) {
     program.attempt(`protect ${path}`, 'mount', at(path), at(path), 0, MS_BIND | MS_REC, 0)
-    program.attempt(`protect ${path}`, 'mount_setattr', AT_FDCWD, at(path), AT_RECURSIVE, attributes, attributes.length)
+    program.attempt(
+      `protect ${path}`,
+      'mount_setattr',
+      AT_FDCWD,
+      at(path),
+      AT_RECURSIVE,
+      readOnlyAttributes,
+      attributeSize,
+    )
   }
   for (const path of hiddenFiles) program.attempt(`hide ${path}`, 'mount', '/dev/null', at(path), 0, MS_BIND, 0)
   for (const path of hiddenDirectories)

@@ -83,7 +83,7 @@ export function forget(id: string, network: PodNetwork, log: Log): void {
   try {
     network.del(id)
   } catch (error) {
-    log.error({ sandbox: id, error: messageOf(error) }, 'a pod’s cable could not be removed')
+    log.error({ sandbox: id, error: messageOf(error) }, 'the cable of a pod could not be removed')
     throw error
   }
 }

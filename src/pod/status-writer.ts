@@ -73,10 +73,13 @@ export class StatusWriter {
     } catch (error) {
       // Gone, or another pod of the same name: there is nobody left to tell.
       if (error instanceof ApiError && (error.code === 404 || error.code === 409 || error.code === 422)) {
-        this.#log.debug({ pod: metadata.name, error: error.message }, 'a pod’s status was not taken')
+        this.#log.debug({ pod: metadata.name, error: error.message }, 'the status of a pod was not taken')
         return
       }
-      this.#log.warn({ pod: metadata.name, error: messageOf(error) }, 'a pod’s status could not be told; trying again')
+      this.#log.warn(
+        { pod: metadata.name, error: messageOf(error) },
+        'the status of a pod could not be told; trying again',
+      )
       this.#wanted ??= { pod: { metadata } as Pod, status }
       this.#retry = setTimeout(() => {
         this.#retry = undefined

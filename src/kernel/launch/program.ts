@@ -81,6 +81,14 @@ export class Program {
     this.#add({ ...again, op, number: syscalls.getpid, args: [], jump: at })
   }
 
+  /** Makes the calls of `body` unless this one succeeds with a positive result: a descriptor, a pid. */
+  unless(op: string, name: Syscall, args: Argument[], body: (program: Program) => void): void {
+    const probe: Step = { op, number: syscalls[name], args, store: undefined, jump: -1, ignore: true }
+    this.#add(probe)
+    body(this)
+    probe.jump = this.#steps.length
+  }
+
   /** Reaps every child until the one in `pid` has ended; its wait status goes to `status`, its exit code (128 + signal) is the result. */
   wait(op: string, pid: Cell, status: Cell): Result {
     // The stub stores this result in any case.
