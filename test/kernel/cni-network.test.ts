@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { address, cidr, type Address } from '../../src/base/address.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { echo } from '../../src/kernel/ping.ts'
 import { followNetwork } from '../../src/kernel/rtnetlink/follow.ts'
 import { deleteLink, setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
@@ -96,6 +97,15 @@ test('two pods on a bridge reach each other and their node', async () => {
   assert.equal(await talk(a, node.ns, one.gateway), one.address)
   assert.equal(await talk(node.ns, a, one.address), one.gateway)
   assert.equal(await talk(a, a, one.address), one.address)
+  assert.equal((await echo({ ns: a, to: two.address, timeoutMs: 5000 })).answer, 'reply')
+  assert.equal(
+    (await echo({ ns: b, to: one.address, size: 1472, dontFragment: true, timeoutMs: 5000 })).answer,
+    'reply',
+  )
+  const big = await echo({ ns: b, to: one.address, size: 1473, dontFragment: true, timeoutMs: 5000 })
+  assert.deepEqual(big, { answer: 'not sent', code: 'EMSGSIZE' })
+  // cbr0 asks every pod for an address that none has, and then says so.
+  assert.deepEqual(await echo({ ns: node.ns, to: address('100.96.1.77'), timeoutMs: 30 }), { answer: 'none' })
   const bridge = node.socket.link('cbr0')
   assert.equal(bridge?.mac, '0a:58:64:60:01:01')
   const veth = node.socket.link('veth1')

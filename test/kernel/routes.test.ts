@@ -11,6 +11,7 @@ import type { Node } from '../../src/api/objects/node.ts'
 import { type Address, address, cidr, formatCidr } from '../../src/base/address.ts'
 import { openPodNetwork } from '../../src/cni/network.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
+import { echo } from '../../src/kernel/ping.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
 import { followNetwork } from '../../src/kernel/rtnetlink/follow.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
@@ -128,6 +129,13 @@ test('pods of two nodes reach each other through the router, and see each otherâ
   assert.equal(seen, a.address)
   server.close()
   await once(server, 'close')
+  assert.equal((await echo({ ns: a.netns, to: b.address, timeoutMs: 5000 })).answer, 'reply')
+  // Nobody has this range: the router sends it to its own default gateway, and has none.
+  assert.deepEqual(await echo({ ns: a.netns, to: address('100.96.9.9'), timeoutMs: 5000 }), {
+    answer: 'unreachable',
+    from: router,
+    code: 0,
+  })
   for (const pod of pods) pod.netns.close()
   routes.close()
 })
