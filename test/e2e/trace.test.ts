@@ -1,0 +1,113 @@
+// kubehop trace in a whole lab: the example applications side by side, seen from outside.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Trace } from '../../src/trace/types.ts'
+import { startTestLab, type TestLab } from './harness.ts'
+
+let lab: TestLab
+before(async () => {
+  // 1-localhost holds a pod that collides on purpose and never becomes ready; it is applied for itself elsewhere.
+  const files = [
+    'shop',
+    'picture/2-same-node.yaml',
+    'picture/3-across-nodes.yaml',
+    'picture/4-service.yaml',
+    'picture/5-dns.yaml',
+  ]
+  lab = await startTestLab('traces', ...files.flatMap((file) => ['-f', `examples/${file}`]))
+})
+after(async () => lab?.down())
+
+const trace = async (from: string, to: string, ...more: string[]): Promise<{ trace: Trace; code: number }> => {
+  const { code, out, err } = await lab.kubehop('trace', from, to, '-o', 'json', ...more)
+  assert.ok(out.startsWith('{'), `${out}\n${err}`)
+  return { trace: JSON.parse(out) as Trace, code }
+}
+/** `client eth0, node1 veth1, ...` */
+const way = (hops: Trace['hops']): string => hops.map((hop) => `${hop.place} ${hop.device}`).join(', ')
+
+test('on one node a request stays on the bridge, there and back', async () => {
+  const { trace: story, code } = await trace('same-node/left', 'same-node/right:8080')
+  assert.equal(code, 0)
+  assert.deepEqual([story.verdict, story.agrees], ['delivered', true], JSON.stringify(story, null, 1))
+  assert.match(way(story.hops), /^left eth0, node1 veth\d+, node1 cbr0, (node1 veth\d+, )?right eth0$/)
+  assert.match(way(story.reply), /^right eth0, node1 veth\d+, node1 cbr0, left eth0$/)
+})
+
+test('across nodes it goes through the gateway, the router and its table', async () => {
+  const { trace: story } = await trace('across-nodes/left', 'pod/right:8080')
+  assert.deepEqual([story.verdict, story.agrees], ['delivered', true], JSON.stringify(story, null, 1))
+  assert.deepEqual([...new Set(story.hops.map((hop) => hop.place))], ['left', 'node1', 'router', 'node2', 'right'])
+  assert.deepEqual([...new Set(story.reply.map((hop) => hop.place))], ['right', 'node2', 'router', 'node1', 'left'])
+  assert.ok(story.hops.every((hop) => hop.action !== 'translated'))
+})
+
+test('by a service name: one question, the address, the translation there, and put back on the way back', async () => {
+  const { trace: story, code } = await trace('client', 'http://web/')
+  assert.equal(code, 0)
+  assert.deepEqual(
+    [story.verdict, story.status, story.agrees],
+    ['delivered', '200 OK', true],
+    JSON.stringify(story, null, 1),
+  )
+  assert.deepEqual(
+    story.dns.map(({ question, rcode }) => [question, rcode]),
+    [['web.default.svc.cluster.local', 'NOERROR']],
+  )
+  const translated = story.hops.find((hop) => hop.action === 'translated')
+  assert.equal(translated?.packet.dst, `${story.dns[0]?.answers[0]}:80`)
+  assert.match(translated?.after?.dst ?? '', /:8080$/)
+  assert.equal(translated?.component, 'proxy')
+  assert.ok(story.reply.some((hop) => hop.action === 'translated' && hop.component === 'proxy'))
+  assert.ok([...story.hops, ...story.reply].every((hop) => hop.say.length > 0 && hop.because.text.length > 0))
+})
+
+test('a service without endpoints, a port that nobody listens on and a port that a service lacks are refusals told apart', async () => {
+  const nobody = await trace('same-node/left', 'same-node/right:9090')
+  assert.deepEqual([nobody.trace.verdict, nobody.code], ['refused', 1])
+  assert.equal(nobody.trace.hops.at(-1)?.place, 'right')
+
+  const wrongPort = await trace('client', 'http://store/')
+  assert.equal(wrongPort.trace.verdict, 'rejected')
+  assert.match(wrongPort.trace.why.map((why) => why.say).join(), /no port 80.*6379/)
+
+  assert.equal((await lab.kubectl('scale', 'deployment/api', '--replicas=0')).code, 0)
+  await lab.until(
+    'the endpoints leave',
+    () => trace('client', 'http://api/'),
+    ({ trace: story }) => story.verdict === 'rejected',
+  )
+  assert.equal((await lab.kubectl('scale', 'deployment/api', '--replicas=1')).code, 0)
+})
+
+test('an address that nobody has: no answer, and the last place that saw the packet', async () => {
+  const { trace: story, code } = await trace('same-node/left', '100.96.1.250:80', '--timeout', '4')
+  assert.equal(code, 1)
+  assert.ok(['no-answer', 'unreachable'].includes(story.verdict), JSON.stringify(story, null, 1))
+  assert.equal(story.hops.at(-1)?.node, 'node1')
+})
+
+test('names that do not exist and pods that do not exist are told apart', async () => {
+  const { trace: story } = await trace('client', 'http://wbe/')
+  assert.equal(story.verdict, 'name-not-found')
+  assert.ok(story.dns.length >= 3)
+  assert.match(story.why.map((why) => why.say + why.fix).join(), /web/)
+  const { code, err } = await lab.kubehop('trace', 'clinet', 'http://web/')
+  assert.equal(code, 1)
+  assert.match(err, /clinet.*client/s)
+})
+
+test('as text it reads like a story', async () => {
+  const { out } = await lab.kubehop('trace', 'client', 'http://web/')
+  assert.match(out, /^client -> http:\/\/web\/ {4}delivered, 200 OK, [\d.]+ ms {4}predicted and observed agree\n/)
+  assert.match(out, /\nthere\n +1 {2}client +eth0 +sent to /)
+  assert.match(out, /\nback\n/)
+})
+
+test('many traces at once leave no trace of themselves', async () => {
+  const stories = await Promise.all(Array.from({ length: 6 }, () => trace('client', 'http://web/')))
+  assert.deepEqual(
+    stories.map(({ trace: story }) => story.verdict),
+    new Array(6).fill('delivered'),
+  )
+})
