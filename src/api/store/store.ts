@@ -98,6 +98,11 @@ export class Store {
     return () => void shelf.watchers.delete(push)
   }
 
+  /** How many watch a kind. */
+  watching(kind: KindName): number {
+    return this.#shelf(kind).watchers.size
+  }
+
   close(): void {
     for (const shelf of this.#kinds.values()) shelf.watchers.clear()
     this.#persistence?.close()
