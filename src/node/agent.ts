@@ -8,8 +8,9 @@ import { openPodNetwork } from '../cni/network.ts'
 import type { HostImageOptions } from '../pod/image-host.ts'
 import { startPods } from '../pod/pods.ts'
 import { startProxy } from '../proxy/proxy.ts'
-import { agentPort, describeNode, readiness } from './describe.ts'
+import { agentPort, describeNode } from './describe.ts'
 import { keepLease } from './lease.ts'
+import { keepReady } from './ready.ts'
 import { startServer } from './server.ts'
 import { traceRoutes } from './trace.ts'
 
@@ -68,11 +69,13 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     log,
   })
   const say = `cbr0 holds ${formatCidr(range)}; services are in the kernel`
-  await client.patch('Node', name, undefined, { status: { conditions: [readiness(true, say, new Date())] } }, 'status')
+  const ready = keepReady(client, name, say, log)
+  await ready.first
   log.info({ range: formatCidr(range) }, 'the node is ready')
   return {
     async close() {
       server.close()
+      ready.close()
       lease.close()
       await pods.close()
       proxy.close()

@@ -96,6 +96,7 @@ export class PodLife implements Home {
   /** The pod changed in the API. */
   update(pod: Pod): void {
     this.pod = pod
+    if (!this.#finished) this.#status.seen(pod)
     for (const spec of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
       const life = this.#containers.get(spec.name)
       if (life) life.spec = spec

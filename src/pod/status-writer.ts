@@ -13,6 +13,9 @@ export class StatusWriter {
   readonly #log: Log
   #wanted: { pod: Pod; status: PodStatus } | undefined
   #written = ''
+  /** What was written last, and the version that it became. */
+  #last: { pod: Pod; status: PodStatus; version: number } | undefined
+  #api: Pod | undefined
   #busy: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #retryMs = firstRetryMs
@@ -35,6 +38,15 @@ export class StatusWriter {
     if (!this.#retry) this.#next()
   }
 
+  /**
+   * The pod as the API has it now. When another hand has written over a condition that was told, it is told again: the control plane
+   * marks the pods of a node that it does not hear from.
+   */
+  seen(pod: Pod): void {
+    this.#api = pod
+    this.#compare()
+  }
+
   /** Fulfilled when everything told so far has arrived or was given up for now. */
   async settled(): Promise<void> {
     while (this.#busy) await this.#busy
@@ -54,14 +66,28 @@ export class StatusWriter {
     this.#busy = this.#write(wanted.pod, wanted.status, text).finally(() => {
       this.#busy = undefined
       if (!this.#retry) this.#next()
+      this.#compare()
     })
+  }
+
+  /** Only with no write under way: before its answer is here, its own echo would look like another hand's. */
+  #compare(): void {
+    const [last, api] = [this.#last, this.#api]
+    if (!last || !api || this.#busy || this.#wanted || Number(api.metadata.resourceVersion) <= last.version) return
+    const overwritten = last.status.conditions?.some(({ type, status }) => {
+      const now = api.status?.conditions?.find((condition) => condition.type === type)
+      return now !== undefined && now.status !== status
+    })
+    if (!overwritten) return
+    this.#written = ''
+    this.put(last.pod, last.status)
   }
 
   async #write({ metadata }: Pod, status: PodStatus, text: string): Promise<void> {
     // A merge patch leaves out nothing by itself: what is not so any more has to be taken away.
     const whole = { reason: null, message: null, podIP: null, podIPs: null, ...status }
     try {
-      await this.#client.patch(
+      const { metadata: written } = await this.#client.patch(
         'Pod',
         metadata.name,
         metadata.namespace,
@@ -69,6 +95,7 @@ export class StatusWriter {
         'status',
       )
       this.#written = text
+      this.#last = { pod: { metadata } as Pod, status, version: Number(written.resourceVersion) }
       this.#retryMs = firstRetryMs
     } catch (error) {
       // Gone, or another pod of the same name: there is nobody left to tell.
