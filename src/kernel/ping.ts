@@ -89,7 +89,7 @@ export async function echo({ ns, to, size = 56, dontFragment = false, timeoutMs 
           const found = read(fd, op, kind, id, sentAt)
           if (found) resolve(found)
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       })
     })

@@ -1,6 +1,6 @@
 import { formatCidr } from '../base/address.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
-import { deleteRoute, replaceRoute, type Route } from '../kernel/rtnetlink/route.ts'
+import { deleteRoute, formatRoute, replaceRoute, type Route } from '../kernel/rtnetlink/route.ts'
 import type { PodRoute } from './model.ts'
 
 /** rtm_protocol of every route that Kubehop makes, so that it touches no other (`ip route show proto 96`). Free in rt_protos. */
@@ -28,7 +28,7 @@ export function diffRoutes(has: readonly Route[], wanted: readonly PodRoute[]): 
     else if (!want.has(range))
       removals.push({
         verb: 'remove',
-        route: textOf(route),
+        route: formatRoute({ to: route.to, ...(route.via && { via: route.via }) }),
         request: deleteRoute({ ...route, protocol: RTPROT_KUBEHOP }),
       })
   }
@@ -36,11 +36,7 @@ export function diffRoutes(has: readonly Route[], wanted: readonly PodRoute[]): 
     .filter((route) => !right.has(formatCidr(route.to)))
     .map(({ node, to, via }): Change => {
       const request = replaceRoute({ to, via, protocol: RTPROT_KUBEHOP })
-      return { verb: 'set', route: textOf({ to, via }), node, request }
+      return { verb: 'set', route: formatRoute({ to, via }), node, request }
     })
   return [...removals, ...additions]
-}
-
-function textOf({ to, via }: Pick<Route, 'to' | 'via'>): string {
-  return `${formatCidr(to)}${via === undefined ? '' : ` via ${via}`}`
 }
