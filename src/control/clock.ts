@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds that only count while the machine is awake: a laptop that slept for an hour has not been silent for one. */
+  steady(): number
   /** Calls back once, after so many milliseconds; the returned function calls it off. */
   after(ms: number, then: () => void): () => void
 }
@@ -11,6 +13,7 @@ const longestWait = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: Date.now,
+  steady: () => performance.now(),
   after(ms, then) {
     const timer = setTimeout(then, Math.min(Math.max(ms, 0), longestWait))
     return () => clearTimeout(timer)

@@ -35,6 +35,7 @@ export function manualClock(from: number = start): Clock & { move(ms: number): v
   const waiting = new Set<{ at: number; call: () => void }>()
   return {
     now: () => now,
+    steady: () => now,
     after(ms, call) {
       const timer = { at: now + ms, call }
       waiting.add(timer)

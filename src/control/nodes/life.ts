@@ -4,7 +4,7 @@ import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Lease } from '../../api/objects/simple.ts'
 import { type Action, change, tell } from '../action.ts'
-import { timestamp } from '../clock.ts'
+import { type Clock, systemClock, timestamp } from '../clock.ts'
 import { conditionOf } from '../conditions.ts'
 import type { Loop } from '../loop.ts'
 import type { View } from '../view.ts'
@@ -12,12 +12,17 @@ import { type Taint, unreachable } from './taints.ts'
 
 const leaseNamespace = 'kube-node-lease'
 
+export interface NodeLifeOptions {
+  nodeGraceMs?: number
+  clock?: Clock
+}
+
 /**
  * Notices nodes that have gone quiet: their conditions become Unknown and their pods not ready, so that services stop sending to them.
  * A taint keeps new pods away, and moves the old ones in time. The way back is the agent's: when it lives again it writes its own status
  * and its pods'.
  */
-export function nodeLife({ nodeGraceMs = 40_000 }: { nodeGraceMs?: number }): Loop {
+export function nodeLife({ nodeGraceMs = 40_000, clock = systemClock }: NodeLifeOptions): Loop {
   const heard = new Map<string, Heard>()
   return {
     name: 'node-life',
@@ -33,15 +38,15 @@ export function nodeLife({ nodeGraceMs = 40_000 }: { nodeGraceMs?: number }): Lo
         heard.delete(name)
         return { actions: [] }
       }
-      const last = hear(heard.get(name), node, view.get('Lease', `${leaseNamespace}/${name}`), now)
+      const last = hear(heard.get(name), node, view.get('Lease', `${leaseNamespace}/${name}`), clock.steady())
       heard.set(name, last)
-      const left = last.at + nodeGraceMs - now
+      const left = last.at + nodeGraceMs - clock.steady()
       return left > 0 ? { actions: welcomeBack(node), again: left } : { actions: giveUp(node, podsOn(view, name), now) }
     },
   }
 }
 
-/** The last sign of life, by this process' own clock: nodes' clocks may be wrong. */
+/** The last sign of life, by this process' own steady clock: nodes' clocks may be wrong. */
 export interface Heard {
   readonly at: number
   readonly sign: string
