@@ -49,6 +49,14 @@ export function set(record: Record<string, unknown>, key: string, value: unknown
   else record[key] = value
 }
 
+/** No honest object is nested deeper; what is (or refers to itself, as a YAML alias can) would only exhaust the stack. */
+export const depthLimit: number = 100
+
+export function tooDeep(value: unknown, left: number = depthLimit): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return left === 0 || Object.values(value).some((item) => tooDeep(item, left - 1))
+}
+
 const texts = new WeakMap<object, string>()
 /** The JSON text of a frozen object, made once however many watchers it goes to. */
 export function jsonOf(object: object): string {

@@ -95,6 +95,7 @@ test('what is no YAML says where', () => {
     ...'bcdefgh'.split('').map((name, at) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[at]}`).join(', ')}]`),
   ].join('\n')
   assert.match(errorsOf(bomb)[0] ?? '', /Excessive alias count/)
+  assert.deepEqual(errorsOf('a: &a [*a]'), ['shop.yaml:1: this is no YAML: it is nested more than 100 levels deep'])
 })
 
 test('the same object twice is a mistake', () => {

@@ -23,7 +23,7 @@ export function parseManifests(text: string, file: string): { objects: Manifest[
   const seen = new Map<string, number>()
   for (const parsed of parseYaml(text)) {
     for (const { line, say } of parsed.errors) errors.push(`${file}:${line}: this is no YAML: ${say}`)
-    if (parsed.value === null || parsed.value === undefined) continue
+    if (parsed.errors.length > 0 || parsed.value === null || parsed.value === undefined) continue
     for (const { value, path } of expand(parsed.value, [])) {
       const line = parsed.lineOf(path)
       const wrong = (at: Path, say: string): void =>

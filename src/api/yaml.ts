@@ -7,6 +7,8 @@ import {
   type SchemaOptions,
 } from 'yaml'
 
+import { depthLimit, tooDeep } from './json.ts'
+
 /**
  * YAML as Kubernetes reads it: 1.1 (0644 is octal, yes is true, << merges), but times and base-60 numbers stay text, and
  * aliases cannot blow a small file up.
@@ -33,13 +35,15 @@ export function parseYaml(text: string): Parsed[] {
   const documents = parseAllDocuments(text, { ...options, lineCounter: lines, prettyErrors: false })
   return (Array.isArray(documents) ? documents : []).map((document) => {
     const errors = document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, say: error.message }))
+    const start = (): number => lines.linePos(document.range?.[0] ?? 0).line
     let value: unknown
     if (errors.length === 0) {
       try {
         value = document.toJS({ maxAliasCount })
+        if (tooDeep(value)) errors.push({ line: start(), say: `it is nested more than ${depthLimit} levels deep` })
       } catch (error) {
         // A ReferenceError: too many or unresolved aliases.
-        errors.push({ line: lines.linePos(document.range?.[0] ?? 0).line, say: (error as Error).message })
+        errors.push({ line: start(), say: (error as Error).message })
       }
     }
     return { document, value, errors, lineOf: (path) => lineOf(document, lines, path) }

@@ -252,7 +252,7 @@ test('a namespace is terminating until it is finalized, and takes nothing new me
   const kept = registry.update(resources.Namespace, {
     ...clone(made),
     spec: { finalizers: [] },
-  } as unknown as AnyObject) as unknown as Namespace
+  }) as unknown as Namespace
   assert.deepEqual(kept.spec?.finalizers, ['kubernetes'])
   const { object } = registry.delete(resources.Namespace, 'n')
   assert.equal((object as unknown as Namespace).status?.phase, 'Terminating')
@@ -325,7 +325,7 @@ test('a dry run checks everything and changes nothing', () => {
       kind: 'Service',
       metadata: { name: 'a' },
       spec: { ports: [{ port: 1 }] },
-    } as unknown as AnyObject,
+    },
     'default',
     { dryRun: true },
   )

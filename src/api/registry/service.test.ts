@@ -20,7 +20,7 @@ function service(name: string, spec: ServiceSpec): AnyObject {
     kind: 'Service',
     metadata: { name, namespace: 'default' },
     spec: structuredClone(spec),
-  } as unknown as AnyObject
+  }
 }
 
 function create(registry: Registry, name: string, spec: ServiceSpec): Service {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../client/client.ts'
 import { badRequest } from '../errors.ts'
+import { depthLimit, tooDeep } from '../json.ts'
 
 /** As etcd and kube-apiserver have it. */
 export const bodyLimit: number = 3 * 1024 * 1024
-const depthLimit = 100
 
 /** The parsed body of a request: JSON or YAML; undefined when there is none. */
 export async function bodyOf(request: IncomingMessage): Promise<unknown> {
@@ -16,7 +16,7 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const text = await textOf(request)
   if (text.trim() === '') return undefined
   const parsed = /yaml/.test(type) && !text.trimStart().startsWith('{') ? await fromYaml(text) : fromJson(text)
-  if (tooDeep(parsed, depthLimit)) throw badRequest(`the body is nested more than ${depthLimit} levels deep`)
+  if (tooDeep(parsed)) throw badRequest(`the body is nested more than ${depthLimit} levels deep`)
   return parsed
 }
 
@@ -54,9 +54,4 @@ async function fromYaml(text: string): Promise<unknown> {
   } catch (error) {
     throw badRequest(`the object provided is no valid YAML: ${(error as Error).message}`)
   }
-}
-
-function tooDeep(value: unknown, left: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return left === 0 || Object.values(value).some((item) => tooDeep(item, left - 1))
 }

@@ -107,12 +107,6 @@ const served: readonly Served[] = [
 
 const groupNames = [...new Set(served.map((one) => one.group))]
 
-/** `v1`, `apps/v1`: what is served, for OpenAPI. */
-export const groupVersions: readonly { group: string; version: string }[] = groupNames.map((group) => ({
-  group,
-  version: 'v1',
-}))
-
 function groupInfo(name: string): object {
   const version = { groupVersion: `${name}/v1`, version: 'v1' }
   return { name, versions: [version], preferredVersion: version }
