@@ -4,6 +4,7 @@ import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import type { Ipam } from './ipam.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
+import { bridgeName } from './names.ts'
 
 /**
  * Makes files and kernel agree after a crash, a reboot, or the loss of either. The kernel is right about which pods are connected:
@@ -44,6 +45,8 @@ export function adopt(socket: RouteSocket, ipam: Ipam, bridge: number, links: re
 function plugIn(socket: RouteSocket, bridge: number, link: Link, log: Log): void {
   if (link.master === bridge && link.up && link.port?.hairpin === true) return
   socket.apply(setLink(link.index, { master: bridge }), setLink(link.index, { up: true, port: { hairpin: true } }))
+  socket.settle(link.name)
+  socket.settle(bridgeName)
   log.warn({ device: link.name }, 'put a cable back on the bridge')
 }
 

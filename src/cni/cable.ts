@@ -8,7 +8,7 @@ import type { Request } from '../kernel/rtnetlink/request.ts'
 import { addRoute } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { type Lease, leaseOfNote, noteOf } from './lease.ts'
-import { macOf } from './names.ts'
+import { bridgeName, macOf } from './names.ts'
 
 /** What one pod's cable is made of. */
 export interface Cable {
@@ -86,6 +86,7 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): b
     // The first packet must not be lost: a program may send it before the kernel got around to starting eth0's queue.
     pod.settle(lease.ifname)
     socket.settle(lease.hostDevice)
+    socket.settle(bridgeName)
     return true
   } catch (cause) {
     socket.ensure(deleteLink(lease.hostDevice))

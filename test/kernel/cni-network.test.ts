@@ -122,6 +122,37 @@ test('two pods on a bridge reach each other and their node', async () => {
   network.close()
 })
 
+test('the same with IPv6', async () => {
+  using node = new Node()
+  using a = createNetns()
+  using b = createNetns()
+  const network = node.open(cidr('fd00:96:1::/64'))
+  const one = network.add({ id: 'a', netns: a })
+  const two = network.add({ id: 'b', netns: b })
+  assert.deepEqual([one.address, one.gateway, one.prefix], ['fd00:96:1::2', 'fd00:96:1::1', 64])
+  assert.equal(await talk(a, b, two.address), one.address)
+  assert.equal(await talk(a, node.ns, one.gateway), one.address)
+  assert.equal((await echo({ ns: a, to: two.address, timeoutMs: 5000 })).answer, 'reply')
+  const far = await echo({ ns: a, to: address('fd00:77::1'), timeoutMs: 5000 })
+  assert.deepEqual(far, { answer: 'unreachable', from: one.gateway, code: 0 })
+  network.close()
+  node.open(cidr('fd00:96:1::/64')).close()
+})
+
+test('cables that somebody took off the bridge are put back at the next start', async () => {
+  using node = new Node()
+  using a = createNetns()
+  const first = node.open()
+  const { address: to } = first.add({ id: 'a', netns: a })
+  first.close()
+  node.socket.apply(deleteLink('cbr0'))
+  const second = node.open()
+  assert.equal(second.get('a')?.address, to)
+  assert.equal(await talk(node.ns, a, to), '100.96.1.1')
+  assert.equal(retransmits(node.ns), 0)
+  second.close()
+})
+
 test('200 pods made and removed leave nothing', async () => {
   using node = new Node()
   const network = node.open()
