@@ -1,5 +1,6 @@
 import type { Node } from '../api/objects/node.ts'
 import type { Client } from '../api/client/client.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { followNetwork, type News } from '../kernel/rtnetlink/follow.ts'
@@ -34,7 +35,13 @@ export function startRoutes({ client, ns, self, log }: RoutesOptions): Routes {
   // Before the whole first list is known, a route that no node seems to have may only be early.
   let complete = false
   const sync = (): void => {
-    if (complete) tell.applied(...applyRoutes(socket, table))
+    if (!complete) return
+    try {
+      tell.applied(...applyRoutes(socket, table))
+    } catch (error) {
+      // Nobody above a notification could catch it; the next one tries again.
+      log.error({ error: messageOf(error) }, 'cannot read the routes')
+    }
   }
 
   // Subscribed before the first look at the kernel: nothing that happens in between is missed.
