@@ -1,5 +1,5 @@
 // Makes src/api/schema/table.json and descriptions.json from the types that @kubernetes/client-node was generated with.
-// Run after that package is updated: node scripts/generate-schema.ts
+// Run when Kubernetes has new fields: npm install --no-save @kubernetes/client-node // Run after that package is updated: node scripts/generate-schema.ts// Run after that package is updated: node scripts/generate-schema.ts node scripts/generate-schema.ts
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
