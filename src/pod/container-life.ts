@@ -115,6 +115,11 @@ export class ContainerLife {
     this.#home.changed()
   }
 
+  /** The time that {@link waitingFor} tells begins now. */
+  waitAnew(): void {
+    this.#waitingSince = Date.now()
+  }
+
   get waitingFor(): { reason: string; ms: number } | undefined {
     return this.#waiting && { reason: this.#waiting.reason, ms: Date.now() - this.#waitingSince }
   }

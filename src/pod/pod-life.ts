@@ -158,6 +158,9 @@ export class PodLife implements Home {
     this.#busy = true
     while (this.#again && !this.#closed) {
       this.#again = false
+      // What comes together is looked at once, and everybody else gets a turn.
+      await new Promise(setImmediate)
+      if (this.#closed) break
       try {
         await this.#step()
         this.#failures = 0
@@ -247,16 +250,28 @@ export class PodLife implements Home {
     }
     const sandbox = this.#sandbox
     if (!sandbox) return
-    if (!ended) life.wait('ContainerCreating')
+    const refused = life.waitingFor?.reason === configError ? life.waitingFor : undefined
+    const rest = refused ? this.#configRetryMs - refused.ms : 0
+    if (rest > 0) {
+      this.#wakeIn(rest)
+      return
+    }
+    if (!ended && !refused) life.wait('ContainerCreating')
     try {
       await life.start(sandbox)
     } catch (error) {
-      if (!(error instanceof KubehopError) || error.code !== 'CreateContainerConfigError') throw error
+      if (!(error instanceof KubehopError) || error.code !== configError) throw error
       const say = error.message.slice(`${error.room}: `.length)
-      if (life.waitingFor?.reason !== error.code) this.event(spec, 'Warning', 'Failed', `Error: ${say}`)
+      if (!refused) this.event(spec, 'Warning', 'Failed', `Error: ${say}`)
       life.wait(error.code, say)
-      this.#wakeIn(this.context.backoff.firstMs)
+      life.waitAnew()
+      this.#wakeIn(this.#configRetryMs)
     }
+  }
+
+  /** What lacks, a ConfigMap perhaps, often comes with the same `kubectl apply`. */
+  get #configRetryMs(): number {
+    return Math.min(this.context.backoff.firstMs, 2000)
   }
 
   #tellBackoff(life: ContainerLife): void {
@@ -520,5 +535,6 @@ async function all(parts: (Promise<void> | undefined)[]): Promise<void> {
   for (const result of await Promise.allSettled(parts)) if (result.status === 'rejected') throw result.reason
 }
 
+const configError = 'CreateContainerConfigError'
 const longestTimerMs = 2 ** 31 - 1
 const eventReasons = new Set(['FailedMount', 'FailedCreatePodSandBox'])
