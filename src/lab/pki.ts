@@ -42,7 +42,7 @@ export function nodeFiles(authority: Authority, server: string, folder: string, 
     return path
   }
   return {
-    kubeconfig: put('kubeconfig', kubeconfig({ server, ca: authority.cert, ...pair, name })),
+    kubeconfig: put('kubeconfig', kubeconfig({ server, ca: authority.cert, ...pair, name }, 'json')),
     cert: put('node.crt', pair.cert),
     key: put('node.key', pair.key),
     ca: put('ca.crt', authority.cert),
