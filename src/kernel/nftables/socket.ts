@@ -32,6 +32,8 @@ export interface Nftables extends Disposable {
   /** Changes with every transaction in the namespace. */
   generation(): Generation
   close(): void
+  /** For a socket that owns a table; see {@link closeElsewhere}. */
+  closeElsewhere(): Promise<void>
 }
 
 export interface Applied {
@@ -64,6 +66,7 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
       return readGeneration(readHeader(message).attributes)
     },
     close: () => socket.close(),
+    closeElsewhere: () => socket.closeElsewhere(),
     [Symbol.dispose]: () => socket.close(),
   }
 }

@@ -41,7 +41,7 @@ export interface TraceEvent {
   readonly family: TableFamily
   readonly table: string
   readonly chain: string
-  /** Of the rule; for `rule` only. */
+  /** Of the rule. A `rule` without a handle is the end of the chain: no rule of it decided. */
   readonly handle?: bigint
   readonly verdict?: Verdict | { readonly verdict: 'stolen' | 'queue' | 'repeat' }
   /** The base chain's policy; for `policy` only. */
