@@ -1,9 +1,10 @@
 import koffi from 'koffi'
 import { closeSync } from 'node:fs'
 import { compileFilter, encodeProgram, type Instruction, type PacketFilter } from './bpf.ts'
-import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
+import { closeElsewhere } from './descriptor.ts'
+import { declare, declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
-import { type Mac, macFromBytes } from './rtnetlink/mac.ts'
+import { maxSnap, type Packet, readPackets } from './packet-read.ts'
 import { whenReadable } from './reactor.ts'
 
 // linux/if_packet.h, packet(7)
@@ -21,10 +22,7 @@ const SO_TIMESTAMPNS = 35
 const SOL_PACKET = 263
 const PACKET_STATISTICS = 6
 const PACKET_IGNORE_OUTGOING = 23
-const MSG_DONTWAIT = 0x40
-const MSG_TRUNC = 0x20
 const EPERM = errnoOf('EPERM')
-const ENETDOWN = errnoOf('ENETDOWN')
 
 const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
 const bind = declare<[number, Uint8Array, number]>('int bind(int, void *, unsigned int)')
@@ -35,9 +33,8 @@ const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
   'int getsockopt(int, int, int, void *, void *)',
 )
 const nameToIndex = declareRaw<[string]>('unsigned int if_nametoindex(const char *)')
-const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
-  'int recvmmsg(int, void *, unsigned int, int, void *)',
-)
+
+export type { Packet } from './packet-read.ts'
 
 export interface PacketOptions {
   ns?: Netns
@@ -55,25 +52,6 @@ export interface PacketOptions {
   buffer?: number
 }
 
-/** sll_pkttype: for this machine, for all, for a group, for another machine (seen on a bridge port), or leaving. */
-export type PacketKind = 'host' | 'broadcast' | 'multicast' | 'otherhost' | 'outgoing'
-const kinds: readonly PacketKind[] = ['host', 'broadcast', 'multicast', 'otherhost', 'outgoing']
-
-export interface Packet {
-  /** Index of the device. */
-  readonly device: number
-  /** Nanoseconds since 1970, by the kernel's clock. */
-  readonly at: bigint
-  readonly kind: PacketKind
-  /** Ethernet protocol: 0x0800 IPv4, 0x0806 ARP, 0x86dd IPv6. */
-  readonly protocol: number
-  /** The sender on the link; undefined on devices without Ethernet addresses. */
-  readonly source: Mac | undefined
-  readonly bytes: Uint8Array
-  /** The packet's own length; more than `bytes` when it was cut. */
-  readonly length: number
-}
-
 export interface PacketSocket extends Disposable {
   readonly fd: number
   /** What has arrived since the last call, in order; never waits. */
@@ -84,24 +62,29 @@ export interface PacketSocket extends Disposable {
   drops(): number
   /** Idempotent. */
   close(): void
+  /** The same without making this thread wait; see {@link closeElsewhere}. */
+  closeElsewhere(): Promise<void>
 }
 
 /** Sees the packets of one device, or of a whole network namespace, from the moment it returns. */
 export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
   const fd = inNetns(options.ns, () => open(options))
-  const snap = Math.min(options.snap ?? slotData, slotData)
+  const snap = Math.min(options.snap ?? maxSnap, maxSnap)
   let closed = false
   let dropped = 0
   let stop: (() => void) | undefined
   const read = (): Packet[] => {
     if (closed) throw new TypeError('kernel: this packet socket was closed')
-    return receive(fd, snap)
+    return readPackets(fd, snap)
   }
-  const close = (): void => {
-    if (closed) return
+  const end = (): boolean => {
+    if (closed) return false
     closed = true
     stop?.()
-    closeSync(fd)
+    return true
+  }
+  const close = (): void => {
+    if (end()) closeSync(fd)
   }
   return {
     fd,
@@ -122,6 +105,9 @@ export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
       return dropped
     },
     close,
+    async closeElsewhere() {
+      if (end()) await closeElsewhere(fd)
+    },
     [Symbol.dispose]: close,
   }
 }
@@ -162,86 +148,6 @@ function indexOf(op: string, device: string | number | undefined): number {
   const index = nameToIndex(device)
   if (index <= 0) throw new KernelError(op, errnoOf('ENODEV'), 'there is no such device in this network namespace')
   return index
-}
-
-// recvmmsg takes pointers to headers, which point to buffers. One block of memory outside JavaScript's heap, which never moves,
-// holds them all; every socket reads into it, and what is kept is copied out.
-const slots = 64
-const slotData = 2048
-const headerSize = 64 // struct mmsghdr: msghdr of 56 bytes, msg_len
-const vectorSize = 16 // struct iovec
-const nameSize = 32 // struct sockaddr_ll, 20
-const controlSize = 64 // one struct cmsghdr with a struct timespec, 32
-let arena: { bytes: Uint8Array; view: DataView } | undefined
-
-const vectors = slots * headerSize
-const names = vectors + slots * vectorSize
-const controls = names + slots * nameSize
-const buffers = controls + slots * controlSize
-
-function arenaOf(): { bytes: Uint8Array; view: DataView } {
-  if (arena) return arena
-  const length = buffers + slots * slotData
-  const pointer = koffi.alloc('uint8_t', length)
-  const base = koffi.address(pointer)
-  const memory = koffi.view(pointer, length)
-  const view = new DataView(memory)
-  for (let i = 0; i < slots; i++) {
-    const header = i * headerSize
-    const vector = vectors + i * vectorSize
-    view.setBigUint64(header, base + BigInt(names + i * nameSize), true)
-    view.setBigUint64(header + 16, base + BigInt(vector), true)
-    view.setBigUint64(header + 24, 1n, true)
-    view.setBigUint64(header + 32, base + BigInt(controls + i * controlSize), true)
-    view.setBigUint64(vector, base + BigInt(buffers + i * slotData), true)
-  }
-  arena = { bytes: new Uint8Array(memory), view }
-  return arena
-}
-
-function receive(fd: number, snap: number): Packet[] {
-  const { bytes, view } = arenaOf()
-  const packets: Packet[] = []
-  for (;;) {
-    for (let i = 0; i < slots; i++) {
-      // The kernel overwrites these with what it used.
-      view.setUint32(i * headerSize + 8, nameSize, true)
-      view.setBigUint64(i * headerSize + 40, BigInt(controlSize), true)
-      view.setBigUint64(vectors + i * vectorSize + 8, BigInt(snap), true)
-    }
-    const count = recvmmsg(fd, bytes, slots, MSG_DONTWAIT | MSG_TRUNC, null)
-    if (count === -EINTR) continue
-    // A device that goes down says so once, and may come up again; a socket of a deleted one stays silent.
-    if (count === -ENETDOWN) continue
-    if (count === -EAGAIN) return packets
-    if (count < 0) throw new KernelError('read packets', -count)
-    for (let i = 0; i < count; i++) packets.push(packetAt(bytes, view, i, snap))
-    if (count < slots) return packets
-  }
-}
-
-function packetAt(bytes: Uint8Array, view: DataView, i: number, snap: number): Packet {
-  const name = names + i * nameSize
-  const length = view.getUint32(i * headerSize + 56, true)
-  const data = buffers + i * slotData
-  const hardware = name + 12
-  return {
-    device: view.getInt32(name + 4, true),
-    at: timeAt(view, i),
-    kind: kinds[view.getUint8(name + 10)] ?? 'host',
-    protocol: view.getUint16(name + 2),
-    source: view.getUint8(name + 11) === 6 ? macFromBytes(bytes.subarray(hardware, hardware + 6)) : undefined,
-    bytes: bytes.slice(data, data + Math.min(length, snap)),
-    length,
-  }
-}
-
-/** SCM_TIMESTAMPNS is the only control message asked for: struct cmsghdr (16 bytes), then struct timespec. */
-function timeAt(view: DataView, i: number): bigint {
-  const control = controls + i * controlSize
-  const used = view.getBigUint64(i * headerSize + 40, true)
-  if (used < 32n || view.getInt32(control + 12, true) !== SO_TIMESTAMPNS) return BigInt(Date.now()) * 1_000_000n
-  return view.getBigInt64(control + 16, true) * 1_000_000_000n + view.getBigInt64(control + 24, true)
 }
 
 function isProgram(filter: PacketFilter | readonly Instruction[]): filter is readonly Instruction[] {
