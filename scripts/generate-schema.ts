@@ -1,9 +1,8 @@
 // Makes src/api/schema/table.json and descriptions.json from the types that @kubernetes/client-node was generated with.
-// Run when Kubernetes has new fields: npm install --no-save @kubernetes/client-node // Run after that package is updated: node scripts/generate-schema.ts// Run after that package is updated: node scripts/generate-schema.ts node scripts/generate-schema.ts
+// Run when Kubernetes has new fields: npm install --no-save @kubernetes/client-node && node scripts/generate-schema.ts
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import * as models from '@kubernetes/client-node'
 import { mergeKeys } from './schema-merge-keys.ts'
 
 interface Attribute {
@@ -47,10 +46,10 @@ const quantities = new Set([
   'PodSpec.overhead',
 ])
 
-const folder = join(
-  dirname(createRequire(import.meta.url).resolve('@kubernetes/client-node/package.json')),
-  'dist/gen/models',
-)
+// By a name in a variable: the package need not be there for anything else, the type checker included.
+const source: string = '@kubernetes/client-node'
+const models = (await import(source)) as Record<string, Model>
+const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'dist/gen/models')
 const types: Record<string, string> = {}
 const descriptions: Record<string, string> = {}
 const waiting = [...roots]
@@ -59,7 +58,7 @@ const unused = new Set(Object.keys(mergeKeys))
 for (let model = waiting.pop(); model !== undefined; model = waiting.pop()) {
   const name = shortName(model)
   if (types[name] !== undefined) continue
-  const attributes = (models as unknown as Record<string, Model>)[model]?.attributeTypeMap
+  const attributes = models[model]?.attributeTypeMap
   if (attributes === undefined) throw new Error(`client-node has no ${model}`)
   const { required, says, about } = declaration(model)
   if (about) descriptions[name] = about

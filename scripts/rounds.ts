@@ -23,7 +23,7 @@ function inventory(mark: string): string[] {
     .map((line) => `mount ${line}`)
   const links = readdirSync('/sys/class/net').map((name) => `link ${name}`)
   const files = readdirSync(tmpdir())
-    .filter((name) => name.startsWith('kubehop'))
+    .filter((name) => name === `kubehop-${process.getuid?.()}`)
     .map((name) => `file ${name}`)
   return [...processes, ...mounts, ...links, ...files].toSorted()
 }

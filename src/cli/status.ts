@@ -59,7 +59,7 @@ export function renderLab(lab: LabStatus, says: string): string {
     node.address,
     node.podCidr,
     node.ready ? 'Ready' : 'NotReady',
-    `${node.pods} pods`,
+    node.pods === 1 ? '1 pod' : `${node.pods} pods`,
   ])
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
   const table = rows.map((row) =>

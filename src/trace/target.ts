@@ -51,7 +51,7 @@ export function parseSource(text: string): ObjectName {
   return found
 }
 
-/** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `dns://name`. */
+/** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `shop/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `dns://name`. */
 export function parseTarget(text: string): Target {
   const scheme = /^([a-z]+):\/\//i.exec(text)
   const protocol = (scheme?.[1]?.toLowerCase() ?? 'tcp') as Protocol
@@ -61,7 +61,8 @@ export function parseTarget(text: string): Target {
   const http = protocol === 'http' || protocol === 'https'
   if (!http) {
     const object = parsePort(rest)
-    const parsed = object && parseObject(object.host, undefined)
+    // `shop/client:8080` is a pod, as it is on the sending side; a name alone is a name for DNS.
+    const parsed = object && parseObject(object.host, scheme === null && object.host.includes('/') ? 'pod' : undefined)
     if (object && parsed) {
       if (parsed.kind === 'deployment') throw usage(`"${text}": send to pod/NAME or svc/NAME`)
       return { protocol, host: { kind: 'object', object: parsed }, port: object.port, path: '/', text }
