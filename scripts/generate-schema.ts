@@ -52,12 +52,17 @@ const models = (await import(source)) as Record<string, Model>
 const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'dist/gen/models')
 const types: Record<string, string> = {}
 const descriptions: Record<string, string> = {}
+const modelOf = new Map<string, string>()
 const waiting = [...roots]
 const unused = new Set(Object.keys(mergeKeys))
 
 for (let model = waiting.pop(); model !== undefined; model = waiting.pop()) {
   const name = shortName(model)
-  if (types[name] !== undefined) continue
+  const before = modelOf.get(name)
+  if (before === model) continue
+  // Two groups may have a type of one name (core's and discovery's EndpointPort); only one of them can be in the table.
+  if (before !== undefined) throw new Error(`${before} and ${model} would both be ${name}`)
+  modelOf.set(name, model)
   const attributes = models[model]?.attributeTypeMap
   if (attributes === undefined) throw new Error(`client-node has no ${model}`)
   const { required, says, about } = declaration(model)
@@ -111,9 +116,7 @@ function code({ type, format }: Attribute, key: string): string {
 }
 
 function shortName(model: string): string {
-  const name = model.replace(/^(Core|Discovery|Apps)?V1(?=[A-Z])/, '')
-  // Two groups have an EndpointPort; only discovery's is served. Anything else that collides must be told apart here.
-  return name
+  return model.replace(/^(Core|Discovery|Apps)?V1(?=[A-Z])/, '')
 }
 
 function declaration(model: string): { required: Set<string>; says: Map<string, string>; about: string } {
