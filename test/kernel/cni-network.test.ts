@@ -153,6 +153,20 @@ test('cables that somebody took off the bridge are put back at the next start', 
   second.close()
 })
 
+test('a cable that was cut but not yet deleted when the agent ended is gone once it is back', () => {
+  using node = new Node()
+  using a = createNetns()
+  const first = node.open()
+  first.add({ id: 'a', netns: a })
+  first.del('a')
+  assert.deepEqual(node.veths(), ['veth1'])
+  const second = node.open()
+  assert.deepEqual(node.veths(), [])
+  assert.equal(second.add({ id: 'a', netns: a }).hostDevice, 'veth1')
+  first.close()
+  second.close()
+})
+
 test('200 pods made and removed leave nothing', async () => {
   using node = new Node()
   const network = node.open()
