@@ -25,7 +25,6 @@ const replacedAtOnce = 256
  * takes at once). Each of several is a transaction for the kernel.
  */
 export function* encode(transaction: Transaction, limit: number = Number.POSITIVE_INFINITY): Generator<Batch> {
-  const scratch = new MessageWriter(1 << 17)
   let batch = begin()
   for (const step of steps(transaction)) {
     scratch.clear()
@@ -40,10 +39,13 @@ export function* encode(transaction: Transaction, limit: number = Number.POSITIV
   if (batch.ops.length > 1) yield end(batch)
 }
 
+/** NFNL_MSG_BATCH_END: struct nlmsghdr and struct nfgenmsg. */
 const markSize = 20
+/** Holds one step at a time, and nothing while somebody else runs. Making one for every transaction would cost more than most of them. */
+const scratch = new MessageWriter(1 << 16)
 
 function begin(): Batch {
-  const writer = new MessageWriter(1 << 16)
+  const writer = new MessageWriter(1 << 11)
   beginBatch(writer)
   return { writer, ops: [undefined] }
 }

@@ -46,6 +46,7 @@ export interface Applied {
 
 export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nftables {
   const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns, buffer: options.buffer ?? bufferSize })
+  const { sendLimit } = socket
   const rules = (table: Table): PlacedRule[] =>
     socket
       .dump(
@@ -56,10 +57,10 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
       )
       .filter((rule) => rule.table === table.name)
   return {
-    apply: (transaction) => apply(socket, transaction),
+    apply: (transaction) => apply(socket, transaction, sendLimit),
     read: (table) => read(socket, table, rules),
     rules,
-    sendLimit: socket.sendLimit,
+    sendLimit,
     generation() {
       const [message] = socket.request('read the generation', nftType(NFT_MSG.GETGEN), 0, (w) => writeHeader(w, 'any'))
       if (!message) throw new NetlinkError('read the generation', ENOENT)
@@ -71,9 +72,9 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   }
 }
 
-function apply(socket: NetlinkSocket, transaction: Transaction): Applied {
+function apply(socket: NetlinkSocket, transaction: Transaction, sendLimit: number): Applied {
   let [messages, bytes, batches] = [0, 0, 0]
-  for (const batch of encode(transaction, socket.sendLimit)) {
+  for (const batch of encode(transaction, sendLimit)) {
     const { errors } = socket.batch('change nf_tables', batch.writer)
     const [first] = errors
     if (first) throw new NetlinkError(describe(transaction.table, batch, first.index), first.ack.errno, first.ack.say)
