@@ -23,7 +23,7 @@ import {
   writeRecord,
 } from './folder.ts'
 import { isolate, ownProc, self } from './isolate.ts'
-import { needNamespaces } from './needs.ts'
+import { explainRefusal, needNamespaces } from './needs.ts'
 import type { Settings } from './settings.ts'
 import { endLab } from './stop.ts'
 
@@ -44,7 +44,7 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
   await claim(settings.name)
   let started: Started | undefined
   try {
-    needNamespaces()
+    needNamespaces(self().uid)
     const listener = hostListener(settings.apiPort)
     try {
       started = await launchSupervisor(settings, listener)
@@ -56,13 +56,13 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
     await followProgress(settings.name, started.progress, onProgress)
     return record
   } catch (error) {
-    const say =
+    const known =
       error instanceof KubehopError
         ? error
         : new KubehopError('lab', 'start', 'StartFailed', messageOf(error), { cause: error })
     if (started) await endLab(started)
     removeFolder(settings.name)
-    throw say
+    throw explainRefusal(known)
   }
 }
 
