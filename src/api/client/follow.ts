@@ -105,16 +105,21 @@ export function followOver<K extends KindName>(
   async function run(): Promise<void> {
     let delay = firstDelayMs
     let at: string | undefined
+    let failing = false
     while (!copy.closed) {
       try {
         at ??= await list()
+        failing = false
         const began = Date.now()
         at = await watch(at, () => (delay = firstDelayMs))
         // A server that ends every watch at once must not be asked in a busy loop.
         if (Date.now() - began < 1000) await pause(firstDelayMs)
       } catch (error) {
         if (copy.closed) return
-        log?.debug({ kind, error: messageOf(error) }, 'the API server cannot be followed right now')
+        // A refusal needs a person; a server that is away comes back. Either is said once, not at every attempt.
+        const level = failing ? 'debug' : error instanceof ApiError ? 'warn' : 'info'
+        failing = true
+        log?.[level]({ kind, error: messageOf(error) }, 'the API server cannot be followed right now; trying again')
         // What arrived before the break has moved the copy on; a list tells the truth again.
         at = undefined
         await pause(delay * (0.5 + Math.random() / 2))
