@@ -20,6 +20,13 @@ test('text that is an address has one canonical form', () => {
     ['10.0.0.1', '10.0.0.1'],
     ['010.0.0.1', undefined],
     ['256.0.0.1', undefined],
+    ['1.2.3.4.5', undefined],
+    ['1..2.3', undefined],
+    ['1.2.3.', undefined],
+    ['1.2.3.0004', undefined],
+    ['0.0.0.0', '0.0.0.0'],
+    ['255.255.255.255', '255.255.255.255'],
+    ['1.2.3.4 ', undefined],
     ['1.2.3', undefined],
     ['', undefined],
     ['FD00::0:1', 'fd00::1'],
@@ -61,6 +68,10 @@ test('ranges count, contain and overlap', () => {
   assert.ok(contains(pods, address('100.127.255.255')))
   assert.ok(!contains(pods, address('100.128.0.0')))
   assert.ok(!contains(pods, address('::1')))
+  assert.ok(contains(cidr('0.0.0.0/0'), address('255.1.2.3')))
+  assert.ok(contains(cidr('10.0.0.1/32'), address('10.0.0.1')) && !contains(cidr('10.0.0.1/32'), address('10.0.0.0')))
+  assert.ok(contains(cidr('128.0.0.0/1'), address('255.0.0.0')) && !contains(cidr('128.0.0.0/1'), address('127.0.0.0')))
+  assert.ok(contains(cidr('fd00::/8'), address('fdff::1')) && !contains(cidr('fd00::/8'), address('fe00::1')))
   assert.ok(overlaps(pods, cidr('100.96.7.0/24')) && overlaps(cidr('100.96.7.0/24'), pods))
   assert.ok(!overlaps(pods, cidr('100.64.0.0/13')))
   assert.throws(() => nth(cidr('10.0.0.0/30'), 4), RangeError)

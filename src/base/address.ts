@@ -40,7 +40,7 @@ export function addressBytes(of: Address): Uint8Array {
 
 /** From 4 or 16 bytes in network order. */
 export function addressFromBytes(bytes: Uint8Array): Address {
-  if (bytes.length === 4) return bytes.join('.') as Address
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Address
   if (bytes.length === 16) return textOfIpv6(bytes) as Address
   throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
 }
@@ -70,7 +70,10 @@ export function formatCidr(range: Cidr): string {
 }
 
 export function contains(range: Cidr, member: Address): boolean {
-  return family(member) === range.family && networkOf(member, range.prefix) === range.address
+  if (family(member) !== range.family) return false
+  if (range.family === 6) return networkOf(member, range.prefix) === range.address
+  // Shifts count modulo 32: a prefix of 0 needs saying.
+  return range.prefix === 0 || (bits32(member) ^ bits32(range.address)) >>> (32 - range.prefix) === 0
 }
 
 export function overlaps(a: Cidr, b: Cidr): boolean {
@@ -94,6 +97,11 @@ export function indexIn(range: Cidr, member: Address): bigint {
   return toNumber(member) - toNumber(range.address)
 }
 
+function bits32(of: Address): number {
+  const [a = 0, b = 0, c = 0, d = 0] = addressBytes(of)
+  return (a << 24) | (b << 16) | (c << 8) | d
+}
+
 function networkOf(of: Address, prefix: number): Address {
   const bits = family(of) === 4 ? 32 : 128
   const host = BigInt(bits - prefix)
@@ -112,12 +120,34 @@ function fromNumber(value: bigint, of: Family): Address {
   return addressFromBytes(bytes)
 }
 
+/** By hand, because agents parse every endpoint of a cluster. */
 function bytesOfIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256))
-    return undefined
-  return Uint8Array.from(parts, Number)
+  const bytes = new Uint8Array(4)
+  let part = 0
+  let digits = 0
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === dot) {
+      if (digits === 0 || part === 3) return undefined
+      bytes[part++] = value
+      digits = value = 0
+      continue
+    }
+    const digit = code - zero
+    const leadingZero = digits > 0 && value === 0
+    if (digit < 0 || digit > 9 || leadingZero) return undefined
+    value = value * 10 + digit
+    digits++
+    if (value > 255) return undefined
+  }
+  if (part !== 3 || digits === 0) return undefined
+  bytes[3] = value
+  return bytes
 }
+
+const dot = 0x2e
+const zero = 0x30
 
 function bytesOfIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::')

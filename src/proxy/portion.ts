@@ -1,4 +1,4 @@
-import { type Address, type Cidr, contains, family, formatCidr, parseAddress } from '../base/address.ts'
+import { type Address, addressBytes, type Cidr, contains, family, formatCidr, parseAddress } from '../base/address.ts'
 import { type Endpoint, type EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Service, ServicePort } from '../api/objects/service.ts'
 import type { Packed } from '../kernel/nftables/packed.ts'
@@ -164,6 +164,6 @@ function isPort(port: number | undefined): port is number {
 /** Not this host, not its loopback, not everybody: what EndpointSlice validation forbids too. */
 function isUnicast(address: Address): boolean {
   if (family(address) !== 4) return false
-  const [first, second] = address.split('.').map(Number) as [number, number]
+  const [first = 0, second = 0] = addressBytes(address)
   return first !== 0 && first !== 127 && first < 224 && !(first === 169 && second === 254)
 }
