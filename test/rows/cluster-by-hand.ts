@@ -49,8 +49,13 @@ export class ClusterByHand {
   }
 
   remove(...objects: Either[]): void {
-    for (const object of objects)
-      if (this.#lists[object.kind].delete(keyOf(object))) this.#tell(object.kind, { type: 'deleted', object })
+    for (const { kind, metadata } of objects) {
+      const key = `${metadata.namespace}/${metadata.name}`
+      const object = this.#lists[kind].get(key)
+      if (!object) continue
+      this.#lists[kind].delete(key)
+      this.#tell(kind, { type: 'deleted', object })
+    }
   }
 
   #tell(kind: Either['kind'], change: Change<Either>): void {

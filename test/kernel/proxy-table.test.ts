@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test, type TestContext } from 'node:test'
+import fc from 'fast-check'
+import { address } from '../../src/base/address.ts'
+import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { diff } from '../../src/kernel/nftables/diff.ts'
+import { packAddress } from '../../src/kernel/nftables/packed.ts'
+import { print } from '../../src/kernel/nftables/print.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { table } from '../../src/proxy/layout.ts'
+import { model } from '../../src/proxy/model.ts'
+import { startProxy } from '../../src/proxy/proxy.ts'
+import { ClusterByHand } from '../rows/cluster-by-hand.ts'
+import { aChange } from '../rows/random-cluster.ts'
+import { node, service, services, slice, slices } from '../rows/services.ts'
+import { log } from './proxy-world.ts'
+
+const { podCidr, serviceCidr } = node
+
+test('nft prints the table as we do', (t: TestContext) => {
+  using ns = createNetns()
+  using nftables = openNftables(ns)
+  const ruleset = model(services, slices, node)
+  nftables.apply(diff(undefined, ruleset))
+  const theirs = nft(t, ns, '-y', 'list', 'table', 'ip', 'kubehop')
+  if (theirs !== undefined) assert.deepEqual(linesOf(theirs), linesOf(print(ruleset)))
+})
+
+test('after random changes the kernel holds what a fresh start would load', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(aChange, { minLength: 1, maxLength: 5 }), { maxLength: 12 }),
+      async (batches) => {
+        using ns = createNetns()
+        using nftables = openNftables(ns)
+        const cluster = new ClusterByHand([])
+        const proxy = startProxy({ client: cluster.client, nodeName: node.name, podCidr, serviceCidr, ns, log })
+        await proxy.synced
+        for (const batch of batches) {
+          for (const change of batch)
+            if ('put' in change) cluster.put(change.put)
+            else cluster.remove(change.remove)
+          await turn()
+          const kernel = nftables.read(table)
+          assert.deepEqual(diff(kernel, proxy.ruleset()).ops, [])
+          assert.deepEqual(diff(kernel, model(cluster.services, cluster.slices, node, kernel)).ops, [])
+        }
+        proxy.close()
+      },
+    ),
+    { numRuns: 40 },
+  )
+})
+
+test('what somebody else does to the table is put right with the next start, and other tables are left alone', async () => {
+  using ns = createNetns()
+  using nftables = openNftables(ns)
+  const other = { family: 'ip', name: 'other' } as const
+  nftables.apply({ table: other, ops: [{ op: 'add table' }, { op: 'add chain', chain: { name: 'theirs' } }] })
+  const cluster = new ClusterByHand([...services, ...slices])
+  const start = async (): Promise<void> => {
+    const proxy = startProxy({ client: cluster.client, nodeName: node.name, podCidr, serviceCidr, ns, log })
+    await proxy.synced
+    proxy.close()
+  }
+  await start()
+  const good = nftables.read(table) ?? assert.fail()
+  const elements = [...(good.sets.get('services')?.elements.keys() ?? [])].slice(0, 2).map((key) => ({ key }))
+  const damage = [
+    [{ op: 'delete elements', set: 'services', elements }],
+    [{ op: 'flush chain', chain: 'nat-prerouting' }],
+    [
+      { op: 'add chain', chain: { name: 'stray' } },
+      { op: 'add rule', chain: 'reject', rule: { exprs: [] } },
+    ],
+    [{ op: 'delete table' }],
+  ] as const
+  for (const ops of damage) {
+    nftables.apply({ table, ops })
+    await start()
+    assert.deepEqual(diff(nftables.read(table), good).ops, [])
+  }
+  assert.deepEqual([...(nftables.read(other)?.chains.keys() ?? [])], ['theirs'])
+})
+
+test('a refused transaction leaves the last good state, and is made whole with the next try', async () => {
+  using ns = createNetns()
+  using nftables = openNftables(ns)
+  const cluster = new ClusterByHand([...services, ...slices])
+  const proxy = startProxy({ client: cluster.client, nodeName: node.name, podCidr, serviceCidr, ns, log })
+  await proxy.synced
+  const good = nftables.read(table)
+  // Behind the proxy's back an element goes that it is about to delete: the kernel refuses the whole change.
+  const key = packAddress(address('100.64.0.20'))
+  nftables.apply({ table, ops: [{ op: 'delete elements', set: 'service-ips', elements: [{ key }] }] })
+  const [web] = services
+  cluster.remove(web ?? assert.fail())
+  cluster.put(service('new', '100.64.0.50', ['http:80']), slice('new', ['100.96.1.2@node1'], ['http:8080']))
+  await turn()
+  assert.deepEqual(nftables.read(table)?.sets.get('services'), good?.sets.get('services'))
+  assert.deepEqual(proxy.ruleset().sets.get('services')?.elements, good?.sets.get('services')?.elements)
+  const wanted = model(cluster.services, cluster.slices, node)
+  const begun = performance.now()
+  while (diff(nftables.read(table), wanted).ops.length > 0) {
+    assert.ok(performance.now() - begun < 10_000, 'it was never made whole')
+    await turn()
+  }
+  proxy.close()
+})
+
+/** Followers tell in this turn, the proxy commits at its end. */
+async function turn(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Every line, without the order of elements and what nft leaves unsaid because it is usual. */
+function linesOf(text: string): string[] {
+  return (
+    text
+      .replaceAll('meta l4proto tcp reject with tcp reset', 'reject with tcp reset')
+      .replaceAll('reject with icmp port-unreachable', 'reject')
+      .replaceAll('elements = { ', '')
+      // Short elements share a line.
+      .replaceAll(/, (?=\d)/g, '\n')
+      .split('\n')
+      .map((line) => line.trim().replace(/( \}|,)$/, ''))
+      .toSorted()
+  )
+}
+
+function nft(t: TestContext, ns: Netns, ...args: string[]): string | undefined {
+  try {
+    return inNetns(ns, () => execFileSync('nft', args, { encoding: 'utf8' }))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    t.skip('nft, which is to say whether it agrees, is not installed')
+    return undefined
+  }
+}
