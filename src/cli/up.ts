@@ -1,14 +1,16 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { applyAll } from '../api/apply.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import { parseManifests } from '../api/manifest.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
 import { KubehopError } from '../base/errors.ts'
-import { kubeconfigOf, type LabRecord } from '../lab/folder.ts'
+import { kubeconfigOf, type LabRecord, starterOf } from '../lab/folder.ts'
 import { type Readiness, waitReady } from '../lab/ready.ts'
 import { parseSettings, type Settings } from '../lab/settings.ts'
 import { startLab } from '../lab/start.ts'
+import { removeLab } from '../lab/stop.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { describeLab, renderLab } from './status.ts'
 import { atMostOne, parse, UsageError } from './usage.ts'
@@ -182,12 +184,11 @@ function nextSteps(name: string, more: string[]): string {
   ].join('\n')
 }
 
-/** An interrupted start leaves nothing behind. The record may not be written yet, so the folder is asked at that moment. */
+/** An interrupted start leaves nothing behind; a lab that another command started is left alone. */
 function cleanUpOnSignal(name: string): () => void {
   const stop = (signal: NodeJS.Signals): void => {
-    void import('../lab/stop.ts')
-      .then(({ removeLab }) => removeLab(name))
-      .then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+    const mine = starterOf(name) === process.pid
+    void (mine ? removeLab(name) : Promise.resolve()).then(() => process.exit(128 + constants.signals[signal]))
   }
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, stop)

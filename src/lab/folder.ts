@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { KubehopError } from '../base/errors.ts'
+import { KubehopError, messageOf } from '../base/errors.ts'
+import { lockFolder } from '../kernel/lock.ts'
 import { type ProcessRecord, startedAt } from '../kernel/process.ts'
 
 /** What a lab left on disk about itself; everything else is asked of its API. */
@@ -42,23 +43,42 @@ export const folderOf = (name: string): string => join(stateRoot(), name)
 export const kubeconfigOf = (name: string): string => join(folderOf(name), 'kubeconfig')
 export const logOf = (name: string): string => join(folderOf(name), 'log')
 
-/** Makes a lab's folder, readable for its user only; false when it is there already. Creating it is the lock between two starts. */
-export function makeFolder(name: string): boolean {
-  mkdirSync(stateRoot(), { recursive: true, mode: 0o700 })
+/** Only one command at a time decides which labs there are. Held while `body` runs, which must be quick. */
+export function alone<T>(body: () => T): T {
+  const root = stateRoot()
+  let lock: Disposable
   try {
-    mkdirSync(folderOf(name), { mode: 0o700 })
-    return true
+    lock = lockFolder(root, 0o700)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw new KubehopError(
       'lab',
       'make its folder',
       'NoFolder',
-      `cannot make ${folderOf(name)}: ${(error as Error).message}; set KUBEHOP_STATE to a folder of yours`,
+      `cannot use ${root}: ${messageOf(error)}; set KUBEHOP_STATE to a folder of yours`,
       { cause: error },
     )
   }
+  try {
+    return body()
+  } finally {
+    lock[Symbol.dispose]()
+  }
 }
+
+/** A lab's folder, readable for its user only, with a note who is starting the lab. */
+export function makeFolder(name: string): void {
+  mkdirSync(folderOf(name), { mode: 0o700 })
+  writeFileSync(noteOf(name), `${process.pid} ${startedAt(process.pid)}`, { mode: 0o600 })
+}
+
+/** The pid of the command that made the folder, while it is still at work. */
+export function starterOf(name: string): number | undefined {
+  if (!existsSync(noteOf(name))) return undefined
+  const [pid, started] = readFileSync(noteOf(name), 'utf8').split(' ')
+  return startedAt(Number(pid)) === started ? Number(pid) : undefined
+}
+
+const noteOf = (name: string): string => join(folderOf(name), 'starting')
 
 export function writeRecord(record: LabRecord): void {
   const path = join(folderOf(record.name), 'lab.json')

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { address, formatCidr } from '../base/address.ts'
@@ -13,6 +12,7 @@ import { KernelError } from '../kernel/libc.ts'
 import { type ProcessRecord, startedAt } from '../kernel/process.ts'
 import { listenTcp, localPort } from '../kernel/socket.ts'
 import {
+  alone,
   folderOf,
   isRunning,
   type LabRecord,
@@ -20,6 +20,7 @@ import {
   makeFolder,
   readRecord,
   removeFolder,
+  starterOf,
   writeRecord,
 } from './folder.ts'
 import { isolate, ownProc, self } from './isolate.ts'
@@ -89,40 +90,33 @@ function hostListener(port: number): { fd: number; port: number } {
   }
 }
 
-/** The folder is the lock. A folder whose lab is dead (kill -9, a reboot) is cleared away first. */
+/** Takes the name: two starts at once get it one after the other. What is left of a lab that died (kill -9, a reboot) is cleared away first. */
 async function claim(name: string): Promise<void> {
-  if (makeFolder(name)) return
-  const record = readRecord(name)
-  if (record && isRunning(record)) {
-    throw new KubehopError(
-      'lab',
-      'start',
-      'Running',
-      `lab "${name}" is running already: use it, end it with \`kubehop down ${name}\`, or choose another name`,
-    )
-  }
-  if (!record && startedJustNow(name)) {
-    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
-  }
-  if (record) await endLab(record)
-  removeFolder(name)
-  if (!makeFolder(name))
-    throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
-}
-
-/** A starter writes its own pid into the folder before anything else. */
-function startedJustNow(name: string): boolean {
-  try {
-    const [pid, started] = readFileSync(join(folderOf(name), 'starting'), 'utf8').split(' ')
-    return pid !== undefined && startedAt(Number(pid)) === started
-  } catch {
-    return false
-  }
+  const dead = alone(() => {
+    if (!existsSync(folderOf(name))) {
+      makeFolder(name)
+      return undefined
+    }
+    const record = readRecord(name)
+    if (record && isRunning(record)) {
+      throw new KubehopError(
+        'lab',
+        'start',
+        'Running',
+        `lab "${name}" is running already: use it, end it with \`kubehop down ${name}\`, or choose another name`,
+      )
+    }
+    if (starterOf(name) !== undefined)
+      throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
+    removeFolder(name)
+    makeFolder(name)
+    return record
+  })
+  if (dead) await endLab(dead)
 }
 
 async function launchSupervisor(settings: Settings, listener: { fd: number; port: number }): Promise<Started> {
   const folder = folderOf(settings.name)
-  writeFileSync(join(folder, 'starting'), `${process.pid} ${startedAt(process.pid)}`, { mode: 0o600 })
   const log = openSync(logOf(settings.name), 'a', 0o600)
   try {
     const config: SupervisorConfig = { ...settings, folder, apiPort: listener.port }

@@ -163,3 +163,10 @@ test('an interrupted start leaves nothing', async () => {
   assert.equal(code, 130)
   assert.ok(!existsSync(join(stateFolder, 'stopped')))
 })
+
+test('of two starts of one lab at once, one gets it and the other says so', async () => {
+  const both = await Promise.all([kubehop('up', 'race', '--nodes', '1'), kubehop('up', 'race', '--nodes', '1')])
+  assert.deepEqual(both.map(({ code }) => code).toSorted(), [0, 1])
+  assert.match(both.find(({ code }) => code === 1)?.err ?? '', /"race" is (running already|being started)/)
+  assert.equal((await kubehop('down', 'race')).code, 0)
+})

@@ -1,0 +1,27 @@
+import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { declareRaw, errnoOf, KernelError } from './libc.ts'
+
+const LOCK_EX = 2
+const EINTR = errnoOf('EINTR')
+const flock = declareRaw<[number, number]>('int flock(int, int)')
+
+/**
+ * Waits until nobody else holds this folder, and holds it until disposed (flock(2); it goes with the process, too). The folder is made when
+ * it is missing, and made again when somebody removed it while we waited. For short work only: the thread waits.
+ */
+export function lockFolder(path: string, mode: number): Disposable {
+  for (;;) {
+    mkdirSync(path, { recursive: true, mode })
+    const fd = openSync(path, 'r')
+    let result: number
+    do result = flock(fd, LOCK_EX)
+    while (result === -EINTR)
+    if (result < 0) {
+      closeSync(fd)
+      throw new KernelError(`lock ${path}`, -result)
+    }
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino)
+      return { [Symbol.dispose]: () => closeSync(fd) }
+    closeSync(fd)
+  }
+}
