@@ -172,10 +172,11 @@ function contents(transaction: Transaction): unknown {
   const ops = transaction.ops.map((op) =>
     'elements' in op ? { ...op, elements: op.elements.toSorted((a, b) => (a.key < b.key ? -1 : 1)) } : op,
   )
-  const name = (op: (typeof ops)[number]): string =>
-    op.op +
-    ('chain' in op ? (typeof op.chain === 'string' ? op.chain : op.chain.name) : '') +
-    ('set' in op ? op.set : '')
+  const name = (op: (typeof ops)[number]): string => {
+    if ('chain' in op) return `${op.op} ${typeof op.chain === 'string' ? op.chain : op.chain.name}`
+    if ('set' in op) return `${op.op} ${typeof op.set === 'string' ? op.set : op.set.name}`
+    return op.op
+  }
   return ops.toSorted((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0))
 }
 

@@ -37,7 +37,7 @@ for (const row of rows)
     const answer = await world.ask(row.from, row.to, row.port, row.protocol, patience)
     if (row.expect === 'reject') return assert.equal(answer, 'refused')
     if (row.expect === 'drop') return assert.equal(answer, 'nothing')
-    assert.ok(typeof answer === 'object', `${answer}`)
+    assert.ok(typeof answer === 'object', JSON.stringify(answer))
     const expected = row.expect === 'none' ? [`${row.to}:${row.port}`] : row.expect
     assert.ok(expected.includes(answer.by), answer.by)
     assert.equal(answer.saw !== row.from, row.masquerade ?? false, `${answer.by} saw ${answer.saw}`)
@@ -49,7 +49,7 @@ test('connections are spread evenly', async () => {
   for (let i = 0; i < total; i += 20) {
     const answers = await Promise.all(Array.from({ length: 20 }, () => world.ask('100.96.1.2', '100.64.0.20', 80)))
     for (const answer of answers) {
-      assert.ok(typeof answer === 'object', `${answer}`)
+      assert.ok(typeof answer === 'object', JSON.stringify(answer))
       seen.set(answer.by, (seen.get(answer.by) ?? 0) + 1)
     }
   }

@@ -38,7 +38,7 @@ export function diff(committed: Ruleset | undefined, wanted: Ruleset): Transacti
 export function transactionOf(table: Table, delta: Delta, first: readonly Op[] = []): Transaction {
   const ops: Op[] = [...first]
   for (const set of delta.newSets) ops.push({ op: 'add set', set })
-  for (const { rules, ...chain } of delta.newChains) ops.push({ op: 'add chain', chain })
+  for (const { rules: _, ...chain } of delta.newChains) ops.push({ op: 'add chain', chain })
   for (const { name } of delta.changedChains) ops.push({ op: 'flush chain', chain: name })
   for (const { name, rules } of [...delta.newChains, ...delta.changedChains])
     for (const rule of rules) ops.push({ op: 'add rule', chain: name, rule })

@@ -2,7 +2,7 @@ import type { Verdict } from './data.ts'
 import { ctState } from './expr/ct.ts'
 import type { Expr, ExprOf } from './expr/index.ts'
 import { metaLength } from './expr/meta.ts'
-import { type Packed, unpackAddress, unpackBe16, unpackU32 } from './packed.ts'
+import { type Packed, unpack, unpackAddress, unpackBe16, unpackU32 } from './packed.ts'
 import type { Rule } from './rule.ts'
 import type { Chain, Datum, NamedSet, Ruleset } from './ruleset.ts'
 import { type FieldType, fieldTypes, type SetSpec } from './set.ts'
@@ -202,7 +202,7 @@ function concatenated(registers: Printer['registers'], from: number, fields: rea
 function valueOf(value: Packed, type?: Held['type']): string {
   if (type !== undefined && type !== 'ct state' && fieldTypes[type].length === value.length)
     return fieldPrinters[type](value)
-  return `0x${[...value].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`
+  return `0x${Buffer.from(unpack(value)).toString('hex')}`
 }
 
 function statesIn(mask: Packed): string {

@@ -12,7 +12,7 @@ import { metaKeys } from './meta.ts'
 const register = fc.integer({ min: 0, max: 15 })
 /** Plain objects, as codecs make them. */
 const record = ((model: never, constraints?: object) =>
-  fc.record(model, { noNullPrototype: true, ...constraints } as never)) as typeof fc.record
+  fc.record(model, { noNullPrototype: true, ...constraints })) as typeof fc.record
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,30}$/)
 const bytes = (length: number): Arbitrary<Packed> =>
@@ -134,13 +134,15 @@ test('a payload load has the bytes that the kernel expects', () => {
     [
       '38000480', // NFTA_RULE_EXPRESSIONS, nested, 56 bytes
       '34000180', // NFTA_LIST_ELEM, nested, 52 bytes
-      '0c000100' + '7061796c6f616400', // NFTA_EXPR_NAME "payload"
+      '0c000100 7061796c6f616400', // NFTA_EXPR_NAME "payload"
       '24000280', // NFTA_EXPR_DATA, nested, 36 bytes
-      '08000100' + '00000009', // NFTA_PAYLOAD_DREG: NFT_REG32_01
-      '08000200' + '00000001', // NFTA_PAYLOAD_BASE: network header
-      '08000300' + '00000010', // NFTA_PAYLOAD_OFFSET
-      '08000400' + '00000004', // NFTA_PAYLOAD_LEN
-    ].join(''),
+      '08000100 00000009', // NFTA_PAYLOAD_DREG: NFT_REG32_01
+      '08000200 00000001', // NFTA_PAYLOAD_BASE: network header
+      '08000300 00000010', // NFTA_PAYLOAD_OFFSET
+      '08000400 00000004', // NFTA_PAYLOAD_LEN
+    ]
+      .join('')
+      .replaceAll(' ', ''),
   )
 })
 
@@ -150,14 +152,16 @@ test('a verdict has the bytes that the kernel expects', () => {
     [
       '40000480', // NFTA_RULE_EXPRESSIONS
       '3c000180', // NFTA_LIST_ELEM
-      '0e000100' + '696d6d65646961746500' + '0000', // NFTA_EXPR_NAME "immediate", padded
+      '0e000100 696d6d65646961746500 0000', // NFTA_EXPR_NAME "immediate", padded
       '28000280', // NFTA_EXPR_DATA
-      '08000100' + '00000000', // NFTA_IMMEDIATE_DREG: NFT_REG_VERDICT
+      '08000100 00000000', // NFTA_IMMEDIATE_DREG: NFT_REG_VERDICT
       '1c000280', // NFTA_IMMEDIATE_DATA
       '18000280', // NFTA_DATA_VERDICT
-      '08000100' + 'fffffffc', // NFTA_VERDICT_CODE: NFT_GOTO
-      '0b000200' + '7069636b2d3300' + '00', // NFTA_VERDICT_CHAIN "pick-3", padded
-    ].join(''),
+      '08000100 fffffffc', // NFTA_VERDICT_CODE: NFT_GOTO
+      '0b000200 7069636b2d3300 00', // NFTA_VERDICT_CHAIN "pick-3", padded
+    ]
+      .join('')
+      .replaceAll(' ', ''),
   )
 })
 
