@@ -25,6 +25,9 @@ export function carriedOver(object: AnyObject, old: AnyObject): void {
     if (was[field] === undefined) delete meta[field]
     else meta[field] = was[field]
   }
+  // Clients that know nothing of managed fields leave them out; that does not give them up.
+  if (meta['managedFields'] === undefined && was['managedFields'] !== undefined)
+    meta['managedFields'] = was['managedFields']
 }
 
 export function tidy(object: AnyObject): void {

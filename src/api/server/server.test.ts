@@ -408,7 +408,12 @@ test('server-side apply needs a manager, makes what is not there and merges into
     metadata: { name: 'ssa' },
     data: { b: '2' },
   })
-  assert.deepEqual([code, json.data], [200, { a: '1', b: '2' }])
+  assert.deepEqual([code, json.data], [200, { b: '2' }])
+  const other = await apply(
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ssa' }, data: { b: '3' } },
+    'fieldManager=you',
+  )
+  assert.deepEqual([other.code, other.json.message], [409, 'Apply failed with 1 conflict: conflict with "me": .data.b'])
   assert.equal(
     (await call(`${maps}/ssa`, { method: 'PATCH', body: {}, headers: { 'content-type': 'text/plain' } })).code,
     415,

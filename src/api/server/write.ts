@@ -1,7 +1,7 @@
 import { ApiError, type DeleteOptions } from '../client/client.ts'
 import { badRequest } from '../errors.ts'
 import { type AnyObject, isRecord, jsonOf } from '../json.ts'
-import { applyPatch } from '../patch/apply.ts'
+import { applyPatch, firstApply } from '../patch/apply.ts'
 import { jsonPatch } from '../patch/json-patch.ts'
 import { mergePatch } from '../patch/merge.ts'
 import { strategicPatch } from '../patch/strategic.ts'
@@ -11,7 +11,7 @@ import { bodyOf, unsupported } from './body.ts'
 import { type Exchange, send, sendText } from './exchange.ts'
 import { formOf } from './forms.ts'
 import { selection, textIn } from './read.ts'
-import type { Route } from './route.ts'
+import { isTrue, type Route } from './route.ts'
 
 export async function create(exchange: Exchange, registry: Registry, route: Route): Promise<void> {
   const object = decodeFor(route.resource, await bodyOf(exchange.request), fieldValidation(exchange), exchange.warn)
@@ -49,14 +49,22 @@ export async function patch(exchange: Exchange, registry: Registry, route: Route
   const options = writeOptions(exchange)
   if (type === 'application/apply-patch+yaml' || type === 'application/apply-patch+json') {
     if (!isRecord(body)) throw badRequest('a server-side apply needs an object')
-    if (!exchange.query.get('fieldManager')) throw badRequest('fieldManager is required for apply patch')
+    const manager = exchange.query.get('fieldManager')
+    if (!manager) throw badRequest('fieldManager is required for apply patch')
+    const time = `${new Date().toISOString().slice(0, 19)}Z`
+    const how = { manager, force: isTrue(exchange.query, 'force'), time }
     const wanted = check(body)
     if (wanted.metadata?.resourceVersion === undefined && registry.find(resource, name, namespace) === undefined) {
       wanted.metadata = { ...wanted.metadata, name }
-      answer(exchange, route, 201, registry.create(resource, wanted, namespace, options))
+      answer(
+        exchange,
+        route,
+        201,
+        registry.create(resource, firstApply(wanted, resource.kind, how), namespace, options),
+      )
       return
     }
-    const change = (object: AnyObject): AnyObject => check(applyPatch(object, wanted, resource.kind))
+    const change = (object: AnyObject): AnyObject => check(applyPatch(object, wanted, resource.kind, how))
     answer(exchange, route, 200, registry.patch(resource, name, namespace, change, subresourceOf(route), options))
     return
   }
