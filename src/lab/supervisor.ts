@@ -111,7 +111,7 @@ async function makeDns(client: Client, config: SupervisorConfig): Promise<void> 
   const [account, service, deployment] = dnsManifests({
     clusterIP: dnsAddress(config),
     zone: config.zone,
-    command: ['node', join(insideContainers, relative(packageRoot(), process.argv[1] ?? ''))],
+    command: ['node', ...process.execArgv, join(insideContainers, relative(packageRoot(), process.argv[1] ?? ''))],
     reverse: [config.podCidr, config.serviceCidr],
   })
   await client.create('ServiceAccount', account)
