@@ -13,7 +13,7 @@ import { openPeer, type Peer } from './peer.ts'
 export const podCidr: ReturnType<typeof cidr> = cidr('100.96.4.0/22')
 const quiet = pino({ level: 'silent' })
 
-export function ourNode(): { network: PodNetwork; settled(): Promise<void> } {
+export function ourNode(): { network: PodNetwork; settled: () => Promise<void> } {
   const ns = createNetns()
   const socket = openRouteSocket(ns)
   return {
