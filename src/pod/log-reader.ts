@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { parseEntry } from './log-format.ts'
-import type { LogWriter } from './log-writer.ts'
+import { type LogWriter, rotated } from './log-writer.ts'
 
 /** The options of the API's `/log` (PodLogOptions). */
 export interface LogOptions {
@@ -51,17 +51,16 @@ async function* texts(
       // Asked before reading: what is written after it is seen by the next round.
       const last = changes === undefined || changes.over
       changes?.take()
-      for await (const { line, end } of linesOf(file, at)) {
+      for await (const { lines, end } of linesOf(file, at)) {
         at = end
-        const entry = parseEntry(line)
-        if (!entry || (since !== undefined && Date.parse(entry.time) < since)) continue
-        const head = options.timestamps === true ? `${entry.time} ` : ''
-        yield Buffer.concat([Buffer.from(head), entry.text, ...(entry.partial ? [] : [Buffer.of(newline)])])
+        const text = lines.flatMap((line) => textOf(line, since, options.timestamps === true))
+        if (text.length > 0) yield Buffer.concat(text)
       }
-      const current = await stat(path)
-      if (current.ino !== (await file.stat()).ino) {
+      const next = await nextFile(path, file)
+      if (next === 'moved') continue
+      if (next) {
         await file.close()
-        file = await open(path, 'r')
+        file = next
         at = 0
         continue
       }
@@ -71,6 +70,43 @@ async function* texts(
   } finally {
     changes?.close()
     await file.close()
+  }
+}
+
+function textOf(line: Buffer, since: number | undefined, timestamps: boolean): Buffer[] {
+  const entry = parseEntry(line)
+  if (!entry || (since !== undefined && Date.parse(entry.time) < since)) return []
+  const text = entry.partial ? [entry.text] : [entry.text, end]
+  return timestamps ? [Buffer.from(`${entry.time} `), ...text] : text
+}
+
+const end = Buffer.of(newline)
+
+/**
+ * The file that goes on where a finished one ends, opened; undefined when this one still grows. `moved`: it was put aside between reading its
+ * end and looking, so it has to be read once more. A reader that is slower than two rotations loses what lay in between.
+ */
+async function nextFile(
+  path: string,
+  file: FileHandle & { aside?: boolean },
+): Promise<FileHandle | 'moved' | undefined> {
+  const { ino } = await file.stat()
+  if ((await inode(path)) === ino) return undefined
+  if (file.aside !== true) {
+    file.aside = true
+    return 'moved'
+  }
+  const aside = await inode(rotated(path))
+  return open(aside === undefined || aside === ino ? path : rotated(path), 'r')
+}
+
+async function inode(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).ino
+  } catch (error) {
+    // Between the two steps of a rotation there is none.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 
@@ -115,20 +151,23 @@ class Changes {
   }
 }
 
-/** Whole lines from `at` on, and where each ends; an unfinished one at the end is left for the next time. */
-async function* linesOf(file: FileHandle, at: number): AsyncGenerator<{ line: Buffer; end: number }> {
+/** Whole lines from `at` on, many at a time, and where they end; an unfinished one at the end is left for the next time. */
+async function* linesOf(file: FileHandle, at: number): AsyncGenerator<{ lines: Buffer[]; end: number }> {
   let rest: Buffer = Buffer.alloc(0)
   let position = at
   for (;;) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkSize), 0, chunkSize, position + rest.length)
     if (bytesRead === 0) return
-    let data = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
-    for (let end = data.indexOf(newline); end >= 0; end = data.indexOf(newline)) {
-      position += end + 1
-      yield { line: data.subarray(0, end), end: position }
-      data = data.subarray(end + 1)
+    const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+    const lines: Buffer[] = []
+    let start = 0
+    for (let stop = data.indexOf(newline); stop >= 0; stop = data.indexOf(newline, start)) {
+      lines.push(data.subarray(start, stop))
+      start = stop + 1
     }
-    rest = data
+    position += start
+    rest = data.subarray(start)
+    if (lines.length > 0) yield { lines, end: position }
   }
 }
 

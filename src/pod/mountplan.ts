@@ -56,14 +56,13 @@ function placeOf(target: Target, files: FileView, earlier: readonly Place[], lay
   let existing = '/' // the deepest directory on the way
   let links = 0
   for (;;) {
-    const cover = earlier.findLast((place) => place.kind === 'directory' && covers(place.path, path))
-    if (cover || writable.includes(path)) {
-      return late(join(path, rest), target)
-    }
     const [next, ...after] = rest
     if (next === undefined) break
     const here = join(path, [next])
     rest = after
+    const free =
+      writable.includes(here) || earlier.some((place) => place.kind === 'directory' && covers(place.path, here))
+    if (free) return { path: join(here, rest), kind: target.kind, early: false }
     if (ownDirectories.includes(here)) {
       path = existing = here
       continue
@@ -92,10 +91,6 @@ function placeOf(target: Target, files: FileView, earlier: readonly Place[], lay
   if (path === '/') throw refusal(target, 'nothing can be mounted over the root itself')
   refuseOwn(path, target)
   return { path, kind: target.kind, early: true }
-}
-
-function late(path: string, target: Target): Place {
-  return { path, kind: target.kind, early: false }
 }
 
 function refuseOwn(path: string, target: Target): void {

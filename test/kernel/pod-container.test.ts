@@ -8,7 +8,7 @@ import { condition, leaveForOwnNetwork, makeNode, type Node } from './pod-world.
 
 let node: Node
 /** A folder of this machine outside /tmp, which containers have their own of. */
-const folder = mkdtempSync(join(realpathSync(import.meta.dirname), '.pod-'))
+const folder = mkdtempSync(join(realpathSync('/var/tmp'), 'kubehop-pod-'))
 before(async () => {
   leaveForOwnNetwork()
   mkdirSync(join(folder, 'examples'))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
+import { startedAt } from '../../src/kernel/process.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
@@ -131,7 +132,10 @@ test('pause is tiny, survives a stop and a continue, and ends when it is told to
 })
 
 test('a deleted pod leaves no process, no cable and no file', async () => {
-  await node.run('fleeting', { command: ['sh', '-c', 'trap "echo bye; exit 3" TERM; while :; do sleep 0.05; done'] })
+  await node.run('fleeting', {
+    command: ['sh', '-c', 'trap "echo bye; exit 3" TERM; touch /tmp/up; while :; do sleep 0.05; done'],
+    readinessProbe: { exec: { command: ['test', '-e', '/tmp/up'] } },
+  })
   await node.ready('fleeting')
   const [process] = node.pods.list().filter(({ name }) => name === 'fleeting')
   const seen = node.until('fleeting', 'ended', (pod) => statusOf(pod)?.state?.terminated !== undefined)
@@ -143,7 +147,7 @@ test('a deleted pod leaves no process, no cable and no file', async () => {
     node.network.list().some(({ hostDevice }) => hostDevice === process?.hostDevice),
     false,
   )
-  assert.throws(() => readFileSync(`/proc/${process?.pausePid}/cmdline`), { code: 'ENOENT' })
+  assert.equal(startedAt(process?.pausePid ?? 0), undefined)
   assert.deepEqual(node.pods.list(), [])
   assert.ok((await node.events('fleeting')).includes('Normal Killing: Stopping container c'))
 })

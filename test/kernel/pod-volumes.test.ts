@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Pod, Volume, VolumeMount } from '../../src/api/objects/pod.ts'
+import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+
+let node: Node
+const folder = mkdtempSync(join(realpathSync('/var/tmp'), 'kubehop-volumes-'))
+before(async () => {
+  leaveForOwnNetwork()
+  mkdirSync(join(folder, 'keys'))
+  writeFileSync(join(folder, 'keys', 'ca.key'), 'secret')
+  node = await makeNode({ images: { host: { mask: [join(folder, 'keys')] } } })
+})
+after(async () => {
+  await node[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs a script to its end with one volume mounted. */
+async function withVolume(
+  name: string,
+  script: string,
+  volume: Omit<Volume, 'name'>,
+  mount: Partial<VolumeMount> = {},
+): Promise<string> {
+  const out = await node.sh(
+    name,
+    script,
+    { volumeMounts: [{ name: 'v', mountPath: '/v', ...mount }] },
+    { volumes: [{ name: 'v', ...volume }] },
+  )
+  await node.delete(name)
+  return out
+}
+const waiting = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state?.waiting
+/** The volume's refusal, as a container's reason or as an event. */
+async function refusal(name: string, volume: Omit<Volume, 'name'>, mount: Partial<VolumeMount> = {}): Promise<string> {
+  await node.run(
+    name,
+    { command: ['true'], volumeMounts: [{ name: 'v', mountPath: '/v', ...mount }] },
+    { volumes: [{ name: 'v', ...volume }] },
+  )
+  try {
+    for (;;) {
+      const events = (await node.events(name)).filter((event) => event.startsWith('Warning'))
+      if (events.length > 0) return events.join('\n')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  } finally {
+    await node.delete(name)
+  }
+}
+
+test('an emptyDir is shared by the containers of a pod, outlives them, and goes with the pod', async () => {
+  const volumeMounts = [{ name: 'v', mountPath: '/data/deep' }]
+  await node.run(
+    'empty',
+    {},
+    {
+      volumes: [{ name: 'v', emptyDir: {} }],
+      containers: [
+        {
+          name: 'c',
+          image: 'host',
+          command: ['sh', '-c', 'date >> /data/deep/log; touch /tmp/up; sleep 1000'],
+          readinessProbe: { exec: { command: ['test', '-e', '/tmp/up'] } },
+          volumeMounts,
+        },
+        {
+          name: 'd',
+          image: 'host',
+          command: ['sleep', '1000'],
+          volumeMounts: [{ name: 'v', mountPath: '/data/deep', readOnly: true }],
+        },
+      ],
+    },
+  )
+  await node.ready('empty')
+  process.kill(node.pods.list()[0]?.containers[0]?.pid ?? 0, 'SIGKILL')
+  await node.until(
+    'empty',
+    'back',
+    (pod) => pod?.status?.containerStatuses?.[0]?.restartCount === 1 && pod.status.containerStatuses[0].ready,
+  )
+  assert.match((await node.exec('empty', ['wc', '-l', '/data/deep/log'], 'd')).out, /^2 /)
+  assert.match((await node.exec('empty', ['touch', '/data/deep/x'], 'd')).err, /Read-only file system/)
+  await node.delete('empty')
+})
+
+test('an emptyDir in memory is a tmpfs of its size', async () => {
+  const out = await withVolume('memory', 'stat -f -c %T /v; df -k --output=size /v | tail -1; stat -c %a /v', {
+    emptyDir: { medium: 'Memory', sizeLimit: '64Mi' },
+  })
+  assert.match(out, /^tmpfs\n +65536\n777\n$/)
+})
+
+test('a mount point may be missing anywhere on this machine', async () => {
+  for (const mountPath of [
+    '/made/here',
+    '/usr/share/kubehop/html',
+    '/etc/nginx/conf.d',
+    '/var/run/app',
+    '/tmp/in/tmp',
+    '/dev/shm',
+    '/srv/app',
+  ]) {
+    const out = await withVolume(
+      `at${mountPath.replaceAll('/', '-')}`,
+      `echo x > ${mountPath}/f && cat ${mountPath}/f; ls /usr/share /etc | wc -l; touch /etc/x /usr/x 2>/dev/null && echo wrote`,
+      { emptyDir: {} },
+      { mountPath },
+    )
+    const [first, entries, ...rest] = out.split('\n')
+    assert.equal(first, 'x', mountPath)
+    assert.ok(Number(entries) > 20, mountPath)
+    assert.deepEqual(rest, [''], mountPath)
+    assert.equal(existsSync(mountPath) && mountPath.includes('kubehop'), false)
+  }
+})
+
+test('a directory over a file, a place in /proc and the root itself are refused', async () => {
+  assert.match(
+    await refusal('file', { emptyDir: {} }, { mountPath: '/etc/passwd' }),
+    /mount at \/etc\/passwd.*is a file on this machine/,
+  )
+  assert.match(
+    await refusal('proc', { emptyDir: {} }, { mountPath: '/proc/x' }),
+    /nothing can be mounted in \/proc or \/sys/,
+  )
+  assert.match(await refusal('root', { emptyDir: {} }, { mountPath: '/' }), /over the root itself/)
+  assert.match(await refusal('dots', { emptyDir: {} }, { mountPath: '/a/../../etc' }), /no path to mount at/)
+})
+
+test('a ConfigMap becomes files, all of which change in one step when it changes', async () => {
+  await node.client.create('ConfigMap', {
+    metadata: { name: 'app', namespace: 'default' },
+    data: { 'a.txt': 'one', 'b.txt': 'uno' },
+    binaryData: { bin: 'AAEC' },
+  })
+  await node.run(
+    'config',
+    {
+      command: ['sleep', '1000'],
+      volumeMounts: [
+        { name: 'v', mountPath: '/config' },
+        { name: 'w', mountPath: '/items' },
+        { name: 'v', mountPath: '/single', subPath: 'a.txt' },
+      ],
+    },
+    {
+      volumes: [
+        { name: 'v', configMap: { name: 'app' } },
+        {
+          name: 'w',
+          configMap: {
+            name: 'app',
+            defaultMode: 0o400,
+            items: [
+              { key: 'a.txt', path: 'sub/dir/a', mode: 0o600 },
+              { key: 'b.txt', path: 'b' },
+            ],
+          },
+        },
+      ],
+    },
+  )
+  await node.ready('config')
+  const sh = async (script: string): Promise<string> => (await node.exec('config', ['sh', '-c', script])).out
+  assert.equal(
+    await sh('cd /config; cat a.txt b.txt; od -An -tx1 bin; readlink a.txt; ls'),
+    'oneuno 00 01 02\n..data/a.txt\na.txt\nb.txt\nbin\n',
+  )
+  assert.equal(
+    await sh('cat /items/sub/dir/a /items/b; stat -L -c %a /items/sub/dir/a /items/b; ls /items; cat /single'),
+    'oneuno600\n400\nb\nsub\none',
+  )
+  assert.match((await node.exec('config', ['touch', '/config/x'])).err, /Read-only/)
+  await node.client.patch('ConfigMap', 'app', 'default', { data: { 'a.txt': 'two', 'b.txt': null, 'c.txt': 'tres' } })
+  while ((await sh('cat /config/a.txt')) !== 'two') await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.equal(await sh('cd /config; cat c.txt; ls; cat /single'), 'tresa.txt\nbin\nc.txt\none')
+  await node.delete('config')
+})
+
+test('a pod waits for a ConfigMap that comes later, unless it is optional', async () => {
+  const volume = { configMap: { name: 'late' } }
+  await node.run(
+    'waits',
+    { command: ['sleep', '1000'], volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+    { volumes: [{ name: 'v', ...volume }] },
+  )
+  await node.until('waits', 'waiting', (pod) => waiting(pod) !== undefined)
+  while ((await node.events('waits')).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.match(
+    (await node.events('waits')).join('\n'),
+    /Warning FailedMount: MountVolume.SetUp failed for volume "v" : configmap "late" not found/,
+  )
+  await node.client.create('ConfigMap', { metadata: { name: 'late', namespace: 'default' }, data: { a: 'b' } })
+  await node.ready('waits')
+  await node.delete('waits')
+  assert.equal(
+    await withVolume('optional', 'ls -A /v | grep -v "^\\.\\."', { configMap: { name: 'never', optional: true } }),
+    '',
+  )
+})
+
+test('a Secret, the downward API and a projection of both become files', async () => {
+  await node.client.create('Secret', {
+    metadata: { name: 'pass', namespace: 'default' },
+    stringData: { word: 'sesame' },
+  })
+  assert.equal(
+    await withVolume('secret', 'cat /v/word; stat -L -c %a /v/word', {
+      secret: { secretName: 'pass', defaultMode: 0o440 },
+    }),
+    'sesame440\n',
+  )
+  const out = await withVolume('projected', 'cat /v/labels /v/s/word /v/token', {
+    projected: {
+      sources: [
+        { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+        { secret: { name: 'pass', items: [{ key: 'word', path: 's/word' }] } },
+        { serviceAccountToken: { path: 'token' } },
+      ],
+    },
+  })
+  assert.equal(out, 'app="projected"sesametoken of default/default for projected\n')
+})
+
+test('a hostPath is a place of this machine, of the type that was promised', async () => {
+  writeFileSync(join(folder, 'file'), 'from here')
+  assert.equal(
+    await withVolume('hostfile', 'cat /v', { hostPath: { path: join(folder, 'file'), type: 'File' } }),
+    'from here\n',
+  )
+  await withVolume('hostdir', 'echo written > /v/there', {
+    hostPath: { path: join(folder, 'new'), type: 'DirectoryOrCreate' },
+  })
+  assert.equal(readFileSync(join(folder, 'new', 'there'), 'utf8'), 'written\n')
+  assert.match(
+    await refusal('nothere', { hostPath: { path: join(folder, 'absent'), type: 'Directory' } }),
+    /FailedMount.*does not exist on this machine/,
+  )
+  assert.match(await refusal('nofile', { hostPath: { path: folder, type: 'File' } }), /FailedMount.*is not a file/)
+})
+
+test('what the cluster keeps for itself cannot be reached through a hostPath', async () => {
+  assert.match(await refusal('keys', { hostPath: { path: join(folder, 'keys') } }), /the cluster's own state/)
+  symlinkSync(join(folder, 'keys'), join(folder, 'link'))
+  assert.match(await refusal('link', { hostPath: { path: join(folder, 'link') } }), /the cluster's own state/)
+  assert.equal(await withVolume('above', `ls -A /v/keys; ls -A ${folder}/keys`, { hostPath: { path: folder } }), '')
+  assert.match(await refusal('below', { hostPath: { path: folder } }, { subPath: 'keys' }), /the cluster's own state/)
+})
+
+test('a subPath that a container turned into a link leads nowhere', async () => {
+  const volumeMounts = [{ name: 'v', mountPath: '/v' }]
+  await node.run(
+    'escape',
+    { command: ['sh', '-c', 'ls /w/x'], volumeMounts: [{ name: 'v', mountPath: '/w', subPath: 'out' }] },
+    {
+      restartPolicy: 'Never',
+      volumes: [{ name: 'v', emptyDir: {} }],
+      initContainers: [{ name: 'one', image: 'host', command: ['ln', '-s', folder, '/v/out'], volumeMounts }],
+    },
+  )
+  const pod = await node.until('escape', 'failed', (one) => one?.status?.phase === 'Failed')
+  assert.match(pod?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '', /ELOOP/)
+  await node.delete('escape')
+  assert.equal(await withVolume('sub', 'echo a > /v/f; ls /v', { emptyDir: {} }, { subPath: 'new/deep' }), 'f\n')
+})
+
+test('a volume may lie inside another', async () => {
+  await node.client.create('ConfigMap', { metadata: { name: 'nested', namespace: 'default' }, data: { k: 'v' } })
+  const volumeMounts = [
+    { name: 'inner', mountPath: '/a/b' },
+    { name: 'outer', mountPath: '/a' },
+  ]
+  const volumes = [
+    { name: 'outer', emptyDir: {} },
+    { name: 'inner', configMap: { name: 'nested' } },
+  ]
+  assert.equal(
+    await node.sh('nested', 'ls /a /a/b; cat /a/b/k', { volumeMounts }, { volumes }),
+    '/a:\nb\n\n/a/b:\nk\nv\n',
+  )
+  await node.delete('nested')
+})
