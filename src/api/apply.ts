@@ -9,13 +9,15 @@ export type Applied = 'created' | 'configured' | 'unchanged'
 /** Where kubectl keeps what was applied last, so that the next apply knows what was taken out. Both can take turns. */
 export const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
-/** Applies objects in their order; stops at the first that is refused. */
+/** Applies objects in their order, but namespaces before what is in them; stops at the first that is refused. */
 export async function applyAll(
   client: Client,
   objects: readonly KubeObject[],
   onApplied: (object: KubeObject, done: Applied) => void = () => {},
 ): Promise<void> {
-  for (const object of objects) onApplied(object, await apply(client, object))
+  const namespaces = objects.filter((object) => object.kind === 'Namespace')
+  const others = objects.filter((object) => object.kind !== 'Namespace')
+  for (const object of [...namespaces, ...others]) onApplied(object, await apply(client, object))
 }
 
 /** Creates an object or changes the one that is there into what it says, keeping what others have set. */

@@ -11,6 +11,8 @@ export interface Manifest {
   readonly object: KubeObject
   readonly file: string
   readonly line: number
+  /** Where a field of it stands: `spec.ports[0].port`. */
+  readonly lineOf: (field: string) => number
 }
 
 /**
@@ -35,7 +37,7 @@ export function parseManifests(text: string, file: string): { objects: Manifest[
       if (before !== undefined)
         errors.push(`${file}:${line}: ${name}: stands here a second time, first at line ${before}`)
       seen.set(name, line)
-      objects.push({ object, file, line })
+      objects.push({ object, file, line, lineOf: (field) => parsed.lineOf([...path, ...stepsOf(field)]) })
     }
   }
   return { objects, errors }
@@ -114,7 +116,7 @@ function servedKinds(): string {
 }
 
 /** `Deployment default/web` */
-function nameOf({ kind, metadata }: KubeObject): string {
+export function nameOf({ kind, metadata }: KubeObject): string {
   const name = metadata?.name ?? (metadata?.generateName ? `${metadata.generateName}*` : '(no name)')
   const namespaced = allResources.find((one) => one.kind === kind)?.namespaced ?? true
   return `${kind} ${namespaced ? `${metadata?.namespace ?? 'default'}/` : ''}${name}`

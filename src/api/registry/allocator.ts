@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../../base/address.ts'
+import { address, type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../../base/address.ts'
 import type { AnyObject } from '../json.ts'
 import { keyOf } from '../client/client.ts'
 import type { Service } from '../objects/service.ts'
@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 import type { ServiceAllocator } from './strategy.ts'
 
 /** NodePorts, as kube-apiserver's default range; what is given out unasked starts above the band for people's own choice. */
-export const nodePorts = { first: 30000, last: 32767, firstDynamic: 30086 } as const
+const nodePorts = { first: 30000, last: 32767, firstDynamic: 30086 } as const
 
 /**
  * Which service addresses and node ports are taken: an index over the stored services, so it needs no state of its own and
@@ -32,10 +32,8 @@ export function serviceAllocator(store: Store, range: Cidr): ServiceAllocator {
     if (type !== 'deleted') add(object)
   })
 
-  const total = size(range)
-  // Never given out: the network's own address, and the last one, which is IPv4's broadcast address.
-  const last = range.family === 4 ? total - 2n : total - 1n
-  const band = staticBand(total)
+  const last = lastOf(range)
+  const band = staticBand(size(range))
   return {
     family: range.family === 4 ? 'IPv4' : 'IPv6',
     freeAddress() {
@@ -50,11 +48,9 @@ export function serviceAllocator(store: Store, range: Cidr): ServiceAllocator {
       return undefined
     },
     refuseAddress(text, owner) {
-      const ip = parseAddress(text)
-      if (ip === undefined) return 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
-      const at = contains(range, ip) ? indexIn(range, ip) : -1n
-      if (at < 1n || at > last)
-        return `failed to allocate IP ${ip}: the provided IP is not in the valid range. The range of valid IPs is ${formatCidr(range)}`
+      const refusal = outsideOf(range, text)
+      if (refusal !== undefined) return refusal
+      const ip = address(text)
       const holder = addresses.get(ip)
       return holder === undefined || holder === owner
         ? undefined
@@ -72,12 +68,33 @@ export function serviceAllocator(store: Store, range: Cidr): ServiceAllocator {
       return undefined
     },
     refusePort(port, owner) {
-      if (port < nodePorts.first || port > nodePorts.last)
-        return `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`
+      const refusal = noNodePort(port)
+      if (refusal !== undefined) return refusal
       const holder = ports.get(port)
       return holder === undefined || holder === owner ? undefined : 'provided port is already allocated'
     },
   }
+}
+
+/** Why no service of this range can have this address, or undefined when one can. */
+export function outsideOf(range: Cidr, text: string): string | undefined {
+  const ip = parseAddress(text)
+  if (ip === undefined) return 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
+  const at = contains(range, ip) ? indexIn(range, ip) : -1n
+  return at < 1n || at > lastOf(range)
+    ? `failed to allocate IP ${ip}: the provided IP is not in the valid range. The range of valid IPs is ${formatCidr(range)}`
+    : undefined
+}
+
+export function noNodePort(port: number): string | undefined {
+  return port < nodePorts.first || port > nodePorts.last
+    ? `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`
+    : undefined
+}
+
+/** Never given out: the network's own address, and IPv4's broadcast address at the end. */
+function lastOf(range: Cidr): bigint {
+  return size(range) - (range.family === 4 ? 2n : 1n)
 }
 
 /** min(max(16, size/16), 256), and for tiny ranges as much as holds the addresses of `kubernetes` (.1) and DNS (.10). */
