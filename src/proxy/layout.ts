@@ -245,7 +245,8 @@ const toReject: Expr = { kind: 'immediate', verdict: { verdict: 'goto', chain: '
 /** The first two rules let nearly every packet go at once. */
 function untranslated(serviceCidr: Cidr): Rule[] {
   return [
-    { exprs: [...ctStateIs(ctState.established | ctState.related), verdict('accept')] },
+    // Untracked packets are never translated: whoever left them untracked (a DNS cache on the node, say) has other plans.
+    { exprs: [...ctStateIs(ctState.established | ctState.related | ctState.untracked), verdict('accept')] },
     {
       exprs: [ipDestination(0), ...inRange(serviceCidr, 0, 'neq'), verdict('accept')],
       comment: 'not to a service',

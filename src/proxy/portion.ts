@@ -80,15 +80,20 @@ export function portionOf(
       continue
     }
     seen.add(flow)
-    const found = endpointsOf(port, protocol, usable, node, problem)
-    const chosen = spec.internalTrafficPolicy === 'Local' ? found.filter((endpoint) => endpoint.local) : found
+    const found = endpointsOf(port, protocol, usable, problem)
+    const anywhere = servingOf(found)
+    const here = found.filter((endpoint) => endpoint.nodeName === node.name)
+    // Whether leaving endpoints have to serve is decided for those of this node alone (KEP-1669).
+    const chosen = spec.internalTrafficPolicy === 'Local' ? servingOf(here) : anywhere
     if (chosen.length > maxEndpoints) problem(service, `more than ${maxEndpoints} endpoints: the others are left out`)
-    for (const endpoint of found) if (endpoint.local) local.add(packAddress(endpoint.address))
+    // An endpoint that does not say where it is may be here.
+    for (const endpoint of chosen)
+      if ((endpoint.nodeName ?? node.name) === node.name) local.add(packAddress(endpoint.address))
     const values = new Set(chosen.slice(0, maxEndpoints).map((endpoint) => endpoint.value))
     ports.push({
       flow,
       endpoints: [...values].sort(),
-      without: found.length > 0 ? 'drop' : 'reject',
+      without: anywhere.length > 0 ? 'drop' : 'reject',
     })
   }
   return { portion: { address: packed, ports, local: [...local].sort() }, problems }
@@ -106,19 +111,24 @@ function addressText({ metadata, spec }: Service): string | undefined {
 interface Found {
   readonly address: Address
   readonly value: Packed
-  readonly local: boolean
+  readonly nodeName: string | undefined
+  readonly ready: boolean
 }
 
 /** Ready endpoints; when there are none, those that still serve while they terminate (KEP-1669). */
+function servingOf(found: readonly Found[]): readonly Found[] {
+  const ready = found.filter((endpoint) => endpoint.ready)
+  return ready.length > 0 ? ready : found
+}
+
+/** All that are ready or leaving. */
 function endpointsOf(
   port: ServicePort,
   protocol: Protocol,
   slices: readonly EndpointSlice[],
-  node: NodeFacts,
   problem: (object: EndpointSlice, say: string) => void,
 ): Found[] {
-  const ready: Found[] = []
-  const leaving: Found[] = []
+  const found: Found[] = []
   for (const slice of slices) {
     const target = slice.ports?.find(
       (candidate) => (candidate.name ?? '') === (port.name ?? '') && protocolOf(candidate.protocol) === protocol,
@@ -129,8 +139,8 @@ function endpointsOf(
       continue
     }
     for (const endpoint of slice.endpoints ?? []) {
-      const list = endpoint.conditions?.ready !== false ? ready : isLeaving(endpoint) ? leaving : undefined
-      if (!list) continue
+      const ready = endpoint.conditions?.ready !== false
+      if (!ready && !isLeaving(endpoint)) continue
       // All addresses of one endpoint are the same pod; consumers use the first (EndpointSlice API).
       const text = endpoint.addresses?.[0]
       const address = text === undefined ? undefined : parseAddress(text)
@@ -138,14 +148,10 @@ function endpointsOf(
         problem(slice, `endpoint address ${text} cannot be served: it is left out`)
         continue
       }
-      list.push({
-        address,
-        value: endpointValue(address, target.port),
-        local: endpoint.nodeName === undefined || endpoint.nodeName === node.name,
-      })
+      found.push({ address, value: endpointValue(address, target.port), nodeName: endpoint.nodeName, ready })
     }
   }
-  return ready.length > 0 ? ready : leaving
+  return found
 }
 
 function isLeaving({ conditions }: Endpoint): boolean {

@@ -6,7 +6,7 @@ import type { Cidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
-import { type Applied, openNftables } from '../kernel/nftables/socket.ts'
+import { type Applied, type Nftables, openNftables } from '../kernel/nftables/socket.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { Book } from './book.ts'
 import { table } from './layout.ts'
@@ -48,7 +48,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const { client, log } = options
   const node: NodeFacts = { name: options.nodeName, podCidr: options.podCidr, serviceCidr: options.serviceCidr }
   const nftables = openNftables(options.ns)
-  const found = nftables.read(table)
+  let { generation, found } = firstLook(nftables)
   const book = new Book(node, found)
   const slices = new Map<string, Map<string, EndpointSlice>>()
   const dirty = new Set<string>()
@@ -57,7 +57,6 @@ export function startProxy(options: ProxyOptions): Proxy {
   // Until the first transaction, and after a refused one, memory does not say what the kernel holds: the kernel is asked.
   let certain = false
   let committed = false
-  let generation = -1
   let listed = false
   let closed = false
   let due: NodeJS.Immediate | undefined
@@ -126,10 +125,11 @@ export function startProxy(options: ProxyOptions): Proxy {
     dirty.clear()
     try {
       const started = performance.now()
-      const transaction = certain ? book.changes() : book.repair(nftables.read(table))
+      const transaction = certain ? book.changes() : book.repair(readAgain())
       certain = false
       const applied = nftables.apply(transaction)
       book.commit()
+      found = undefined
       certain = committed = true
       wait = firstRetry
       generation = nftables.generation().id
@@ -145,24 +145,28 @@ export function startProxy(options: ProxyOptions): Proxy {
     }
   }
 
+  /** What an earlier agent left needs no second look when nobody has changed anything since the first. */
+  function readAgain(): Ruleset | undefined {
+    const untouched = !committed && nftables.generation().id === generation
+    return untouched ? found : nftables.read(table)
+  }
+
   function put(key: string): void {
     const service = services.get(key)
     const { portion, problems } = service
       ? portionOf(service, [...(slices.get(key)?.values() ?? [])], node)
       : { portion: undefined, problems: [] as Problem[] }
     const losers = book.put(key, portion, service?.metadata.creationTimestamp)
+    report(key, problems)
+    if (!losers.includes(key)) told.delete(stolen(key))
     for (const loser of losers) {
       const object = services.get(loser)
-      if (object)
-        problems.push({
-          object,
-          say: `clusterIP ${object.spec.clusterIP} belongs to an older service: this one is not served`,
-        })
+      const say = `clusterIP ${object?.spec.clusterIP} belongs to an older service: this one is not served`
+      if (object) report(stolen(loser), [{ object, say }])
     }
-    report(key, problems)
   }
 
-  /** Says each problem once, until something about it changes. */
+  /** Says each problem of something once, until something about it changes. */
   function report(key: string, problems: readonly Problem[]): void {
     const say = problems.map((problem) => problem.say).join('\n')
     if (say === (told.get(key) ?? '')) return
@@ -209,5 +213,20 @@ export function startProxy(options: ProxyOptions): Proxy {
     }
     certain = false
     soon()
+  }
+}
+
+/** Under what it is remembered that a service was told of another that has its address. */
+function stolen(service: string): string {
+  return `address of ${service}`
+}
+
+/** What is there already. In this order, so that a change in between is noticed. */
+function firstLook(nftables: Nftables): { generation: number; found: Ruleset | undefined } {
+  try {
+    return { generation: nftables.generation().id, found: nftables.read(table) }
+  } catch (error) {
+    nftables.close()
+    throw error
   }
 }

@@ -65,6 +65,8 @@ export const services: Service[] = [
   service('elsewhere', '100.64.0.24', ['http:80'], { internalTrafficPolicy: 'Local' }),
   service('far', '100.64.0.25', ['http:80']),
   service('leaving', '100.64.0.26', ['http:80']),
+  service('staying', '100.64.0.27', ['http:80'], { internalTrafficPolicy: 'Local' }),
+  service('nowhere', '100.64.0.28', ['http:80'], { internalTrafficPolicy: 'Local' }),
   service('headless', 'None', ['http:80']),
   service('alias', '', [], { type: 'ExternalName', externalName: 'example.org' }),
 ]
@@ -86,6 +88,15 @@ export const slices: EndpointSlice[] = [
     [{ addresses: ['100.96.1.4'], conditions: { ready: false, serving: true, terminating: true }, nodeName: 'node1' }],
     ['http:8080'],
   ),
+  slice(
+    'staying',
+    [
+      '100.96.2.2@node2',
+      { addresses: ['100.96.1.4'], conditions: { ready: false, terminating: true }, nodeName: 'node1' },
+    ],
+    ['http:8080'],
+  ),
+  slice('nowhere', ['100.96.1.4'], ['http:8080']),
 ]
 
 export interface Row {
@@ -174,6 +185,20 @@ export const rows: Row[] = [
     to: '100.64.0.26',
     port: 80,
     expect: ['100.96.1.4:8080'],
+  },
+  {
+    say: 'one that keeps to the node, where only a leaving endpoint is',
+    from: client,
+    to: '100.64.0.27',
+    port: 80,
+    expect: ['100.96.1.4:8080'],
+  },
+  {
+    say: 'one that keeps to the node, and its endpoint does not say where it is',
+    from: client,
+    to: '100.64.0.28',
+    port: 80,
+    expect: 'drop',
   },
   {
     say: 'the node to a service',
