@@ -3,12 +3,13 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { applyAll } from '../api/apply.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { parseManifests } from '../api/manifest.ts'
+import { type Manifest, parseManifests } from '../api/manifest.ts'
+import { checkTogether, type Destination } from '../api/manifest-set.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
 import { KubehopError } from '../base/errors.ts'
 import { kubeconfigOf, type LabRecord, starterOf } from '../lab/folder.ts'
 import { type Readiness, waitReady } from '../lab/ready.ts'
-import { parseSettings, type Settings } from '../lab/settings.ts'
+import { dnsAddress, kubernetesAddress, parseSettings, type Settings } from '../lab/settings.ts'
 import { startLab } from '../lab/start.ts'
 import { removeLab } from '../lab/stop.ts'
 import { type Progress, showProgress } from './progress.ts'
@@ -45,7 +46,19 @@ export async function up(args: string[]): Promise<number> {
   const seconds = Number(values.timeout)
   if (!(seconds > 0 && seconds <= 3600))
     throw new UsageError(`--timeout takes seconds from 1 to 3600, not "${values.timeout}"`)
-  return start(settings, readManifests(values.file ?? []), seconds, values.json)
+  return start(settings, readManifests(values.file ?? [], emptyCluster(settings)), seconds, values.json)
+}
+
+/** What is known of a lab before it is there. */
+function emptyCluster(settings: Settings): Destination {
+  return {
+    serviceCidr: settings.serviceCidr,
+    taken: new Map<string, string>([
+      [kubernetesAddress(settings), 'Service default/kubernetes'],
+      [dnsAddress(settings), 'Service kube-system/kube-dns'],
+    ]),
+    namespaces: ['default', 'kube-system', 'kube-public', 'kube-node-lease'],
+  }
 }
 
 /** Starts the lab, applies the objects and waits for them; shared with `kubehop demo`. */
@@ -121,8 +134,8 @@ async function applyAndWait(
 }
 
 /** Every file is read and checked before anything is started: a wrong one changes nothing. */
-export function readManifests(paths: string[]): KubeObject[] {
-  const objects: KubeObject[] = []
+export function readManifests(paths: string[], to?: Destination): KubeObject[] {
+  const manifests: Manifest[] = []
   const wrong: string[] = []
   for (const file of paths.flatMap(filesOf)) {
     let text: string
@@ -133,9 +146,10 @@ export function readManifests(paths: string[]): KubeObject[] {
       continue
     }
     const parsed = parseManifests(text, file === '-' ? 'standard input' : file)
-    objects.push(...parsed.objects.map(({ object }) => object))
+    manifests.push(...parsed.objects)
     wrong.push(...parsed.errors)
   }
+  wrong.push(...checkTogether(manifests, to))
   if (wrong.length > 0)
     throw new KubehopError(
       'manifest',
@@ -143,7 +157,7 @@ export function readManifests(paths: string[]): KubeObject[] {
       'Invalid',
       `nothing was changed:\n${wrong.map((line) => `  ${line}`).join('\n')}`,
     )
-  return objects
+  return manifests.map(({ object }) => object)
 }
 
 function filesOf(path: string): string[] {
