@@ -111,6 +111,21 @@ test('nodes/proxy passes any path on, and its answer back', { skip }, async () =
   assert.match((await kubectl.try(['get', '--raw', '/api/v1/nodes/node1/proxy/broken'])).err, /no/)
 })
 
+test('taints and cordons come and go', { skip }, async () => {
+  const spec = async (): Promise<{ taints?: { key: string }[]; unschedulable?: boolean }> =>
+    JSON.parse(await kubectl.run('get', 'node', 'node1', '-o', 'json')).spec
+  await kubectl.run('taint', 'node', 'node1', 'a=b:NoSchedule', 'c=d:NoExecute')
+  await kubectl.run('taint', 'node', 'node1', 'a-')
+  assert.deepEqual(
+    (await spec()).taints?.map((one) => one.key),
+    ['c'],
+  )
+  await kubectl.run('cordon', 'node1')
+  assert.match(await kubectl.run('get', 'nodes'), /node1 +Unknown,SchedulingDisabled/)
+  await kubectl.run('uncordon', 'node1')
+  assert.equal((await spec()).unschedulable, undefined)
+})
+
 test('a node that does not answer is named', { skip }, async () => {
   const { client } = cluster.api
   await client.create('Node', {
