@@ -1,7 +1,8 @@
 import { type Fault, fault } from '../errors.ts'
 import { clone, equal } from '../json.ts'
 import type { Pod, PodSpec } from '../objects/pod.ts'
-import { podSpecDefaults, qosClass, validatePodSpec } from './podspec.ts'
+import { validatePodSpec } from './podspec.ts'
+import { podSpecDefaults, qosClass } from './podspec-defaults.ts'
 import type { Strategy } from './strategy.ts'
 
 export const podStrategy: Strategy<Pod> = {

@@ -5,7 +5,8 @@ import type { Deployment, PodTemplate, ReplicaSet } from '../objects/workload.ts
 import { selectorMatches } from '../select/labels.ts'
 import { countOrPercent, immutable, notNegative, oneOf, workloadSelector } from './checks.ts'
 import { annotations, labels } from './names.ts'
-import { podSpecDefaults, validatePodSpec } from './podspec.ts'
+import { validatePodSpec } from './podspec.ts'
+import { podSpecDefaults } from './podspec-defaults.ts'
 import type { Strategy } from './strategy.ts'
 
 export const deploymentStrategy: Strategy<Deployment> = {
