@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { address } from '../../base/address.ts'
+import type { Expr } from './expr/index.ts'
+import type { Packet } from './packet.ts'
+import { concat, type Packed, packAddress, packBe16, packBe32, packU32, packU8 } from './packed.ts'
+import type { Chain, Datum, Ruleset } from './ruleset.ts'
+import type { SetSpec } from './set.ts'
+import { walk } from './walk.ts'
+
+const packet: Packet = {
+  source: address('10.0.0.1'),
+  destination: address('10.0.0.2'),
+  protocol: 6,
+  sourcePort: 40_000,
+  destinationPort: 80,
+}
+
+const accept: Expr = { kind: 'immediate', verdict: { verdict: 'accept' } }
+const drop: Expr = { kind: 'immediate', verdict: { verdict: 'drop' } }
+const jump = (chain: string): Expr => ({ kind: 'immediate', verdict: { verdict: 'jump', chain } })
+const go = (chain: string): Expr => ({ kind: 'immediate', verdict: { verdict: 'goto', chain } })
+const leave: Expr = { kind: 'immediate', verdict: { verdict: 'return' } }
+const markIs = (value: number): Expr[] => [
+  { kind: 'meta', key: 'mark', to: 0 },
+  { kind: 'cmp', from: 0, op: 'eq', value: packU32(value) },
+]
+
+function input(priority: number, ...rules: Expr[][]): Chain {
+  return {
+    name: `input ${priority}`,
+    hook: { type: 'filter', hook: 'input', priority, policy: 'accept' },
+    rules: rules.map((exprs) => ({ exprs })),
+  }
+}
+
+function ruleset(chains: readonly Chain[], sets: readonly [SetSpec, [Packed, Datum][]][] = []): Ruleset {
+  return {
+    table: { family: 'ip', name: 't' },
+    chains: new Map(chains.map((chain) => [chain.name, chain])),
+    sets: new Map(sets.map(([spec, elements]) => [spec.name, { spec, elements: new Map(elements) }])),
+  }
+}
+
+const chain = (name: string, ...rules: Expr[][]): Chain => ({ name, rules: rules.map((exprs) => ({ exprs })) })
+
+test('chains of a hook come in the order of their priorities, and accept goes on with the next', () => {
+  const { fate, steps } = walk(ruleset([input(5, [drop]), input(-5, [accept], [drop])]), 'input', packet)
+  assert.equal(fate, 'drop')
+  assert.deepEqual(
+    steps.map((step) => step.chain),
+    ['input -5', 'input 5'],
+  )
+})
+
+test('the policy decides where no rule did', () => {
+  const base: Chain = { name: 'x', hook: { type: 'filter', hook: 'input', priority: 0, policy: 'drop' }, rules: [] }
+  assert.equal(walk(ruleset([base]), 'input', packet).fate, 'drop')
+  assert.equal(walk(ruleset([base]), 'forward', packet).fate, 'accept')
+})
+
+test('jump comes back, goto does not, return leaves', () => {
+  const sub = chain('sub', [leave], [drop])
+  assert.equal(walk(ruleset([sub, input(0, [jump('sub')], [drop])]), 'input', packet).fate, 'drop')
+  assert.equal(walk(ruleset([sub, input(0, [go('sub')], [drop])]), 'input', packet).fate, 'accept')
+  const loop = ruleset([chain('a', [jump('b')]), chain('b', [jump('a')]), input(0, [jump('a')])])
+  assert.throws(() => walk(loop, 'input', packet), RangeError)
+})
+
+test('the mark of one rule is seen by the same rule only through the packet', () => {
+  const set: Expr[] = [
+    { kind: 'immediate', to: 3, value: packU32(7) },
+    { kind: 'meta', key: 'mark', from: 3 },
+    ...markIs(7),
+    drop,
+  ]
+  assert.equal(walk(ruleset([input(0, set)]), 'input', packet).fate, 'drop')
+  assert.equal(walk(ruleset([input(0, [...markIs(9), drop])]), 'input', { ...packet, mark: 9 }).fate, 'drop')
+})
+
+test('look-ups hit, miss and are inverted', () => {
+  const spec: SetSpec = { name: 's', key: ['ipv4_addr', 'inet_service'] }
+  const key = concat(packAddress(packet.destination), packBe16(80))
+  const load: Expr[] = [
+    { kind: 'payload', base: 'network', offset: 16, length: 4, to: 2 },
+    { kind: 'payload', base: 'transport', offset: 2, length: 2, to: 3 },
+  ]
+  const fate = (elements: [Packed, Datum][], inverted?: true): unknown => {
+    const find: Expr = { kind: 'lookup', set: 's', from: 2, ...(inverted ? { inverted } : {}) }
+    return walk(ruleset([input(0, [...load, find, drop])], [[spec, elements]]), 'input', packet).fate
+  }
+  assert.equal(fate([[key, null]]), 'drop')
+  assert.equal(fate([]), 'accept')
+  assert.equal(fate([[key, null]], true), 'accept')
+  assert.equal(fate([], true), 'drop')
+})
+
+test('prefixes, protocols and connection state are compared as the kernel compares them', () => {
+  const from = (prefix: number): Expr[] => [
+    { kind: 'payload', base: 'network', offset: 12, length: 4, to: 0 },
+    { kind: 'bitwise', from: 0, to: 0, mask: packBe32(0xff000000), xor: packBe32(0) },
+    { kind: 'cmp', from: 0, op: 'eq', value: packBe32(prefix) },
+    drop,
+  ]
+  assert.equal(walk(ruleset([input(0, from(0x0a000000))]), 'input', packet).fate, 'drop')
+  assert.equal(walk(ruleset([input(0, from(0x0b000000))]), 'input', packet).fate, 'accept')
+  const state: Expr[] = [
+    { kind: 'ct', key: 'state', to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU32(2) },
+    drop,
+  ]
+  assert.equal(walk(ruleset([input(0, state)]), 'input', { ...packet, state: 'established' }).fate, 'drop')
+  assert.equal(walk(ruleset([input(0, state)]), 'input', packet).fate, 'accept')
+})
+
+test('a reset is for TCP only', () => {
+  const rules = ruleset([input(0, [{ kind: 'reject', with: 'tcp reset', code: 0 }])])
+  assert.deepEqual(walk(rules, 'input', packet).fate, { reject: 'tcp reset' })
+  assert.equal(walk(rules, 'input', { ...packet, protocol: 17 }).fate, 'drop')
+})
+
+test('nat sees only the first packet, once, and the packet goes on translated', () => {
+  const to = (port: number): Chain => ({
+    name: `nat ${port}`,
+    hook: { type: 'nat', hook: 'prerouting', priority: -100 + port, policy: 'accept' },
+    rules: [
+      {
+        exprs: [
+          { kind: 'immediate', to: 0, value: packAddress(address('10.9.9.9')) },
+          { kind: 'immediate', to: 1, value: packBe16(port) },
+          { kind: 'nat', type: 'dnat', family: 'ip', address: 0, port: 1, flags: [] },
+        ],
+      },
+    ],
+  })
+  const rules = ruleset([to(1), to(2)])
+  const { packet: after } = walk(rules, 'prerouting', packet)
+  assert.deepEqual([after.destination, after.destinationPort], ['10.9.9.9', 1])
+  assert.deepEqual(after.original, { destination: '10.0.0.2', destinationPort: 80 })
+  assert.equal(walk(rules, 'prerouting', { ...packet, state: 'established' }).packet.destination, '10.0.0.2')
+})
+
+test('a rule that needs to know more counts as not matching, and says so', () => {
+  const rules = ruleset([
+    input(0, [{ kind: 'meta', key: 'iifname', to: 0 }, drop], [{ kind: 'meta', key: 'cpu', to: 0 }, drop]),
+  ])
+  const { fate, unknown } = walk(rules, 'input', packet)
+  assert.equal(fate, 'accept')
+  assert.deepEqual(unknown, ['input 0: meta iifname', 'input 0: meta cpu'])
+  const named = { ...packet, iifname: 'eth0' }
+  assert.equal(walk(rules, 'input', named).fate, 'drop')
+})
+
+test('protocols other than the expected are told apart', () => {
+  const udp: Expr[] = [
+    { kind: 'meta', key: 'l4proto', to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(17) },
+    drop,
+  ]
+  assert.equal(walk(ruleset([input(0, udp)]), 'input', packet).fate, 'accept')
+  assert.equal(walk(ruleset([input(0, udp)]), 'input', { ...packet, protocol: 17 }).fate, 'drop')
+})
