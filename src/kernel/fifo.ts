@@ -1,4 +1,4 @@
-import { constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 
 const mkfifo = declareRaw<[string, number]>('int mkfifo(const char *, unsigned int)')
@@ -23,9 +23,12 @@ export function openFifoBothEnds(path: string, capacity: number): number {
   return fd
 }
 
-/** The reading end, non-blocking; end of file comes when the last writer has gone. The caller closes it. */
+/** The reading end, non-blocking; end of file comes when the last writer has gone, or at once when there is none. The caller closes it. */
 export function openFifoToRead(path: string): number {
-  return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  // poll(2) tells of writers that have gone only to who saw one come.
+  closeSync(openSync(path, constants.O_RDWR))
+  return fd
 }
 
 /** An unnamed pipe, closed on exec; unlike Node's own pipes to children it can be opened again through /dev/stdout. */

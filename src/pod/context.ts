@@ -28,6 +28,8 @@ export interface NodeContext {
   /** Fulfilled when {@link services} knows them all. */
   servicesSynced: Promise<void>
   services: () => Iterable<Service>
+  /** Fulfilled when the pods of before have been taken over: nothing new is started earlier. */
+  adopted: Promise<void>
   /** Whether this machine allows an overlay over one of its directories. */
   overlayAt: (directory: string) => Promise<boolean>
 }

@@ -156,6 +156,7 @@ export class PodLife implements Home {
 
   async #run(): Promise<void> {
     this.#busy = true
+    await this.context.adopted
     while (this.#again && !this.#closed) {
       this.#again = false
       // What comes together is looked at once, and everybody else gets a turn.

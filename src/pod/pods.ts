@@ -19,6 +19,7 @@ import { overlayTrial } from './overlay.ts'
 import { idOf, podPaths } from './paths.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
+import { endStrays, type KnownPod } from './strays.ts'
 import { Objects } from './volumes/objects.ts'
 
 export interface PodsOptions {
@@ -75,6 +76,7 @@ export function startPods(options: PodsOptions): Pods {
   const objects = new Objects(client)
   const services = client.follow('Service')
   const host = options.images?.host ?? {}
+  const adopted = Promise.withResolvers<void>()
   const context: NodeContext = {
     client,
     log,
@@ -91,6 +93,7 @@ export function startPods(options: PodsOptions): Pods {
     backoff: { ...usualBackoff, ...options.backoff },
     servicesSynced: services.synced,
     services: () => services.list(),
+    adopted: adopted.promise,
     overlayAt: overlayTrial(stateDir, log),
   }
   const lives = new Map<string, PodLife>()
@@ -123,6 +126,8 @@ export function startPods(options: PodsOptions): Pods {
     },
   })
   const synced = follower.synced.then(async () => {
+    endStrays([...lives.values()].flatMap(knownOf), log)
+    adopted.resolve()
     const rest = [...records.values()]
     records.clear()
     await Promise.all(
@@ -177,6 +182,7 @@ export function startPods(options: PodsOptions): Pods {
       objects.close()
     },
     async stopAll() {
+      adopted.resolve()
       follower.close()
       await Promise.all([...lives.values()].map((life) => life.stopNow()))
       lives.clear()
@@ -191,6 +197,13 @@ export function startPods(options: PodsOptions): Pods {
 function removeStrays(network: PodNetwork, records: Iterable<PodRecord>): void {
   const used = new Set([...records].map(({ sandbox }) => sandbox?.id))
   for (const { id } of network.list()) if (!used.has(id)) network.del(id)
+}
+
+function knownOf(life: PodLife): KnownPod[] {
+  return processOf(life).map(({ pausePid, containers }) => ({
+    pausePid,
+    containerPids: containers.flatMap(({ pid }) => pid ?? []),
+  }))
 }
 
 function processOf(life: PodLife): PodProcess[] {

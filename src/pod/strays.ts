@@ -1,0 +1,42 @@
+import { readdirSync, readlinkSync } from 'node:fs'
+import type { Log } from '../base/log.ts'
+import { openProcess, SIGNALS } from '../kernel/process.ts'
+
+/** A pod that was taken over, and the processes of it that are known. */
+export interface KnownPod {
+  pausePid: number
+  containerPids: number[]
+}
+
+/**
+ * Ends containers that no record tells of: an agent died after it started one and before it wrote that down. They are in the network of a pod,
+ * and in a PID namespace that is neither ours nor that of a container that is known.
+ */
+export function endStrays(pods: readonly KnownPod[], log: Log): void {
+  const home = namespaceOf('self', 'net')
+  const ours = namespaceOf('self', 'pid')
+  const known = new Set(pods.flatMap(({ containerPids }) => containerPids).map((pid) => namespaceOf(pid, 'pid')))
+  const networks = new Set(pods.map(({ pausePid }) => namespaceOf(pausePid, 'net')))
+  networks.delete(home)
+  networks.delete(undefined)
+  if (networks.size === 0) return
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || !networks.has(namespaceOf(pid, 'net'))) continue
+    const space = namespaceOf(pid, 'pid')
+    if (space === undefined || space === ours || known.has(space)) continue
+    log.warn({ pid }, 'a container that no record tells of is ended')
+    const stray = openProcess(pid)
+    stray?.signal(SIGNALS.KILL)
+    stray?.close()
+  }
+}
+
+/** `net:[4026531840]`, or undefined when there is no such process any more, or none that we may look at. */
+function namespaceOf(pid: number | 'self', kind: 'net' | 'pid'): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/${kind}`)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,40 @@
+import { openNode } from './pod-world.ts'
+
+// An agent that a test can kill: `pod-agent.ts DIR`, in the network namespace that it is started in. Its objects lie in DIR, so the next
+// one finds them. It is told what to do over Node's own channel, and answers each message.
+
+const node = await openNode(process.argv[2] ?? '')
+await node.pods.synced
+
+const verbs: Record<string, (...args: never[]) => Promise<unknown>> = {
+  run: (...args: Parameters<typeof node.run>) => node.run(...args),
+  ready: (name: string) => node.ready(name),
+  get: (name: string) => node.client.get('Pod', name, 'default'),
+  list: async () => node.pods.list(),
+  cables: async () => node.network.list(),
+  logs: (...args: Parameters<typeof node.logs>) => node.logs(...args),
+  exec: (...args: Parameters<typeof node.exec>) => node.exec(...args),
+  events: (name: string) => node.events(name),
+  delete: (name: string) => node.delete(name),
+  ended: (name: string) =>
+    node.until(name, 'ended', (pod) => pod?.status?.containerStatuses?.[0]?.state?.terminated !== undefined),
+  restarted: (name: string, count: number) =>
+    node.until(name, 'restarted', (pod) => {
+      const status = pod?.status?.containerStatuses?.[0]
+      return (status?.restartCount ?? 0) >= count && status?.ready === true
+    }),
+  /** Deletes an object behind the back of whoever runs pods. */
+  forget: (name: string) => node.client.delete('Pod', name, 'default', { gracePeriodSeconds: 0 }),
+  close: () => node.pods.close(),
+  stopAll: () => node.pods.stopAll(),
+}
+
+process.on('message', ({ id, verb, args }: { id: number; verb: string; args: never[] }) => {
+  const work = verbs[verb]?.(...args) ?? Promise.reject(new Error(`no verb ${verb}`))
+  work.then(
+    (value) => process.send?.({ id, value }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit(0))
+process.send?.({ id: 0 })

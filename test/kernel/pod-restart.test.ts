@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Pod } from '../../src/api/objects/pod.ts'
+import { startedAt } from '../../src/kernel/process.ts'
+import type { PodProcess } from '../../src/pod/pods.ts'
+import { leaveForOwnNetwork } from './pod-world.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'kubehop-restart-'))
+let agent: Agent
+
+/** An agent in a process of its own. */
+class Agent {
+  readonly #child: ChildProcess
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
+  #next = 1
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.on('message', ({ id, value, error }: { id: number; value?: unknown; error?: string }) => {
+      const waiting = this.#waiting.get(id)
+      if (error === undefined) waiting?.resolve(value)
+      else waiting?.reject(new Error(error))
+    })
+  }
+
+  static start(): Promise<Agent> {
+    const child = fork(join(import.meta.dirname, 'pod-agent.ts'), [dir], { execArgv: [] })
+    return new Promise((resolve, reject) => {
+      child.once('message', () => resolve(new Agent(child)))
+      child.once('exit', (code) => reject(new Error(`the agent ended with ${code}`)))
+    })
+  }
+
+  ask<T>(verb: string, ...args: unknown[]): Promise<T> {
+    const id = this.#next++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#child.send({ id, verb, args })
+    })
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    await gone
+  }
+}
+
+before(async () => {
+  leaveForOwnNetwork()
+  agent = await Agent.start()
+})
+after(async () => {
+  await agent.ask('stopAll')
+  await agent.kill()
+  rmSync(dir, { recursive: true })
+})
+
+const find = async (name: string): Promise<PodProcess | undefined> =>
+  (await agent.ask<PodProcess[]>('list')).find((one) => one.name === name)
+/** How many processes are in the network namespace of this one. */
+const processesIn = (pid: number): number => {
+  const network = readlinkSync(`/proc/${pid}/ns/net`)
+  return readdirSync('/proc').filter((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readlinkSync(`/proc/${entry}/ns/net`) === network
+    } catch {
+      return false // it ended meanwhile
+    }
+  }).length
+}
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('an agent that is killed harms no container, and the next one goes on with them', async () => {
+  await agent.ask('run', 'steady', {
+    command: ['sh', '-c', 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done'],
+    readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+  })
+  const was = await agent.ask<Pod>('ready', 'steady')
+  const process = await find('steady')
+  await agent.kill()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  assert.ok(startedAt(process?.containers[0]?.pid ?? 0))
+  agent = await Agent.start()
+  assert.deepEqual(await find('steady'), process)
+  const is = await agent.ask<Pod>('get', 'steady')
+  assert.deepEqual(is.status, was.status, 'nothing about the pod has changed')
+  const { out } = await agent.ask<{ out: string }>('exec', 'steady', ['sh', '-c', 'echo $HOSTNAME'])
+  assert.equal(out, 'steady\n')
+  const lines = (await agent.ask<string>('logs', 'steady')).trimEnd().split('\n').map(Number)
+  assert.deepEqual(
+    lines,
+    lines.map((_, index) => index),
+    'no line was lost while no agent read them',
+  )
+  await agent.ask('delete', 'steady')
+  assert.equal(startedAt(process?.pausePid ?? 0), undefined)
+})
+
+test('what ended while no agent was there is told, and restarted, by the next', async () => {
+  await agent.ask(
+    'run',
+    'mortal',
+    {
+      command: ['sh', '-c', 'while ! test -e /v/go; do sleep 0.01; done; rm /v/go; echo last words; exit 9'],
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+    },
+    { volumes: [{ name: 'v', emptyDir: {} }] },
+  )
+  await agent.ask('ready', 'mortal')
+  const process = await find('mortal')
+  await agent.ask('exec', 'mortal', ['sh', '-c', '(sleep 0.3; touch /v/go) > /dev/null 2>&1 &'])
+  await agent.kill()
+  await until(() => startedAt(process?.containers[0]?.pid ?? 0) === undefined)
+  agent = await Agent.start()
+  const pod = await agent.ask<Pod>('restarted', 'mortal', 1)
+  assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 9)
+  assert.equal((await find('mortal'))?.pausePid, process?.pausePid)
+  await agent.ask('delete', 'mortal')
+})
+
+test('a pod that was deleted while no agent was there is removed by the next', async () => {
+  await agent.ask(
+    'run',
+    'doomed',
+    { command: ['sleep', '1000'] },
+    { volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }] },
+  )
+  const { metadata } = await agent.ask<Pod>('ready', 'doomed')
+  const process = await find('doomed')
+  await agent.ask('close')
+  await agent.ask('forget', 'doomed')
+  await agent.kill()
+  assert.ok(startedAt(process?.pausePid ?? 0))
+  agent = await Agent.start()
+  await until(() => startedAt(process?.pausePid ?? 0) === undefined)
+  await until(() => !readdirSync(join(dir, 'pods', 'pods')).includes(metadata.uid ?? ''))
+  assert.deepEqual(await agent.ask('cables'), [])
+})
+
+test('a sandbox that died while no agent was there is made anew', async () => {
+  await agent.ask('run', 'orphan', { command: ['sleep', '1000'] })
+  await agent.ask('ready', 'orphan')
+  const was = await find('orphan')
+  await agent.kill()
+  process.kill(was?.pausePid ?? 0, 'SIGKILL')
+  agent = await Agent.start()
+  const pod = await agent.ask<Pod>('restarted', 'orphan', 1)
+  const is = await find('orphan')
+  assert.notEqual(is?.pausePid, was?.pausePid)
+  assert.equal(is?.address, pod.status?.podIP)
+  assert.equal(startedAt(was?.containers[0]?.pid ?? 0), undefined)
+  assert.equal((await agent.ask<unknown[]>('cables')).length, 1)
+  await agent.ask('delete', 'orphan')
+})
+
+test('agents that are killed at any moment of a start leave nothing twice', async () => {
+  for (let round = 0; round < 12; round++) {
+    const name = `torn-${round}`
+    void agent.ask('run', name, { command: ['sleep', '1000'] }).catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, 4 + round * 3))
+    await agent.kill()
+    agent = await Agent.start()
+    const pod = await agent.ask<Pod | undefined>('get', name)
+    if (!pod) continue
+    await agent.ask('ready', name)
+    assert.equal((await agent.ask<unknown[]>('cables')).length, 1)
+    assert.equal(processesIn((await find(name))?.pausePid ?? 0), 2, 'pause and one container')
+    await agent.ask('delete', name)
+    assert.equal((await agent.ask<unknown[]>('cables')).length, 0)
+  }
+})
