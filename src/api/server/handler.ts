@@ -145,7 +145,8 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
   return {
     request(request, response) {
       serve(request, response).catch((error: unknown) => {
-        if (request.socket.destroyed)
+        // Not the request's socket: a request that was broken off has none.
+        if (response.destroyed)
           log.debug({ error: messageOf(error) }, 'a client went away in the middle of its request')
         else sendError(response, error, log)
       })

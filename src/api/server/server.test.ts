@@ -157,6 +157,34 @@ test('bodies that are no object of the kind are refused with a reason', async ()
   }
 })
 
+test('a body without a length that grows too large is refused, also where everybody may send one, and the server goes on', async () => {
+  const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+  for (const path of [maps, reviews]) {
+    const request = httpsRequest(`${cluster.server}${path}`, { method: 'POST', agent: admin })
+    const code = new Promise<number | undefined>((resolve) => {
+      request.once('response', (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+      // The server may end the connection before all is sent.
+      request.on('error', () => resolve(undefined))
+    })
+    for (let megabytes = 0; megabytes < 4; megabytes++) request.write(' '.repeat(1024 * 1024))
+    request.end()
+    assert.ok([413, undefined].includes(await code))
+    assert.equal((await call('/healthz')).text, 'ok')
+  }
+})
+
+test('a client that goes away in the middle of its body is not missed', async () => {
+  const request = httpsRequest(`${cluster.server}${maps}`, { method: 'POST', agent: admin })
+  request.on('error', () => {})
+  request.write('{"metadata":')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  request.destroy()
+  assert.equal((await call('/healthz')).text, 'ok')
+})
+
 test('YAML bodies are objects too', async () => {
   const { code } = await call(maps, {
     method: 'POST',
