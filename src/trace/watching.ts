@@ -18,17 +18,23 @@ export function watchAll(watchers: readonly { agent: Agent; spec: WatchSpec }[])
   const stands: Promise<void>[] = []
   const ends = watchers.map(({ agent, spec }) => {
     const stand = Promise.withResolvers<void>()
+    const end = Promise.withResolvers<void>()
     stands.push(stand.promise)
     const run = async (): Promise<void> => {
       for await (const observation of agent.observe(spec, stop.signal)) {
-        if (observation.kind === 'ready') stand.resolve()
         all.push(observation)
+        if (observation.kind === 'ready') stand.resolve()
+        // Nobody has to wait until the watcher has put its sockets away.
+        if (observation.kind === 'end') end.resolve()
       }
-      if (all.at(-1) === undefined) throw new Error('trace: a watcher ended without a word')
+      throw new Error('trace: a watcher ended without saying so')
     }
-    const end = run()
-    end.then(() => stand.reject(new Error('trace: a watcher ended before it stood')), stand.reject)
-    return end
+    const fail = (error: unknown): void => {
+      stand.reject(error)
+      end.reject(error)
+    }
+    run().catch(fail)
+    return end.promise
   })
   const ended = Promise.all(ends)
   // Whoever waits for `ready` or `finish` hears of a failure; without anyone waiting it must not end the process.

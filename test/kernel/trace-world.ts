@@ -17,7 +17,6 @@ import { diff } from '../../src/kernel/nftables/diff.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import { keepTimestamps } from '../../src/kernel/timestamps.ts'
 import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
 import { layWire } from '../../src/lab/wire.ts'
 import { table } from '../../src/proxy/layout.ts'
@@ -37,7 +36,6 @@ export class World implements AsyncDisposable {
   readonly #networks = new Map<string, PodNetwork>()
   readonly #netns = new Map<string, Netns>()
   readonly #programs: ChildProcess[] = []
-  readonly #stopStamps = keepTimestamps()
   readonly agents: Map<string, Agent> = new Map()
   readonly router: Agent
   readonly pods: Pod[] = []
@@ -202,7 +200,6 @@ export class World implements AsyncDisposable {
       this.#home,
     ])
       ns.close()
-    this.#stopStamps()
     rmSync(this.#folder, { recursive: true })
   }
 

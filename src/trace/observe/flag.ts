@@ -15,7 +15,7 @@ const RST = 4
  * Asks nf_tables to report what the packets of one flow meet in this namespace: a table of its own whose rules only set `nftrace`.
  * The kernel removes the table when its owner's socket closes, so none can be left behind, whatever becomes of this process.
  */
-export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { close(): void } {
+export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhere(): Promise<void> } {
   const nft: Nftables = openNftables(ns, { buffer: 256 * 1024 })
   try {
     const rules = rulesFor(spec)

@@ -13,7 +13,7 @@ const mostPackets = 5000
 const mostAddresses = 64
 
 /** One packet socket sees every device of a namespace. */
-export class PacketWatch implements Disposable {
+export class PacketWatch {
   readonly place: Place
   readonly ns: Netns | undefined
   /** Whoever packets were sent from and to: what the kernel is asked about afterwards. */
@@ -47,8 +47,8 @@ export class PacketWatch implements Disposable {
       this.#queue.push({ kind: 'lost', place: this.place, say: `${drops} packets came too fast to be seen` })
   }
 
-  [Symbol.dispose](): void {
-    this.#socket.close()
+  close(): Promise<void> {
+    return this.#socket.closeElsewhere()
   }
 
   #see({ device, kind, at, bytes }: Packet): void {

@@ -12,7 +12,7 @@ const NFNLGRP_NFTRACE = 9
 const mostEvents = 2000
 
 /** Listens to nf_tables' traces in a namespace. They are told at the end, when each rule is looked up by its handle. */
-export class RuleWatch implements Disposable {
+export class RuleWatch {
   readonly #place: Place
   readonly #ns: Netns | undefined
   readonly #queue: Queue<Observation>
@@ -42,7 +42,7 @@ export class RuleWatch implements Disposable {
     for (const event of this.#events) this.#queue.push(this.#told(event, texts))
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     this.#stop()
     this.#socket.close()
   }

@@ -19,7 +19,7 @@ export async function* observe(
   signal: AbortSignal,
 ): AsyncGenerator<Observation, void, undefined> {
   const queue = new Queue<Observation>()
-  const open: Disposable[] = []
+  const open: (() => Promise<void> | void)[] = []
   const timer = setTimeout(finish, spec.seconds * 1000)
   signal.addEventListener('abort', finish, { once: true })
   let finished = false
@@ -31,14 +31,15 @@ export async function* observe(
     const places = [{ place: machine, ns }, ...podsOf(spec, environment)]
     for (const { place, ns: where } of places) {
       const watch = new PacketWatch(place, where, spec, queue)
-      open.push(watch)
+      open.push(() => watch.close())
       packets.push(watch)
     }
     if (environment.kind === 'node') {
-      rules = new RuleWatch(machine, ns, queue)
-      open.push(rules)
+      const watch = new RuleWatch(machine, ns, queue)
+      open.push(() => watch.close())
+      rules = watch
       const flag = flagFlow(ns, spec)
-      open.push({ [Symbol.dispose]: () => flag.close() })
+      open.push(() => flag.closeElsewhere())
     }
     queue.push({ kind: 'ready' })
     if (signal.aborted) finish()
@@ -54,7 +55,7 @@ export async function* observe(
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', finish)
-    for (const one of open.reverse()) one[Symbol.dispose]()
+    await Promise.all(open.reverse().map((close) => close()))
   }
 
   /** A packet is in its sockets' queues before whoever gets it can answer: what belongs to an answered request is all there. */
