@@ -66,7 +66,7 @@ function contested(manifests: readonly Manifest[], { serviceCidr, taken }: Desti
       const outside = serviceCidr && outsideOf(serviceCidr, ip)
       const holder = addresses.get(ip)
       if (outside !== undefined) wrong('spec.clusterIP', `Invalid value: ${JSON.stringify(ip)}: ${outside}`)
-      else if (holder !== undefined)
+      else if (holder !== undefined && holder !== name)
         wrong('spec.clusterIP', `Invalid value: ${JSON.stringify(ip)}: is taken by ${holder}`)
       addresses.set(ip, name)
     }

@@ -109,6 +109,18 @@ test('a broken manifest names file, line and field, and changes nothing', async 
       `${good}---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  ports:\n    - port: 70000\n`,
       /bad\.yaml:10: .*port/,
     ],
+    [
+      `${good}---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  clusterIP: 10.1.2.3\n  ports: [{ port: 80 }]\n`,
+      /bad\.yaml:9: .*clusterIP/,
+    ],
+    [
+      `${good}---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  clusterIP: 100.64.0.10\n  ports: [{ port: 80 }]\n`,
+      /bad\.yaml:9: .*taken by Service kube-system\/kube-dns/,
+    ],
+    [
+      `${good}---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: x, namespace: nowhere }\n`,
+      /bad\.yaml:7: .*no namespace nowhere/,
+    ],
     ['a: [1, 2\nb: }', /bad\.yaml:\d+: /],
     ['just some words', /bad\.yaml:1: /],
   ]
