@@ -44,7 +44,8 @@ export const bench: Bench = {
         ...(nftIsHere ? [] : ['no peer in this run: the program nft is not here (Debian: apt-get install nftables)']),
         'all: from the objects to the committed transaction, in an empty network namespace; of the peer only the call of nft',
         'a change: one endpoint of one service is replaced; `in the kernel` is encoding and the transaction, `whole` begins with the object',
-        "the peer's first whole sync of 10,000 services takes more than a minute: only with --long, and once",
+        'the peer loads 10,000 services for half a minute or more: only with --long, and once',
+        "turn and turn about with the peer's program, a change finds cold caches; where no peer is beside it, it finds warm ones",
       ],
     }
   },
