@@ -3,7 +3,7 @@ import koffi from 'koffi'
 import { KubehopError } from '../base/errors.ts'
 
 const libc = koffi.load('libc.so.6')
-const names = koffi.os.errno as Record<string, number>
+const names: Record<string, number> = koffi.os.errno
 const nameOf = new Map(Object.entries(names).map(([name, value]) => [value, name]))
 
 /** Declares a libc function that returns -1 and sets errno on failure; the wrapper throws a KernelError then. */

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Client } from '../api/client/client.ts'
-import type { Node } from '../api/objects/node.ts'
 import { type Address, type Cidr, cidr, formatCidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -101,7 +100,7 @@ function givenRange(client: Client, name: string): Promise<Cidr> {
     const follower = client.follow('Node', {
       fieldSelector: `metadata.name=${name}`,
       onChange: (change) => {
-        const range = change.type === 'deleted' ? undefined : (change.object as Node).spec?.podCIDR
+        const range = change.type === 'deleted' ? undefined : change.object.spec?.podCIDR
         if (range === undefined) return
         queueMicrotask(() => follower.close())
         try {

@@ -20,8 +20,6 @@ export const failNumber = 0x1_0001
 /** The descriptors that the stub finds open: the image, and where it reports a failed record. */
 export const imageFd = 3
 export const reportFd = 4
-/** Exit code of a stub whose record failed. */
-export const failedExit = 127
 
 const codeBase = 0x40_0000
 const headersSize = 64 + 56
