@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Container, Pod, PodSpec } from '../api/objects/pod.ts'
+import type { Ending } from './record.ts'
+import { type ContainerFacts, phaseOf, type PodFacts, statusOf } from './status.ts'
+
+const now = '2026-01-02T03:04:05.678Z'
+const container = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'host', ...more })
+const pod = (spec: Partial<PodSpec> = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', namespace: 'shop', uid: 'u' },
+  spec: { containers: [container('a')], restartPolicy: 'Always', ...spec },
+})
+const ending = (exitCode: number): Ending => ({
+  id: 'x',
+  exitCode,
+  reason: exitCode === 0 ? 'Completed' : 'Error',
+  startedAt: now,
+  finishedAt: now,
+})
+const up: ContainerFacts = { restarts: 0, id: 'r', running: { startedAt: now }, started: true, ready: true }
+const unready: ContainerFacts = { ...up, ready: false }
+const over = (exitCode: number): ContainerFacts => ({
+  restarts: 0,
+  id: 'x',
+  ended: ending(exitCode),
+  started: false,
+  ready: false,
+})
+const looping: ContainerFacts = { ...over(1), restarts: 3, waiting: { reason: 'CrashLoopBackOff' } }
+const creating: ContainerFacts = { restarts: 0, waiting: { reason: 'ContainerCreating' }, started: false, ready: false }
+
+function facts(containers: Record<string, ContainerFacts>, more: Partial<PodFacts> = {}): PodFacts {
+  const base = {
+    hostIP: '192.168.50.11',
+    startTime: '2026-01-02T03:04:00Z',
+    sandbox: true,
+    podIP: '100.96.1.2',
+    ending: false,
+  }
+  return { ...base, containers: new Map(Object.entries(containers)), ...more }
+}
+
+test('the phase follows from the containers and the restart policy', () => {
+  const two = [container('a'), container('b')]
+  const inits = [container('i')]
+  const rows: [string, Partial<PodSpec>, Record<string, ContainerFacts>, Partial<PodFacts>, string][] = [
+    ['nothing yet', {}, {}, {}, 'Pending'],
+    ['being made', {}, { a: creating }, {}, 'Pending'],
+    ['one of two runs', { containers: two }, { a: up, b: creating }, {}, 'Pending'],
+    ['both run', { containers: two }, { a: up, b: unready }, {}, 'Running'],
+    ['it loops', {}, { a: looping }, {}, 'Running'],
+    ['it ended well, and is started again', {}, { a: over(0) }, {}, 'Running'],
+    ['it ended well, for good', { restartPolicy: 'OnFailure' }, { a: over(0) }, {}, 'Succeeded'],
+    ['it failed, and is tried again', { restartPolicy: 'OnFailure' }, { a: over(1) }, {}, 'Running'],
+    ['it failed, for good', { restartPolicy: 'Never' }, { a: over(1) }, {}, 'Failed'],
+    [
+      'one of two failed for good',
+      { containers: two, restartPolicy: 'Never' },
+      { a: over(0), b: over(1) },
+      {},
+      'Failed',
+    ],
+    ['one of two still runs', { containers: two, restartPolicy: 'Never' }, { a: over(1), b: up }, {}, 'Running'],
+    ['an init container runs', { initContainers: inits }, { i: up }, {}, 'Pending'],
+    ['an init container is tried again', { initContainers: inits }, { i: over(1) }, {}, 'Pending'],
+    [
+      'an init container failed for good',
+      { initContainers: inits, restartPolicy: 'Never' },
+      { i: over(1) },
+      {},
+      'Failed',
+    ],
+    [
+      'a sidecar has started',
+      { initContainers: [container('i', { restartPolicy: 'Always' })] },
+      { i: up, a: up },
+      {},
+      'Running',
+    ],
+    ['deleted, all ended well', {}, { a: over(0) }, { ending: true }, 'Succeeded'],
+    ['deleted, one was killed', {}, { a: over(137) }, { ending: true }, 'Failed'],
+    ['past its deadline', {}, { a: up }, { failed: { reason: 'DeadlineExceeded', message: '' } }, 'Failed'],
+  ]
+  for (const [title, spec, containers, more, phase] of rows)
+    assert.equal(phaseOf(pod(spec), facts(containers, more)), phase, title)
+})
+
+test('a pod that is over stays over', () => {
+  const done: Pod = { ...pod(), status: { phase: 'Failed' } }
+  assert.equal(phaseOf(done, facts({ a: up })), 'Failed')
+})
+
+test('conditions tell what is missing, and since when', () => {
+  const first = statusOf(pod(), facts({ a: unready }), now)
+  const ready = first.conditions?.find(({ type }) => type === 'Ready')
+  assert.deepEqual(ready, {
+    type: 'Ready',
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: 'containers with unready status: [a]',
+    lastTransitionTime: '2026-01-02T03:04:05Z',
+  })
+  const told: Pod = {
+    ...pod(),
+    status: { conditions: [...(first.conditions ?? []), { type: 'example.com/gate', status: 'True' }] },
+  }
+  const later = statusOf(told, facts({ a: up }), '2026-01-02T04:00:00.000Z')
+  const byType = new Map(later.conditions?.map((one) => [one.type, one]))
+  assert.deepEqual(byType.get('Ready'), { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-02T04:00:00Z' })
+  assert.equal(byType.get('Initialized')?.lastTransitionTime, '2026-01-02T03:04:05Z')
+  assert.equal(byType.get('example.com/gate')?.status, 'True', 'conditions of others stay')
+})
+
+test('a pod that is over is not ready because it is completed', () => {
+  const { conditions } = statusOf(pod({ restartPolicy: 'Never' }), facts({ a: over(0) }, { sandbox: false }), now)
+  const reasons = conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`.trim())
+  assert.deepEqual(reasons, [
+    'PodReadyToStartContainers=False',
+    'Initialized=True PodCompleted',
+    'Ready=False PodCompleted',
+    'ContainersReady=False PodCompleted',
+    'PodScheduled=True',
+  ])
+})
+
+test('a container that loops tells why it waits and how it ended last', () => {
+  const [status] = statusOf(pod(), facts({ a: looping }), now).containerStatuses ?? []
+  assert.deepEqual(status?.state, { waiting: { reason: 'CrashLoopBackOff' } })
+  assert.equal(status?.lastState?.terminated?.exitCode, 1)
+  assert.equal(status?.restartCount, 3)
+  assert.equal(status?.containerID, 'kubehop://x')
+  const [running] = statusOf(pod(), facts({ a: { ...up, last: ending(2) } }), now).containerStatuses ?? []
+  assert.deepEqual(running?.state, { running: { startedAt: '2026-01-02T03:04:05Z' } })
+  assert.equal(running?.lastState?.terminated?.exitCode, 2)
+})
