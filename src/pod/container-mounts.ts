@@ -64,7 +64,8 @@ function sourceOf(
     const whole = join(from, ...parts)
     const { inside, below } = maskedWithin(image, whole)
     if (inside) throw refusal(container, `hostPath ${whole} holds the cluster's own state and cannot be mounted`)
-    return { from, kind: kindBelow(from, parts, volume.kind), readOnly, masks: below, ...sub(parts) }
+    const device = parts.length === 0 && isDevice(from)
+    return { from, kind: kindBelow(from, parts, volume.kind), readOnly, device, masks: below, ...sub(parts) }
   }
   // The agent wrote these files, behind a link that changes when they do; the container keeps the version of its start, as in kubelet.
   const from =
@@ -81,6 +82,11 @@ function kindBelow(from: string, parts: string[], own: Source['kind']): Source['
   if (parts.length === 0) return own
   const stat = lstatSync(join(from, ...parts), { throwIfNoEntry: false })
   return stat && !stat.isDirectory() ? 'file' : 'directory'
+}
+
+function isDevice(path: string): boolean {
+  const stat = lstatSync(path)
+  return stat.isCharacterDevice() || stat.isBlockDevice()
 }
 
 function kindOf(path: string): Source['kind'] {

@@ -7,6 +7,7 @@ import {
   AT_FDCWD,
   AT_RECURSIVE,
   MNT_DETACH,
+  MOUNT_ATTR_NODEV,
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MS_BIND,
@@ -16,11 +17,10 @@ import {
   MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
-  O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
   O_PATH,
-  OPEN_TREE_CLOEXEC,
+  O_CLOEXEC,
   OPEN_TREE_CLONE,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
@@ -35,6 +35,8 @@ export interface Source {
   from: string
   kind: 'directory' | 'file'
   readOnly: boolean
+  /** A device of this machine, asked for by name. */
+  device?: boolean
   /** Below `from`, which a container may have filled with links: followed without any. */
   subPath?: string[]
   /** Paths below the source that stay hidden. */
@@ -79,7 +81,7 @@ export function enterRoot(program: Program, input: RootInput): void {
   for (const [index, layer] of plan.layers.entries()) addLayer(program, input, layer, index)
   for (const place of plan.places) if (place.early) makeAll(program, root, place.path, place.kind)
   for (const mask of image.mask) hide(program, at, mask)
-  readOnly(program, 'make the root read-only', at('/'))
+  restrict(program, 'make the root read-only', at('/'), MOUNT_ATTR_RDONLY | devices(input))
 
   ownFiles(program, at, image)
   procAndSys(program, at, input.privileged)
@@ -101,13 +103,20 @@ function bind(program: Program, op: string, from: string, to: string): void {
   program.call(op, 'mount', from, to, 0, MS_BIND | MS_REC, 0)
 }
 
-function readOnly(program: Program, op: string, path: string): void {
-  program.call(op, 'mount_setattr', AT_FDCWD, path, AT_RECURSIVE, readOnlyAttributes, attributeSize)
+/**
+ * A container may make device files (CAP_MKNOD), and no device cgroup says which it may open: outside /dev none can be. Otherwise root in a
+ * container could read the machine's disks through a file of its own in a volume.
+ */
+const devices = ({ privileged }: RootInput): number => (privileged ? 0 : MOUNT_ATTR_NODEV)
+
+function restrict(program: Program, op: string, path: string, set: number): void {
+  program.call(op, 'mount_setattr', AT_FDCWD, path, AT_RECURSIVE, attributes(set), attributeSize)
 }
 
 /** struct mount_attr: u64 set, clear, propagation, userns_fd. */
-const readOnlyAttributes = new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR_RDONLY), 0n, 0n, 0n]).buffer)
-const attributeSize = readOnlyAttributes.length
+const attributes = (set: number): Uint8Array => new Uint8Array(new BigUint64Array([BigInt(set), 0n, 0n, 0n]).buffer)
+const attributeSize = 32
+const readOnlyAttributes = attributes(MOUNT_ATTR_RDONLY)
 
 function make(program: Program, path: string, kind: 'directory' | 'file'): void {
   if (kind === 'directory') program.call(`make ${path}`, 'mkdir', path, 0o755)
@@ -168,14 +177,19 @@ function hide(program: Program, at: (path: string) => string, mask: string): voi
   )
 }
 
+/** What a container writes there is this machine's memory: without a limit, two of them could fill it. Much data belongs in a volume. */
+const tmpSize = '512m'
+/** As container runtimes give /dev/shm. */
+const smallSize = '64m'
+
 function ownFiles(program: Program, at: (path: string) => string, image: HostImage): void {
   const tmpfs = (path: string, options: string): void => {
     program.call(`mount ${path}`, 'mount', 'tmpfs', at(path), 'tmpfs', MS_NOSUID | MS_NODEV, options)
   }
-  tmpfs('/tmp', 'mode=1777')
-  tmpfs('/run', 'mode=755')
+  tmpfs('/tmp', `mode=1777,size=${tmpSize}`)
+  tmpfs('/run', `mode=755,size=${smallSize}`)
   // Where it is no link to /run, services of this machine may have sockets in it.
-  if (image.files.kind('/var/run') === 'directory') tmpfs('/var/run', 'mode=755')
+  if (image.files.kind('/var/run') === 'directory') tmpfs('/var/run', `mode=755,size=${smallSize}`)
   tmpfs('/dev', 'mode=755,size=64k')
   for (const name of image.devices) {
     make(program, at(`/dev/${name}`), 'file')
@@ -184,7 +198,7 @@ function ownFiles(program: Program, at: (path: string) => string, image: HostIma
   for (const name of ['pts', 'shm', 'mqueue']) make(program, at(`/dev/${name}`), 'directory')
   const terminals = 'newinstance,ptmxmode=0666,mode=0620'
   program.call('mount /dev/pts', 'mount', 'devpts', at('/dev/pts'), 'devpts', MS_NOSUID | MS_NOEXEC, terminals)
-  tmpfs('/dev/shm', 'mode=1777')
+  tmpfs('/dev/shm', `mode=1777,size=${smallSize}`)
   program.attempt(
     'mount /dev/mqueue',
     'mount',
@@ -246,7 +260,7 @@ function procAndSys(program: Program, at: (path: string) => string, privileged: 
     program.attempt(`hide ${path}`, 'mount', 'tmpfs', at(path), 'tmpfs', flags | MS_RDONLY, 'size=0')
 }
 
-const clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
+const clone = OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE
 
 /** A detached copy of the source's mounts, as a descriptor. */
 function openSource(program: Program, input: RootInput, source: Source, index: number): Result {
@@ -255,7 +269,8 @@ function openSource(program: Program, input: RootInput, source: Source, index: n
     source.subPath
       ? openBelow(program, op, source.from, source.subPath, source.kind)
       : program.call(op, 'open_tree', AT_FDCWD, source.from, clone)
-  if (!source.readOnly && source.masks.length === 0) return plain()
+  const set = (source.readOnly ? MOUNT_ATTR_RDONLY : 0) | (source.device === true ? 0 : devices(input))
+  if (set === 0 && source.masks.length === 0) return plain()
   const own = join(input.root, `v${index}`)
   make(program, own, source.kind)
   program.call(op, 'move_mount', plain(), '', AT_FDCWD, own, MOVE_MOUNT_F_EMPTY_PATH)
@@ -269,7 +284,7 @@ function openSource(program: Program, input: RootInput, source: Source, index: n
       MS_RDONLY | MS_NOSUID | MS_NODEV,
       'size=4k',
     )
-  if (source.readOnly) readOnly(program, op, own)
+  if (set !== 0) restrict(program, op, own, set)
   return program.call(op, 'open_tree', AT_FDCWD, own, clone)
 }
 

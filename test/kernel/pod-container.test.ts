@@ -318,3 +318,41 @@ test("hostNetwork is the node's own network", async () => {
   assert.equal(pod?.status?.podIP, '192.168.50.11')
   await node.delete('onhost')
 })
+
+test('device files work in /dev only: one that root makes elsewhere, in a volume perhaps, would open a disk of this machine', async () => {
+  const out = await node.sh(
+    'devices',
+    `while read -r _ _ _ _ at flags _; do case ",$flags," in *,nodev,*) ;; *) echo $at;; esac; done < /proc/self/mountinfo | sort
+     (: > /dev/null) && echo works`,
+    {
+      volumeMounts: [
+        { name: 'data', mountPath: '/data' },
+        { name: 'memory', mountPath: '/memory' },
+        { name: 'data', mountPath: '/sub', subPath: 'below' },
+        { name: 'here', mountPath: '/here' },
+      ],
+    },
+    {
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'memory', emptyDir: { medium: 'Memory' } },
+        { name: 'here', hostPath: { path: folder } },
+      ],
+    },
+  )
+  const places = out.trim().split('\n')
+  assert.equal(places.pop(), 'works')
+  for (const place of places) assert.match(place, /^\/(dev|proc)\//, out)
+  await node.delete('devices')
+})
+
+test('what a container writes to its own directories has a limit', async () => {
+  const out = await node.sh(
+    'sizes',
+    `for at in /tmp /run /dev /dev/shm; do stat -f -c '%b %S' $at | while read blocks size; do [ $blocks -gt 0 ] && echo $((blocks * size)); done; done`,
+  )
+  const sizes = out.trim().split('\n').map(Number)
+  assert.equal(sizes.length, 4, out)
+  for (const size of sizes) assert.ok(size <= 512 * 1024 * 1024, out)
+  await node.delete('sizes')
+})

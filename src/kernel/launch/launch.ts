@@ -7,8 +7,13 @@ import type { Program } from './program.ts'
 import { stub } from './stub.ts'
 
 const MFD_CLOEXEC = 1
+const MFD_ALLOW_SEALING = 2
 const MFD_EXEC = 0x10
+const F_ADD_SEALS = 1033
+/** F_SEAL_SEAL, SHRINK, GROW and WRITE. */
+const everySeal = 0xf
 const memfdCreate = declareRaw<[string, number]>('int memfd_create(const char *, unsigned int)')
+const fcntl = declare<[number, number, string, number]>('int fcntl(int, int, ...)')
 const write = declare<[number, Uint8Array, number]>('long write(int, void *, unsigned long)')
 
 /** What a launch inherits besides the stub's own two descriptors. */
@@ -110,10 +115,13 @@ function stubPath(): string {
 
 /** Kernels from 6.3 want to be told whether a memfd may be executed; older ones refuse the flag. */
 function memoryFile(name: string, bytes: Uint8Array, executable: boolean): number {
-  let fd = executable ? memfdCreate(name, MFD_CLOEXEC | MFD_EXEC) : -1
-  if (fd < 0) fd = memfdCreate(name, MFD_CLOEXEC)
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING
+  let fd = executable ? memfdCreate(name, flags | MFD_EXEC) : -1
+  if (fd < 0) fd = memfdCreate(name, flags)
   if (fd < 0) throw new KernelError('make a memory file', -fd)
   write('write a memory file', fd, bytes, bytes.length)
+  // A process in a container can find this file behind /proc/PID/exe of one that is about to become its neighbour (CVE-2019-5736).
+  if (executable) fcntl('seal a memory file', fd, F_ADD_SEALS, 'int', everySeal)
   return fd
 }
 

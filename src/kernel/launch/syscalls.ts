@@ -48,7 +48,6 @@ export type Syscall = keyof typeof syscalls
 
 // include/uapi/linux/sched.h
 export const CLONE_NEWNS = 0x0002_0000
-export const CLONE_NEWCGROUP = 0x0200_0000
 export const CLONE_NEWUTS = 0x0400_0000
 export const CLONE_NEWIPC = 0x0800_0000
 export const CLONE_NEWUSER = 0x1000_0000
@@ -59,15 +58,10 @@ export const CLONE_NEWNET = 0x4000_0000
 export const F_SETFD = 2
 export const FD_CLOEXEC = 1
 export const AT_FDCWD = -100
-export const O_RDONLY = 0
 export const O_WRONLY = 1
-export const O_RDWR = 2
-export const O_NOCTTY = 0o400
 export const O_CREAT = 0o100
-export const O_EXCL = 0o200
 export const O_TRUNC = 0o1000
 export const O_DIRECTORY = 0o200000
-export const O_NOFOLLOW = 0o400000
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
 
@@ -84,28 +78,24 @@ export const MS_RDONLY = 1
 export const MS_NOSUID = 2
 export const MS_NODEV = 4
 export const MS_NOEXEC = 8
-export const MS_REMOUNT = 32
 export const MS_BIND = 4096
 export const MS_REC = 16384
 export const MS_PRIVATE = 0x4_0000
 export const MS_SLAVE = 0x8_0000
 export const MNT_DETACH = 2
 export const MOUNT_ATTR_RDONLY = 1
+export const MOUNT_ATTR_NODEV = 4
 export const OPEN_TREE_CLONE = 1
-export const OPEN_TREE_CLOEXEC: number = O_CLOEXEC
 export const MOVE_MOUNT_F_EMPTY_PATH = 4
 
 // include/uapi/linux/prctl.h
 export const PR_SET_PDEATHSIG = 1
-export const PR_SET_NAME = 15
 export const PR_CAPBSET_DROP = 24
 export const PR_SET_NO_NEW_PRIVS = 38
-export const PR_CAP_AMBIENT = 47
 
 export const SIGKILL = 9
 export const SIGINT = 2
 export const SIGTERM = 15
 export const SIGCHLD = 17
-export const SIGPIPE = 13
 export const SIG_BLOCK = 0
 export const SIG_IGN = 1
