@@ -55,7 +55,7 @@ async function measure(name: string): Promise<number> {
   const bench = await load(name)
   const outcome = await bench.run({ long: values.long, say: (text) => console.error(`  ${name}: ${text}`) })
   const report = reportOf(name, bench.about, values.long, outcome)
-  keep(report)
   console.log(render(report))
+  keep(report)
   return 0
 }

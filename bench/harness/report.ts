@@ -25,13 +25,19 @@ export function reportOf(name: string, about: string, long: boolean, outcome: Ou
   }
 }
 
-/** Writes bench/results/NAME.json. */
+/** Writes bench/results/NAME.json; where this user may not, only says so. */
 export function keep(report: Report): void {
   const path = `bench/results/${report.bench}.json`
   const rounded = (_: string, value: unknown): unknown =>
     typeof value === 'number' ? Number(value.toPrecision(4)) : value
-  writeFileSync(`${path}.new`, `${JSON.stringify(report, rounded, 2)}\n`)
-  renameSync(`${path}.new`, path)
+  try {
+    writeFileSync(`${path}.new`, `${JSON.stringify(report, rounded, 2)}\n`)
+    renameSync(`${path}.new`, path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EROFS') throw error
+    console.log(`  (not kept: ${path} is not writable for this user)`)
+  }
 }
 
 /** The table for people. */
