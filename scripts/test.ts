@@ -7,7 +7,11 @@ import { inside } from './inside.ts'
 import { prepare } from './prepare.ts'
 
 const lanes = {
-  pure: { files: ['src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'], concurrency: 2, run: outside },
+  pure: {
+    files: ['src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+    concurrency: 2,
+    run: outside,
+  },
   kernel: { files: ['test/kernel/**/*.test.ts'], concurrency: 2, run: inNamespaces },
   e2e: { files: ['test/e2e/**/*.test.ts'], concurrency: 1, run: outside },
 }
