@@ -46,6 +46,7 @@ export function containerProgram(what: Becoming, root: RootInput, status: string
   })
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
+  closeOwn(program)
   program.call('lead a session', 'setsid')
   enterRoot(program, root)
   become(program, what)
@@ -65,6 +66,7 @@ export function execProgram(what: Becoming, terminal: number | undefined): Progr
     const code = parent.wait('wait for the process', cell(report, 4), cell(waited))
     parent.call('end', 'exit_group', code)
   })
+  closeOwn(program)
   program.call('end with the parent', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('lead a session', 'setsid')
   if (terminal !== undefined) {
@@ -75,4 +77,9 @@ export function execProgram(what: Becoming, terminal: number | undefined): Progr
   }
   become(program, what)
   return program
+}
+
+/** From here on others in the container can see this process: it holds nothing of the agent but the pipe for its report. */
+function closeOwn(program: Program): void {
+  for (const fd of [joinedFd, imageFd]) program.call('close what is not for the container', 'close', fd)
 }
