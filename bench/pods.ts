@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { address } from '../src/base/address.ts'
 import type { PodNetwork } from '../src/cni/network.ts'
 import { createNetns } from '../src/kernel/netns.ts'
@@ -10,7 +9,7 @@ import type { Bench, Outcome, Row } from './harness/bench.ts'
 import { figure } from './harness/figure.ts'
 import { cniPlugins } from './harness/peers.ts'
 import { rounds, timed } from './harness/rounds.ts'
-import { checkPod, ourNode, peerNode, scratchRoot } from './pods/node.ts'
+import { checkPod, ourNode, peerNode, removeScratch } from './pods/node.ts'
 import type { Peer } from './pods/peer.ts'
 
 const peerName = 'bridge + host-local v1.9.1'
@@ -43,7 +42,7 @@ export const bench: Bench = {
         ],
       }
     } finally {
-      rmSync(scratchRoot, { recursive: true, force: true })
+      removeScratch()
     }
   },
 }

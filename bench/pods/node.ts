@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -40,6 +40,13 @@ export function checkPod(netns: Netns): void {
   if (!ready) throw new Error('a pod came out without its address or its default route')
 }
 
-/** In the bench's own mount namespace nothing else is there; the folder goes with `removeScratch`. */
-export const scratchRoot: string = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
-const scratch = (): string => mkdtempSync(join(scratchRoot, 'state-'))
+const made: string[] = []
+
+function scratch(): string {
+  made.push(mkdtempSync(join(tmpdir(), 'kubehop-bench-')))
+  return made.at(-1) ?? ''
+}
+
+export function removeScratch(): void {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
+}
