@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { pipeline } from 'node:stream/promises'
-import { messageOf } from '../base/errors.ts'
+import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Pods } from '../pod/pods.ts'
 import { serveExec } from './exec-socket.ts'
@@ -20,11 +21,12 @@ export interface ServerOptions {
 
 /**
  * What the API server asks a node for, under kubelet's paths: `/containerLogs/NS/POD/CONTAINER`, `/exec/NS/POD/CONTAINER` (WebSocket),
- * `/healthz`. Only clients with a certificate of the cluster's authority get past the handshake.
+ * `/healthz`. Only clients with a certificate of the cluster's authority get past the handshake, and only administrators, of whom the API
+ * server is one, get an answer: another node's certificate is not enough.
  */
 export function startServer({ pods, tls, address, port, more, log }: ServerOptions): Server {
   const server = createServer(
-    { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+    { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout: 10_000 },
     (request, response) => {
       answer(request, response).catch((error: unknown) => {
         log.warn({ url: request.url, error: messageOf(error) }, 'a request failed')
@@ -35,9 +37,10 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
   )
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://node')
-    const [, action, namespace, pod, container] = url.pathname.split('/').map(decodeURIComponent)
-    if (url.pathname === '/healthz') response.end('ok')
+    const { url, words } = targetOf(request)
+    const [action, namespace, pod, container] = words
+    if (!isAdministrator(request)) response.writeHead(403).end('only administrators of the cluster are answered\n')
+    else if (url.pathname === '/healthz') response.end('ok')
     else if (action === 'containerLogs' && namespace && pod && container) {
       const lines = pods.logs(namespace, pod, container, logOptions(url.searchParams))
       response.writeHead(200, { 'content-type': 'text/plain' })
@@ -50,14 +53,19 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
   }
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const url = new URL(request.url ?? '/', 'https://node')
-    const [, action, namespace, pod, container] = url.pathname.split('/').map(decodeURIComponent)
     socket.on('error', (error) => log.debug({ error: error.message }, 'a client went away'))
-    if (action !== 'exec' || !namespace || !pod || !container) {
-      socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
-      return
+    const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`)
+    if (!isAdministrator(request)) return refuse('403 Forbidden')
+    let target: Target
+    try {
+      target = targetOf(request)
+    } catch (error) {
+      log.debug({ url: request.url, error: messageOf(error) }, 'an upgrade was refused')
+      return refuse('400 Bad Request')
     }
-    const query = url.searchParams
+    const [action, namespace, pod, container] = target.words
+    if (action !== 'exec' || !namespace || !pod || !container) return refuse('404 Not Found')
+    const query = target.url.searchParams
     serveExec(request, socket, head, () =>
       pods.exec(namespace, pod, container, {
         command: query.getAll('command'),
@@ -68,6 +76,29 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
   })
   server.listen(port, address)
   return server
+}
+
+interface Target {
+  url: URL
+  /** The path, word by word. */
+  words: string[]
+}
+
+function targetOf(request: IncomingMessage): Target {
+  try {
+    const url = new URL(request.url ?? '/', 'https://node')
+    return { url, words: url.pathname.split('/').slice(1).map(decodeURIComponent) }
+  } catch (error) {
+    throw new KubehopError('node', 'read a request', 'Invalid', messageOf(error), { cause: error })
+  }
+}
+
+/** The API server's own certificate is in the first, or, where kubeadm made it, the second. */
+const administrators = ['system:masters', 'kubeadm:cluster-admins']
+
+function isAdministrator({ socket }: IncomingMessage): boolean {
+  const { O = [] } = (socket as TLSSocket).getPeerCertificate().subject as { O?: string | string[] }
+  return [O].flat().some((group) => administrators.includes(group))
 }
 
 const isSet = (query: URLSearchParams, name: string): boolean => ['1', 'true'].includes(query.get(name) ?? '')
