@@ -14,6 +14,7 @@ import { bootstrap } from '../registry/bootstrap.ts'
 import { Registry } from '../registry/registry.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import { Store } from '../store/store.ts'
+import { limitConnections, patience } from './connections.ts'
 import { type Extensions, handler } from './handler.ts'
 import { NodeProxy } from './proxy.ts'
 import { Tokens } from './tokens.ts'
@@ -71,7 +72,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       rejectUnauthorized: false,
       maxHeaderSize: 32 * 1024,
       keepAliveTimeout: 90_000,
+      ...patience,
     })
+    limitConnections(server)
     server.on('request', request)
     server.on('upgrade', upgrade)
     server.on('tlsClientError', (error) => log.debug({ error: error.message }, 'a TLS handshake failed'))
