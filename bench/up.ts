@@ -35,7 +35,7 @@ export const bench: Bench = {
       ],
       notes: [
         'the clock starts before `./kubehop` and stops in the pod `client`, which asks http://web/ until it gets a 200 (bench/lab/shop.ts)',
-        'the figure of kind was recorded on a machine of the same size, not in this run',
+        'the figure of kind was recorded elsewhere, not in this run',
       ],
     }
   },
