@@ -83,6 +83,11 @@ function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
   const { cluster, source, to, protocol, port } = asked
   const start: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
   const path = new Path(source.node, start)
+  // What is for the pod itself never leaves it.
+  if (to.address === source.address || to.address.startsWith('127.')) {
+    path.at(source.node, nameOf(source.key), 'lo', 'pod', 'sent', `sends to ${start.dst}`)
+    return path.at(source.node, nameOf(source.key), 'lo', 'app', 'delivered', 'arrives').hops
+  }
   const own = nodeOfRange(cluster, source.address)
   const sameRange = own !== undefined && nodeOfRange(cluster, to.address)?.node === own.node
   // To its own range a pod asks by itself: where nobody answers, nothing is sent.
@@ -106,8 +111,12 @@ function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
   if (own) path.here('cbr0', 'bridge', 'forwarded', 'for no pod on this bridge: to the node itself')
   path.here('eth0', 'route', 'forwarded', 'to the next machine')
   const atRouter = cluster.router?.address === target.address
-  if (cluster.router && !isOnWire(asked, target.address))
-    path.go(cluster.router.name).here('eth0', 'route', atRouter ? 'delivered' : 'forwarded', 'by the table')
+  if (cluster.router && !isOnWire(asked, target.address)) {
+    path.go(cluster.router.name)
+    // The table has the nodes' ranges and nothing else.
+    if (!atRouter && !range) return path.here('eth0', 'route', 'dropped', 'no line of the table is for it').hops
+    path.here('eth0', 'route', atRouter ? 'delivered' : 'forwarded', 'by the table')
+  }
   if (!range)
     return owner.kind === 'node'
       ? path.go(owner.node.metadata.name).here('eth0', 'route', 'delivered', 'the node itself').hops

@@ -49,7 +49,7 @@ function renderHead({ from, to, verdict, status, ms, agrees, hops }: Trace, pain
         ? paint('dim', 'predicted and observed agree')
         : paint('yellow', 'predicted and observed differ')
   return [
-    `${paint('bold', `${from.replace(/^pod\//, '')} -> ${to}`)}    ${result}${agreement === '' ? '' : `    ${agreement}`}`,
+    `${paint('bold', `${from.replace(/^default\//, '')} -> ${to}`)}    ${result}${agreement === '' ? '' : `    ${agreement}`}`,
   ]
 }
 
@@ -72,8 +72,9 @@ function renderName({ dns, to }: Trace): string {
   const found = dns.find(({ answers }) => answers.length > 0)
   const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}, ${sayMs(dns.reduce((sum, { ms }) => sum + ms, 0))}`
   if (!found)
-    return `name     ${name}: ${dns.map(({ question, rcode }) => `${question} ${rcode}`).join('; ')}    ${questions}`
-  const chain = [...new Set([name, found.question, ...found.answers.filter((answer) => !answer.includes('->'))])]
+    return `name     ${name}: ${[...new Set(dns.map(({ question, rcode }) => `${question} ${rcode}`))].join('; ')}    ${questions}`
+  const addresses = found.answers.filter((answer) => !answer.includes('->')).join(', ')
+  const chain = [...new Set([name, found.question, addresses])]
   return `name     ${chain.join(' = ')}    ${found.server === '/etc/hosts' ? 'from the pod’s hosts file' : questions}`
 }
 

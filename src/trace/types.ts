@@ -69,6 +69,7 @@ export interface Why {
 }
 
 export interface Trace {
+  /** The pod, as `namespace/name`. */
   readonly from: string
   readonly to: string
   readonly protocol: Protocol

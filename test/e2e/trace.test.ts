@@ -87,11 +87,31 @@ test('an address that nobody has: no answer, and the last place that saw the pac
   assert.equal(story.hops.at(-1)?.node, 'node1')
 })
 
+test('what is for the pod itself, for a node, for nobody or for the world outside is foretold too, and has a reason', async () => {
+  const rows: [string, Trace['verdict'], RegExp][] = [
+    ['http://localhost:81/', 'refused', /nobody listens on port 81 in pod default\/client/],
+    ['pod/client:81', 'refused', /nobody listens on port 81 in pod default\/client/],
+    ['192.168.50.11:22', 'refused', /nobody listens on port 22 of node1 itself/],
+    ['100.64.99.99:80', 'dropped', /no service has it/],
+    ['100.100.0.1:80', 'unreachable', /no pod has it/],
+    ['8.8.8.8:80', 'unreachable', /outside the cluster/],
+  ]
+  for (const [to, verdict, reason] of rows) {
+    const { trace: story } = await trace('client', to)
+    assert.deepEqual([story.verdict, story.agrees], [verdict, true], JSON.stringify(story, null, 1))
+    assert.match(story.why.map((why) => why.say).join('; '), reason, to)
+  }
+})
+
 test('names that do not exist and pods that do not exist are told apart', async () => {
   const { trace: story } = await trace('client', 'http://wbe/')
   assert.equal(story.verdict, 'name-not-found')
   assert.ok(story.dns.length >= 3)
   assert.match(story.why.map((why) => why.say + why.fix).join(), /web/)
+  const ofPod = await trace('dns/client', 'http://tenor/')
+  assert.match(ofPod.trace.why.map((why) => why.say + why.fix).join(), /tenor is a pod.*pod\/tenor:PORT/)
+  const outside = await trace('client', 'http://example.com/')
+  assert.match(outside.trace.why.map((why) => why.say).join(), /"example.com" in the cluster/)
   const { code, err } = await lab.kubehop('trace', 'clinet', 'http://web/')
   assert.equal(code, 1)
   assert.match(err, /clinet.*client/s)

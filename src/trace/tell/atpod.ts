@@ -32,6 +32,7 @@ function sent(story: Story, one: Sighting): Hop {
 function unowned(story: Story, destination: Address): string {
   if (contains(story.ranges.services, destination)) return 'an address for services, and no service has it'
   if (contains(story.ranges.pods, destination)) return 'an address for pods, and no pod has it'
+  if (destination.startsWith('127.')) return 'the pod itself'
   return 'an address outside the cluster'
 }
 

@@ -39,7 +39,7 @@ export function tell(told: Told): Trace {
     rules: told.observations.filter((one) => one.kind === 'rule'),
     source: source.key,
   }
-  const common = { from: `pod/${shortName(source.key)}`, to: target.text, protocol: target.protocol, dns }
+  const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
   if (!to || result?.kind !== 'sent') {
     const known =
       target.host.kind === 'name' &&

@@ -50,6 +50,25 @@ export function nameMissing({ verdict, target, cluster, source, dns }: Case): Wh
     metadata.namespace === namespace ? [metadata.name] : [`${metadata.name}.${metadata.namespace}`],
   )
   const like = nearest(name, here)
+  const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
+  if (pod)
+    return [
+      {
+        code: 'NameOfPod',
+        level: 'error',
+        say: `${name} is a pod, and DNS knows services, no pod by its name alone`,
+        fix: `trace to pod/${name}:PORT, or make a service: kubectl -n ${namespace} expose pod ${name} --port=PORT`,
+      },
+    ]
+  if (like.length === 0 && name.includes('.') && !isInside(name, cluster))
+    return [
+      {
+        code: 'NameOutside',
+        level: 'error',
+        say: `${say} in the cluster, and this version asks nobody outside it`,
+        fix: 'names of services are NAME, NAME.NAMESPACE, or NAME.NAMESPACE.svc.cluster.local',
+      },
+    ]
   return [
     {
       code: 'NameUnknown',
@@ -58,9 +77,16 @@ export function nameMissing({ verdict, target, cluster, source, dns }: Case): Wh
       fix:
         like.length > 0
           ? `did you mean ${like.join(' or ')}?`
-          : 'make a Service of this name, or write the name of one that exists',
+          : `make a Service of this name, or write the name of one that exists: ${here.slice(0, 5).join(', ')}`,
     },
   ]
+}
+
+/** Whether the end of a name says that it is meant for this cluster: its zone, or a namespace. */
+function isInside(name: string, { zone, services, pods }: Case['cluster']): boolean {
+  const bare = name.replace(/\.$/, '')
+  if (bare.endsWith('.svc') || bare.endsWith(`.${zone}`)) return true
+  return [...services, ...pods].some(({ metadata }) => bare.endsWith(`.${metadata.namespace}`))
 }
 
 /** Questions that were asked only because the name has fewer dots than `ndots`. */

@@ -26,9 +26,20 @@ export function noEndpoints({ cluster, to, verdict }: Case): Why[] {
       },
     ]
   const here = cluster.pods.filter(({ metadata }) => metadata.namespace === service.metadata.namespace)
-  const matching = here.filter((pod) =>
-    Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value),
+  const matching = here.filter((pod) => meets(pod.metadata.labels, selector))
+  const asleep = cluster.deployments.find(
+    ({ metadata, spec: { replicas, template } }) =>
+      metadata.namespace === service.metadata.namespace && replicas === 0 && meets(template.metadata?.labels, selector),
   )
+  if (matching.length === 0 && asleep)
+    return [
+      {
+        code: 'ScaledToZero',
+        level: 'error',
+        say: `${name} has no pods: deployment ${asleep.metadata.name} is scaled to 0`,
+        fix: `kubectl -n ${asleep.metadata.namespace} scale deployment ${asleep.metadata.name} --replicas=1`,
+      },
+    ]
   if (matching.length === 0)
     return [
       {
@@ -80,6 +91,10 @@ export function wrongPort({ cluster, to, verdict, target }: Case): Why[] {
       fix: `ask for port ${meant?.port ?? ports[0]?.port ?? '...'}, or add port ${to.port} to the service`,
     },
   ]
+}
+
+function meets(labels: Record<string, string> | undefined, selector: Record<string, string>): boolean {
+  return Object.entries(selector).every(([key, value]) => labels?.[key] === value)
 }
 
 function fixSelector(selector: Record<string, string>, pods: readonly Pod[]): string {

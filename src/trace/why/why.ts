@@ -1,6 +1,7 @@
 import type { Hop, Verdict, Why } from '../types.ts'
 import type { Told } from '../tell/tell.ts'
 import type { Story } from '../tell/story.ts'
+import { nobodyHas, nodeRefuses } from './address.ts'
 import { noEndpoints, wrongPort } from './service.ts'
 import { nameMissing, slowName } from './name.ts'
 import { nobodyListens } from './socket.ts'
@@ -12,7 +13,15 @@ export interface Case extends Told {
 }
 
 /** Every cause that can be recognised, in the order in which they are told. */
-const causes: readonly ((one: Case) => Why[])[] = [nameMissing, noEndpoints, wrongPort, nobodyListens, slowName]
+const causes: readonly ((one: Case) => Why[])[] = [
+  nameMissing,
+  nobodyHas,
+  noEndpoints,
+  wrongPort,
+  nobodyListens,
+  nodeRefuses,
+  slowName,
+]
 
 export function whyOf(one: Case): Why[] {
   return causes.flatMap((cause) => cause(one))
