@@ -1,3 +1,4 @@
+import type { Kinds } from '../api/objects/index.ts'
 import type { Container, Pod } from '../api/objects/pod.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Becoming } from './become.ts'
@@ -28,7 +29,9 @@ export async function prepareContainer(
   paths: PodPaths,
 ): Promise<Prepared> {
   const { image } = context
-  const configMaps = await fetchConfigMaps(context, pod, container)
+  const { namespace } = pod.metadata
+  const configMaps = await fetchAll(context, 'ConfigMap', namesIn(container, 'configMap'), namespace)
+  const secrets = await fetchAll(context, 'Secret', namesIn(container, 'secret'), namespace)
   await context.servicesSynced
   const made = environmentOf({
     pod,
@@ -37,6 +40,7 @@ export async function prepareContainer(
     hostIPs: [context.hostIP],
     services: context.services(),
     configMap: (name) => configMaps.get(name),
+    secret: (name) => secrets.get(name),
   })
   const argv = [...(made.command ?? []), ...(made.args ?? [])]
   if (argv.length === 0 || argv[0] === '')
@@ -74,19 +78,30 @@ export async function prepareContainer(
   }
 }
 
-async function fetchConfigMaps(
+/** The objects that a container's variables come from. */
+async function fetchAll<K extends 'ConfigMap' | 'Secret'>(
   { client }: NodeContext,
-  pod: Pod,
-  container: Container,
-): Promise<Map<string, NonNullable<Awaited<ReturnType<typeof client.get<'ConfigMap'>>>>>> {
-  const names = new Set<string>()
-  for (const { configMapRef } of container.envFrom ?? []) if (configMapRef) names.add(configMapRef.name)
-  for (const { valueFrom } of container.env ?? [])
-    if (valueFrom?.configMapKeyRef) names.add(valueFrom.configMapKeyRef.name)
+  kind: K,
+  names: Set<string>,
+  namespace: string | undefined,
+): Promise<Map<string, Kinds[K]>> {
   const found = await Promise.all(
-    [...names].map(async (name) => [name, await client.get('ConfigMap', name, pod.metadata.namespace)] as const),
+    [...names].map(async (name) => [name, await client.get(kind, name, namespace)] as const),
   )
   return new Map(found.flatMap(([name, object]) => (object ? [[name, object] as const] : [])))
+}
+
+function namesIn(container: Container, of: 'configMap' | 'secret'): Set<string> {
+  const names = new Set<string>()
+  for (const source of container.envFrom ?? []) {
+    const ref = source[`${of}Ref`]
+    if (ref) names.add(ref.name)
+  }
+  for (const { valueFrom } of container.env ?? []) {
+    const ref = valueFrom?.[`${of}KeyRef`]
+    if (ref) names.add(ref.name)
+  }
+  return names
 }
 
 function refusal(container: Container, say: string): KubehopError {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container, EnvVar, Pod } from '../api/objects/pod.ts'
 import type { Service, ServiceSpec } from '../api/objects/service.ts'
-import type { ConfigMap } from '../api/objects/simple.ts'
+import type { ConfigMap, Secret } from '../api/objects/simple.ts'
 import { type Environment, environmentOf } from './environment.ts'
 import { expand } from './expand.ts'
 import { serviceLinks } from './servicelinks.ts'
@@ -149,6 +149,21 @@ test('what a variable needs and does not find is named, unless it is optional', 
     )
 })
 
+test('a Secret is a source like a ConfigMap', () => {
+  const made = environment({
+    env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'pass', key: 'WORD' } } }],
+    envFrom: [{ prefix: 'P_', secretRef: { name: 'pass' } }, { secretRef: { name: 'nope', optional: true } }],
+  })
+  assert.equal(made.env.get('X'), 'sesame')
+  assert.equal(made.env.get('P_WORD'), 'sesame')
+  assert.match(made.warnings[0] ?? '', /Keys \[P_a=b\] from the EnvFrom secret shop\/pass/)
+  assert.throws(() => environment({ envFrom: [{ secretRef: { name: 'nope' } }] }), /envFrom: Secret "nope" not found/)
+  assert.throws(
+    () => environment({ env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'pass', key: 'no' } } }] }),
+    /env X: no key "no" in Secret shop\/pass/,
+  )
+})
+
 test('keys that cannot be names are left out with a warning', () => {
   const { env, warnings } = environment({ envFrom: [{ configMapRef: { name: 'odd' } }] })
   assert.equal(env.get('fine.key'), '1')
@@ -188,7 +203,15 @@ function environment(container: Partial<Container>): Environment {
     hostIPs: ['192.168.50.11'],
     services,
     configMap: (name) => configMaps[name],
+    secret: (name) => (name === 'pass' ? pass : undefined),
   })
+}
+
+const pass: Secret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'pass' },
+  data: { WORD: 'c2VzYW1l', 'a=b': '' },
 }
 
 const configMaps: Record<string, ConfigMap> = {

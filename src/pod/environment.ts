@@ -1,6 +1,6 @@
 import type { Container, EnvVar, Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
-import type { ConfigMap } from '../api/objects/simple.ts'
+import type { ConfigMap, Secret } from '../api/objects/simple.ts'
 import { KubehopError } from '../base/errors.ts'
 import { expand } from './expand.ts'
 import { serviceLinks } from './servicelinks.ts'
@@ -15,6 +15,8 @@ export interface EnvironmentInput {
   services: Iterable<Service>
   /** A ConfigMap of the pod's namespace. */
   configMap: (name: string) => ConfigMap | undefined
+  /** A Secret of the pod's namespace. */
+  secret: (name: string) => Secret | undefined
 }
 
 export interface Environment {
@@ -39,7 +41,7 @@ export function environmentOf(input: EnvironmentInput): Environment {
   const warnings: string[] = []
   const valueOf = (name: string): string | undefined => env.get(name) ?? links.get(name)
 
-  for (const [name, value] of fromConfigMaps(input, namespace, warnings)) env.set(name, value)
+  for (const [name, value] of fromObjects(input, namespace, warnings)) env.set(name, value)
   for (const variable of container.env ?? []) {
     const value = valueFor(variable, input, namespace, valueOf)
     if (value !== undefined) env.set(variable.name, value)
@@ -55,26 +57,48 @@ export function environmentOf(input: EnvironmentInput): Environment {
   }
 }
 
-function* fromConfigMaps(
+function* fromObjects(
   input: EnvironmentInput,
   namespace: string,
   warnings: string[],
 ): Generator<[string, string], void> {
-  for (const { prefix = '', configMapRef } of input.container.envFrom ?? []) {
-    if (!configMapRef) continue
-    const map = input.configMap(configMapRef.name)
-    if (!map && configMapRef.optional === true) continue
-    if (!map) throw lacks(input, 'envFrom', `ConfigMap "${configMapRef.name}" not found in namespace ${namespace}`)
+  for (const { prefix = '', configMapRef, secretRef } of input.container.envFrom ?? []) {
+    const ref = configMapRef ?? secretRef
+    if (!ref) continue
+    const source = configMapRef ? configMapIn(input, ref.name) : secretIn(input, ref.name)
+    if (!source.data && ref.optional === true) continue
+    if (!source.data) throw lacks(input, 'envFrom', `${source.kind} "${ref.name}" not found in namespace ${namespace}`)
     const invalid: string[] = []
-    for (const [key, value] of Object.entries(map.data ?? {}))
+    for (const [key, value] of source.data)
       if (isVariableName(prefix + key)) yield [prefix + key, value]
       else invalid.push(prefix + key)
     if (invalid.length > 0)
       warnings.push(
-        `Keys [${invalid.sort().join(', ')}] from the EnvFrom configMap ${namespace}/${configMapRef.name} were skipped ` +
+        `Keys [${invalid.sort().join(', ')}] from the EnvFrom ${source.word} ${namespace}/${ref.name} were skipped ` +
           'since they are considered invalid environment variable names.',
       )
   }
+}
+
+interface Source {
+  kind: string
+  word: string
+  /** Missing: there is no such object. */
+  data: Map<string, string> | undefined
+}
+
+function configMapIn({ configMap }: EnvironmentInput, name: string): Source {
+  const map = configMap(name)
+  return { kind: 'ConfigMap', word: 'configMap', data: map && new Map(Object.entries(map.data ?? {})) }
+}
+
+function secretIn({ secret }: EnvironmentInput, name: string): Source {
+  const found = secret(name)
+  const entries = Object.entries(found?.data ?? {}).map(([key, text]): [string, string] => [
+    key,
+    Buffer.from(text, 'base64').toString('utf8'),
+  ])
+  return { kind: 'Secret', word: 'secret', data: found && new Map(entries) }
 }
 
 /** undefined: an optional source that is not there leaves the variable unset. */
@@ -85,26 +109,28 @@ function valueFor(
   valueOf: (name: string) => string | undefined,
 ): string | undefined {
   if (variable.value) return expand(variable.value, valueOf)
-  const { fieldRef, configMapKeyRef } = variable.valueFrom ?? {}
+  const { fieldRef, configMapKeyRef, secretKeyRef, resourceFieldRef } = variable.valueFrom ?? {}
   const what = `env ${variable.name}`
   if (fieldRef) {
     const value = fieldOf(fieldRef.fieldPath, input)
     if (value === undefined) throw lacks(input, what, `unsupported fieldPath "${fieldRef.fieldPath}"`)
     return value
   }
-  if (configMapKeyRef) {
-    const { name, key, optional } = configMapKeyRef
-    const map = input.configMap(name)
-    const value = own(map?.data, key)
+  const ref = configMapKeyRef ?? secretKeyRef
+  if (ref) {
+    const { name, key, optional } = ref
+    const source = configMapKeyRef ? configMapIn(input, name) : secretIn(input, name)
+    const value = source.data?.get(key)
     if (value !== undefined || optional === true) return value
     throw lacks(
       input,
       what,
-      map
-        ? `no key "${key}" in ConfigMap ${namespace}/${name}`
-        : `ConfigMap "${name}" not found in namespace ${namespace}`,
+      source.data
+        ? `no key "${key}" in ${source.kind} ${namespace}/${name}`
+        : `${source.kind} "${name}" not found in namespace ${namespace}`,
     )
   }
+  if (resourceFieldRef) throw lacks(input, what, 'resourceFieldRef needs resource limits, which are not enforced here')
   return ''
 }
 

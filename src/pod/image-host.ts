@@ -16,8 +16,8 @@ export interface HostImageOptions {
 /** This machine's files as the root of containers; read once per agent. */
 export interface HostImage {
   entries: { name: string; kind: 'directory' | 'file' | 'link'; to?: string }[]
-  /** Mount points of this machine: a layer over a directory with some inside cannot be an overlay. */
-  mountPoints: string[]
+  /** Mount points of this machine, now: a layer over a directory with some inside cannot be an overlay. */
+  mountPoints: () => string[]
   /** Names in /dev that a container gets. */
   devices: string[]
   files: FileView
@@ -40,7 +40,7 @@ export function hostImage(options: HostImageOptions = {}): HostImage {
   }
   return {
     entries,
-    mountPoints: readMountPoints(),
+    mountPoints: readMountPoints,
     devices: devices.filter((name) => files.kind(join('/dev', name)) !== undefined),
     files,
     path: [...(options.path ?? []), usualPath].join(':'),

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { ApiError } from '../api/client/client.ts'
 import type { ObjectReference } from '../api/objects/meta.ts'
-import type { Container, Pod } from '../api/objects/pod.ts'
+import type { Container, Pod, PodSpec } from '../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { goDuration } from './backoff.ts'
 import { ContainerLife, type Home } from './container-life.ts'
@@ -49,6 +49,8 @@ export class PodLife implements Home {
   #finished = false
   #closed = false
   #busy = false
+  #closing = false
+  #idle: Promise<void> | undefined
   #again = false
   #timer: NodeJS.Timeout | undefined
   #failures = 0
@@ -131,8 +133,14 @@ export class PodLife implements Home {
     this.context.client.event(about, type, reason, message)
   }
 
-  /** Lets go of everything; processes go on. */
-  close(): void {
+  /** Finishes the step that is under way, so that nothing is started and forgotten, and lets go; processes go on. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#idle
+    this.#detach()
+  }
+
+  #detach(): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#status.close()
@@ -149,19 +157,19 @@ export class PodLife implements Home {
   }
 
   poke(): void {
-    if (this.#closed) return
+    if (this.#closed || this.#closing) return
     this.#again = true
-    if (!this.#busy) void this.#run()
+    if (!this.#busy) this.#idle = this.#run()
   }
 
   async #run(): Promise<void> {
     this.#busy = true
     await this.context.adopted
-    while (this.#again && !this.#closed) {
+    while (this.#again && !this.#closed && !this.#closing) {
       this.#again = false
       // What comes together is looked at once, and everybody else gets a turn.
       await new Promise(setImmediate)
-      if (this.#closed) break
+      if (this.#closing) break
       try {
         await this.#step()
         this.#failures = 0
@@ -171,6 +179,7 @@ export class PodLife implements Home {
         this.#wakeIn(Math.min(firstRetryMs * 2 ** (this.#failures - 1), slowestRetryMs))
       }
     }
+    // In the same turn as the loop's last look: a poke is either seen by it or begins anew.
     this.#busy = false
   }
 
@@ -307,6 +316,9 @@ export class PodLife implements Home {
     this.#hold(sandbox)
     this.#sandboxes++
     this.#known = true
+    const ignored = unsupported(pod.spec)
+    if (this.#sandboxes === 1 && ignored.length > 0)
+      this.event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${ignored.join(', ')}`)
     const warnings = writePodFiles(context, pod, sandbox.address ?? context.hostIP, this.paths)
     for (const warning of warnings) this.event(undefined, 'Warning', 'DNSConfigForming', warning)
     this.#record()
@@ -358,7 +370,7 @@ export class PodLife implements Home {
     void this.#stopAll(this.#graceMs())
     if (this.#running()) return
     await this.#dropSandbox()
-    this.volumes.remove()
+    await this.volumes.remove()
     // Without a record this agent knows less of it than the API does.
     if (!this.#known) return
     this.#record()
@@ -392,15 +404,15 @@ export class PodLife implements Home {
     this.#report()
     if (this.#running()) return
     await this.#dropSandbox()
-    this.volumes.remove()
+    await this.volumes.remove()
     if (!this.#vanished) {
       this.#tell()
       await this.#status.settled()
       await this.#deleteObject()
     }
     this.#finished = true
-    this.close()
-    for (const path of [this.paths.dir, this.paths.logs]) rmSync(path, { recursive: true, force: true })
+    this.#detach()
+    for (const path of [this.paths.dir, this.paths.logs]) await rm(path, { recursive: true, force: true })
     this.#gone(this)
     this.#removed.resolve()
   }
@@ -534,6 +546,21 @@ export class PodLife implements Home {
 /** Waits for all, also when one fails: a step leaves nothing going on behind it. */
 async function all(parts: (Promise<void> | undefined)[]): Promise<void> {
   for (const result of await Promise.allSettled(parts)) if (result.status === 'rejected') throw result.reason
+}
+
+/** What a pod asks for and does not get. Better a word now than a search later. */
+function unsupported(spec: PodSpec): string[] {
+  const list: string[] = []
+  if (spec.shareProcessNamespace === true) list.push('shareProcessNamespace')
+  if (spec.hostPID === true) list.push('hostPID')
+  if (spec.hostIPC === true) list.push('hostIPC')
+  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+  for (const { name, resources, tty, stdin } of containers) {
+    if (Object.keys(resources?.['limits'] ?? {}).length > 0) list.push(`resources.limits of container ${name}`)
+    if (tty === true) list.push(`tty of container ${name}`)
+    if (stdin === true) list.push(`stdin of container ${name}`)
+  }
+  return list
 }
 
 const configError = 'CreateContainerConfigError'

@@ -177,7 +177,8 @@ export function startPods(options: PodsOptions): Pods {
     async close() {
       follower.close()
       services.close()
-      for (const life of lives.values()) life.close()
+      adopted.resolve()
+      await Promise.all([...lives.values()].map((life) => life.close()))
       lives.clear()
       objects.close()
     },

@@ -140,7 +140,7 @@ const maxSkeleton = 2000
 function addLayer(program: Program, { root, overlay, image }: RootInput, directory: string, index: number): void {
   const to = join(root, 'r', directory)
   const op = `make room for mounts in ${directory}`
-  if (overlay(directory) && !image.mountPoints.some((point) => point !== directory && covers(directory, point))) {
+  if (overlay(directory) && !image.mountPoints().some((point) => point !== directory && covers(directory, point))) {
     const [upper, work] = [join(root, `u${index}`), join(root, `w${index}`)]
     program.call(op, 'mkdir', upper, 0o755)
     program.call(op, 'mkdir', work, 0o755)

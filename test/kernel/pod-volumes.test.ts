@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { mountTmpfs, unmount } from '../../src/kernel/mount.ts'
 import type { Pod, Volume, VolumeMount } from '../../src/api/objects/pod.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
@@ -127,6 +128,32 @@ test('a mount point may be missing anywhere on this machine', async () => {
     assert.deepEqual(rest, [''], mountPath)
     assert.equal(existsSync(mountPath) && mountPath.includes('kubehop'), false)
   }
+})
+
+test('a mount point may be missing in a directory that has mounts of its own', async () => {
+  const directory = join(folder, 'mixed')
+  mkdirSync(join(directory, 'mounted'), { recursive: true })
+  writeFileSync(join(directory, 'file'), 'a file')
+  symlinkSync('file', join(directory, 'link'))
+  mountTmpfs(join(directory, 'mounted'), 'size=64k')
+  try {
+    writeFileSync(join(directory, 'mounted', 'inner'), 'inside')
+    const mountPath = join(directory, 'new', 'place')
+    const script = `cd ${directory}; ls; cat link mounted/inner; readlink link; echo x > new/place/y; touch z 2>&1`
+    const out = await withVolume('mixed', script, { emptyDir: {} }, { mountPath })
+    assert.match(out, /^file\nlink\nmounted\nnew\na fileinsidefile\ntouch: .*Read-only file system\n$/)
+  } finally {
+    unmount(join(directory, 'mounted'))
+  }
+})
+
+test('an account or a pod may want no token', async () => {
+  await node.client.create('ServiceAccount', {
+    metadata: { name: 'plain', namespace: 'default' },
+    automountServiceAccountToken: false,
+  })
+  assert.match(await node.sh('plain', 'ls /var/run/secrets 2>&1', {}, { serviceAccountName: 'plain' }), /No such file/)
+  await node.delete('plain')
 })
 
 test('a directory over a file, a place in /proc and the root itself are refused', async () => {

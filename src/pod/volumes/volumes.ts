@@ -1,4 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Client } from '../../api/client/client.ts'
 import type { Pod, Volume } from '../../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../../base/errors.ts'
@@ -44,6 +46,7 @@ export class PodVolumes {
   readonly #releases = new Map<string, () => void>()
   readonly #tokens = new Map<string, { token: string; renewAt: number }>()
   #closed = false
+  #automount: boolean | undefined
 
   constructor(input: VolumesInput) {
     this.#input = input
@@ -55,6 +58,7 @@ export class PodVolumes {
 
   /** Makes all volumes, or brings them up to date. Throws FailedMount for the first that cannot be. */
   async prepare(podIPs: readonly string[]): Promise<void> {
+    this.#automount ??= await this.#wantsToken()
     for (const volume of this.#volumes()) {
       try {
         this.#sources.set(volume.name, await this.#prepare(volume, podIPs))
@@ -78,19 +82,27 @@ export class PodVolumes {
     this.#releases.clear()
   }
 
-  /** Removes what belongs to the pod alone. */
-  remove(): void {
+  /** Removes what belongs to the pod alone. In the background: a container may have left a million files. */
+  async remove(): Promise<void> {
     this.close()
     const { paths, pod } = this.#input
     for (const volume of pod.spec.volumes ?? [])
       if (volume.emptyDir?.medium === 'Memory') unmount(paths.volume(volume.name))
-    rmSync(paths.volumes, { recursive: true, force: true })
+    await rm(paths.volumes, { recursive: true, force: true })
   }
 
   #volumes(): Volume[] {
-    const { pod } = this.#input
-    const own = pod.spec.volumes ?? []
-    return pod.spec.automountServiceAccountToken === false ? own : [...own, automounted]
+    const own = this.#input.pod.spec.volumes ?? []
+    return this.#automount === false ? own : [...own, automounted]
+  }
+
+  /** The pod's word counts before its account's. */
+  async #wantsToken(): Promise<boolean> {
+    const { client, pod } = this.#input
+    const { automountServiceAccountToken, serviceAccountName = 'default' } = pod.spec
+    if (automountServiceAccountToken !== undefined) return automountServiceAccountToken
+    const account = await client.get('ServiceAccount', serviceAccountName, pod.metadata.namespace)
+    return account?.automountServiceAccountToken !== false
   }
 
   async #prepare(volume: Volume, podIPs: readonly string[]): Promise<VolumeSource> {
@@ -173,10 +185,12 @@ const everybody = 0o777
 const setgid = 0o2000
 
 function makeEmptyDir(path: string, { medium, sizeLimit }: NonNullable<Volume['emptyDir']>, pod: Pod): void {
+  // What is there already is the containers'.
+  const there = existsSync(path)
+  // Unless the machine was started anew, and the memory is gone.
+  if (there && (medium !== 'Memory' || statSync(path).dev !== statSync(dirname(path)).dev)) return
   mkdirSync(path, { recursive: true })
-  // Another file system than its parent's: it is mounted already.
-  const mounted = statSync(path).dev !== statSync(`${path}/..`).dev
-  if (medium === 'Memory' && !mounted) {
+  if (medium === 'Memory') {
     const size = sizeLimit === undefined ? '' : `,size=${quantity(sizeLimit)}`
     mountTmpfs(path, `mode=777${size}`)
   }
