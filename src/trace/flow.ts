@@ -1,7 +1,7 @@
 import type { Address } from '../base/address.ts'
 import type { PacketSeen, Place } from './observation.ts'
 import { type Frame, readFrame } from './packet/frame.ts'
-import type { Ip } from './packet/ip.ts'
+import { type Ip, readIp } from './packet/ip.ts'
 import type { Ends } from './types.ts'
 
 // Follows one request through translations. What the kernel never changes tells the request from all others: TCP's first sequence
@@ -94,8 +94,14 @@ export function sameEnds(a: Ends, b: Ends): boolean {
 export function isSame(ip: Ip, request: Ip): boolean {
   const [one, other] = [ip.transport, request.transport]
   if (one?.kind === 'tcp' && other?.kind === 'tcp') return one.syn && !one.ack && one.sequence === other.sequence
-  if (one?.kind === 'udp' && other?.kind === 'udp') return Buffer.compare(one.payload, other.payload) === 0
+  if (one?.kind === 'udp' && other?.kind === 'udp') return sameStart(one.payload, other.payload)
   return false
+}
+
+/** nf_tables reports the first 20 bytes of a datagram: 12 of its payload. */
+function sameStart(a: Uint8Array, b: Uint8Array): boolean {
+  const length = Math.min(a.length, b.length)
+  return (length >= 12 || a.length === b.length) && Buffer.compare(a.subarray(0, length), b.subarray(0, length)) === 0
 }
 
 function isFirst(ip: Ip | undefined, probe: Probe): boolean {
@@ -113,21 +119,20 @@ function isFirst(ip: Ip | undefined, probe: Probe): boolean {
 function answerKind(ip: Ip, request: Ip, known: (ip: Ip, reversed: boolean) => boolean): AnswerKind | undefined {
   const [one, asked] = [ip.transport, request.transport]
   if (one?.kind === 'icmp') {
-    const quoted = one.about?.transport
-    if (!one.about || !quoted) return undefined
+    const about = one.quote && readIp(one.quote, true)
+    const quoted = about?.transport
+    if (!about || !quoted) return undefined
     // A redirect (RFC 792, type 5) only advises; the packet went on.
     if (ip.family === 4 && one.type === 5) return undefined
     const same =
-      quoted.kind === 'tcp' && asked?.kind === 'tcp' ? quoted.sequence === asked.sequence : known(one.about, false)
+      quoted.kind === 'tcp' && asked?.kind === 'tcp' ? quoted.sequence === asked.sequence : known(about, false)
     return same ? 'unreachable' : undefined
   }
   if (one?.kind === 'tcp' && asked?.kind === 'tcp') {
     if (!one.ack || one.acknowledgement !== (asked.sequence + 1) >>> 0) return undefined
     return one.rst ? 'reset' : one.syn ? 'accepted' : undefined
   }
-  return one?.kind === 'udp' && asked?.kind === 'udp' && known(ip, true) && !isSame(ip, request)
-    ? 'datagram'
-    : undefined
+  return one?.kind === 'udp' && asked?.kind === 'udp' && known(ip, true) ? 'datagram' : undefined
 }
 
 function firstAtEach(sightings: readonly Sighting[]): Sighting[] {

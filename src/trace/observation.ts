@@ -13,7 +13,7 @@ export interface Place {
   readonly name: string
 }
 
-export type Observation = Ready | PacketSeen | RuleMet | Facts | Lost | Ended
+export type Observation = Ready | PacketSeen | RuleMet | Facts | Lost | Unwatched | Ended
 
 /** Every watcher stands: what is sent from now on is seen. */
 export interface Ready {
@@ -104,6 +104,13 @@ export interface Listener {
 export interface Lost {
   readonly kind: 'lost'
   readonly place: Place
+  readonly say: string
+}
+
+/** A machine that could not be watched at all: nothing is known of what happened there. */
+export interface Unwatched {
+  readonly kind: 'unwatched'
+  readonly node: string
   readonly say: string
 }
 

@@ -22,17 +22,24 @@ export interface Asked {
   readonly port: number
   /** Which endpoint was drawn is the dice's business: the prediction takes the one that was. */
   readonly observed: readonly Hop[]
+  /** Machines that could not be watched: nothing is said about them. */
+  readonly unwatched: ReadonlySet<string>
 }
 
 /** The hops that objects and the rules made from them foretell, up to the pod that the request is for. */
 export function predict(asked: Asked): Hop[] {
   const all = decide(asked).map((decision) => pathOf(asked, decision))
-  return all.find((path) => agreement(path, asked.observed) === undefined) ?? all[0] ?? []
+  return all.find((path) => agreement(path, asked.observed, asked.unwatched) === undefined) ?? all[0] ?? []
 }
 
 /** undefined when both tell the same way; else the first place where they part. The order of what one machine does is its kernel's business. */
-export function agreement(predicted: readonly Hop[], observed: readonly Hop[]): string | undefined {
-  const [expected, seen] = [stationsOf(predicted), stationsOf(observed)]
+export function agreement(
+  predicted: readonly Hop[],
+  observed: readonly Hop[],
+  unwatched: ReadonlySet<string>,
+): string | undefined {
+  const watched = predicted.filter(({ node }) => !unwatched.has(node))
+  const [expected, seen] = [stationsOf(watched), stationsOf(observed)]
   for (let at = 0; at < Math.max(expected.length, seen.length); at++) {
     const [one, other] = [expected[at], seen[at]]
     if (one === other) continue

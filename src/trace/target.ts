@@ -88,6 +88,17 @@ export function parseTarget(text: string): Target {
   }
 }
 
+export function transportOf(protocol: Protocol): 'tcp' | 'udp' {
+  return protocol === 'udp' || protocol === 'dns' ? 'udp' : 'tcp'
+}
+
+/** What a browser would send as Host: without the port that the scheme has anyway. */
+export function hostHeader({ host, protocol }: Target, to: { address: Address; port: number }): string {
+  const literal = to.address.includes(':') ? `[${to.address}]` : to.address
+  const name = host.kind === 'name' ? host.name.replace(/\.$/, '') : literal
+  return to.port === defaultPort[protocol] ? name : `${name}:${to.port}`
+}
+
 function parseObject(text: string, bare: ObjectName['kind'] | undefined): ObjectName | undefined {
   const parts = text.split('/')
   const name = parts.pop() ?? ''

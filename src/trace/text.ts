@@ -39,7 +39,7 @@ function painter(color: boolean): Paint {
 }
 
 function renderHead({ from, to, verdict, status, ms, agrees, hops }: Trace, paint: Paint): string[] {
-  const result = [paint(verdict === 'delivered' ? 'green' : 'red', words[verdict]), status, `${sayMs(ms)}`]
+  const result = [paint(verdict === 'delivered' ? 'green' : 'red', words[verdict]), status, sayMs(ms)]
     .filter(Boolean)
     .join(', ')
   const agreement =
@@ -79,7 +79,7 @@ function renderName({ dns, to }: Trace): string {
 }
 
 function servers(dns: readonly DnsStep[]): string {
-  return [...new Set(dns.map(({ server }) => server))].join(', ')
+  return [...new Set(dns.map(({ server, by }) => (by === undefined ? server : `${server} (${by})`)))].join(', ')
 }
 
 function renderHop(

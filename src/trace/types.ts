@@ -55,10 +55,17 @@ export interface DnsStep {
   readonly question: string
   readonly type: 'A' | 'AAAA'
   readonly server: string
-  /** `NOERROR`, `NXDOMAIN`, ..., or `TIMEOUT` when nothing came back. */
+  /** `NOERROR`, `NXDOMAIN`, ...; `TIMEOUT` when nothing came back, `UNREACHABLE` when a kernel said that nobody is there. */
   readonly rcode: string
   readonly answers: readonly string[]
+  /** The pod that stood behind the server's address, where that was seen: `kube-system/dns-1, node2`. */
+  readonly by?: string
   readonly ms: number
+}
+
+/** No server's word: silence, or a kernel that says that nobody is there. */
+export function unanswered({ rcode }: DnsStep): boolean {
+  return rcode === 'TIMEOUT' || rcode === 'UNREACHABLE'
 }
 
 export interface Why {

@@ -1,10 +1,11 @@
+import { messageOf } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
 import type { Observation } from './observation.ts'
 import type { WatchSpec } from './observe/spec.ts'
 
-/** Watchers on several machines. */
+/** Watchers on several machines. What cannot be watched is told as an observation: a trace is asked for when something is broken. */
 export interface Watching {
-  /** Fulfilled when all of them stand; rejected when one cannot. */
+  /** Fulfilled when all of them stand, or will not. */
   readonly ready: Promise<void>
   /** Asks all for their end and gives what all saw, in no order. */
   finish(): Promise<Observation[]>
@@ -12,42 +13,78 @@ export interface Watching {
   abandon(): void
 }
 
-export function watchAll(watchers: readonly { agent: Agent; spec: WatchSpec }[]): Watching {
+export interface Watcher {
+  readonly node: string
+  readonly agent: Agent
+  readonly spec: WatchSpec
+}
+
+/** `patienceMs`: how long an agent may take to stand, and to end. */
+export function watchAll(watchers: readonly Watcher[], patienceMs: number): Watching {
   const stop = new AbortController()
   const all: Observation[] = []
-  const stands: Promise<void>[] = []
-  const ends = watchers.map(({ agent, spec }) => {
-    const stand = Promise.withResolvers<void>()
-    const end = Promise.withResolvers<void>()
-    stands.push(stand.promise)
-    const run = async (): Promise<void> => {
-      for await (const observation of agent.observe(spec, stop.signal)) {
-        all.push(observation)
-        if (observation.kind === 'ready') stand.resolve()
-        // Nobody has to wait until the watcher has put its sockets away.
-        if (observation.kind === 'end') end.resolve()
-      }
-      throw new Error('trace: a watcher ended without saying so')
-    }
-    const fail = (error: unknown): void => {
-      stand.reject(error)
-      end.reject(error)
-    }
-    run().catch(fail)
-    return end.promise
-  })
-  const ended = Promise.all(ends)
-  // Whoever waits for `ready` or `finish` hears of a failure; without anyone waiting it must not end the process.
-  ended.catch(() => {})
-  const ready = Promise.all(stands).then(() => {})
-  ready.catch(() => {})
+  const running = watchers.map((watcher) =>
+    watch(watcher, stop.signal, patienceMs, (observation) => all.push(observation)),
+  )
   return {
-    ready,
+    ready: Promise.all(running.map(({ stands }) => stands)).then(() => {}),
     async finish() {
       stop.abort()
-      await ended
-      return all
+      await Promise.all(running.map(({ ends }) => ends))
+      return [...all]
     },
     abandon: () => stop.abort(),
+  }
+}
+
+function watch(
+  { node, agent, spec }: Watcher,
+  stop: AbortSignal,
+  patienceMs: number,
+  see: (observation: Observation) => void,
+): { stands: Promise<void>; ends: Promise<void> } {
+  const stands = Promise.withResolvers<void>()
+  const ends = Promise.withResolvers<void>()
+  const own = new AbortController()
+  let timer = setTimeout(lose, patienceMs, 'it took too long to begin')
+  let done = false
+  stop.addEventListener('abort', ask, { once: true })
+  run().catch((error: unknown) => lose(messageOf(error)))
+  return { stands: stands.promise, ends: ends.promise }
+
+  async function run(): Promise<void> {
+    for await (const observation of agent.observe(spec, own.signal)) {
+      if (done) continue
+      see(observation)
+      if (observation.kind === 'ready') {
+        clearTimeout(timer)
+        stands.resolve()
+      }
+      // Nobody has to wait until the watcher has put its sockets away.
+      if (observation.kind === 'end') finish()
+    }
+    if (!done) throw new Error('it ended without saying so')
+  }
+
+  function ask(): void {
+    own.abort()
+    if (done) return
+    clearTimeout(timer)
+    timer = setTimeout(lose, patienceMs, 'it took too long to end')
+  }
+
+  function lose(say: string): void {
+    if (done) return
+    see({ kind: 'unwatched', node, say })
+    finish()
+    own.abort()
+  }
+
+  function finish(): void {
+    done = true
+    clearTimeout(timer)
+    stop.removeEventListener('abort', ask)
+    stands.resolve()
+    ends.resolve()
   }
 }

@@ -35,7 +35,7 @@ export function parseTable(text: string, protocol: 'tcp' | 'udp'): (Listener & {
       const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/)
       const [hex = '', port = ''] = local.split(':')
       // A UDP socket that was connected hears one partner only.
-      const waits = protocol === 'tcp' ? state === LISTEN : /:0000$/.test(remote)
+      const waits = protocol === 'tcp' ? state === LISTEN : remote.endsWith(':0000')
       if (!waits || (hex.length !== 8 && hex.length !== 32)) return []
       const bytes = Buffer.from(hex, 'hex').swap32()
       return [{ protocol, address: addressFromBytes(bytes), port: Number.parseInt(port, 16), inode }]

@@ -55,7 +55,7 @@ export async function* observe(
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', finish)
-    await Promise.all(open.reverse().map((close) => close()))
+    await Promise.all(open.reverse().map(async (close) => close()))
   }
 
   /** A packet is in its sockets' queues before whoever gets it can answer: what belongs to an answered request is all there. */
@@ -74,10 +74,10 @@ export async function* observe(
 
 function podsOf(
   spec: WatchSpec,
-  { node, podNetns }: TraceEnvironment,
+  environment: TraceEnvironment,
 ): { place: Place; ns: NonNullable<TraceEnvironment['ns']> }[] {
   return spec.pods.flatMap((name) => {
-    const ns = podNetns(name)
-    return ns ? [{ place: { kind: 'pod' as const, node, name }, ns }] : []
+    const ns = environment.podNetns(name)
+    return ns ? [{ place: { kind: 'pod' as const, node: environment.node, name }, ns }] : []
   })
 }

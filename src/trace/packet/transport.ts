@@ -1,5 +1,3 @@
-import { type Ip, readIp } from './ip.ts'
-
 // TCP: RFC 9293, 3.1. UDP: RFC 768. ICMP: RFC 792; ICMPv6: RFC 4443. Offsets in bytes.
 const tcp = { source: 0, destination: 2, sequence: 4, acknowledgement: 8, offset: 12, flags: 13, size: 20 } as const
 const udp = { source: 0, destination: 2, length: 4, size: 8 } as const
@@ -37,8 +35,8 @@ export interface Icmp {
   /** Of an echo request or reply. */
   readonly id: number
   readonly sequence: number
-  /** The packet that an error is about, as far as it quotes it. */
-  readonly about: Ip | undefined
+  /** Of an error: the start of the packet that it is about, from its IP header on. */
+  readonly quote: Uint8Array | undefined
 }
 
 export type Transport = Tcp | Udp | Icmp
@@ -101,7 +99,7 @@ function readIcmp(bytes: Uint8Array, isError: (type: number) => boolean, quoted:
     id: view.getUint16(icmp.id),
     sequence: view.getUint16(icmp.sequence),
     // An error about an error is never sent (RFC 1122, 3.2.2): a quote within a quote is not read.
-    about: isError(type) && !quoted ? readIp(bytes.subarray(icmp.size), true) : undefined,
+    quote: isError(type) && !quoted ? bytes.subarray(icmp.size) : undefined,
   }
 }
 

@@ -1,5 +1,6 @@
 import { KubehopError } from '../../base/errors.ts'
 import type { Address } from '../../base/address.ts'
+import { KernelError } from '../../kernel/libc.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { TraceEnvironment } from '../observe/environment.ts'
@@ -17,20 +18,23 @@ export async function probe(spec: ProbeSpec, environment: TraceEnvironment, sign
       'NotRunning',
       `pod ${spec.pod} does not run on ${environment.node}`,
     )
-  if (spec.kind !== 'resolve') return sendRequest(spec, ns, signal)
+  if (spec.kind !== 'resolve') return orPortTaken(() => sendRequest(spec, ns, signal))
   const [resolvConf, hosts] = await Promise.all([
     environment.podFile(spec.pod, 'resolv.conf'),
     environment.podFile(spec.pod, 'hosts'),
   ])
-  const resolution = await resolveName(spec.name, {
-    ns,
-    address: addressOf(ns, spec.pod),
-    resolvConf,
-    hosts,
-    timeoutMs: spec.timeoutMs,
-    signal,
-  })
-  return { kind: 'resolved', ...resolution }
+  const { port, timeoutMs } = spec
+  const asker = { ns, address: addressOf(ns, spec.pod), port, resolvConf, hosts, timeoutMs, signal }
+  return orPortTaken(async () => ({ kind: 'resolved', ...(await resolveName(spec.name, asker)) }))
+}
+
+async function orPortTaken(send: () => Promise<ProbeResult>): Promise<ProbeResult> {
+  try {
+    return await send()
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'EADDRINUSE') return { kind: 'port-taken' }
+    throw error
+  }
 }
 
 function addressOf(ns: Netns, pod: string): Address {

@@ -2,7 +2,6 @@ import { request as httpRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Netns } from '../../kernel/netns.ts'
-import { KernelError } from '../../kernel/libc.ts'
 import { connectTcp } from '../../kernel/socket.ts'
 import { decodeMessage } from '../../dns/wire/codec.ts'
 import { sendDatagram } from './datagram.ts'
@@ -10,27 +9,17 @@ import { answersOf, encodeQuestion, rcodeName } from './resolve.ts'
 import type { ConnectionSpec, DatagramSpec, ProbeResult } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */
-export async function sendRequest(
-  spec: ConnectionSpec | DatagramSpec,
-  ns: Netns,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
-  try {
-    if (spec.kind === 'udp' || spec.kind === 'dns') return await datagram(spec, ns, signal)
-    return await connection(spec, ns, signal)
-  } catch (error) {
-    if (error instanceof KernelError && error.code === 'EADDRINUSE') return { kind: 'port-taken' }
-    throw error
-  }
+export function sendRequest(spec: ConnectionSpec | DatagramSpec, ns: Netns, signal: AbortSignal): Promise<ProbeResult> {
+  return spec.kind === 'udp' || spec.kind === 'dns' ? datagram(spec, ns, signal) : connection(spec, ns, signal)
 }
 
 async function datagram(spec: DatagramSpec, ns: Netns, signal: AbortSignal): Promise<ProbeResult> {
   const id = randomInt(0x10000)
-  // Random bytes, so that this datagram can be told from all others wherever it is seen.
+  // It begins with random bytes, so that this datagram can be told from all others wherever its start is seen.
   const payload =
     spec.kind === 'dns'
       ? encodeQuestion(id, spec.name)
-      : Buffer.from(`kubehop trace ${randomBytes(8).toString('hex')}\n`)
+      : Buffer.from(`${randomBytes(8).toString('hex')} kubehop trace\n`)
   const { from, to, timeoutMs } = spec
   const accepts = spec.kind === 'dns' ? (bytes: Buffer): boolean => decodeMessage(bytes)?.id === id : undefined
   const result = await sendDatagram({ ns, from, to, payload, timeoutMs, signal, ...(accepts && { accepts }) })

@@ -18,6 +18,7 @@ export interface Asker {
   ns: Netns
   /** The pod's own address: what its questions come from. */
   address: Address
+  port: number
   resolvConf: string
   hosts: string
   /** For all questions together. */
@@ -76,12 +77,12 @@ async function ask(
   question: string,
   server: Address,
   timeoutMs: number,
-  { ns, address, signal }: Asker,
+  { ns, address, port, signal }: Asker,
 ): Promise<{ step: DnsStep; addresses: Address[] }> {
   const id = randomInt(0x10000)
   const result = await sendDatagram({
     ns,
-    from: { address, port: 0 },
+    from: { address, port },
     to: { address: server, port: 53 },
     payload: encodeQuestion(id, question),
     timeoutMs,
@@ -90,11 +91,7 @@ async function ask(
   })
   const message = result.outcome === 'answered' ? decodeMessage(result.message) : undefined
   const { texts, addresses } = message ? answersOf(message) : { texts: [], addresses: [] }
-  const rcode = message
-    ? rcodeName(message.rcode)
-    : result.outcome === 'timeout'
-      ? 'TIMEOUT'
-      : result.outcome.toUpperCase()
+  const rcode = message ? rcodeName(message.rcode) : result.outcome === 'timeout' ? 'TIMEOUT' : 'UNREACHABLE'
   return { step: { question, type: 'A', server, rcode, answers: texts, ms: round(result.ms) }, addresses }
 }
 

@@ -3,7 +3,14 @@ import { bad, readAddress, readNumber, readPodKey, readPort, readText, record } 
 import type { Resolution } from './resolve.ts'
 
 /** What a pod is to send, for real, from its own namespace. */
-export type ProbeSpec = (Common & { readonly kind: 'resolve'; readonly name: string }) | ConnectionSpec | DatagramSpec
+export type ProbeSpec =
+  | (Common & {
+      readonly kind: 'resolve'
+      readonly name: string /** Which all questions leave by. */
+      readonly port: number
+    })
+  | ConnectionSpec
+  | DatagramSpec
 
 export type ConnectionSpec = Common &
   Sending &
@@ -43,7 +50,7 @@ export function readProbeSpec(value: unknown): ProbeSpec {
   const { kind } = spec
   switch (kind) {
     case 'resolve':
-      return { ...common, kind, name: readText(spec, 'name', nameShape, 254) }
+      return { ...common, kind, name: readText(spec, 'name', nameShape, 254), port: readPort(spec, 'port') }
     case 'tcp':
       return { ...common, kind, ...sending(spec) }
     case 'udp':

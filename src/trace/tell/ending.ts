@@ -6,40 +6,38 @@ import { droppedBy, rulesText, ruleText } from './rules.ts'
 import { hopAt, ipOf, shortName, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
-/** What ended a request that did not arrive: nothing for one that did. */
-export function endingOf(story: Story, hops: readonly Hop[]): Hop[] {
+/** The hops with what ended a request that did not arrive. Those of one that did stay as they are. */
+export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   const last = story.flow.there.at(-1)
-  if (!last || last.place.kind !== 'node') return []
-  const ip = ipOf(last)
   const told = hops.at(-1)
-  const rules: Because = { kind: 'rule', text: rulesText(story, last.place, ip) }
-  const drop = droppedBy(story, last.place, ip)
-  if (
-    refusedBy(story) === 'node' &&
-    story.flow.back[0]?.place.name === last.place.name &&
-    told?.action === 'forwarded'
-  ) {
+  if (!last || !told || last.place.kind === 'pod') return [...hops]
+  const { destination } = ipOf(last)
+  const component = componentOf(story, destination)
+  const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
+  if (refused && told.action === 'forwarded') {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
-    return [
-      hopAt(story, last, {
-        component: componentOf(story, ip.destination),
-        action: 'rejected',
-        say: `${sayRefusal(story, ip.destination)}: refused ${how}`,
-        because: rules,
-      }),
-    ]
+    const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
+    const say = `${sayRefusal(story, destination)}: refused ${how}`
+    return [...hops, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
-  if (story.flow.answer !== undefined || told?.action !== 'forwarded') return []
-  if (drop)
-    return [
-      hopAt(story, last, {
-        component: componentOf(story, ip.destination),
-        action: 'dropped',
-        say: `${sayRefusal(story, ip.destination)}: thrown away`,
-        because: { kind: 'rule', text: ruleText(drop) },
-      }),
-    ]
-  return [hopAt(story, last, { component: told.component, action: 'dropped', say: 'nothing after this place saw it' })]
+  if (story.flow.answer !== undefined) return [...hops]
+  const drop = droppedBy(story, last.place, ipOf(last))
+  if (drop) {
+    const because: Because = { kind: 'rule', text: ruleText(drop) }
+    const dropped = hopAt(story, last, {
+      component,
+      action: 'dropped',
+      say: `${sayRefusal(story, destination)}: thrown away`,
+      because,
+    })
+    // That it did not go on is no finding any more.
+    return [...(told.action === 'dropped' ? hops.slice(0, -1) : hops), dropped]
+  }
+  if (told.action !== 'forwarded') return [...hops]
+  return [
+    ...hops,
+    hopAt(story, last, { component: told.component, action: 'dropped', say: 'nothing after this place saw it' }),
+  ]
 }
 
 /** A request that never left the pod: its kernel could not find out where to. */

@@ -1,14 +1,14 @@
 import type { Address } from '../../base/address.ts'
 import type { Cluster } from '../cluster.ts'
-import { type Flow, followFlow, readSightings } from '../flow.ts'
+import { followFlow, readSightings } from '../flow.ts'
 import type { Observation } from '../observation.ts'
 import { agreement, type Ranges, predict } from '../predict.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import { type RunningPod, serviceNamed } from '../resolve.ts'
-import type { Target } from '../target.ts'
-import type { DnsStep, Ends, Hop, Trace } from '../types.ts'
+import { type Target, transportOf } from '../target.ts'
+import type { DnsStep, Ends, Hop, Trace, Why } from '../types.ts'
 import { whyOf } from '../why/why.ts'
-import { endingOf, neverSent } from './ending.ts'
+import { neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
@@ -29,72 +29,69 @@ export interface Told {
 
 /** Everything that was seen and said, as a trace. Pure. */
 export function tell(told: Told): Trace {
-  const { cluster, source, target, dns, to, port, result } = told
-  const flow = flowOf(told)
+  const { cluster, source, target, dns, to, port, result, observations } = told
+  const protocol = transportOf(target.protocol)
+  const sightings = readSightings(observations.filter((one) => one.kind === 'packet'))
+  const flow = followFlow(sightings, { protocol, source: source.address, port })
   const story: Story = {
     cluster,
     ranges: told.ranges,
     flow,
-    facts: told.observations.filter((one) => one.kind === 'facts'),
-    rules: told.observations.filter((one) => one.kind === 'rule'),
+    facts: observations.filter((one) => one.kind === 'facts'),
+    rules: observations.filter((one) => one.kind === 'rule'),
     source: source.key,
   }
   const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
-  if (!to || result?.kind !== 'sent') {
-    const known =
-      target.host.kind === 'name' &&
-      serviceNamed(cluster, target.host.name, source.key.split('/')[0] ?? '') !== undefined
-    const why = whyOf({ ...told, story, verdict: 'name-not-found', hops: [] })
-    const ms = round(dns.reduce((sum, step) => sum + step.ms, 0))
-    return { ...common, verdict: 'name-not-found', ms, hops: [], reply: [], predicted: [], agrees: !known, why }
-  }
-  const protocol = target.protocol === 'udp' || target.protocol === 'dns' ? 'udp' : 'tcp'
+  if (!to || result?.kind !== 'sent') return nameless(told, story, common)
+
   const packet: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
   const seen = tellHops(story, 'there')
   const hops: Hop[] =
     seen.length === 0
       ? [neverSent(story, shortName(source.key), source.node, packet, to.address)]
-      : [...seen, ...endingOf(story, seen)]
-  const reply = tellHops(story, 'back')
+      : withEnding(story, seen)
   const verdict = verdictOf(story, result)
-  const prediction = predict({ cluster, ranges: told.ranges, source, to, protocol, port, observed: hops })
-  const differs = agreement(prediction, hops)
-  const why = whyOf({ ...told, story, verdict, hops })
-  const lost = told.observations.flatMap((one) =>
-    one.kind === 'lost'
-      ? [{ code: 'Lost', level: 'warning' as const, say: `${one.place.name}: ${one.say}`, fix: 'trace again' }]
-      : [],
-  )
-  const disagree =
-    differs === undefined
-      ? []
-      : [
-          {
-            code: 'Disagree',
-            level: 'warning' as const,
-            say: differs,
-            fix: 'one of the two is wrong: please report it with the output of -o json',
-          },
-        ]
+  const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
+  const predicted = predict({ cluster, ranges: told.ranges, source, to, protocol, port, observed: hops, unwatched })
+  const differs = agreement(predicted, hops, unwatched)
   return {
     ...common,
     verdict,
     ...(result.status !== undefined && { status: result.status }),
     ms: round(result.ms),
     hops,
-    reply,
-    predicted: prediction,
+    reply: tellHops(story, 'back'),
+    predicted,
     agrees: differs === undefined,
-    why: [...why, ...disagree, ...lost],
+    why: [...whyOf({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
   }
 }
 
-function flowOf({ observations, source, port, target }: Told): Flow {
-  const sightings = readSightings(observations.filter((one) => one.kind === 'packet'))
-  return followFlow(sightings, {
-    protocol: target.protocol === 'udp' || target.protocol === 'dns' ? 'udp' : 'tcp',
-    source: source.address,
-    port,
+/** Nothing was sent, because the name has no address. That agrees with the objects when no service is meant. */
+function nameless(told: Told, story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>): Trace {
+  const { target, cluster, source } = told
+  const [namespace = ''] = source.key.split('/')
+  const known = target.host.kind === 'name' && serviceNamed(cluster, target.host.name, namespace) !== undefined
+  const verdict = 'name-not-found'
+  const ms = round(told.dns.reduce((sum, step) => sum + step.ms, 0))
+  const why = whyOf({ ...told, story, verdict, hops: [] })
+  return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
+}
+
+function disagreement(differs: string | undefined): Why[] {
+  if (differs === undefined) return []
+  const fix = 'one of the two is wrong: please report it with the output of -o json'
+  return [{ code: 'Disagree', level: 'warning', say: differs, fix }]
+}
+
+/** Where watching failed: what is missing from the hops is not missing from the world. */
+function blindSpots(observations: readonly Observation[]): Why[] {
+  return observations.flatMap((one): Why[] => {
+    if (one.kind === 'lost')
+      return [{ code: 'Lost', level: 'warning', say: `${one.place.name}: ${one.say}`, fix: 'trace again' }]
+    if (one.kind !== 'unwatched') return []
+    const say = `${one.node} could not be watched: ${one.say}`
+    return [{ code: 'Unwatched', level: 'warning', say, fix: `see whether the agent of ${one.node} runs` }]
   })
 }
 

@@ -1,5 +1,7 @@
+import type { Sighting } from '../flow.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import type { Verdict } from '../types.ts'
+import { listenerOn } from './atpod.ts'
 import { droppedBy } from './rules.ts'
 import { factsOf, ipOf, type Story } from './story.ts'
 
@@ -17,6 +19,7 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
       return 'unreachable'
     case 'timeout': {
       const last = story.flow.there.at(-1)
+      if (last && tookDatagram(story, last)) return 'delivered'
       return last && droppedBy(story, last.place, ipOf(last)) ? 'dropped' : 'no-answer'
     }
   }
@@ -33,4 +36,11 @@ export function refusedBy(story: Story): 'target' | 'node' | undefined {
   const asked = story.flow.there.at(-1)
   const mine = factsOf(story, first.place)?.addresses ?? []
   return asked && mine.includes(ipOf(asked).destination) ? 'target' : 'node'
+}
+
+/** A program need not answer a datagram: it has it when a socket in its pod takes that port. */
+export function tookDatagram(story: Story, last: Sighting): boolean {
+  const { destination, transport } = ipOf(last)
+  if (transport?.kind !== 'udp' || last.place.kind !== 'pod' || last.direction !== 'in') return false
+  return listenerOn(factsOf(story, last.place), 'udp', destination, transport.destinationPort) !== undefined
 }

@@ -1,25 +1,28 @@
 import { serviceNamed } from '../resolve.ts'
 import { nearest } from '../nearest.ts'
-import type { Why } from '../types.ts'
+import { unanswered, type Why } from '../types.ts'
 import type { Case } from './why.ts'
 
+/** Nothing was sent because no name server answers; what the trace shows then is the way of the question. */
+export function noNameServer({ dns, to }: Case): Why[] {
+  const [first] = dns
+  if (!first || !dns.every(unanswered)) return []
+  const say = `${first.server} did not answer a question about "${first.question}", so nothing could be sent; this is the way of the question`
+  const known = to !== undefined && first.server === to.address
+  return [
+    {
+      code: 'NoNameServer',
+      level: 'error',
+      say,
+      fix: known ? 'repair the way to the name server first' : 'look at the pod’s /etc/resolv.conf',
+    },
+  ]
+}
+
 /** The name has no address: a service of that name elsewhere, or one whose name is nearly that. */
-export function nameMissing({ verdict, target, cluster, source, dns }: Case): Why[] {
+export function nameMissing({ verdict, target, cluster, source }: Case): Why[] {
   if (verdict !== 'name-not-found' || target.host.kind !== 'name') return []
   const { name } = target.host
-  const silent =
-    dns.length > 0 && dns.every(({ rcode }) => rcode === 'TIMEOUT' || rcode === 'REFUSED' || rcode === 'UNREACHABLE')
-  if (silent) {
-    const server = dns[0]?.server ?? ''
-    return [
-      {
-        code: 'NoNameServer',
-        level: 'error',
-        say: `${server} did not answer ${dns.length} questions about "${name}"`,
-        fix: 'look at the pods of kube-system/kube-dns: are they ready?',
-      },
-    ]
-  }
   const namespace = source.key.split('/')[0] ?? ''
   if (serviceNamed(cluster, name, namespace))
     return [

@@ -47,3 +47,31 @@ export function nobodyListens({ verdict, story, cluster, to }: Case): Why[] {
 function isLoopback({ address }: Listener): boolean {
   return address.startsWith('127.') || address === '::1'
 }
+
+/** Taken by the pod's kernel, and then nothing: the program itself is at fault, or needs no answer. */
+export function programSilent({ verdict, story, result, target }: Case): Why[] {
+  const last = story.flow.there.at(-1)
+  if (result?.kind !== 'sent' || !last || last.place.kind !== 'pod') return []
+  const pod = `pod ${last.place.name}`
+  if (verdict === 'delivered' && result.outcome === 'timeout')
+    return [
+      {
+        code: 'NoDatagramBack',
+        level: 'info',
+        say: `a socket in ${pod} has the datagram; no answer came, and UDP asks for none`,
+        fix: 'if the program should have answered: kubectl logs',
+      },
+    ]
+  if (result.outcome !== 'connected') return []
+  const what =
+    target.protocol === 'tcp' ? 'it ended the connection' : `no ${target.protocol.toUpperCase()} answer came over it`
+  const detail = result.status === undefined ? `within ${Math.round(result.ms / 100) / 10} s` : `(${result.status})`
+  return [
+    {
+      code: 'ProgramSilent',
+      level: 'error',
+      say: `the kernel of ${pod} took the connection, and ${what} ${detail}`,
+      fix: 'the network did its part; look at the program: kubectl logs',
+    },
+  ]
+}

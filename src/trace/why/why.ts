@@ -3,8 +3,8 @@ import type { Told } from '../tell/tell.ts'
 import type { Story } from '../tell/story.ts'
 import { nobodyHas, nodeRefuses } from './address.ts'
 import { noEndpoints, wrongPort } from './service.ts'
-import { nameMissing, slowName } from './name.ts'
-import { nobodyListens } from './socket.ts'
+import { nameMissing, noNameServer, slowName } from './name.ts'
+import { nobodyListens, programSilent } from './socket.ts'
 
 export interface Case extends Told {
   readonly story: Story
@@ -14,11 +14,13 @@ export interface Case extends Told {
 
 /** Every cause that can be recognised, in the order in which they are told. */
 const causes: readonly ((one: Case) => Why[])[] = [
+  noNameServer,
   nameMissing,
   nobodyHas,
   noEndpoints,
   wrongPort,
   nobodyListens,
+  programSilent,
   nodeRefuses,
   slowName,
 ]

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import type { Address } from '../base/address.ts'
+import { ownerOf, podKey } from './cluster.ts'
+import { readSightings } from './flow.ts'
+import type { Observation } from './observation.ts'
+import type { Destination } from './resolve.ts'
+import { type Sender, watched, withFreePort } from './send.ts'
+import { type DnsStep, unanswered } from './types.ts'
+
+export interface LookedUp {
+  readonly steps: readonly DnsStep[]
+  /** What had an answer, or was asked last. */
+  readonly question: string
+  readonly address?: Address
+  /** The server, when no server answered anything. */
+  readonly silent?: { readonly address: Address; readonly port: number }
+}
+
+/**
+ * The address of a destination, by the questions that a program in the pod would ask. All of them leave by one port, so that the
+ * sender's node can be watched for who answers.
+ */
+export async function lookUp(sender: Sender, destination: Destination): Promise<LookedUp> {
+  if (destination.kind === 'address') return { steps: [], question: '', address: destination.address }
+  const { agent, source, timeoutMs } = sender
+  const { name } = destination
+  const { observations, result, port } = await withFreePort(sender, async (port) => {
+    const id = randomBytes(4).toString('hex')
+    const spec = {
+      id,
+      protocol: 'udp',
+      port,
+      addresses: [source.address],
+      pods: [],
+      seconds: timeoutMs / 1000 + 10,
+    } as const
+    const request = { kind: 'resolve', pod: source.key, name, port, timeoutMs } as const
+    return { port, ...(await watched([{ node: source.node, agent, spec }], sender, request)) }
+  })
+  if (result.kind !== 'resolved') throw new Error('trace: a name was asked for and something was sent')
+  const by = answeredBy(sender, observations, port)
+  const steps = result.steps.map((step) =>
+    by === undefined || unanswered(step) || step.server === '/etc/hosts' ? step : { ...step, by },
+  )
+  const [address] = result.addresses
+  const server = steps.find(({ server: one }) => one !== '/etc/hosts')?.server as Address | undefined
+  return {
+    steps,
+    question: result.name ?? steps.at(-1)?.question ?? name,
+    ...(address !== undefined && { address }),
+    ...(server !== undefined && steps.every(unanswered) && { silent: { address: server, port: 53 } }),
+  }
+}
+
+/** The pod that the node translated the questions to. */
+function answeredBy(
+  { cluster, source }: Sender,
+  observations: readonly Observation[],
+  port: number,
+): string | undefined {
+  const sightings = readSightings(observations.filter((one) => one.kind === 'packet'))
+  for (const { frame } of sightings.reverse()) {
+    const { ip } = frame
+    if (ip?.source !== source.address || ip.transport?.kind !== 'udp' || ip.transport.sourcePort !== port) continue
+    const owner = ownerOf(cluster, ip.destination)
+    if (owner.kind === 'pod') return `${podKey(owner.pod)}, ${owner.pod.spec.nodeName}`
+  }
+  return undefined
+}
