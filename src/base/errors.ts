@@ -6,6 +6,8 @@ export class KubehopError extends Error {
   readonly op: string
   /** A short fixed name for programs: `EPERM`, `Conflict`, `PortTaken`. */
   readonly code: string
+  /** The message without room and operation: for a person who knows what they asked for. */
+  readonly plain: string
 
   constructor(room: string, op: string, code: string, say: string, options?: { cause?: unknown }) {
     super(`${room}: ${op}: ${say}`, options)
@@ -13,6 +15,7 @@ export class KubehopError extends Error {
     this.room = room
     this.op = op
     this.code = code
+    this.plain = say
   }
 }
 

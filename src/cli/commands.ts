@@ -45,17 +45,24 @@ Ends the lab's processes and removes its namespaces, mounts and files. Without N
   },
   apply: {
     summary: 'apply manifests, as kubectl apply does',
-    usage: `usage: kubehop apply [--lab NAME] -f FILE... 
+    usage: `usage: kubehop apply [--lab NAME] -f FILE...
+
+  -f, --file FILE   a manifest, every .yaml, .yml, .json of a folder, or - for standard input; may be repeated
 
 Checks all files first and changes nothing when one is wrong.`,
     run: async (args) => (await import('./apply.ts')).apply(args),
   },
   trace: {
     summary: 'follow one request, hop by hop, there and back',
-    usage: `usage: kubehop trace [--lab NAME] FROM TO [-o text|json] [-v]
+    usage: `usage: kubehop trace [--lab NAME] FROM TO [options]
 
-  FROM   a pod: pod/client, shop/client, client
-  TO     http://web/, http://web.shop:8080/path, svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://...
+  FROM   a pod: client, shop/client (in namespace shop), or one of a deployment: deploy/web
+  TO     http://web/, http://web.shop:8080/path, svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
+
+  -v, --verbose           with the evidence of each line: packet, rule, route, learned address, socket
+  -o, --output text|json  default: text
+  -n, --namespace NAME    of FROM, where FROM does not say; default: default
+  --timeout SECONDS       for the name, and then for the request; default: 4
 
 Sends one real request from the pod and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not.`,
     run: async (args) => (await import('./trace-command.ts')).traceCommand(args),

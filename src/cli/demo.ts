@@ -3,7 +3,7 @@ import { allLabs, isRunning, readRecord } from '../lab/folder.ts'
 import { packageRoot } from '../lab/package.ts'
 import { parseSettings } from '../lab/settings.ts'
 import { describeLab, renderLab } from './status.ts'
-import { readManifests, start } from './up.ts'
+import { nextSteps, readManifests, start } from './up.ts'
 import { parse } from './usage.ts'
 
 const tryThis = [
@@ -19,7 +19,7 @@ export async function demo(args: string[]): Promise<number> {
   const record = allLabs().includes(settings.name) ? readRecord(settings.name) : undefined
   if (record && isRunning(record)) {
     console.log(renderLab(await describeLab(record), 'is running already'))
-    console.log(['', 'Try next:', ...tryThis.map((line) => `  ${line}`), '  ./kubehop down'].join('\n'))
+    console.log(nextSteps(record.name, tryThis))
     return 0
   }
   return start(settings, readManifests([join(packageRoot(), 'examples/shop')]), 60, false, tryThis)

@@ -1,6 +1,11 @@
 import { KubehopError, messageOf } from '../base/errors.ts'
+import { version } from '../base/version.ts'
+import { didYouMean } from '../trace/nearest.ts'
 import { type Command, commands } from './commands.ts'
 import { UsageError } from './usage.ts'
+
+/** What a command asks of these rooms is clear from its own name; elsewhere room and operation say where it went wrong. */
+const ownRooms: ReadonlySet<string> = new Set(['lab', 'manifest', 'trace'])
 
 // Exit codes: 0 done, 1 it failed, 2 it was asked for wrongly, 3 the lab runs but not all that was asked for is ready.
 process.exitCode = await main(process.argv.slice(2))
@@ -12,15 +17,13 @@ async function main([name, ...args]: string[]): Promise<number> {
       if (error.code !== 'EPIPE') throw error
     })
   }
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    console.log(overview(args[0]))
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') return help(args[0])
+  if (name === 'version' || name === '--version') {
+    console.log(`kubehop ${version}`)
     return 0
   }
-  const command = commands[name]
-  if (!command) {
-    console.error(`kubehop: there is no command "${name}"\n\n${overview()}`)
-    return 2
-  }
+  const command = commandOf(name)
+  if (!command) return noCommand(name)
   if (args.includes('--help') || args.includes('-h')) {
     console.log(command.usage)
     return 0
@@ -37,18 +40,35 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
 }
 
+function help(of?: string): number {
+  const command = of === undefined || of === 'help' ? undefined : commandOf(of)
+  if (of !== undefined && of !== 'help' && !command) return noCommand(of)
+  console.log(command?.usage ?? overview())
+  return 0
+}
+
+function commandOf(name: string): Command | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined
+}
+
+function noCommand(name: string): number {
+  const like = didYouMean(
+    name,
+    shown().map(([known]) => known),
+  )
+  console.error(`kubehop: there is no command "${name}"${like === '' ? `\n\n${overview()}` : `; ${like}`}`)
+  return 2
+}
+
 /** Errors for people come without a stack; anything else is a bug of ours and shows where. */
 function sayOf(error: unknown): string {
-  if (error instanceof KubehopError || (error instanceof Error && error.name === 'ApiError')) return error.message
+  if (error instanceof KubehopError) return ownRooms.has(error.room) ? error.plain : error.message
+  if (error instanceof Error && error.name === 'ApiError') return error.message
   return error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
 }
 
-function overview(of?: string): string {
-  const one: Command | undefined = of === undefined ? undefined : commands[of]
-  if (one) return one.usage
-  const rows = Object.entries(commands).flatMap(([name, command]) =>
-    command.summary === '' ? [] : [`  ${name.padEnd(12)}${command.summary}`],
-  )
+function overview(): string {
+  const rows = shown().map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
   return [
     'A Kubernetes cluster network, complete and visible.',
     '',
@@ -56,6 +76,11 @@ function overview(of?: string): string {
     '',
     ...rows,
     '',
-    '`kubehop help COMMAND` says more.',
+    '`kubehop help COMMAND` says more, `kubehop version` which version this is.',
   ].join('\n')
+}
+
+/** Not the commands that only Kubehop itself starts. */
+function shown(): [string, Command][] {
+  return Object.entries(commands).filter(([, { summary }]) => summary !== '')
 }

@@ -60,8 +60,7 @@ function check(parsing: () => unknown): void {
   try {
     parsing()
   } catch (error) {
-    if (error instanceof KubehopError && error.code === 'Usage')
-      throw new UsageError(error.message.replace(/^trace: read the request: /, ''))
+    if (error instanceof KubehopError && error.code === 'Usage') throw new UsageError(error.plain)
     throw error
   }
 }

@@ -142,7 +142,7 @@ export function readManifests(paths: string[], to?: Destination): KubeObject[] {
     try {
       text = readFileSync(file === '-' ? 0 : file, 'utf8')
     } catch (error) {
-      wrong.push(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
+      wrong.push(`${file}: cannot be read: ${unreadable(file, error as NodeJS.ErrnoException)}`)
       continue
     }
     const parsed = parseManifests(text, file === '-' ? 'standard input' : file)
@@ -158,6 +158,11 @@ export function readManifests(paths: string[], to?: Destination): KubeObject[] {
       `nothing was changed:\n${wrong.map((line) => `  ${line}`).join('\n')}`,
     )
   return manifests.map(({ object }) => object)
+}
+
+function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
+  if (/^https?:/.test(file)) return `it is an address; fetch it first, or use kubectl apply -f`
+  return code === 'ENOENT' ? 'no such file (ENOENT)' : code === 'EACCES' ? 'not allowed (EACCES)' : (code ?? message)
 }
 
 function filesOf(path: string): string[] {
@@ -186,7 +191,7 @@ function notReady(name: string, { waiting, stuck }: Readiness, seconds: number):
   ].join('\n')
 }
 
-function nextSteps(name: string, more: string[]): string {
+export function nextSteps(name: string, more: string[]): string {
   const flag = name === 'lab' ? '' : ` ${name}`
   return [
     '',

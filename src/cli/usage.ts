@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { didYouMean } from '../trace/nearest.ts'
 
 /** The command line does not say what the command needs; main shows the message and the command's usage, and exits with 2. */
 export class UsageError extends Error {}
@@ -8,8 +9,25 @@ export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof p
   try {
     return parseArgs(config)
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    throw new UsageError(inOurWords(error as NodeJS.ErrnoException, config))
   }
+}
+
+/** parseArgs speaks to programmers; this to whoever mistyped. */
+function inOurWords({ code, message }: NodeJS.ErrnoException, { options = {} }: ParseArgsConfig): string {
+  const quoted = /'([^']*)'/.exec(message)?.[1] ?? ''
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const like = didYouMean(
+      quoted,
+      Object.keys(options).map((name) => `--${name}`),
+    )
+    return `there is no option ${quoted}${like === '' ? '' : `; ${like}`}`
+  }
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
+    return `"${quoted}" is one word too many${options['file'] ? ': files are named with -f FILE' : ''}`
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' && message.includes('argument missing'))
+    return `${quoted.replace(/ <value>$/, '')} needs a value`
+  return message
 }
 
 /** At most one word besides the options. */

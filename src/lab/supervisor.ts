@@ -42,7 +42,7 @@ export async function supervise([text = '']: string[]): Promise<number> {
 
 /** In the order in which each needs the one before. Agents are started early: they wait for the API's door, which is open already. */
 async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
-  tell({ stage: 'step', say: `laying the wire for ${config.nodes} nodes` })
+  tell({ stage: 'step', say: `laying the wire for ${config.nodes === 1 ? 'one node' : `${config.nodes} nodes`}` })
   const wire = layWire(config)
   const door = listenTcp(undefined, controlAddress(config), apiPort)
   const authority = makePki(config, config.folder)

@@ -57,7 +57,7 @@ export function traceExtension(
       })
     } catch (error) {
       // What cannot be traced is the asker's to know; anything else is ours, and logged by the server.
-      if (error instanceof KubehopError && error.room === 'trace') throw new ApiError(422, error.code, error.message)
+      if (error instanceof KubehopError && error.room === 'trace') throw new ApiError(422, error.code, error.plain)
       throw error
     }
   }

@@ -63,12 +63,18 @@ test('wrong wishes are refused before anything is made', async () => {
     [['up', 'x', '--pod-cidr', '10.0.0.0/16', '--service-cidr', '10.0.128.0/17'], 1, /overlaps/],
     [['up', 'x', '--colour', 'red'], 2, /--colour/],
     [['up', 'x', 'y'], 2, /one name at most/],
-    [['up', 'x', '-f', 'nosuch.yaml'], 1, /nosuch\.yaml: cannot be read: ENOENT/],
+    [['up', 'x', '-f', 'nosuch.yaml'], 1, /nosuch\.yaml: cannot be read: no such file/],
     [['up', 'x', '--timeout', 'soon'], 2, /--timeout/],
+    [['up', 'x', '--node', '2'], 2, /no option --node; did you mean --nodes/],
+    [['up', 'x', '--nodes'], 2, /--nodes needs a value/],
     [['frobnicate'], 2, /no command "frobnicate"/],
+    [['tarce'], 2, /no command "tarce"; did you mean trace\?/],
+    [['help', 'frobnicate'], 2, /no command "frobnicate"/],
     [['down', 'nosuch'], 1, /there is no lab "nosuch"/],
     [['status', 'nosuch'], 1, /there is no lab "nosuch" \(there is: one\)/],
     [['apply'], 2, /-f FILE/],
+    [['apply', 'shop.yaml'], 2, /files are named with -f FILE/],
+    [['apply', '-f', 'https://k8s.io/x.yaml'], 1, /it is an address/],
   ]
   for (const [args, code, expected] of rows) {
     const result = await kubehop(...args)
