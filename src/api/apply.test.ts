@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { apply, threeWay } from './apply.ts'
+import { apply, lastApplied, threeWay } from './apply.ts'
 import type { Client } from './client/client.ts'
 import { localClient } from './client/local.ts'
 import type { KubeObject } from './objects/meta.ts'
@@ -76,6 +76,16 @@ test('a service keeps its address when it is applied again', async () => {
   assert.equal(after?.spec.clusterIP, before?.spec.clusterIP)
   assert.equal(after?.spec.ports?.[1]?.nodePort, before?.spec.ports?.[1]?.nodePort)
   assert.equal(after?.spec.ports?.[0]?.port, 81)
+})
+
+test('what was applied is remembered byte for byte as kubectl writes it', async () => {
+  const client = cluster()
+  const map = { kind: 'ConfigMap', metadata: { name: 'a' }, data: { b: '<&>', a: '1' }, apiVersion: 'v1' } as KubeObject
+  await apply(client, map)
+  assert.equal(
+    (await client.get('ConfigMap', 'a', 'default'))?.metadata.annotations?.[lastApplied],
+    `${String.raw`{"apiVersion":"v1","data":{"a":"1","b":"\u003c\u0026\u003e"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"a","namespace":"default"}}`}\n`,
+  )
 })
 
 test('a three-way patch is empty when the live object says all that is wanted', () => {

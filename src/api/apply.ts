@@ -55,9 +55,19 @@ function annotated(object: KubeObject, resource: Resource, namespace: string | u
   delete annotations[lastApplied]
   plain.metadata.annotations = annotations
   if (resource.status) delete plain['status']
-  const text = `${JSON.stringify(plain)}\n`
+  const text = `${asKubectlWrites(plain)}\n`
   plain.metadata.annotations = { ...annotations, [lastApplied]: text }
   return plain
+}
+
+/** Keys in order, and what HTML could misread escaped, as Go writes it: when kubectl applies the same file, nothing differs. */
+function asKubectlWrites(object: AnyObject): string {
+  const sorted = (_: string, value: unknown): unknown =>
+    isRecord(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value
+  return JSON.stringify(object, sorted).replace(
+    /[<>&\u2028\u2029]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 function lastOf(live: AnyObject): unknown {

@@ -24,6 +24,7 @@ export function makeRecorder(
     reason: string,
     message: string,
     at: string,
+    id: string,
   ) {
     const namespace = about.namespace ?? 'default'
     const key = JSON.stringify([about.kind, namespace, about.name, about.uid, about.fieldPath, type, reason, message])
@@ -38,7 +39,7 @@ export function makeRecorder(
       }
     }
     const made = await client.create('Event', {
-      metadata: { generateName: `${(about.name ?? 'unknown').slice(0, 200)}.`, namespace },
+      metadata: { name: `${(about.name ?? 'unknown').slice(0, 200)}.${id}`, namespace },
       involvedObject: { ...about },
       type,
       reason,
@@ -65,8 +66,9 @@ export function makeRecorder(
     }
     waiting++
     const at = `${new Date().toISOString().slice(0, 19)}Z`
+    const id = nextId()
     last = last
-      .then(() => record(about, type, reason, message, at))
+      .then(() => record(about, type, reason, message, at, id))
       .catch((error: unknown) => {
         // Nothing new can be told about a namespace on its way out, and that is no trouble.
         const expected = error instanceof ApiError && (error.code === 403 || error.code === 404)
@@ -77,4 +79,12 @@ export function makeRecorder(
       })
       .finally(() => waiting--)
   }
+}
+
+let newest = 0n
+/** Nanoseconds in hexadecimal, as Kubernetes names its events: events of one second are listed in the order in which they happened. */
+function nextId(): string {
+  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
+  newest = now > newest ? now : newest + 1n
+  return newest.toString(16)
 }

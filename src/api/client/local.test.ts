@@ -74,6 +74,19 @@ test('a repeated event is counted, not repeated', async () => {
   assert.equal((await client.list('Event')).items.length, 1)
 })
 
+test('events of one moment are listed in the order in which they happened', async () => {
+  const client = cluster()
+  const reasons = ['Scheduled', 'Pulled', 'Created', 'Started']
+  const all = Promise.withResolvers<void>()
+  client.follow('Event', { onChange: ({ object }) => object.reason === 'Started' && all.resolve() })
+  for (const reason of reasons) client.event({ kind: 'Pod', name: 'a', namespace: 'default' }, 'Normal', reason, 'x')
+  await all.promise
+  assert.deepEqual(
+    (await client.list('Event')).items.map((event) => event.reason),
+    reasons,
+  )
+})
+
 test("status has its own verb, and neither verb touches what is the other's", async () => {
   const client = cluster()
   const made = await client.create('Pod', pod)

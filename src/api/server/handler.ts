@@ -92,7 +92,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (subresource === 'finalize' && resource.kind === 'Namespace' && method === 'PUT')
       return update(exchange, registry, route)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere()
+    if (target === undefined) throw nothingHere(route)
     if (subresource === 'exec')
       throw badRequest(
         'exec needs a WebSocket: upgrade the connection (kubectl 1.31 and later do; SPDY is not spoken here)',
@@ -115,6 +115,15 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (path === '/version') return send(response, 200, versionInfo)
     const document = discovery(path, request.headers.accept ?? '')
     if (document) return sendText(response, 200, JSON.stringify(document.body), document.type)
+    // kubectl asks here when it finds a kind nowhere else. Empty, it goes on and says "no matches for kind".
+    if (path === '/openapi/v2')
+      return /protobuf/.test(request.headers.accept ?? '')
+        ? sendText(response, 200, '', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+        : send(response, 200, {
+            swagger: '2.0',
+            info: { title: 'Kubernetes', version: versionInfo['gitVersion'] },
+            paths: {},
+          })
     if (path === '/openapi/v3') return send(response, 200, openapiIndex())
     if (path.startsWith('/openapi/v3/')) {
       const text = await openapiDocument(path.slice('/openapi/v3/'.length))
@@ -138,7 +147,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     const asked = attributesOf(route, request.method ?? 'GET', query)
     if (!allows(user, asked)) throw forbid(user, asked)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere()
+    if (target === undefined) throw nothingHere(route)
     await nodes.upgrade(request, socket, head, target)
   }
 
@@ -173,8 +182,18 @@ function parseUrl(text: string): URL {
   }
 }
 
-function nothingHere(): ApiError {
-  return new ApiError(404, 'NotFound', 'the server could not find the requested resource')
+/** What kubectl may ask for on a pod and this version does not have, with what does instead. */
+const missing: Readonly<Record<string, string>> = {
+  attach: 'attach is not in this version: kubectl logs -f shows what a container says, kubectl exec -it starts a shell',
+  ephemeralcontainers: 'ephemeral containers are not in this version: kubectl exec has all programs of this machine',
+  portforward: 'port-forward is not in this version: ask from a pod, for example kubectl exec NAME -- curl http://web/',
+}
+
+function nothingHere(route?: Route): ApiError {
+  const { resource, subresource = '' } = route ?? {}
+  const known = resource?.kind === 'Pod' && Object.hasOwn(missing, subresource) ? missing[subresource] : undefined
+  // With details, though they are empty: kubectl debug looks into them.
+  return new ApiError(404, 'NotFound', known ?? 'the server could not find the requested resource', {})
 }
 
 function notAllowed(): ApiError {

@@ -216,6 +216,9 @@ test('methods and paths that are not there say so', async () => {
   assert.equal((await call('/api/v1/nowhere/x/y')).code, 404)
   assert.equal((await call(maps, { method: 'PUT', body: {} })).code, 405)
   assert.equal((await call(`${maps}/a/scale`)).code, 404)
+  const ports = await call('/api/v1/namespaces/default/pods/a/portforward', { method: 'POST' })
+  assert.deepEqual([ports.code, ports.json.details], [404, {}])
+  assert.match(ports.json.message, /port-forward is not in this version: ask from a pod/)
   assert.equal((await call('/api/v1/namespaces/%zz/pods')).code, 400)
   assert.equal((await call(`${maps}?labelSelector=a%20b`)).code, 400)
   assert.equal((await call(`${maps}?limit=x`)).code, 400)
@@ -469,4 +472,9 @@ test('OpenAPI describes every kind, with merge keys and the wish for strictness'
   const text = JSON.stringify(json)
   for (const [, name = ''] of text.matchAll(/#\/components\/schemas\/([^"]+)/g))
     assert.ok(json.components.schemas[name], name)
+  // kubectl asks version 2 about kinds that version 3 does not have, and an empty answer lets it say that there is no such kind.
+  assert.deepEqual((await call('/openapi/v2')).json.paths, {})
+  const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+  const { code, text: none } = await call('/openapi/v2', { headers: { accept } })
+  assert.deepEqual([code, none], [200, ''])
 })
