@@ -13,6 +13,7 @@ import { cidr, formatCidr } from '../../src/base/address.ts'
 import { makeLog } from '../../src/base/log.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { writeSysctl } from '../../src/kernel/sysctl.ts'
 import { diff } from '../../src/kernel/nftables/diff.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
@@ -51,6 +52,8 @@ export class World implements AsyncDisposable {
       const network = openPodNetwork({ podCidr: range, stateDir: join(this.#folder, name), ns, log: this.#log })
       this.#networks.set(name, network)
       router.apply(addRoute({ to: range, via: ip }))
+      // Three questions without an answer take three seconds otherwise.
+      writeSysctl('net.ipv4.neigh.cbr0.retrans_time_ms', 50, ns)
       this.agents.set(name, localAgent(this.#environment(name, 'node', ns)))
       this.nodes.push({
         apiVersion: 'v1',
@@ -71,6 +74,7 @@ export class World implements AsyncDisposable {
     const network = this.#networks.get(node)
     if (!network) throw new Error(`no ${node}`)
     const { address: ip } = network.add({ id: key.replace('/', '-'), netns })
+    writeSysctl('net.ipv4.neigh.eth0.retrans_time_ms', 50, netns)
     this.#netns.set(key, netns)
     this.pods.push({
       apiVersion: 'v1',
@@ -155,24 +159,43 @@ export class World implements AsyncDisposable {
     )
   }
 
-  trace(from: string, to: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Trace> {
+  /** The objects of this world, as far as a trace and a DNS server ask for them. */
+  get client(): Client {
+    const namespaces = [...new Set(['shop', ...this.services.map(({ metadata }) => metadata.namespace ?? '')])]
     const lists: Partial<Record<KindName, unknown[]>> = {
       Pod: this.pods,
       Service: this.services,
       EndpointSlice: this.slices,
       Node: this.nodes,
+      Namespace: namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     }
-    const client = {
-      list: async (kind: KindName) => ({ items: lists[kind] ?? [], resourceVersion: '1' }),
+    const items = (kind: KindName): unknown[] => lists[kind] ?? []
+    return {
+      list: async (kind: KindName) => ({ items: items(kind), resourceVersion: '1' }),
+      follow(kind: KindName, options?: { onChange?: (change: object) => void; onBatch?: () => void }) {
+        for (const object of items(kind)) options?.onChange?.({ type: 'added', object })
+        options?.onBatch?.()
+        return { synced: Promise.resolve(), list: () => items(kind), get: () => undefined, close: () => {} }
+      },
     } as unknown as Client
+  }
+
+  trace(
+    from: string,
+    to: string,
+    {
+      agents = this.agents,
+      ...options
+    }: { timeoutMs?: number; signal?: AbortSignal; agents?: ReadonlyMap<string, Agent> } = {},
+  ): Promise<Trace> {
     return traceRequest({
-      client,
+      client: this.client,
       from,
       to,
       namespace: 'shop',
       ranges: { pods: this.#settings.podCidr, services: this.#settings.serviceCidr, nodes: this.#settings.nodeCidr },
       places: {
-        node: (name) => this.agents.get(name),
+        node: (name) => agents.get(name),
         router: { name: 'router', address: routerAddress(this.#settings), agent: this.router },
       },
       log: this.#log,

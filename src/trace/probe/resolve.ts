@@ -3,7 +3,7 @@ import type { Address } from '../../base/address.ts'
 import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
 import { flags, type Message, rcodes, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
-import type { DnsStep } from '../types.ts'
+import { type DnsStep, unanswered } from '../types.ts'
 import { sendDatagram } from './datagram.ts'
 import { candidates, inHosts, parseResolvConf } from './resolvconf.ts'
 
@@ -36,13 +36,18 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
   const conf = parseResolvConf(asker.resolvConf)
   const until = performance.now() + asker.timeoutMs
   const steps: DnsStep[] = []
-  for (const question of candidates(name, conf)) {
+  const questions = candidates(name, conf)
+  let silent = false
+  for (const [at, question] of questions.entries()) {
+    // Where no server answers, the C library skips the other search domains and tries the name as it is.
+    if (silent && at < questions.length - 1) continue
     for (const server of rounds(conf.servers, conf.attempts)) {
       const left = until - performance.now()
-      if (left <= 0 || asker.signal?.aborted) return { steps, addresses: [] }
+      if (left < 1 || asker.signal?.aborted) return { steps, addresses: [] }
       const { step, addresses } = await ask(question, server, Math.min(left, conf.timeout * 1000), asker)
       steps.push(step)
       if (addresses.length > 0) return { steps, name: question, addresses }
+      silent = unanswered(step)
       // An answer, even an empty one, is the server's word; silence or a failure sends the C library to the next server.
       if (step.rcode === 'NXDOMAIN' || step.rcode === 'NOERROR') break
     }

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { pino } from 'pino'
+import { address } from '../../src/base/address.ts'
+import { type Dns, startDns } from '../../src/dns/dns.ts'
+import { bindUdp, listenTcp } from '../../src/kernel/socket.ts'
+import { World } from './trace-world.ts'
+
+let world: World
+let dns: Dns
+before(async () => {
+  world = new World()
+  world.pod('client', 'node1')
+  world.pod('web-1', 'node2')
+  world.pod('dns-1', 'node2', {}, 'kube-system')
+  world.service('web', '100.64.0.30', 80, 8080, ['web-1'])
+  world.service('other', '100.64.0.31', 80, 8080, ['web-1'], {}, 'bank')
+  world.service('pets', 'None', 8080, 8080, ['web-1'])
+  world.service('kube-dns', '100.64.0.10', 53, 53, ['dns-1'], { ports: [{ port: 53, protocol: 'UDP' }] }, 'kube-system')
+  world.teach()
+  const ns = world.netns('dns-1', 'kube-system')
+  dns = await startDns({
+    client: world.client,
+    zone: 'cluster.local',
+    listen: [{ udpFd: bindUdp(ns, address('0.0.0.0'), 53), tcpFd: listenTcp(ns, address('0.0.0.0'), 53) }],
+    log: pino({ level: 'silent' }),
+  })
+  await Promise.all([dns.synced, world.web('web-1')])
+  world.resolvConf =
+    'nameserver 100.64.0.10\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n'
+})
+after(async () => {
+  await dns.close()
+  await world[Symbol.asyncDispose]()
+})
+
+test('a name is looked up as a program in the pod would, and the pod that answered is named', async () => {
+  const trace = await world.trace('client', 'http://web/')
+  assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
+  assert.equal(trace.status, '200 OK')
+  assert.deepEqual(
+    trace.dns.map(({ ms: _, ...step }) => step),
+    [
+      {
+        question: 'web.shop.svc.cluster.local',
+        type: 'A',
+        server: '100.64.0.10',
+        rcode: 'NOERROR',
+        answers: ['100.64.0.30'],
+        by: 'kube-system/dns-1, node2',
+      },
+    ],
+  )
+  assert.equal(trace.hops.at(-1)?.place, 'web-1')
+  assert.deepEqual(trace.why, [])
+})
+
+test('a name with fewer dots than ndots costs questions about names that do not exist', async () => {
+  const trace = await world.trace('client', 'http://other.bank.svc.cluster.local/')
+  assert.equal(trace.verdict, 'delivered')
+  assert.deepEqual(
+    trace.dns.map(({ rcode }) => rcode),
+    ['NXDOMAIN', 'NXDOMAIN', 'NXDOMAIN', 'NOERROR'],
+  )
+  assert.deepEqual(
+    trace.why.map(({ code }) => code),
+    ['SearchedName'],
+  )
+  const whole = await world.trace('client', 'http://other.bank.svc.cluster.local./')
+  assert.equal(whole.dns.length, 1)
+})
+
+test('a name that does not exist is compared with those that do', async () => {
+  const wrong = await world.trace('client', 'http://wep/')
+  assert.equal(wrong.verdict, 'name-not-found')
+  assert.deepEqual([wrong.hops, wrong.reply, wrong.agrees], [[], [], true])
+  assert.deepEqual(
+    wrong.why.map(({ code, fix }) => `${code}: ${fix}`),
+    ['NameUnknown: did you mean web?'],
+  )
+  const elsewhere = await world.trace('client', 'http://other/')
+  assert.deepEqual(
+    elsewhere.why.map(({ code, fix }) => `${code}: ${fix}`),
+    ['NameElsewhere: write other.bank'],
+  )
+})
+
+test('a headless service is its pods', async () => {
+  const trace = await world.trace('client', 'http://pets:8080/')
+  assert.equal(trace.verdict, 'delivered')
+  assert.deepEqual(trace.dns[0]?.answers, [world.addressOf('web-1')])
+  assert.ok(trace.hops.every(({ component }) => component !== 'proxy'))
+})
+
+test('a question can be followed itself', async () => {
+  const trace = await world.trace('client', 'dns://web')
+  assert.equal(trace.verdict, 'delivered')
+  assert.equal(trace.status, 'NOERROR 100.64.0.30')
+  assert.equal(trace.hops.at(-1)?.place, 'dns-1')
+  assert.equal(trace.hops.find(({ component }) => component === 'proxy')?.packet.dst, '100.64.0.10:53')
+  assert.ok(trace.agrees, JSON.stringify(trace.why))
+})
+
+test('when no name server answers, the way of the question is shown', async () => {
+  const before = world.resolvConf
+  world.resolvConf = 'nameserver 100.64.0.11\nsearch shop.svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n'
+  try {
+    const trace = await world.trace('client', 'http://web/', { timeoutMs: 200 })
+    assert.equal(trace.verdict, 'dropped')
+    assert.ok(trace.dns.every(({ rcode }) => rcode === 'TIMEOUT'))
+    assert.deepEqual(
+      trace.why.map(({ code }) => code),
+      ['NoNameServer', 'NoSuchService'],
+    )
+    assert.equal(trace.hops[0]?.packet.dst, '100.64.0.11:53')
+    assert.equal(trace.hops.at(-1)?.component, 'proxy')
+  } finally {
+    world.resolvConf = before
+  }
+})
+
+test('the pod’s own name stands in its hosts file', async () => {
+  const trace = await world.trace('client', 'tcp://client:9', { timeoutMs: 500 })
+  assert.equal(trace.dns[0]?.server, '/etc/hosts')
+})
