@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { KubehopError } from '../base/errors.ts'
 import type { Program } from '../kernel/launch/program.ts'
 import { PR_CAPBSET_DROP } from '../kernel/launch/syscalls.ts'
@@ -18,18 +19,26 @@ const usual = [
   ...['NET_BIND_SERVICE', 'SYS_CHROOT', 'KILL', 'AUDIT_WRITE'],
 ]
 
-/** The capabilities of a container, as a set of their names without `CAP_`. Throws CreateContainerConfigError for a name that is none. */
-export function capabilitiesOf(context: Record<string, unknown> = {}): Set<string> {
-  if (context['privileged'] === true) return new Set(names)
+/**
+ * The capabilities of a container, as a set of their names without `CAP_`. `held` are those of this process: a machine that is a container
+ * itself may lack some, and only who asks for such a one by name is refused. Throws CreateContainerConfigError for a name that is none.
+ */
+export function capabilitiesOf(context: Record<string, unknown> = {}, held: readonly string[] = own()): Set<string> {
+  if (context['privileged'] === true) return new Set(held)
   const { add, drop } = (context['capabilities'] ?? {}) as { add?: unknown; drop?: unknown }
   const dropped = parsed(drop, 'drop')
   // As in containerd: ALL is taken away before anything is added, single ones after.
-  const kept = dropped.has('ALL') ? [] : usual
+  const kept = dropped.has('ALL') ? [] : usual.filter((name) => held.includes(name))
   const added = parsed(add, 'add')
-  const wanted = new Set([...(added.has('ALL') ? names : kept), ...added])
+  const wanted = new Set([...(added.has('ALL') ? held : kept), ...added])
   for (const name of dropped) wanted.delete(name)
   wanted.delete('ALL')
   return wanted
+}
+
+function own(): string[] {
+  const mask = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'}`)
+  return names.filter((_, number) => (mask & (1n << BigInt(number))) !== 0n)
 }
 
 function parsed(list: unknown, field: string): Set<string> {

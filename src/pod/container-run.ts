@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
 import { makeFifo, openFifoBothEnds } from '../kernel/fifo.ts'
-import { launch } from '../kernel/launch/launch.ts'
+import { launch, type Launched } from '../kernel/launch/launch.ts'
 import { openProcess, type Process, SIGNALS } from '../kernel/process.ts'
 import type { Becoming } from './become.ts'
 import { containerProgram } from './container-program.ts'
@@ -59,7 +59,7 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       stdio: ['ignore', stdout, stderr],
       fds: [input.pause.fd],
     })
-    const log = new LogWriter(input.logPath, paths, input.log)
+    const log = await logFor(input, started)
     const { child, reported } = await started
     child.unref()
     const shim = child.pid === undefined ? undefined : openProcess(child.pid)
@@ -75,6 +75,20 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
     return runOf(record, paths, shim, init, log)
   } finally {
     for (const fd of pipes) closeSync(fd)
+  }
+}
+
+/** Opened while the container starts. Where it cannot be (no descriptors, a full disk), the container that would have no log ends. */
+async function logFor({ logPath, paths, log }: RunInput, started: Promise<Launched>): Promise<LogWriter> {
+  try {
+    return new LogWriter(logPath, paths, log)
+  } catch (error) {
+    const [launched] = await Promise.allSettled([started])
+    if (launched.status === 'fulfilled') {
+      const { child, reported } = launched.value
+      for (const pid of [reported, child.pid]) if (pid !== undefined) openProcess(pid)?.signal(SIGNALS.KILL)
+    }
+    throw error
   }
 }
 

@@ -43,6 +43,8 @@ async function* texts(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const since = options.sinceSeconds === undefined ? undefined : Date.now() - options.sinceSeconds * 1000
+  // A container that could not be started never printed anything.
+  if ((await inode(path)) === undefined) return
   let file = await open(path, 'r')
   const changes = options.follow === true && writer ? new Changes(writer, signal) : undefined
   try {

@@ -51,9 +51,18 @@ export function podPaths(stateDir: string, id: PodId): PodPaths {
         status: (attempt) => join(own, `status.${attempt}`),
       }
     },
-    logs: join(stateDir, 'logs', `${part(id.namespace)}_${part(id.name)}_${part(id.uid)}`),
+    logs: join(stateDir, 'logs', logFolder(id)),
   }
 }
+
+/** As kubelet calls it, unless the pod's name is too long for that. */
+function logFolder({ namespace, name, uid }: PodId): string {
+  const whole = [namespace, name, uid].map(part).join('_')
+  return whole.length <= longestName ? whole : part(uid)
+}
+
+/** Of a file, in bytes (NAME_MAX). */
+const longestName = 255
 
 export function idOf(pod: Pod): PodId {
   return { namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name, uid: pod.metadata.uid ?? '' }

@@ -114,7 +114,12 @@ export class PodLife implements Home {
 
   changed(): void {
     if (this.#closed) return
-    this.#record()
+    try {
+      this.#record()
+    } catch (error) {
+      // A full disk: the pods go on, and what is not written down is found again as a stray.
+      this.context.log.error({ pod: this.id.name, error: messageOf(error) }, 'the record of a pod cannot be written')
+    }
     this.#report()
     this.poke()
   }

@@ -35,15 +35,18 @@ export function nextState(state: ProbeState, probe: Probe, success: boolean, cou
 }
 
 const firstRetryMs = 100
+/** Most programs listen within a second of their start. */
+const evenTries = 10
 
 /**
  * How long to wait before the next try. kubelet lets a container that was not quite there at the first look wait for a whole period. Until
- * the first success a readiness or startup probe is tried again after 100 ms, 200 ms, 400 ms, ... instead, never later than its period.
+ * the first success a readiness or startup probe is tried again every 100 ms for a second, then after 200 ms, 400 ms, ... instead, never later
+ * than its period.
  */
 export function delayAfter(state: ProbeState, kind: ProbeKind, probe: Probe): number {
   const period = periodMs(probe)
   if (kind === 'liveness' || state.everSucceeded) return period
-  return Math.min(firstRetryMs * 2 ** Math.min(Math.max(state.tries - 1, 0), 20), period)
+  return Math.min(firstRetryMs * 2 ** Math.min(Math.max(state.tries - evenTries, 0), 20), period)
 }
 
 export function periodMs(probe: Probe): number {
