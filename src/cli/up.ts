@@ -177,7 +177,7 @@ function filesOf(path: string): string[] {
 }
 
 function notReady(name: string, { waiting, stuck }: Readiness, seconds: number): string {
-  const lab = name === 'lab' ? '' : ` --lab ${name}`
+  const lab = name === 'lab' ? '' : ` ${name}`
   const head =
     stuck.length > 0
       ? 'The lab runs, but this will not become ready by itself:'
@@ -187,7 +187,11 @@ function notReady(name: string, { waiting, stuck }: Readiness, seconds: number):
     head,
     ...(stuck.length > 0 ? stuck : waiting).map((line) => `  ${line}`),
     '',
-    `Look: kubectl describe pods; remove the lab: ./kubehop down${lab.replace(' --lab', '')}`,
+    'Look:',
+    `  export KUBECONFIG=$(./kubehop kubeconfig${lab})`,
+    '  kubectl get pods -A',
+    '  kubectl get events -A --field-selector type=Warning',
+    `Remove the lab: ./kubehop down${lab}`,
   ].join('\n')
 }
 
