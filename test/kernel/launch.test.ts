@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { makePipe } from '../../src/kernel/fifo.ts'
 import { type Launched, type LaunchOptions, launch, reportPid } from '../../src/kernel/launch/launch.ts'
@@ -186,3 +187,32 @@ test('the stub runs from memory, and a launch leaks no descriptor', async () => 
   }
   assert.equal(count(), before)
 })
+
+test('a launch for which no descriptors are left is refused', async () => {
+  await launch(ending(), quiet) // so that the stub is there
+  const limit = (soft: string): void =>
+    void execFileSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}:`], { stdio: 'ignore' })
+  const before = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? '1024'
+  limit('100')
+  const filling: number[] = []
+  try {
+    for (;;) filling.push(openSync('/dev/null', 'r'))
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'EMFILE')
+  }
+  // Enough for the launch's own file, not for its streams.
+  closeSync(filling.pop() as number)
+  try {
+    await assert.rejects(launch(ending(), quiet), { code: 'SpawnFailed', message: /EMFILE/ })
+  } finally {
+    for (const fd of filling) closeSync(fd)
+    limit(before)
+  }
+})
+
+function ending(): Program {
+  const program = new Program()
+  closeReport(program)
+  program.call('end', 'exit_group', 0)
+  return program
+}

@@ -154,3 +154,25 @@ test('what is not there is said so', async () => {
   await assert.rejects(node.exec('unborn', ['true']), { code: 'Invalid' })
   await node.delete('unborn')
 })
+
+test('a container that could not be started has an empty log', async () => {
+  await node.run(
+    'unstarted',
+    { command: ['true'], env: [{ name: 'X', value: 'a'.repeat(2_000_000) }] },
+    { restartPolicy: 'Never' },
+  )
+  await node.until('unstarted', 'failed', (pod) => pod?.status?.phase === 'Failed')
+  assert.equal(await node.logs('unstarted'), '')
+  await node.delete('unstarted')
+})
+
+test('a pod may have a name as long as the API allows', async () => {
+  const name = `long-${'a'.repeat(248)}`
+  const containers = [{ name: 'c', image: 'host', command: ['echo', 'here'] }]
+  await node.client.create('Pod', {
+    metadata: { name, namespace: 'default' },
+    spec: { nodeName: 'node1', restartPolicy: 'Never', containers },
+  })
+  assert.equal(await node.output(name), 'here\n')
+  await node.delete(name)
+})

@@ -65,7 +65,8 @@ export function launch(program: Program, options: LaunchOptions): Promise<Launch
         }),
       )
     })
-    const report = child.stdio[4] as Readable | null | undefined
+    // A child that could not be made, for want of descriptors perhaps, has no streams.
+    const report = (child.stdio as ChildProcess['stdio'] | undefined)?.[4] as Readable | null | undefined
     const chunks: Buffer[] = []
     report?.on('data', (chunk: Buffer) => chunks.push(chunk))
     report?.once('error', reject)
