@@ -29,9 +29,11 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
     { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout: 10_000 },
     (request, response) => {
       answer(request, response).catch((error: unknown) => {
-        log.warn({ url: request.url, error: messageOf(error) }, 'a request failed')
+        const code = statusOf(error)
+        log[code === 500 ? 'warn' : 'debug']({ url: request.url, error: messageOf(error) }, 'a request failed')
+        const say = error instanceof KubehopError ? error.plain : messageOf(error)
         if (response.headersSent) response.destroy()
-        else response.writeHead(statusOf(error), { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`)
+        else response.writeHead(code, { 'content-type': 'text/plain' }).end(`${say}\n`)
       })
     },
   )

@@ -56,6 +56,8 @@ function startAgent({ authority }: TestApi): Server {
     (request, response) => {
       asked.push(`${request.url} as ${String((request.socket as TLSSocket).getPeerCertificate().subject.CN)}`)
       if (request.url?.startsWith('/broken')) response.writeHead(418, { 'content-type': 'text/plain' }).end('no')
+      else if (request.url?.includes('previous=true'))
+        response.writeHead(400, { 'content-type': 'text/plain' }).end('container "a" is waiting to start\n')
       else {
         response.write('first\n')
         setImmediate(() => response.end('second\n'))
@@ -90,6 +92,13 @@ test('logs come from the node, by container', { skip }, async () => {
   assert.equal(await kubectl.run('logs', 'p', '-c', 'b', '--tail=5', '-f'), 'first\nsecond\n')
   assert.match(asked.at(-1) ?? '', /^\/containerLogs\/default\/p\/b\?.*tailLines=5.* as kube-apiserver-kubelet-client$/)
   assert.match((await kubectl.try(['logs', 'p', '-c', 'x'])).err, /container x is not valid for pod p/)
+})
+
+test('what the node says about a log that is not there is what kubectl shows', { skip }, async () => {
+  assert.match(
+    (await kubectl.try(['logs', 'p', '-c', 'a', '-p'])).err,
+    /\(BadRequest\): container "a" is waiting to start$/m,
+  )
 })
 
 test('exec goes through as a WebSocket, with input, output and exit code', { skip }, async () => {

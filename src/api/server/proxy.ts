@@ -24,6 +24,8 @@ interface Target {
   host: string
   port: number
   path: string
+  /** The client speaks of a pod and knows nothing of agents: their refusals become the API's own. */
+  ofPod: boolean
 }
 
 const connectTimeoutMs = 10_000
@@ -58,7 +60,7 @@ export class NodeProxy {
   ): Target | undefined {
     if (resource.kind === 'Node' && subresource === 'proxy') {
       const search = query.size === 0 ? '' : `?${query.toString()}`
-      return this.#at(name, `${rest || '/'}${search}`)
+      return this.#at(name, `${rest || '/'}${search}`, false)
     }
     if (resource.kind !== 'Pod' || (subresource !== 'log' && subresource !== 'exec')) return undefined
     const pod = this.#registry.get(resource, name, namespace) as unknown as Pod
@@ -92,6 +94,7 @@ export class NodeProxy {
       })
       upstream.once('error', (error) => reject(unreachable(target, error)))
       upstream.once('response', (answer) => {
+        if (target.ofPod && (answer.statusCode ?? 0) >= 400) return void refusalOf(answer).then(reject, reject)
         relayHead(answer, response)
         pipeline(answer, response, (error) => {
           if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
@@ -137,12 +140,12 @@ export class NodeProxy {
     return promise
   }
 
-  #at(name: string, path: string): Target {
+  #at(name: string, path: string, ofPod = true): Target {
     const node = this.#registry.get(resources.Node, name) as unknown as Node
     const addresses = node.status?.addresses ?? []
     const host = (addresses.find((one) => one.type === 'InternalIP') ?? addresses[0])?.address
     if (host === undefined) throw new ApiError(503, 'ServiceUnavailable', `node ${name} has no address yet`)
-    return { node: name, host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250, path }
+    return { node: name, host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250, path, ofPod }
   }
 
   #options(request: IncomingMessage, { host, port, path }: Target, wanted: string[]): RequestOptions {
@@ -197,6 +200,20 @@ function containerOf(pod: Pod, asked: string | undefined): string {
 
 function isSet(query: URLSearchParams, name: string): boolean {
   return ['1', 'true'].includes(query.get(name) ?? '')
+}
+
+const longestRefusal = 2048
+
+/** What the agent said, in a form that kubectl shows. */
+async function refusalOf(answer: IncomingMessage): Promise<ApiError> {
+  let text = ''
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8')
+    if (text.length > longestRefusal) break
+  }
+  const code = answer.statusCode ?? 500
+  const reason = code === 404 ? 'NotFound' : code === 400 ? 'BadRequest' : 'InternalError'
+  return new ApiError(code, reason, text.trim().slice(0, longestRefusal))
 }
 
 function unreachable({ node, host, port }: Target, error: Error): ApiError {
