@@ -61,11 +61,16 @@ function sockets(): number {
   }).length
 }
 
-async function all(agent: Agent, of: WatchSpec, signal: AbortSignal, onReady?: () => void): Promise<Observation[]> {
+async function all(
+  agent: Agent,
+  of: WatchSpec,
+  signal: AbortSignal,
+  onReady?: () => void | Promise<void>,
+): Promise<Observation[]> {
   const seen: Observation[] = []
   for await (const one of agent.observe(of, signal)) {
     seen.push(one)
-    if (one.kind === 'ready') onReady?.()
+    if (one.kind === 'ready') await onReady?.()
   }
   return seen
 }
@@ -124,9 +129,9 @@ test('a pod that dies while it is watched does not end the watching', async () =
 test('a node that cannot be watched is told, and the rest of the trace stands', async () => {
   const real = world.agents.get('node2') as Agent
   world.agents.set('node2', {
-    async *observe() {
-      throw new Error('connect ECONNREFUSED')
-    },
+    observe: () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('connect ECONNREFUSED')) }),
+    }),
     probe: real.probe,
   })
   try {

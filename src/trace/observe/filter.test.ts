@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { address, type Address, addressBytes } from '../../base/address.ts'
+import type { Instruction } from '../../kernel/bpf.ts'
+import { filterFor, snapLength } from './filter.ts'
+import type { WatchSpec } from './spec.ts'
+
+const client = address('100.96.1.2')
+const spec = (protocol: 'tcp' | 'udp', addresses: Address[] = [client]): WatchSpec => ({
+  id: '00000000',
+  protocol,
+  port: 40000,
+  addresses,
+  pods: [],
+  seconds: 1,
+})
+
+interface Packet {
+  protocol?: number
+  from?: string
+  to?: string
+  sourcePort?: number
+  destinationPort?: number
+  flags?: number
+  fragment?: number
+  icmpType?: number
+  /** Words of options that the IP header has. */
+  options?: number
+}
+
+function frame({
+  protocol = 6,
+  from = '1.1.1.1',
+  to = '2.2.2.2',
+  sourcePort = 1,
+  destinationPort = 2,
+  flags = 0x10,
+  fragment = 0,
+  icmpType,
+  options = 0,
+}: Packet): Uint8Array {
+  const header = 20 + 4 * options
+  const bytes = new Uint8Array(14 + header + 40)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(12, 0x0800)
+  bytes[14] = 0x40 | (header / 4)
+  view.setUint16(14 + 6, fragment)
+  bytes[14 + 9] = protocol
+  bytes.set(addressBytes(address(from)), 14 + 12)
+  bytes.set(addressBytes(address(to)), 14 + 16)
+  view.setUint16(14 + header, sourcePort)
+  view.setUint16(14 + header + 2, destinationPort)
+  bytes[14 + header + 13] = flags
+  if (icmpType !== undefined) bytes[14 + header] = icmpType
+  return bytes
+}
+
+const SYN = 2
+const rows: [string, 'tcp' | 'udp', Packet, boolean][] = [
+  ['the request, by its source port', 'tcp', { sourcePort: 40000 }, true],
+  ['the answer, by its destination port', 'tcp', { destinationPort: 40000 }, true],
+  ['behind IP options', 'tcp', { sourcePort: 40000, options: 3 }, true],
+  ['another connection of the same pod', 'tcp', { from: '100.96.1.2' }, false],
+  ['a masqueraded request: other ports, known destination', 'tcp', { to: '100.96.1.2', flags: SYN }, true],
+  ['a refusal of a masqueraded request', 'tcp', { from: '100.96.1.2', flags: 0x14 }, true],
+  ['somebody else’s SYN', 'tcp', { flags: SYN }, false],
+  ['the same port of the other protocol', 'tcp', { protocol: 17, sourcePort: 40000 }, false],
+  ['a datagram by its port', 'udp', { protocol: 17, sourcePort: 40000 }, true],
+  ['a datagram by its address', 'udp', { protocol: 17, to: '100.96.1.2' }, true],
+  ['somebody else’s datagram', 'udp', { protocol: 17 }, false],
+  ['a later fragment', 'tcp', { sourcePort: 40000, fragment: 0x2005 }, false],
+  ['destination unreachable', 'tcp', { protocol: 1, icmpType: 3 }, true],
+  ['time exceeded', 'udp', { protocol: 1, icmpType: 11, options: 1 }, true],
+  ['an echo', 'tcp', { protocol: 1, icmpType: 8 }, false],
+]
+
+test('the filter lets through what can belong to the request', () => {
+  for (const [title, protocol, packet, expected] of rows)
+    assert.equal(run(filterFor(spec(protocol)), frame(packet)), expected ? snapLength : 0, title)
+})
+
+test('ARP passes, other protocols do not', () => {
+  const bytes = new Uint8Array(60)
+  new DataView(bytes.buffer).setUint16(12, 0x0806)
+  assert.equal(run(filterFor(spec('tcp')), bytes), snapLength)
+  new DataView(bytes.buffer).setUint16(12, 0x86dd)
+  assert.equal(run(filterFor(spec('tcp')), bytes), 0)
+})
+
+test('many addresses fit, too many leave the port alone', () => {
+  const some = Array.from({ length: 64 }, (_, i) => address(`10.0.0.${i}`))
+  const last = { to: '10.0.0.63', flags: SYN }
+  assert.equal(run(filterFor(spec('tcp', some)), frame(last)), snapLength)
+  const many = [...some, address('10.0.1.1')]
+  assert.equal(run(filterFor(spec('tcp', many)), frame(last)), 0)
+  assert.equal(run(filterFor(spec('tcp', many)), frame({ sourcePort: 40000 })), snapLength)
+})
+
+/** The kernel's machine, as far as the filter uses it (linux/filter.h). */
+function run(program: readonly Instruction[], bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer)
+  let [a, x, at] = [0, 0, 0]
+  for (;;) {
+    const { code, jt, jf, k } = program[at] as Instruction
+    at++
+    if (code === 0x06) return k
+    else if (code === 0x28) a = view.getUint16(k)
+    else if (code === 0x30) a = view.getUint8(k)
+    else if (code === 0x20) a = view.getUint32(k)
+    else if (code === 0x48) a = view.getUint16(x + k)
+    else if (code === 0x50) a = view.getUint8(x + k)
+    else if (code === 0xb1) x = 4 * (view.getUint8(k) & 15)
+    else if (code === 0x15) at += a === k ? jt : jf
+    else if (code === 0x45) at += (a & k) !== 0 ? jt : jf
+    else assert.fail(`instruction ${code}`)
+  }
+}

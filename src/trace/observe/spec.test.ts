@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { KubehopError } from '../../base/errors.ts'
+import { readProbeSpec } from '../probe/spec.ts'
+import { readWatchSpec } from './spec.ts'
+
+const watch = {
+  id: '0123abcd',
+  protocol: 'tcp',
+  port: 40000,
+  addresses: ['100.96.1.2'],
+  pods: ['shop/client'],
+  seconds: 5,
+}
+const end = { address: '100.96.1.2', port: 40000 }
+const probe = { kind: 'http', pod: 'shop/client', timeoutMs: 100, from: end, to: end, host: 'web', path: '/' }
+
+test('what coordinators send is taken as it is', () => {
+  assert.deepEqual(readWatchSpec(watch), watch)
+  assert.deepEqual(readProbeSpec(probe), probe)
+  assert.deepEqual(readWatchSpec({ ...watch, more: 1 }), watch)
+})
+
+test('what could do harm is refused by the name of its field', () => {
+  const watches: [object, string][] = [
+    [{ id: '../../x' }, 'id'],
+    [{ id: 'ABCDEF01' }, 'id'],
+    [{ protocol: 'icmp' }, 'protocol'],
+    [{ port: 0 }, 'port'],
+    [{ port: 1.5 }, 'port'],
+    [{ addresses: ['x'] }, 'addresses[0]'],
+    [{ addresses: new Array(5000).fill('1.1.1.1') }, 'addresses'],
+    [{ pods: ['../etc'] }, 'pods[0]'],
+    [{ pods: ['shop'] }, 'pods[0]'],
+    [{ seconds: Number.POSITIVE_INFINITY }, 'seconds'],
+    [{ seconds: Number.NaN }, 'seconds'],
+  ]
+  for (const [change, field] of watches)
+    assert.throws(() => readWatchSpec({ ...watch, ...change }), {
+      code: 'BadRequest',
+      message: new RegExp(`"${field.replaceAll(/[[\]]/g, '\\$&')}"`),
+    })
+  const probes: [object, string][] = [
+    [{ kind: 'exec' }, 'kind'],
+    [{ path: 'no slash' }, 'path'],
+    [{ path: '/\r\nX: y' }, 'path'],
+    [{ host: 'a\nb' }, 'host'],
+    [{ from: { ...end, port: 70000 } }, 'port'],
+    [{ to: null }, 'body'],
+    [{ kind: 'resolve', name: 'a b', port: 1 }, 'name'],
+    [{ timeoutMs: 1e9 }, 'timeoutMs'],
+  ]
+  for (const [change, field] of probes)
+    assert.throws(() => readProbeSpec({ ...probe, ...change }), {
+      code: 'BadRequest',
+      message: new RegExp(`"${field}"`),
+    })
+})
+
+test('any JSON is a specification or a BadRequest', () => {
+  const change = fc.dictionary(fc.constantFrom(...Object.keys({ ...watch, ...probe })), fc.jsonValue())
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.jsonValue(),
+        change.map((one) => ({ ...watch, ...probe, ...one })),
+      ),
+      (value) => {
+        for (const read of [readWatchSpec, readProbeSpec]) {
+          try {
+            read(value)
+          } catch (error) {
+            assert.ok(error instanceof KubehopError && error.code === 'BadRequest', String(error))
+          }
+        }
+      },
+    ),
+  )
+})
