@@ -1,6 +1,8 @@
 import { applyAll } from '../api/apply.ts'
 import type { Client } from '../api/client/client.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
+import type { AnyObject } from '../api/json.ts'
+import { notYet } from '../api/not-yet.ts'
 import type { Destination } from '../api/manifest-set.ts'
 import { cidr } from '../base/address.ts'
 import { chooseLab } from '../lab/choose.ts'
@@ -20,7 +22,9 @@ export async function apply(args: string[]): Promise<number> {
   try {
     const objects = readManifests(values.file, await destination(client, lab))
     await applyAll(client, objects, (object, done) => {
-      console.log(`${object.kind.toLowerCase()}/${object.metadata.name} ${done}`)
+      const which = `${object.kind.toLowerCase()}/${object.metadata.name}`
+      console.log(`${which} ${done}`)
+      for (const text of notYet(object as AnyObject)) console.error(`Warning: ${which}: ${text}`)
     })
     return 0
   } finally {

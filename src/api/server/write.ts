@@ -1,6 +1,7 @@
 import { ApiError, type DeleteOptions } from '../client/client.ts'
 import { badRequest } from '../errors.ts'
 import { type AnyObject, isRecord, jsonOf } from '../json.ts'
+import { notYet } from '../not-yet.ts'
 import { applyPatch, firstApply } from '../patch/apply.ts'
 import { jsonPatch } from '../patch/json-patch.ts'
 import { mergePatch } from '../patch/merge.ts'
@@ -117,6 +118,8 @@ export async function removeAll(exchange: Exchange, registry: Registry, route: R
 }
 
 export function answer(exchange: Exchange, route: Route, code: number, object: AnyObject): void {
+  if (route.subresource === undefined && exchange.request.method !== 'DELETE')
+    for (const text of notYet(object)) exchange.warn(text)
   const form = formOf(exchange.request.headers.accept)
   sendText(exchange.response, code, textIn(form, route.resource, object, exchange.query))
 }
