@@ -11,7 +11,7 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
   if (/protobuf/.test(type))
     throw unsupported(
-      `the body of the request was in protobuf: this server takes JSON and YAML (with kubectl: write a manifest and use "kubectl apply -f" or "kubectl create -f")`,
+      `this command speaks protobuf, and this server takes JSON and YAML. After kubectl create ... add: --dry-run=client -o yaml | kubectl apply -f -`,
     )
   const text = await textOf(request)
   if (text.trim() === '') return undefined
