@@ -21,7 +21,7 @@ export function renderTrace(trace: Trace, options: TextOptions): string {
   const there = trace.hops.flatMap((hop, at) => line(hop, at + 1))
   const back = trace.reply.flatMap((hop, at) => line(hop, trace.hops.length + at + 1))
   const lines = [
-    ...renderHead(trace, paint),
+    ...renderHead(trace, options, paint),
     '',
     ...wrapped(renderName(trace), 9, options.width),
     ...(there.length > 0 ? ['there', ...there] : []),
@@ -38,19 +38,25 @@ function painter(color: boolean): Paint {
   return (style, text) => (color ? styleText(style, text, { validateStream: false }) : text)
 }
 
-function renderHead({ from, to, verdict, status, ms, agrees, hops }: Trace, paint: Paint): string[] {
-  const result = [paint(verdict === 'delivered' ? 'green' : 'red', words[verdict]), status, sayMs(ms)]
-    .filter(Boolean)
-    .join(', ')
-  const agreement =
-    hops.length === 0
-      ? ''
-      : agrees
-        ? paint('dim', 'predicted and observed agree')
-        : paint('yellow', 'predicted and observed differ')
-  return [
-    `${paint('bold', `${from.replace(/^default\//, '')} -> ${to}`)}    ${result}${agreement === '' ? '' : `    ${agreement}`}`,
+/** In one line where it fits, else part by part. */
+function renderHead(
+  { from, to, verdict, status, ms, agrees, hops }: Trace,
+  { width }: TextOptions,
+  paint: Paint,
+): string[] {
+  const outcome = paint(verdict === 'delivered' ? 'green' : 'red', words[verdict])
+  const agreement = agrees
+    ? paint('dim', 'predicted and observed agree')
+    : paint('yellow', 'predicted and observed differ')
+  const parts = [
+    paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
+    [outcome, status, sayMs(ms)].filter(Boolean).join(', '),
+    ...(hops.length === 0 ? [] : [agreement]),
   ]
+  const line = parts.join('    ')
+  return width === 0 || stripVTControlCharacters(line).length <= width
+    ? [line]
+    : parts.map((part, at) => (at === 0 ? part : `  ${part}`))
 }
 
 const words: Record<Trace['verdict'], string> = {

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { tell } from './tell/tell.ts'
+import { told } from './testing/across.ts'
+import { renderTrace, wrapped } from './text.ts'
+
+const trace = tell(told)
+
+test('a delivered request reads so', () => {
+  assert.equal(
+    renderTrace(trace, { width: 0, color: false, verbose: false }),
+    `shop/client -> http://web/    delivered, 200 OK, 0.9 ms    predicted and observed agree
+
+name     web = web.shop.svc.cluster.local = 100.64.0.20    1 question to 100.64.0.10 (kube-system/dns-1, node2), 0.3 ms
+there
+ 1  client  eth0   sent to 100.64.0.20:80, a service’s address: no machine has it
+ 2  node1   veth1  out of the other end of client’s cable
+ 3  node1   proxy  service shop/web: 100.64.0.20:80 becomes 100.96.2.2:8080, pod far, the only one
+ 4  node1   cbr0   for no pod on this bridge: handed to the gateway, the node itself
+ 5  node1   eth0   100.96.2.2 is not in my range 100.96.1.0/24: to the cluster’s router
+ 6  router  table  100.96.2.0/24 belongs to node2 (192.168.50.12)
+ 7  node2   cbr0   "who has 100.96.2.2?": veth1 answered and is remembered
+ 8  far     eth0   port 8080: node, process 13, listens and answers
+back
+ 9  far     eth0   yes: the connection stands
+10  node2   veth1  out of the other end of far’s cable
+11  node2   cbr0   for no pod on this bridge: handed to the gateway, the node itself
+12  node2   eth0   100.96.1.2 is not in my range 100.96.2.0/24: to the cluster’s router
+13  router  table  100.96.1.0/24 belongs to node1 (192.168.50.11)
+14  node1   proxy  put back: 100.96.2.2:8080 becomes 100.64.0.20:80, so client never saw far
+15  node1   cbr0   100.96.1.2 is behind veth1, as cbr0 remembers
+16  client  eth0   client has its answer, from 100.64.0.20:80, the address that it asked
+`,
+  )
+})
+
+test('with the evidence, each line has the kernel’s own words beneath it', () => {
+  const lines = renderTrace(trace, { width: 0, color: false, verbose: true }).split('\n')
+  const beneath = (start: string): string => (lines[lines.findIndex((line) => line.startsWith(start)) + 1] ?? '').trim()
+  assert.match(
+    beneath(' 1 '),
+    /^\+0\.0 us {2}packet: eth0 out: 100\.96\.1\.2:51087 > 100\.64\.0\.20:80 tcp SYN seq 2948804503 ttl 64$/,
+  )
+  assert.match(
+    beneath(' 3 '),
+    /rule: .*"to a service: pick one of its endpoints" -> goto pick-1; kubehop pick-1: "the only endpoint" -> accept/,
+  )
+  assert.match(beneath(' 6 '), /route: 100\.96\.2\.0\/24 via 192\.168\.50\.12 dev eth0$/)
+  assert.match(beneath(' 7 '), /neighbour: 100\.96\.2\.2 is at 0a:58:64:60:02:02/)
+  assert.match(beneath(' 8 '), /socket: tcp 0\.0\.0\.0:8080 node\[13\]$/)
+})
+
+test('colours are only there when they are asked for, and change no word', () => {
+  const plain = renderTrace(trace, { width: 80, color: false, verbose: true })
+  const coloured = renderTrace(trace, { width: 80, color: true, verbose: true })
+  assert.ok(!plain.includes('\u001b') && coloured.includes('\u001b['))
+  assert.equal(stripVTControlCharacters(coloured), plain)
+})
+
+test('no line is wider than the terminal, and what follows is indented', () => {
+  const lines = renderTrace(trace, { width: 80, color: false, verbose: true }).trimEnd().split('\n')
+  for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(' ', 60), line)
+  assert.deepEqual(wrapped('12 aaa bbb ccc', 3, 0), ['12 aaa bbb ccc'])
+  const long = `12 ${'word '.repeat(12)}`.trimEnd()
+  assert.deepEqual(wrapped(long, 3, 40), [long.slice(0, 37).trimEnd(), `   ${long.slice(38)}`])
+})

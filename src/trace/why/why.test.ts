@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { address } from '../../base/address.ts'
+import type { ProbeResult } from '../probe/spec.ts'
+import { parseTarget } from '../target.ts'
+import { type Told, tell } from '../tell/tell.ts'
+import { told } from '../testing/across.ts'
+import type { DnsStep } from '../types.ts'
+
+const refused: ProbeResult = { kind: 'sent', outcome: 'refused', ms: 1 }
+const nothing = { observations: [], result: refused }
+const codesAndFixes = (of: Told): string[] => tell(of).why.map(({ code, fix }) => `${code}: ${fix}`)
+
+/** The recorded cluster with its service or its pods changed. */
+function changed(
+  service: Partial<Service['spec']>,
+  pods: (pod: Pod) => Pod = (pod) => pod,
+  slices = told.cluster.slices,
+): Told {
+  const services = told.cluster.services.map((one) => ({ ...one, spec: { ...one.spec, ...service } }))
+  return {
+    ...told,
+    ...nothing,
+    dns: [],
+    cluster: { ...told.cluster, services, pods: told.cluster.pods.map(pods), slices },
+  }
+}
+
+const unready = (pod: Pod): Pod => ({
+  ...pod,
+  status: {
+    ...pod.status,
+    conditions: [{ type: 'Ready', status: 'False' }],
+    containerStatuses: [
+      {
+        name: 'web',
+        ready: false,
+        restartCount: 3,
+        image: 'host',
+        imageID: '',
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+      },
+    ],
+  },
+})
+
+test('a service with nobody behind it says why that is so', () => {
+  const rows: [string, Told, string][] = [
+    [
+      'a label nearly met',
+      changed({ selector: { app: 'fra' } }, undefined, []),
+      'SelectorMatchesNothing: pods here have app=far: is that meant?',
+    ],
+    [
+      'a key nearly met',
+      changed({ selector: { apps: 'far' } }, undefined, []),
+      'SelectorMatchesNothing: pods here have the label "app": is that meant instead of "apps"?',
+    ],
+    [
+      'no selector',
+      changed({ selector: {} }, undefined, []),
+      'NoSelector: give it a selector, or make an EndpointSlice by hand',
+    ],
+    ['not ready', changed({}, unready, []), 'NoReadyPod: kubectl -n shop describe pod far'],
+    [
+      'a named port that no container has',
+      changed({ ports: [{ port: 80, targetPort: 'http' }] }, undefined, []),
+      'PortNotInSlice: name the port in the container, or write its number',
+    ],
+  ]
+  for (const [title, of, expected] of rows) assert.equal(codesAndFixes(of)[0], expected, title)
+  assert.match(
+    tell(changed({}, unready, [])).why[0]?.say ?? '',
+    /selects 1 pod, and none is ready: far CrashLoopBackOff$/,
+  )
+})
+
+test('a port that the service does not have is compared with those it has', () => {
+  const to = { address: address('100.64.0.20'), port: 8080 }
+  const [why] = tell({ ...changed({}), to }).why
+  assert.equal(why?.code, 'NoSuchPort')
+  assert.equal(
+    why?.say,
+    'service shop/web has no port 8080/TCP; it has 80/TCP; 8080 is its targetPort, which is meant for others',
+  )
+  assert.equal(why?.fix, 'ask for port 80, or add port 8080 to the service')
+})
+
+test('a name without an address is compared with the services there are', () => {
+  const missing = (name: string, dns: DnsStep[] = []): Told => ({
+    ...told,
+    target: parseTarget(`http://${name}/`),
+    dns,
+    to: undefined,
+    port: 0,
+    observations: [],
+    result: undefined,
+  })
+  const bank = { ...told.cluster.services[0], metadata: { name: 'bank', namespace: 'money' } } as Service
+  const twoPlaces = { ...told.cluster, services: [...told.cluster.services, bank] }
+  assert.deepEqual(codesAndFixes(missing('wbe')), ['NameUnknown: did you mean web?'])
+  assert.deepEqual(codesAndFixes({ ...missing('bank'), cluster: twoPlaces }), ['NameElsewhere: write bank.money'])
+  assert.equal(tell(missing('wbe')).agrees, true)
+  // The objects say that there is such a service: then DNS is what is wrong.
+  assert.equal(tell(missing('web')).agrees, false)
+  assert.equal(tell(missing('web')).why[0]?.code, 'NameNotServed')
+})
+
+test('what could not be watched is said, and is no disagreement', () => {
+  const without = told.observations.filter((one) => !('place' in one) || one.place.node !== 'router')
+  const trace = tell({ ...told, observations: [...without, { kind: 'unwatched', node: 'router', say: 'gone' }] })
+  assert.equal(trace.agrees, true)
+  assert.deepEqual(
+    trace.why.map(({ code, say }) => `${code}: ${say}`),
+    ['Unwatched: router could not be watched: gone'],
+  )
+  // Without that word, the missing router is a disagreement.
+  const silent = tell({ ...told, observations: without })
+  assert.equal(silent.agrees, false)
+  assert.match(silent.why[0]?.say ?? '', /^predicted was router: route forwarded, seen was node2: /)
+})
