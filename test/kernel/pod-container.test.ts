@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
-import { condition, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { condition, leaveForOwnNetwork, makeNode, type Node, nodeInside } from './pod-world.ts'
 
 let node: Node
 /** A folder of this machine outside /tmp, which containers have their own of. */
@@ -124,7 +123,7 @@ test('PATH holds what the node adds, its mounts are there, and what it hides is 
     'extras',
     `greet; node /kubehop/examples/hello.js kubehop; echo $KUBEHOP; ls -A ${folder}/keys; ls ${node.dir}`,
     {
-      env: [{ name: 'PATH', value: `${folder}/bin:${join(process.execPath, '..')}:/usr/bin:/bin` }],
+      env: [{ name: 'PATH', value: `${folder}/bin:${nodeInside}:/usr/bin:/bin` }],
     },
   )
   assert.equal(out.replace(/ls: .*\n/, ''), 'greetings\nhello from kubehop\nyes\n')

@@ -13,7 +13,7 @@ after(() => node[Symbol.asyncDispose]())
 /** Serves what stands in /tmp/status, 200 at first. */
 const server: Partial<Container> = {
   command: [
-    process.execPath,
+    'node',
     '-e',
     `const fs = require('fs')
      require('http').createServer((q, s) => {

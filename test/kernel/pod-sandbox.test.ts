@@ -13,12 +13,12 @@ before(async () => {
 after(() => node[Symbol.asyncDispose]())
 
 const serve = (port: number, say: string): string[] => [
-  process.execPath,
+  'node',
   '-e',
   `require('http').createServer((q, s) => s.end(${JSON.stringify(say)})).listen(${port})`,
 ]
 const get = (url: string): string[] => [
-  process.execPath,
+  'node',
   '-e',
   `fetch('${url}').then((r) => r.text()).then(console.log, (e) => { console.log(String(e.cause?.code)); process.exit(1) })`,
 ]

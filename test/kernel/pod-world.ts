@@ -15,6 +15,7 @@ import { declare } from '../../src/kernel/libc.ts'
 import { createNetns } from '../../src/kernel/netns.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import type { HostImageOptions } from '../../src/pod/image-host.ts'
 import { type Pods, type PodsOptions, startPods } from '../../src/pod/pods.ts'
 
 const log = makeLog('test', process.env['KUBEHOP_LOG'] ?? 'silent')
@@ -28,6 +29,16 @@ export function leaveForOwnNetwork(): void {
   const lo = socket.links().find((link) => link.name === 'lo')
   if (lo) socket.apply(setLink(lo.index, { up: true }))
   ns.close()
+}
+
+/** Containers find this Node as `node` wherever it lies here: below /tmp, for example, they would not see it. */
+export const nodeInside = '/kubehop/node'
+function withNode(host: HostImageOptions = {}): HostImageOptions {
+  return {
+    ...host,
+    mounts: [...(host.mounts ?? []), { from: join(process.execPath, '..'), to: nodeInside }],
+    path: [...(host.path ?? []), nodeInside],
+  }
 }
 
 /** One node with an API of its own and everything real: namespaces, cables, processes, files. */
@@ -68,6 +79,7 @@ export class Node implements AsyncDisposable {
       nodeResolvConf: 'nameserver 192.0.2.1\n',
       log,
       ...this.#options,
+      images: { host: withNode(this.#options.images?.host) },
     })
     return this.pods
   }
