@@ -1,38 +1,24 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
-import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import type { Container, Pod, Probe } from '../api/objects/pod.ts'
+import { join } from 'node:path'
+import type { Container, Probe } from '../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { SIGNALS } from '../kernel/process.ts'
 import { countedAfter, delayBefore } from './backoff.ts'
 import type { Becoming } from './become.ts'
-import { capabilitiesOf } from './capabilities.ts'
+import { execIn, runToEnd } from './container-exec.ts'
 import { adoptRun, type ContainerRun, startRun } from './container-run.ts'
 import { prepareContainer } from './container-start.ts'
-import type { NodeContext } from './context.ts'
-import { type Execution, type ExecOptions, readable, startExec } from './exec.ts'
-import { identityOf } from './identity.ts'
+import { endingMessage } from './ending-message.ts'
+import { type ExecOptions, type Execution, readable } from './exec.ts'
+import type { Home } from './home.ts'
+import { runHook } from './hook.ts'
 import { removeLog } from './log-writer.ts'
-import type { ContainerPaths, PodPaths } from './paths.ts'
+import type { ContainerPaths } from './paths.ts'
+import type { ProbeTarget } from './probe-run.ts'
 import { Prober } from './prober.ts'
-import { runProbe } from './probe-run.ts'
 import type { ContainerRecord, Ending } from './record.ts'
 import type { Sandbox } from './sandbox.ts'
 import type { ContainerFacts } from './status.ts'
-import type { PodVolumes } from './volumes/volumes.ts'
-
-/** What a container needs of its pod. */
-export interface Home {
-  readonly context: NodeContext
-  readonly pod: Pod
-  readonly paths: PodPaths
-  readonly volumes: PodVolumes
-  /** Something about the container changed: write it down, tell it, and see what is to be done. */
-  changed(): void
-  event(container: Container, type: 'Normal' | 'Warning', reason: string, message: string): void
-}
-
-const maxMessage = 4096
 
 /** One container of a pod, over all its instances. */
 export class ContainerLife {
@@ -124,6 +110,14 @@ export class ContainerLife {
     return this.#waiting && { reason: this.#waiting.reason, ms: Date.now() - this.#waitingSince }
   }
 
+  /** Of an init container: it has to run once more, for a new sandbox. */
+  renew(): void {
+    if (!this.#ended) return
+    this.#last = this.#ended
+    this.#ended = undefined
+    this.#restarts++
+  }
+
   /** The next restart does not wait: what ended it was not its own doing. */
   forgive(): void {
     this.#counted = 0
@@ -160,7 +154,10 @@ export class ContainerLife {
       this.#what = what
       this.#begin(run, address, undefined)
       const { postStart } = spec.lifecycle ?? {}
-      if (postStart) void this.#hook(postStart, 'PostStart', hookMs).then((ok) => void (ok || this.stop(0)))
+      if (postStart)
+        void runHook(postStart, 'PostStart', this.#target(), hookMs, this.#tellHook).then((ok) => {
+          if (!ok) void this.stop(0)
+        })
     } catch (error) {
       this.#refused(readable(error, what.argv))
     }
@@ -200,22 +197,9 @@ export class ContainerLife {
     return this.#stopping
   }
 
-  async exec(options: ExecOptions): Promise<Execution> {
-    const init = this.#run?.init
-    if (!init) throw new KubehopError('pod', 'exec', 'Invalid', `container ${this.spec.name} is not running`)
-    const { pod, context } = this.#home
-    const privileges = this.spec.securityContext ?? {}
-    const env = new Map(this.#what?.env ?? environmentOfProcess(init.pid))
-    if (options.tty === true && !env.has('TERM')) env.set('TERM', 'xterm')
-    const what: Becoming = {
-      argv: options.command,
-      env,
-      cwd: this.spec.workingDir || '/',
-      identity: identityOf(pod, this.spec, context.ids),
-      capabilities: capabilitiesOf(privileges),
-      noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
-    }
-    return startExec(init, what, options)
+  /** Starts one more process beside its first. Throws Invalid when it does not run. */
+  exec(options: ExecOptions): Promise<Execution> {
+    return execIn(this.#home, this.spec, this.#run?.init, this.#what?.env, options)
   }
 
   /** Where an instance's log lies, and who still writes it. */
@@ -254,7 +238,7 @@ export class ContainerLife {
     this.#stopping = undefined
     const ranMs = Date.parse(ending.finishedAt) - Date.parse(ending.startedAt)
     this.#counted = countedAfter(this.#counted, ranMs, this.#home.context.backoff)
-    const message = this.#message(ending)
+    const message = endingMessage(ending, this.spec, this.#paths.terminationLog, this.#logPath(this.#restarts))
     this.#ended = { ...ending, ...(message !== '' && { message }) }
     this.#home.changed()
   }
@@ -279,23 +263,9 @@ export class ContainerLife {
 
   async #end(run: ContainerRun, graceMs: number): Promise<void> {
     const { preStop } = this.spec.lifecycle ?? {}
-    if (preStop && graceMs > 0) await this.#hook(preStop, 'PreStop', graceMs)
+    if (preStop && graceMs > 0) await runHook(preStop, 'PreStop', this.#target(), graceMs, this.#tellHook)
     run.signal(SIGNALS.TERM)
     await run.ended
-  }
-
-  async #hook(
-    hook: NonNullable<NonNullable<Container['lifecycle']>['preStop']>,
-    name: string,
-    ms: number,
-  ): Promise<boolean> {
-    if (hook.sleep) {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(hook.sleep?.seconds ?? 0, ms / 1000) * 1000))
-      return true
-    }
-    const { ok, say } = await runProbe(hook, this.#target(), ms)
-    if (!ok) this.#home.event(this.spec, 'Warning', `Failed${name}Hook`, `${name}Hook failed: ${say}`)
-    return ok
   }
 
   #probe(run: ContainerRun, known: { ready: boolean; started?: boolean } | undefined): Prober {
@@ -328,37 +298,14 @@ export class ContainerLife {
     void this.stop(grace * 1000)
   }
 
-  #target(): Parameters<typeof runProbe>[1] {
-    return {
-      container: this.spec,
-      podIP: this.#address,
-      exec: async (command, timeoutMs) => {
-        const execution = await this.exec({ command })
-        let output = ''
-        const take = (chunk: Buffer): void => {
-          if (output.length < maxMessage) output += chunk.toString('utf8')
-        }
-        execution.stdout.on('data', take)
-        execution.stderr?.on('data', take)
-        let late = false
-        const timer = setTimeout(() => {
-          late = true
-          execution.kill()
-        }, timeoutMs)
-        const code = await execution.exit
-        clearTimeout(timer)
-        return { code: late ? undefined : code, output }
-      },
-    }
+  #target(): ProbeTarget {
+    const exec = (command: string[], timeoutMs: number): ReturnType<ProbeTarget['exec']> =>
+      runToEnd(this.exec({ command }), timeoutMs)
+    return { container: this.spec, podIP: this.#address, exec }
   }
 
-  /** What the container left in its termination message file, or the end of its log if it asked for that. */
-  #message(ending: Ending): string {
-    const message = tailOf(this.#paths.terminationLog, maxMessage)
-    if (message !== '' || ending.exitCode === 0) return message
-    if (this.spec.terminationMessagePolicy !== 'FallbackToLogsOnError') return ending.message ?? ''
-    const lines = tailOf(this.#logPath(this.#restarts), maxMessage).split('\n').slice(-maxMessageLines)
-    return lines.map((line) => line.replace(/^\S+ (stdout|stderr) [PF] /, '')).join('\n')
+  readonly #tellHook = (reason: string, message: string): void => {
+    this.#home.event(this.spec, 'Warning', reason, message)
   }
 
   #logPath(attempt: number): string {
@@ -372,36 +319,10 @@ export class ContainerLife {
 
 const startErrorCode = 128
 const hookMs = 120_000
-const maxMessageLines = 80
 
 function remedyOf(error: unknown): string {
   if (!(error instanceof KubehopError) || error.room !== 'kernel') return ''
   if (error.op === 'mount /proc' && error.code === 'EPERM')
     return '. Parts of /proc are hidden here (a container without its own user namespace does that), so no new one can be mounted'
   return ''
-}
-
-/** Up to `limit` bytes from a file's end; a file that is not there is empty. The container wrote it, so it is not trusted to be short. */
-function tailOf(path: string, limit: number): string {
-  let fd: number
-  try {
-    fd = openSync(path, 'r')
-  } catch {
-    return '' // it was never made
-  }
-  try {
-    const buffer = Buffer.alloc(limit)
-    const start = Math.max(0, fstatSync(fd).size - limit)
-    return buffer.subarray(0, readSync(fd, buffer, 0, limit, start)).toString('utf8')
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function environmentOfProcess(pid: number): [string, string][] {
-  const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
-  return entries.map((entry) => {
-    const at = entry.indexOf('=')
-    return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)]
-  })
 }

@@ -5,7 +5,7 @@ import { KubehopError } from '../base/errors.ts'
 import { type HostImage, maskedWithin } from './image-host.ts'
 import { type MountPlan, parentsFirst, planMounts, type Target } from './mountplan.ts'
 import type { PodPaths } from './paths.ts'
-import type { Source } from './root.ts'
+import type { Source } from './root-source.ts'
 import { payloadSources } from './volumes/payload.ts'
 import { tokenPath, tokenVolume, type VolumeSource } from './volumes/volumes.ts'
 

@@ -101,7 +101,7 @@ export class LogWriter {
     else if (written < bytes.length) this.#pending.unshift(bytes.subarray(written))
     if (this.#size >= rotateAt) this.#rotate()
     for (const socket of this.#sockets) socket.resume()
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of this.#listeners) listener()
     this.#flush()
   }
 
@@ -119,7 +119,7 @@ export class LogWriter {
   #finish(): void {
     this.#over = true
     closeSync(this.#fd)
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of this.#listeners) listener()
     this.#listeners.clear()
     this.#done()
   }

@@ -27,9 +27,13 @@ export class StatusWriter {
     this.#log = log
   }
 
-  /** The conditions that were told last: the next ones take their times from them. */
-  get conditions(): readonly Condition[] | undefined {
-    return this.#conditions
+  /** The pod with the conditions that were told last, which may not have come back yet: the next ones take their times from them. */
+  onto(pod: Pod): Pod {
+    const told = this.#conditions
+    if (!told) return pod
+    const types = new Set(told.map(({ type }) => type))
+    const others = (pod.status?.conditions ?? []).filter(({ type }) => !types.has(type))
+    return { ...pod, status: { ...pod.status, conditions: [...told, ...others] } }
   }
 
   put(pod: Pod, status: PodStatus): void {

@@ -28,7 +28,7 @@ export class Objects {
         namespace,
         fieldSelector: `metadata.name=${name}`,
         onBatch: () => {
-          for (const listener of [...listeners]) listener()
+          for (const listener of listeners) listener()
         },
       })
       entry = { follower, listeners }

@@ -32,8 +32,6 @@ function files(volume: Omit<Volume, 'name'>): Record<string, string> {
     configMap: (name) => (name === 'app' ? app : undefined),
     secret: (name) => (name === 'pass' ? pass : undefined),
     token: 'token',
-    podIPs: [],
-    hostIPs: [],
   })
   return Object.fromEntries(
     [...payload].map(([path, { bytes, mode }]) => [path, `${bytes.toString('latin1')} ${mode.toString(8)}`]),

@@ -29,8 +29,6 @@ export interface PayloadInput {
   secret: (name: string) => Secret | undefined
   /** The token for this source. */
   token: string | undefined
-  podIPs: readonly string[]
-  hostIPs: readonly string[]
 }
 
 const usualMode = 0o644
@@ -70,7 +68,7 @@ function contentOf(object: ConfigMap | Secret | undefined): Content | undefined 
     for (const [key, text] of Object.entries(object.data ?? {})) content.set(key, Buffer.from(text, 'base64'))
     return content
   }
-  const { data = {}, binaryData = {} } = object as ConfigMap
+  const { data = {}, binaryData = {} } = object
   for (const [key, text] of Object.entries(data)) content.set(key, Buffer.from(text))
   for (const [key, text] of Object.entries(binaryData)) content.set(key, Buffer.from(text, 'base64'))
   return content

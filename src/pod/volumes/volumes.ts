@@ -4,7 +4,6 @@ import { dirname } from 'node:path'
 import type { Client } from '../../api/client/client.ts'
 import type { Pod, Volume } from '../../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../../base/errors.ts'
-import type { Log } from '../../base/log.ts'
 import { mountTmpfs, unmount } from '../../kernel/mount.ts'
 import type { PodPaths } from '../paths.ts'
 import { writeAtomically } from './atomic.ts'
@@ -26,8 +25,6 @@ export interface VolumesInput {
   objects: Objects
   pod: Pod
   paths: PodPaths
-  hostIPs: readonly string[]
-  log: Log
   /** A ConfigMap or Secret that a volume uses appeared or changed. */
   onChange: () => void
 }
@@ -57,11 +54,11 @@ export class PodVolumes {
   }
 
   /** Makes all volumes, or brings them up to date. Throws FailedMount for the first that cannot be. */
-  async prepare(podIPs: readonly string[]): Promise<void> {
+  async prepare(): Promise<void> {
     this.#automount ??= await this.#wantsToken()
     for (const volume of this.#volumes()) {
       try {
-        this.#sources.set(volume.name, await this.#prepare(volume, podIPs))
+        this.#sources.set(volume.name, await this.#prepare(volume))
       } catch (error) {
         const say = `MountVolume.SetUp failed for volume "${volume.name}" : ${reasonOf(error)}`
         throw new KubehopError('pod', `volume ${volume.name}`, 'FailedMount', say, { cause: error })
@@ -105,7 +102,7 @@ export class PodVolumes {
     return account?.automountServiceAccountToken !== false
   }
 
-  async #prepare(volume: Volume, podIPs: readonly string[]): Promise<VolumeSource> {
+  async #prepare(volume: Volume): Promise<VolumeSource> {
     const { paths, pod } = this.#input
     const from = paths.volume(volume.name)
     const { hostPath, emptyDir } = volume
@@ -119,7 +116,7 @@ export class PodVolumes {
     }
     const made = payloadSources(volume)
     if (!made) throw new KubehopError('pod', 'volume', 'FailedMount', 'volumes of this type are not supported')
-    await this.#fill(from, volume.name, made, podIPs)
+    await this.#fill(from, volume.name, made)
     return { from, kind: 'directory', readOnly: true }
   }
 
@@ -127,9 +124,8 @@ export class PodVolumes {
     from: string,
     name: string,
     { sources, defaultMode }: { sources: PayloadSource[]; defaultMode: number },
-    podIPs: readonly string[],
   ): Promise<void> {
-    const { objects, pod, hostIPs } = this.#input
+    const { objects, pod } = this.#input
     const namespace = pod.metadata.namespace ?? 'default'
     for (const { configMap, secret } of sources) {
       if (configMap) await this.#hold('ConfigMap', namespace, configMap.name)
@@ -142,8 +138,6 @@ export class PodVolumes {
       configMap: (one) => objects.get('ConfigMap', namespace, one),
       secret: (one) => objects.get('Secret', namespace, one),
       token: wantsToken ? await this.#token(name) : undefined,
-      podIPs,
-      hostIPs,
     })
     writeAtomically(from, payload)
   }

@@ -1,0 +1,99 @@
+import { KubehopError } from '../base/errors.ts'
+import { goDuration } from './backoff.ts'
+import type { ContainerLife } from './container-life.ts'
+import type { Home } from './home.ts'
+import { pullVerdict } from './pull.ts'
+import type { Sandbox } from './sandbox.ts'
+import { initDone } from './status.ts'
+import { all } from './steps.ts'
+
+type Policy = 'Always' | 'OnFailure' | 'Never'
+
+/** What lacks, a ConfigMap perhaps, often comes with the same `kubectl apply`. */
+const longestConfigRetryMs = 2000
+const configError = 'CreateContainerConfigError'
+
+export interface EnsureInput {
+  home: Home
+  sandbox: Sandbox
+  containers: ReadonlyMap<string, ContainerLife>
+  graceMs: number
+  /** Asks to be called again after a while. */
+  wakeIn: (ms: number) => void
+}
+
+/** Starts the containers that shall run and do not: init containers one after another, then all others at once. */
+export async function ensureContainers(input: EnsureInput): Promise<void> {
+  const { initContainers = [], containers, restartPolicy = 'Always' } = input.home.pod.spec
+  for (const spec of initContainers) {
+    const life = input.containers.get(spec.name)
+    if (!life || (initDone(spec, life.facts) && spec.restartPolicy !== 'Always')) continue
+    // An init container that failed is tried again unless the pod is never restarted.
+    await ensure(input, life, spec.restartPolicy ?? (restartPolicy === 'Never' ? 'Never' : 'OnFailure'))
+    if (!initDone(spec, life.facts)) return
+  }
+  await all(
+    containers.map(async ({ name }) => {
+      const life = input.containers.get(name)
+      if (life) await ensure(input, life, restartPolicy)
+    }),
+  )
+}
+
+async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy): Promise<void> {
+  const { home, wakeIn } = input
+  const { spec, ended } = life
+  if (life.running) {
+    if (life.image === spec.image) return
+    home.event(spec, 'Normal', 'Killing', `Container ${spec.name} definition changed, will be restarted`)
+    life.forgive()
+    // Its end pokes.
+    void life.stop(input.graceMs)
+    return
+  }
+  if (ended && (policy === 'Never' || (policy === 'OnFailure' && ended.exitCode === 0))) return
+  const verdict = pullVerdict(spec, life.waitingFor)
+  if (verdict) {
+    for (const { type, reason, message } of verdict.events) home.event(spec, type, reason, message)
+    life.wait(verdict.reason, verdict.message)
+    if (verdict.againInMs !== undefined) wakeIn(verdict.againInMs)
+    return
+  }
+  const wait = life.dueAt - Date.now()
+  if (wait > 0) {
+    tellBackoff(home, life)
+    wakeIn(wait)
+    return
+  }
+  await start(input, life)
+}
+
+async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife): Promise<void> {
+  const retryMs = Math.min(home.context.backoff.firstMs, longestConfigRetryMs)
+  const refused = life.waitingFor?.reason === configError ? life.waitingFor : undefined
+  if (refused && refused.ms < retryMs) {
+    wakeIn(retryMs - refused.ms)
+    return
+  }
+  if (!life.ended && !refused) life.wait('ContainerCreating')
+  try {
+    await life.start(sandbox)
+  } catch (error) {
+    if (!(error instanceof KubehopError) || error.code !== configError) throw error
+    const say = error.message.slice(`${error.room}: `.length)
+    if (!refused) home.event(life.spec, 'Warning', 'Failed', `Error: ${say}`)
+    life.wait(configError, say)
+    life.waitAnew()
+    wakeIn(retryMs)
+  }
+}
+
+/** Once per waiting, in kubelet's words. */
+function tellBackoff(home: Home, life: ContainerLife): void {
+  const { id } = home
+  const pod = `${id.name}_${id.namespace}(${id.uid})`
+  const { name } = life.spec
+  const first = life.waitingFor?.reason !== 'CrashLoopBackOff'
+  life.wait('CrashLoopBackOff', `back-off ${goDuration(life.delay)} restarting failed container=${name} pod=${pod}`)
+  if (first) home.event(life.spec, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${pod}`)
+}
