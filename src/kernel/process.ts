@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { close, declare, declareRaw, errnoOf, KernelError } from './libc.ts'
+import { close, declareRaw, errnoOf, KernelError } from './libc.ts'
 import { whenReadable } from './reactor.ts'
 
 const pidfdOpenRaw = declareRaw<[number, string, number, string, number]>('long syscall(long, ...)')
