@@ -5,9 +5,9 @@ import { isolate, ownProc, self } from '../src/lab/isolate.ts'
 
 /**
  * Runs `node ARGS` in fresh network, mount, UTS, IPC and PID namespaces (for an ordinary user in a user namespace of their own, too), and
- * resolves to its exit code: what it makes there cannot touch this machine's network and is gone when it ends.
+ * resolves to its exit code: what it makes there cannot touch this machine's network and is gone when it ends, at the latest after `limitMs`.
  */
-export async function inside(args: string[], env: NodeJS.ProcessEnv, title: string): Promise<number> {
+export async function inside(args: string[], env: NodeJS.ProcessEnv, title: string, limitMs?: number): Promise<number> {
   const program = new Program()
   const pid = cell()
   isolate(program, self())
@@ -30,6 +30,9 @@ export async function inside(args: string[], env: NodeJS.ProcessEnv, title: stri
   })
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value ?? ''}`)
   program.call('start node', 'execve', process.execPath, strings(['node', ...args]), strings(variables))
-  const { exited } = await launch(program, { title, stdio: ['ignore', 'inherit', 'inherit'] })
-  return exited
+  const { child, exited } = await launch(program, { title, stdio: ['ignore', 'inherit', 'inherit'] })
+  const timer = limitMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), limitMs)
+  const code = await exited
+  clearTimeout(timer)
+  return code
 }
