@@ -196,7 +196,23 @@ test('errors are worded as kube-apiserver words them', { skip }, async () => {
     await create({ ...service, metadata: { name: 'x', namespace: 'absent' }, spec: { ports: [{ port: 1 }] } }),
     /namespaces "absent" not found/,
   )
-  assert.match((await kubectl.try(['create', 'namespace', 'x'])).err, /protobuf: this server takes JSON and YAML/)
+})
+
+test('the commands that send protobuf: create and auth can-i', { skip }, async () => {
+  assert.equal(await kubectl.run('create', 'namespace', 'made'), 'namespace/made created\n')
+  const n = ['-n', 'made']
+  const words = ['--image=host', '--replicas=0', '--port=8080', '--', 'sleep', 'infinity']
+  await kubectl.run('create', 'deployment', 'web', ...n, ...words)
+  const spec = '{.spec.replicas} {.spec.template.spec.containers[0].command}'
+  assert.equal(await kubectl.run('get', 'deployment', 'web', ...n, '-o', `jsonpath=${spec}`), '0 ["sleep","infinity"]')
+  await kubectl.run('create', 'service', 'clusterip', 'web', ...n, '--tcp=80:http')
+  const ports = '{.spec.ports[0].port} {.spec.ports[0].targetPort}'
+  assert.equal(await kubectl.run('get', 'service', 'web', ...n, '-o', `jsonpath=${ports}`), '80 http')
+  await kubectl.run('create', 'secret', 'generic', 's', ...n, '--from-literal=a=b')
+  assert.equal(await kubectl.run('get', 'secret', 's', ...n, '-o', 'jsonpath={.data.a}'), 'Yg==')
+  assert.equal(await kubectl.run('auth', 'can-i', 'create', 'pods'), 'yes\n')
+  await kubectl.run('delete', 'deployment,service,secret', '--all', ...n)
+  assert.match((await kubectl.try(['create', 'namespace', 'made'])).err, /namespaces "made" already exists/)
 })
 
 test('server-side apply creates and merges', { skip }, async () => {

@@ -6,14 +6,11 @@ import { depthLimit, tooDeep } from '../json.ts'
 /** As etcd and kube-apiserver have it. */
 export const bodyLimit: number = 3 * 1024 * 1024
 
-/** The parsed body of a request: JSON or YAML; undefined when there is none. */
+/** The parsed body of a request: JSON, YAML or protobuf; undefined when there is none. */
 export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
-  if (/protobuf/.test(type))
-    throw unsupported(
-      `this command speaks protobuf, and this server takes JSON and YAML. After kubectl create ... add: --dry-run=client -o yaml | kubectl apply -f -`,
-    )
-  const text = await textOf(request)
+  if (/protobuf/.test(type)) return await fromProtobuf(await bytesOf(request))
+  const text = (await bytesOf(request)).toString('utf8')
   if (text.trim() === '') return undefined
   const parsed = /yaml/.test(type) && !text.trimStart().startsWith('{') ? await fromYaml(text) : fromJson(text)
   if (tooDeep(parsed)) throw badRequest(`the body is nested more than ${depthLimit} levels deep`)
@@ -24,7 +21,7 @@ export function unsupported(message: string): ApiError {
   return new ApiError(415, 'UnsupportedMediaType', message)
 }
 
-async function textOf(request: IncomingMessage): Promise<string> {
+async function bytesOf(request: IncomingMessage): Promise<Buffer> {
   const tooLarge = (): ApiError =>
     new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimit}`)
   if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw tooLarge()
@@ -36,7 +33,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
     if (bytes > bodyLimit) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function fromJson(text: string): unknown {
@@ -55,4 +52,11 @@ async function fromYaml(text: string): Promise<unknown> {
   } catch (error) {
     throw badRequest(`the object provided is no valid YAML: ${(error as Error).message}`)
   }
+}
+
+/** Rare: the kubectl commands that use Kubernetes' Go types, such as create, drain and auth can-i. */
+async function fromProtobuf(bytes: Buffer): Promise<unknown> {
+  if (bytes.length === 0) return undefined
+  const { decodeProtobuf } = await import('../schema/protobuf.ts')
+  return decodeProtobuf(bytes)
 }
