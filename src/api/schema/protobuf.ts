@@ -151,6 +151,12 @@ function numberOf(value: Value): number {
 function* fieldsIn(bytes: Buffer): Generator<{ number: number; value: Value }> {
   let at = 0
   const varint = (): number => {
+    const first = bytes[at]
+    // Nearly all are this short, and this way costs no BigInt.
+    if (first !== undefined && first < 0x80) {
+      at++
+      return first
+    }
     let value = 0n
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = bytes[at++]
