@@ -26,9 +26,6 @@ export interface ContainerPaths {
   status(attempt: number): string
 }
 
-/** A pod's name may be as long as a file's; with its namespace and uid it must still be one. */
-const maxName = 150
-
 export interface PodId {
   namespace: string
   name: string
