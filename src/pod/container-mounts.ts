@@ -33,6 +33,8 @@ export function mountsOf(
   const token = volume(tokenVolume)
   if (token) add(tokenPath, { ...token, masks: [] })
   for (const mount of container.volumeMounts ?? []) {
+    if ((mount as { subPathExpr?: string }).subPathExpr)
+      throw refusal(container, 'volumeMounts: subPathExpr is not supported; write the path as subPath')
     const found = volume(mount.name)
     if (!found) throw refusal(container, `volumeMounts: the pod has no volume named ${JSON.stringify(mount.name)}`)
     const readOnly = found.readOnly || mount.readOnly === true

@@ -1,16 +1,57 @@
-import type { PodSpec } from '../api/objects/pod.ts'
+import type { Container, PodSpec } from '../api/objects/pod.ts'
 
-/** What a pod asks for and does not get. Better a word now than a search later. */
+/** Any object of a manifest: also fields that this program has no type for, because it does nothing with them. */
+type Given = Readonly<Record<string, unknown>>
+
+/** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
+const ofPod = `
+  shareProcessNamespace hostPID hostIPC hostnameOverride affinity topologySpreadConstraints ephemeralContainers readinessGates
+  schedulingGates runtimeClassName resourceClaims resources
+`
+  .trim()
+  .split(/\s+/)
+const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls']
+const ofContainer = ['tty', 'stdin', 'volumeDevices', 'restartPolicyRules']
+const ofMount = ['mountPropagation', 'recursiveReadOnly']
+
+/** What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. */
 export function unsupported(spec: PodSpec): string[] {
-  const list: string[] = []
-  if (spec.shareProcessNamespace === true) list.push('shareProcessNamespace')
-  if (spec.hostPID === true) list.push('hostPID')
-  if (spec.hostIPC === true) list.push('hostIPC')
-  const containers = [...(spec.initContainers ?? []), ...spec.containers]
-  for (const { name, resources, tty, stdin } of containers) {
-    if (Object.keys(resources?.['limits'] ?? {}).length > 0) list.push(`resources.limits of container ${name}`)
-    if (tty === true) list.push(`tty of container ${name}`)
-    if (stdin === true) list.push(`stdin of container ${name}`)
-  }
-  return list
+  const { initContainers = [], containers, volumes = [] } = spec
+  return [
+    ...given(spec, ofPod),
+    ...((spec as Given & PodSpec)['hostUsers'] === false ? ['hostUsers'] : []),
+    ...given(spec.securityContext, ofSecurity).map((field) => `securityContext.${field}`),
+    ...[...initContainers, ...containers].flatMap((one) =>
+      inContainer(one, spec.hostNetwork === true).map((field) => `${field} of container ${one.name}`),
+    ),
+    ...volumes.flatMap(({ name, emptyDir }) =>
+      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' ? [`emptyDir.sizeLimit of volume ${name}`] : [],
+    ),
+  ]
+}
+
+function inContainer(one: Container, hostNetwork: boolean): string[] {
+  const { resources, securityContext, ports = [], volumeMounts = [], lifecycle } = one
+  return [
+    ...given(resources, ['limits', 'claims']).map((field) => `resources.${field}`),
+    ...given(one, ofContainer),
+    ...given(securityContext, ofSecurity).map((field) => `securityContext.${field}`),
+    ...given(lifecycle, ['stopSignal']).map((field) => `lifecycle.${field}`),
+    // With hostNetwork every port is one of the node.
+    ...ports.flatMap(({ hostPort }) => (hostPort && !hostNetwork ? [`hostPort ${hostPort}`] : [])),
+    ...volumeMounts.flatMap((mount) => given(mount, ofMount).map((field) => `volumeMounts.${field}`)),
+  ]
+}
+
+/** Those of the fields that ask for something. */
+function given(of: object | undefined, fields: readonly string[]): string[] {
+  return fields.filter((field) => asks((of as Given | undefined)?.[field]))
+}
+
+/** What is empty, off, or says that there is nothing to do asks for nothing. */
+function asks(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false
+  if (typeof value === 'string') return !['', 'None', 'Default', 'Disabled'].includes(value)
+  if (typeof value !== 'object') return true
+  return (value as { type?: unknown }).type !== 'Unconfined' && Object.keys(value).length > 0
 }

@@ -71,6 +71,13 @@ test('every source becomes files with the modes that were asked for', () => {
   )
 })
 
+test('a token for somebody else is not one that the API takes', () => {
+  const sources = [{ serviceAccountToken: { path: 't', audience: 'vault' } }]
+  assert.throws(() => files({ projected: { sources } }), {
+    message: /an audience of their own \("vault"\) are not supported/,
+  })
+})
+
 test('what lacks is named, unless it is optional', () => {
   assert.throws(() => files({ configMap: { name: 'no' } }), {
     code: 'FailedMount',

@@ -54,6 +54,11 @@ export function payloadOf(sources: readonly PayloadSource[], input: PayloadInput
     if (configMap) putKeys(`configmap "${configMap.name}"`, configMap, contentOf(input.configMap(configMap.name)), put)
     if (secret) putKeys(`secret "${secret.name}"`, secret, contentOf(input.secret(secret.name)), put)
     for (const item of downwardAPI?.items ?? []) put(item.path, Buffer.from(downward(item, input)), item.mode)
+    // A token that the API takes must not be given to somebody else's server.
+    if (serviceAccountToken?.audience)
+      throw lacks(
+        `tokens for an audience of their own (${JSON.stringify(serviceAccountToken.audience)}) are not supported`,
+      )
     if (serviceAccountToken) put(serviceAccountToken.path, Buffer.from(input.token ?? ''), undefined)
   }
   return payload

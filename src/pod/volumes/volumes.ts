@@ -115,7 +115,7 @@ export class PodVolumes {
       return { from, kind: 'directory', readOnly: false }
     }
     const made = payloadSources(volume)
-    if (!made) throw new KubehopError('pod', 'volume', 'FailedMount', 'volumes of this type are not supported')
+    if (!made) throw new KubehopError('pod', 'volume', 'FailedMount', unknownType(volume))
     await this.#fill(from, volume.name, made)
     return { from, kind: 'directory', readOnly: true }
   }
@@ -173,6 +173,11 @@ const automounted: Volume = {
       { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
     ],
   },
+}
+
+function unknownType(volume: Volume): string {
+  const types = Object.keys(volume).filter((key) => key !== 'name')
+  return `volumes of type ${types.join(', ')} are not supported; there are emptyDir, hostPath, configMap, secret, downwardAPI and projected`
 }
 
 const everybody = 0o777

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { unsupported } from './unsupported.ts'
+
+const containers = [{ name: 'web', image: 'host' }]
+const said = (spec: object): string[] => unsupported({ containers, ...spec })
+
+test('an ordinary pod asks for nothing that it does not get', () => {
+  assert.deepEqual(said({}), [])
+  const off = { hostPID: false, hostUsers: true, affinity: {}, topologySpreadConstraints: [], securityContext: {} }
+  assert.deepEqual(said(off), [])
+  const web = {
+    name: 'web',
+    ports: [{ containerPort: 80 }],
+    resources: { requests: { cpu: '1' } },
+    securityContext: { seccompProfile: { type: 'Unconfined' }, procMount: 'Default' },
+    volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'None' }],
+  }
+  assert.deepEqual(
+    said({ containers: [web], volumes: [{ name: 'v', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }] }),
+    [],
+  )
+})
+
+test('what has no effect is named, with the container or volume that it is for', () => {
+  const rows: [object, string][] = [
+    [{ hostPID: true }, 'hostPID'],
+    [{ hostUsers: false }, 'hostUsers'],
+    [{ affinity: { nodeAffinity: {} } }, 'affinity'],
+    [{ readinessGates: [{ conditionType: 'x' }] }, 'readinessGates'],
+    [{ runtimeClassName: 'gvisor' }, 'runtimeClassName'],
+    [{ ephemeralContainers: [{ name: 'e' }] }, 'ephemeralContainers'],
+    [{ securityContext: { sysctls: [{ name: 'a', value: '1' }] } }, 'securityContext.sysctls'],
+    [{ securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }, 'securityContext.seccompProfile'],
+    [{ volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }, 'emptyDir.sizeLimit of volume v'],
+  ]
+  for (const [spec, say] of rows) assert.deepEqual(said(spec), [say])
+  const of = (container: object): string[] => said({ containers: [{ name: 'web', ...container }] })
+  assert.deepEqual(of({ resources: { limits: { cpu: '1' } } }), ['resources.limits of container web'])
+  assert.deepEqual(of({ ports: [{ containerPort: 80, hostPort: 80 }] }), ['hostPort 80 of container web'])
+  assert.deepEqual(of({ securityContext: { procMount: 'Unmasked' } }), ['securityContext.procMount of container web'])
+  assert.deepEqual(of({ lifecycle: { stopSignal: 'SIGQUIT' } }), ['lifecycle.stopSignal of container web'])
+  assert.deepEqual(said({ initContainers: [{ name: 'init', tty: true }] }), ['tty of container init'])
+})
+
+test("with hostNetwork a port is the node's anyway", () => {
+  assert.deepEqual(
+    said({ hostNetwork: true, containers: [{ name: 'web', ports: [{ containerPort: 80, hostPort: 80 }] }] }),
+    [],
+  )
+})
