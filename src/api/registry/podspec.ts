@@ -4,12 +4,17 @@ import { ipAddress, notNegative, oneOf, unique } from './checks.ts'
 import { validateContainer } from './container.ts'
 import { dnsLabel, dnsSubdomain, labels } from './names.ts'
 
+/** More than any pod needs; upstream's only limit is the size of the object. Starting thousands would keep a node from all its other pods. */
+const maxContainers = 250
+
 /** The faults of a pod's spec, also inside the templates of workloads. */
 export function validatePodSpec(path: string, spec: PodSpec | undefined): Fault[] {
   if (spec === undefined) return [fault.required(path)]
   const faults: Fault[] = []
   const all = [...(spec.initContainers ?? []), ...(spec.containers ?? [])]
   if (!spec.containers?.length) faults.push(fault.required(`${path}.containers`))
+  // Said alone: one fault more for each of them helps nobody.
+  if (all.length > maxContainers) return [fault.tooMany(`${path}.containers`, all.length, maxContainers)]
   const volumes = new Set((spec.volumes ?? []).map((one) => one.name))
   for (const [at, one] of (spec.volumes ?? []).entries()) faults.push(...validateVolume(`${path}.volumes[${at}]`, one))
   faults.push(

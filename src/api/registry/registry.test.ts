@@ -106,6 +106,10 @@ test('what no pod can be is refused, field by field', () => {
     [{ containers: [{ name: 'a' }] }, /spec\.containers\[0\]\.image: Required value/],
     [{ containers: [container, container] }, /spec\.containers\[1\]\.name: Duplicate value: "c"/],
     [
+      { containers: Array.from({ length: 10_000 }, (_, at) => ({ ...container, name: `c${at}` })) },
+      /^Pod "a" is invalid: spec\.containers: Too many: 10000: must have at most 250 items$/,
+    ],
+    [
       { containers: [{ ...container, ports: [{ containerPort: 99999 }] }] },
       /ports\[0\]\.containerPort: Invalid value: 99999/,
     ],
