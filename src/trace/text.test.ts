@@ -18,7 +18,7 @@ there
  2  node1   veth1  out of the other end of client’s cable
  3  node1   proxy  service shop/web: 100.64.0.20:80 becomes 100.96.2.2:8080, pod far, the only one
  4  node1   cbr0   for no pod on this bridge: handed to the gateway, the node itself
- 5  node1   eth0   100.96.2.2 is not in my range 100.96.1.0/24: to the cluster’s router
+ 5  node1   eth0   100.96.2.2 is not in my range 100.96.1.0/24: to the router
  6  router  table  100.96.2.0/24 belongs to node2 (192.168.50.12)
  7  node2   cbr0   "who has 100.96.2.2?": veth1 answered and is remembered
  8  far     eth0   port 8080: node, process 13, listens and answers
@@ -26,11 +26,11 @@ back
  9  far     eth0   yes: the connection stands
 10  node2   veth1  out of the other end of far’s cable
 11  node2   cbr0   for no pod on this bridge: handed to the gateway, the node itself
-12  node2   eth0   100.96.1.2 is not in my range 100.96.2.0/24: to the cluster’s router
+12  node2   eth0   100.96.1.2 is not in my range 100.96.2.0/24: to the router
 13  router  table  100.96.1.0/24 belongs to node1 (192.168.50.11)
 14  node1   proxy  put back: 100.96.2.2:8080 becomes 100.64.0.20:80, so client never saw far
 15  node1   cbr0   100.96.1.2 is behind veth1, as cbr0 remembers
-16  client  eth0   client has its answer, from 100.64.0.20:80, the address that it asked
+16  client  eth0   client has its answer, from 100.64.0.20:80, whom it asked
 `,
   )
 })

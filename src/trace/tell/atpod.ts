@@ -88,7 +88,7 @@ function back(story: Story, one: Sighting): Hop {
   return hopAt(story, one, {
     component: 'pod',
     action: 'delivered',
-    say: `${shortName(story.source)} ${no ? 'is told no' : 'has its answer'}, ${no ? 'by' : 'from'} ${source}${port}${asked(story, source) ? ', the address that it asked' : ''}`,
+    say: `${shortName(story.source)} ${no ? 'is told no' : 'has its answer'}, ${no ? 'by' : 'from'} ${source}${port}${asked(story, source) ? ', whom it asked' : ''}`,
   })
 }
 
