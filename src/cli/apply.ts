@@ -1,13 +1,10 @@
 import { applyAll } from '../api/apply.ts'
-import type { Client } from '../api/client/client.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import type { AnyObject } from '../api/json.ts'
 import { notYet } from '../api/not-yet.ts'
-import type { Destination } from '../api/manifest-set.ts'
-import { cidr } from '../base/address.ts'
 import { chooseLab } from '../lab/choose.ts'
-import { kubeconfigOf, type LabRecord } from '../lab/folder.ts'
-import { readManifests } from './up.ts'
+import { kubeconfigOf } from '../lab/folder.ts'
+import { readManifests, runningCluster } from './manifests.ts'
 import { parse, UsageError } from './usage.ts'
 
 /** `kubehop apply -f FILE...` */
@@ -20,7 +17,7 @@ export async function apply(args: string[]): Promise<number> {
   const lab = chooseLab(values.lab)
   const client = await fromKubeconfig(kubeconfigOf(lab.name))
   try {
-    const objects = readManifests(values.file, await destination(client, lab))
+    const objects = readManifests(values.file, await runningCluster(client, lab))
     await applyAll(client, objects, (object, done) => {
       const which = `${object.kind.toLowerCase()}/${object.metadata.name}`
       console.log(`${which} ${done}`)
@@ -29,21 +26,5 @@ export async function apply(args: string[]): Promise<number> {
     return 0
   } finally {
     client.close()
-  }
-}
-
-/** What the running cluster already has: a manifest that does not fit it is refused before anything of it is applied. */
-async function destination(client: Client, lab: LabRecord): Promise<Destination> {
-  const [services, namespaces] = await Promise.all([client.list('Service'), client.list('Namespace')])
-  return {
-    serviceCidr: cidr(lab.serviceCidr),
-    // The services of the manifests may be there from an earlier time: who holds an address is known by name.
-    taken: new Map(
-      services.items.map(({ spec, metadata }) => [
-        spec.clusterIP ?? '',
-        `Service ${metadata.namespace}/${metadata.name}`,
-      ]),
-    ),
-    namespaces: namespaces.items.map(({ metadata }) => metadata.name),
   }
 }

@@ -3,7 +3,8 @@ import { allLabs, isRunning, readRecord } from '../lab/folder.ts'
 import { packageRoot } from '../lab/package.ts'
 import { parseSettings } from '../lab/settings.ts'
 import { describeLab, renderLab } from './status.ts'
-import { nextSteps, readManifests, start } from './up.ts'
+import { readManifests } from './manifests.ts'
+import { nextSteps, start } from './up.ts'
 import { parse } from './usage.ts'
 
 const tryThis = [

@@ -1,17 +1,13 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { join } from 'node:path'
 import { applyAll } from '../api/apply.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { type Manifest, parseManifests } from '../api/manifest.ts'
-import { checkTogether, type Destination } from '../api/manifest-set.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
-import { KubehopError } from '../base/errors.ts'
 import { kubeconfigOf, type LabRecord, starterOf } from '../lab/folder.ts'
 import { type Readiness, waitReady } from '../lab/ready.ts'
-import { dnsAddress, kubernetesAddress, parseSettings, type Settings } from '../lab/settings.ts'
+import { parseSettings, type Settings } from '../lab/settings.ts'
 import { startLab } from '../lab/start.ts'
 import { removeLab } from '../lab/stop.ts'
+import { emptyCluster, readManifests } from './manifests.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { describeLab, renderLab } from './status.ts'
 import { atMostOne, parse, UsageError } from './usage.ts'
@@ -47,18 +43,6 @@ export async function up(args: string[]): Promise<number> {
   if (!(seconds > 0 && seconds <= 3600))
     throw new UsageError(`--timeout takes seconds from 1 to 3600, not "${values.timeout}"`)
   return start(settings, readManifests(values.file ?? [], emptyCluster(settings)), seconds, values.json)
-}
-
-/** What is known of a lab before it is there. */
-function emptyCluster(settings: Settings): Destination {
-  return {
-    serviceCidr: settings.serviceCidr,
-    taken: new Map<string, string>([
-      [kubernetesAddress(settings), 'Service default/kubernetes'],
-      [dnsAddress(settings), 'Service kube-system/kube-dns'],
-    ]),
-    namespaces: ['default', 'kube-system', 'kube-public', 'kube-node-lease'],
-  }
 }
 
 /** Starts the lab, applies the objects and waits for them; shared with `kubehop demo`. */
@@ -131,49 +115,6 @@ async function applyAndWait(
   } finally {
     client.close()
   }
-}
-
-/** Every file is read and checked before anything is started: a wrong one changes nothing. */
-export function readManifests(paths: string[], to?: Destination): KubeObject[] {
-  const manifests: Manifest[] = []
-  const wrong: string[] = []
-  for (const file of paths.flatMap(filesOf)) {
-    let text: string
-    try {
-      text = readFileSync(file === '-' ? 0 : file, 'utf8')
-    } catch (error) {
-      wrong.push(`${file}: cannot be read: ${unreadable(file, error as NodeJS.ErrnoException)}`)
-      continue
-    }
-    const parsed = parseManifests(text, file === '-' ? 'standard input' : file)
-    manifests.push(...parsed.objects)
-    wrong.push(...parsed.errors)
-  }
-  wrong.push(...checkTogether(manifests, to))
-  if (wrong.length > 0)
-    throw new KubehopError(
-      'manifest',
-      'check',
-      'Invalid',
-      `nothing was changed:\n${wrong.map((line) => `  ${line}`).join('\n')}`,
-    )
-  return manifests.map(({ object }) => object)
-}
-
-function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
-  if (/^https?:/.test(file)) return `it is an address; fetch it first, or use kubectl apply -f`
-  return code === 'ENOENT' ? 'no such file (ENOENT)' : code === 'EACCES' ? 'not allowed (EACCES)' : (code ?? message)
-}
-
-function filesOf(path: string): string[] {
-  if (path === '-') return [path]
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (!found?.isDirectory()) return [path]
-  const files = readdirSync(path)
-    .filter((name) => /\.(ya?ml|json)$/.test(name))
-    .toSorted()
-  if (files.length === 0) throw new UsageError(`the folder ${path} holds no .yaml, .yml or .json`)
-  return files.map((name) => join(path, name))
 }
 
 function notReady(name: string, { waiting, stuck }: Readiness, seconds: number): string {
