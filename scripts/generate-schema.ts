@@ -1,4 +1,4 @@
-// Makes src/api/schema/table.json and descriptions.json from the types that @kubernetes/client-node was generated with.
+// Makes src/api/schema/table.json from the types that @kubernetes/client-node was generated with.
 // Run when Kubernetes has new fields: npm install --no-save @kubernetes/client-node && node scripts/generate-schema.ts
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -51,7 +51,6 @@ const source: string = '@kubernetes/client-node'
 const models = (await import(source)) as Record<string, Model>
 const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'dist/gen/models')
 const types: Record<string, string> = {}
-const descriptions: Record<string, string> = {}
 const modelOf = new Map<string, string>()
 const waiting = [...roots]
 const unused = new Set(Object.keys(mergeKeys))
@@ -65,14 +64,11 @@ for (let model = waiting.pop(); model !== undefined; model = waiting.pop()) {
   modelOf.set(name, model)
   const attributes = models[model]?.attributeTypeMap
   if (attributes === undefined) throw new Error(`client-node has no ${model}`)
-  const { required, says, about } = declaration(model)
-  if (about) descriptions[name] = about
+  const required = requiredOf(model)
   types[name] = attributes
     .toSorted((a, b) => (a.baseName < b.baseName ? -1 : 1))
     .map((attribute) => {
       const key = `${name}.${attribute.baseName}`
-      const said = says.get(attribute.baseName)
-      if (said) descriptions[key] = said
       const merge = mergeKeys[key]
       unused.delete(key)
       return [
@@ -86,7 +82,6 @@ for (let model = waiting.pop(); model !== undefined; model = waiting.pop()) {
 if (unused.size > 0) throw new Error(`merge keys of fields that do not exist: ${[...unused].join(', ')}`)
 
 write('table.json', types)
-write('descriptions.json', descriptions)
 
 /** One letter per plain type, `[]` and `{}` in front for lists and maps, else the name of another type. */
 function code({ type, format }: Attribute, key: string): string {
@@ -119,27 +114,10 @@ function shortName(model: string): string {
   return model.replace(/^(Core|Discovery|Apps)?V1(?=[A-Z])/, '')
 }
 
-function declaration(model: string): { required: Set<string>; says: Map<string, string>; about: string } {
+/** A field without a question mark in the declaration must be there. */
+function requiredOf(model: string): Set<string> {
   const text = readFileSync(join(folder, `${model}.d.ts`), 'utf8')
-  const required = new Set<string>()
-  const says = new Map<string, string>()
-  for (const [, comment, name = '', optional] of text.matchAll(
-    /(?:\/\*\*\s*\n((?:\s*\*(?!\/).*\n)*)\s*\*\/\s*)?'([^']+)'(\?)?:/g,
-  )) {
-    if (!optional) required.add(name)
-    if (comment) says.set(name, plain(comment))
-  }
-  const about = /\/\*\*\s*\n((?:\s*\*(?!\/).*\n)*)\s*\*\/\s*export declare class/.exec(text)?.[1] ?? ''
-  return { required, says, about: plain(about) }
-}
-
-function plain(comment: string): string {
-  return comment
-    .split('\n')
-    .map((line) => line.replace(/^\s*\* ?/, ''))
-    .join('\n')
-    .trim()
-    .replaceAll(/\\(['"])/g, '$1')
+  return new Set([...text.matchAll(/'([^']+)'(\?)?:/g)].flatMap(([, name = '', optional]) => (optional ? [] : [name])))
 }
 
 function write(file: string, content: Record<string, string>): void {

@@ -169,7 +169,8 @@ test('scale, set image, rollout restart and rollout status speak with the deploy
   assert.match(await rollout, /successfully rolled out/)
 })
 
-test('explain knows fields and their descriptions', { skip }, async () => {
+test('explain knows every field, and says what those of the network are for', { skip }, async () => {
+  assert.match(await kubectl.run('explain', 'service.spec.clusterIP'), /FIELD: clusterIP <string>[^]*headless/)
   const text = await kubectl.run('explain', 'deployment.spec.strategy')
   assert.match(text, /GROUP: +apps\nKIND: +Deployment/)
   assert.match(text, /rollingUpdate\s+<RollingUpdateDeployment>/)

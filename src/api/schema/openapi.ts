@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { allResources, pathOf, type Resource } from '../resources.ts'
+import { says } from './says.ts'
 import { type Field, fieldsOf, type Plain, type Type, typeNames } from './types.ts'
 
 /** `/openapi/v3`: where each group's document is. The hash changes when a document may have, so that clients may keep them. */
@@ -9,13 +10,11 @@ export function openapiIndex(): object {
 }
 
 /** The document of `api/v1` or `apis/apps/v1`, as JSON text; undefined for a group that is not served. */
-export async function openapiDocument(path: string): Promise<string | undefined> {
+export function openapiDocument(path: string): string | undefined {
   if (!groupPaths().includes(path)) return undefined
   let text = documents.get(path)
   if (text === undefined) {
-    // Only those who ask for it pay for the descriptions.
-    const { default: descriptions } = await import('./descriptions.json', { with: { type: 'json' } })
-    text = JSON.stringify(document(path, descriptions))
+    text = JSON.stringify(document(path))
     documents.set(path, text)
   }
   return text
@@ -41,9 +40,7 @@ function groupPath({ group, version }: Resource): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
 }
 
-type Says = Readonly<Record<string, string>>
-
-function document(path: string, says: Says): object {
+function document(path: string): object {
   const served = allResources.filter((one) => groupPath(one) === path)
   const schemas: Record<string, object> = { ...scalars }
   const waiting: string[] = [
@@ -53,7 +50,7 @@ function document(path: string, says: Says): object {
   ]
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     const full = fullName(name)
-    if (schemas[full] === undefined) schemas[full] = schemaOf(name, says, waiting)
+    if (schemas[full] === undefined) schemas[full] = schemaOf(name, waiting)
   }
   return {
     openapi: '3.0.0',
@@ -94,7 +91,7 @@ const scalars: Record<string, object> = {
   [names.t]: { description: 'A time as in RFC 3339.', type: 'string', format: 'date-time' },
 }
 
-function schemaOf(name: string, says: Says, waiting: string[]): object {
+function schemaOf(name: string, waiting: string[]): object {
   const fields = [...fieldsOf(name).values()]
   const required = fields.filter((field) => field.required).map((field) => field.name)
   const root = rootOf.get(name)
@@ -102,12 +99,12 @@ function schemaOf(name: string, says: Says, waiting: string[]): object {
     description: says[name] ?? '',
     type: 'object',
     ...(required.length > 0 && { required }),
-    properties: Object.fromEntries(fields.map((field) => [field.name, property(name, field, says, waiting)])),
+    properties: Object.fromEntries(fields.map((field) => [field.name, property(name, field, waiting)])),
     ...(root && { 'x-kubernetes-group-version-kind': [kindOf(root)] }),
   }
 }
 
-function property(owner: string, field: Field, says: Says, waiting: string[]): object {
+function property(owner: string, field: Field, waiting: string[]): object {
   const { key, retainKeys } = field.merge ?? {}
   const strategies = [
     ...(field.type.is === 'list' && field.merge ? ['merge'] : []),

@@ -6,6 +6,7 @@ import { allResources } from '../resources.ts'
 import { decode } from './decode.ts'
 import { nearest } from './nearest.ts'
 import { fieldsOf, typeNames } from './types.ts'
+import { says } from './says.ts'
 
 test('every type of the table can be read, and every type it names is there', () => {
   for (const name of typeNames())
@@ -105,4 +106,12 @@ test('the nearest word is found by typing mistakes, not by luck', () => {
     ['x', undefined],
   ]
   for (const [word, expected] of rows) assert.equal(nearest(word, known), expected, word)
+})
+
+test('what is said about fields is said about fields that exist', () => {
+  for (const key of Object.keys(says)) {
+    const [type = '', field] = key.split('.')
+    const fields = fieldsOf(type)
+    assert.ok(field === undefined ? fields.size > 0 : fields.has(field), key)
+  }
 })

@@ -126,7 +126,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
           })
     if (path === '/openapi/v3') return send(response, 200, openapiIndex())
     if (path.startsWith('/openapi/v3/')) {
-      const text = await openapiDocument(path.slice('/openapi/v3/'.length))
+      const text = openapiDocument(path.slice('/openapi/v3/'.length))
       if (text !== undefined) {
         // Its address carries its hash: the same address is the same text for ever.
         if (query.has('hash')) response.setHeader('cache-control', 'public, immutable, max-age=31536000')
