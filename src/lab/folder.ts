@@ -9,6 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { lockFolder } from '../kernel/lock.ts'
@@ -50,13 +51,7 @@ export function alone<T>(body: () => T): T {
   try {
     lock = lockFolder(root, 0o700)
   } catch (error) {
-    throw new KubehopError(
-      'lab',
-      'make its folder',
-      'NoFolder',
-      `cannot use ${root}: ${messageOf(error)}; set KUBEHOP_STATE to a folder of yours`,
-      { cause: error },
-    )
+    throw unusable(error)
   }
   try {
     return body()
@@ -65,16 +60,39 @@ export function alone<T>(body: () => T): T {
   }
 }
 
-/** A lab's folder, readable for its user only, with a note who is starting the lab. */
-export function makeFolder(name: string): void {
-  mkdirSync(folderOf(name), { mode: 0o700 })
-  writeFileSync(noteOf(name), `${process.pid} ${startedAt(process.pid)}`, { mode: 0o600 })
+function unusable(cause: unknown): KubehopError {
+  const say = `cannot use ${stateRoot()}: ${messageOf(cause)}; set KUBEHOP_STATE to a folder of yours with some space`
+  return new KubehopError('lab', 'make its folder', 'NoFolder', say, { cause })
+}
+
+/** A lab's folder, readable for its user only, with a note who is starting the lab; in place of another one. Returns the note. */
+export function makeFolder(name: string): string {
+  const note = `${process.pid} ${startedAt(process.pid)} ${randomBytes(8).toString('hex')}`
+  clear(folderOf(name))
+  try {
+    mkdirSync(folderOf(name), { mode: 0o700 })
+    writeFileSync(noteOf(name), note, { mode: 0o600 })
+  } catch (error) {
+    clear(folderOf(name))
+    throw unusable(error)
+  }
+  return note
+}
+
+export function dropNote(name: string): void {
+  rmSync(noteOf(name), { force: true })
+}
+
+/** Tells one folder from a later one of the same name; undefined when there is none, or its lab is being ended. */
+export function noteIn(name: string): string | undefined {
+  return existsSync(noteOf(name)) ? readFileSync(noteOf(name), 'utf8') : undefined
 }
 
 /** The pid of the command that made the folder, while it is still at work. */
 export function starterOf(name: string): number | undefined {
-  if (!existsSync(noteOf(name))) return undefined
-  const [pid, started] = readFileSync(noteOf(name), 'utf8').split(' ')
+  const note = noteIn(name)
+  if (note === undefined) return undefined
+  const [pid, started] = note.split(' ')
   return startedAt(Number(pid)) === started ? Number(pid) : undefined
 }
 
@@ -110,9 +128,17 @@ export function isRunning(record: LabRecord): boolean {
   return startedAt(record.outside.pid) === record.outside.started
 }
 
-/** Removes a lab's folder, and the root when it was the last. A container may have left folders without rights for their owner. */
-export function removeFolder(name: string): void {
-  const folder = folderOf(name)
+/** Removes a lab's folder, and the root when it was the last; not the folder of a lab that was started under the name meanwhile. */
+export function removeFolder(name: string, note: string | undefined): void {
+  if (!existsSync(stateRoot())) return
+  alone(() => {
+    if (noteIn(name) === note) clear(folderOf(name))
+    removeRoot()
+  })
+}
+
+/** A container may have left folders without rights for their owner. */
+function clear(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true })
   } catch (error) {
@@ -120,6 +146,9 @@ export function removeFolder(name: string): void {
     openUp(folder)
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function removeRoot(): void {
   try {
     rmdirSync(stateRoot())
   } catch (error) {

@@ -18,6 +18,7 @@ import {
   type LabRecord,
   logOf,
   makeFolder,
+  noteIn,
   readRecord,
   removeFolder,
   starterOf,
@@ -42,7 +43,7 @@ export const listenerFd = 6
  * @throws KubehopError `Running` when a lab of this name runs; `PortTaken`; `StartFailed` with the end of the lab's log.
  */
 export async function startLab(settings: Settings, onProgress: (say: string) => void): Promise<LabRecord> {
-  await claim(settings.name)
+  const note = await claim(settings.name)
   let started: Started | undefined
   try {
     needNamespaces(self().uid)
@@ -61,8 +62,16 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
       error instanceof KubehopError
         ? error
         : new KubehopError('lab', 'start', 'StartFailed', messageOf(error), { cause: error })
+    const taken = noteIn(settings.name) !== note
     if (started) await endLab(started)
-    removeFolder(settings.name)
+    removeFolder(settings.name, note)
+    if (taken)
+      throw new KubehopError(
+        'lab',
+        'start',
+        'Ended',
+        `lab "${settings.name}" was ended by another command while it started`,
+      )
     throw explainRefusal(known)
   }
 }
@@ -91,12 +100,8 @@ function hostListener(port: number): { fd: number; port: number } {
 }
 
 /** Takes the name: two starts at once get it one after the other. What is left of a lab that died (kill -9, a reboot) is cleared away first. */
-async function claim(name: string): Promise<void> {
-  const dead = alone(() => {
-    if (!existsSync(folderOf(name))) {
-      makeFolder(name)
-      return undefined
-    }
+async function claim(name: string): Promise<string> {
+  const { note, dead } = alone(() => {
     const record = readRecord(name)
     if (record && isRunning(record)) {
       throw new KubehopError(
@@ -108,11 +113,10 @@ async function claim(name: string): Promise<void> {
     }
     if (starterOf(name) !== undefined)
       throw new KubehopError('lab', 'start', 'Running', `lab "${name}" is being started by another command`)
-    removeFolder(name)
-    makeFolder(name)
-    return record
+    return { note: makeFolder(name), dead: record }
   })
   if (dead) await endLab(dead)
+  return note
 }
 
 async function launchSupervisor(settings: Settings, listener: { fd: number; port: number }): Promise<Started> {
@@ -202,7 +206,8 @@ async function followProgress(name: string, progress: Readable, onProgress: (say
   )
 }
 
-/** The last lines of a log file, for an error message. */
+/** The last lines of a log file, for an error message; none of one that is gone. */
 function tail(path: string): string {
+  if (!existsSync(path)) return ''
   return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
 }

@@ -1,11 +1,13 @@
 import { openProcess, SIGNALS } from '../kernel/process.ts'
-import { type LabRecord, readRecord, removeFolder } from './folder.ts'
+import { dropNote, type LabRecord, readRecord, removeFolder } from './folder.ts'
 
 /** Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too. */
 export async function removeLab(name: string): Promise<void> {
+  // Whoever is starting it sees by this why it ends.
+  dropNote(name)
   const record = readRecord(name)
   if (record) await endLab(record)
-  removeFolder(name)
+  removeFolder(name, undefined)
 }
 
 /**

@@ -188,3 +188,31 @@ test('of two starts of one lab at once, one gets it and the other says so', asyn
   assert.match(both.find(({ code }) => code === 1)?.err ?? '', /"race" is (running already|being started)/)
   assert.equal((await kubehop('down', 'race')).code, 0)
 })
+
+test('a lab that is ended while it starts says so, and one that is started right behind it stays', async () => {
+  const first = kubehop('up', 'hasty', '--nodes', '1')
+  while (!existsSync(join(stateFolder, 'hasty', 'lab.json'))) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal((await kubehop('down', 'hasty')).code, 0)
+  const second = await kubehop('up', 'hasty', '--nodes', '1')
+  assert.equal(second.code, 0, second.err)
+  const { code, err } = await first
+  assert.equal(code, 1)
+  assert.match(err, /lab "hasty" was ended by another command while it started/)
+  assert.equal((await kubehop('status', 'hasty')).code, 0)
+  assert.equal((await kubehop('down', 'hasty')).code, 0)
+})
+
+test('the only lab of a state folder can be started anew after it died', async () => {
+  const alone = freshState()
+  const up = () => run(process.execPath, [main, 'up', 'only', '--nodes', '1'], alone.env)
+  assert.equal((await up()).code, 0)
+  const folder = join(alone.folder, 'state', 'only')
+  const { init } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { init: { pid: number } }
+  process.kill(init.pid, 'SIGKILL')
+  while (existsSync(`/proc/${init.pid}`)) await new Promise((resolve) => setTimeout(resolve, 5))
+  const again = await up()
+  assert.equal(again.code, 0, again.err)
+  assert.equal((await run(process.execPath, [main, 'down', 'only'], alone.env)).code, 0)
+  assert.ok(!existsSync(join(alone.folder, 'state')))
+  alone.remove()
+})
