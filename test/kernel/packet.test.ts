@@ -35,6 +35,8 @@ function pair(): { a: Netns; b: Netns; [Symbol.dispose](): void } {
       addRoute({ to: cidr('0.0.0.0/0'), via: ip === left ? right : left }),
     )
   }
+  // Both ends are up only now; until the kernel has seen to the cable it drops what is sent.
+  for (const socket of [one, other]) assert.ok(socket.settle('eth0'))
   return {
     a,
     b,
@@ -46,12 +48,10 @@ function pair(): { a: Netns; b: Netns; [Symbol.dispose](): void } {
 }
 
 async function request(client: Netns, server: Netns, port: number): Promise<void> {
-  const listener = createServer((socket) => socket.end('hello'))
+  await using listener = createServer((socket) => socket.end('hello'))
   listener.listen({ fd: listenTcp(server, right, port) })
   const socket = connectTcp({ ns: client, address: right, port })
   await once(socket.resume(), 'close')
-  listener.close()
-  await once(listener, 'close')
 }
 
 const flow = (packet: Packet): string => {
@@ -86,9 +86,12 @@ test('a request is seen leaving and its answer arriving, in order, with the kern
 
 test('one socket sees a whole namespace, with or without Ethernet headers, and cuts what is long', async () => {
   using net = pair()
+  await using receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
+  await using sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
+  // The first packet waits for ARP, and few can wait with it.
+  sender.send('first', 9, right)
+  await once(receiver, 'message')
   using all = openPacketSocket({ ns: net.b, cooked: false, snap: 60, outgoing: false, filter: { protocols: [17] } })
-  const receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
-  const sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
   const got: Packet[] = []
   const heard = new Promise<void>((resolve) => {
     const stop = all.follow((packets) => {
@@ -106,26 +109,24 @@ test('one socket sees a whole namespace, with or without Ethernet headers, and c
     assert.equal(new DataView(packet.bytes.buffer).getUint16(12), 0x0800)
     assert.equal(packet.bytes[59], i)
   }
-  receiver.close()
-  sender.close()
 })
 
 test('packets that find the buffer full are counted', async () => {
   using net = pair()
   using watch = openPacketSocket({ ns: net.b, buffer: 2048, filter: { protocols: [17] } })
-  const receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
-  const sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
-  const sent = Array.from(
-    { length: 50 },
-    () => new Promise((resolve) => sender.send(Buffer.alloc(500), 9, right, resolve)),
-  )
-  await Promise.all(sent)
+  await using receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
+  await using sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
+  // A packet passes the watch before it comes to its receiver.
+  const arrived = new Promise<void>((resolve) => {
+    let count = 0
+    receiver.on('message', () => ++count === 50 && resolve())
+  })
+  for (let i = 0; i < 50; i++) sender.send(Buffer.alloc(500), 9, right)
+  await arrived
   const drops = watch.drops()
   assert.equal(watch.read().length + drops, 50)
   assert.ok(drops > 0)
   assert.equal(watch.drops(), drops)
-  receiver.close()
-  sender.close()
 })
 
 test('a device that is not there is an error, and one that goes away only falls silent', () => {
