@@ -27,7 +27,13 @@ for (const [name, lane] of Object.entries(lanes)) {
   const chosen = wanted.length === 0 || wanted.includes(name) ? files : files.filter((file) => wanted.includes(file))
   if (chosen.length === 0) continue
   console.log(`\n${name}: ${chosen.length} files`)
-  const args = ['--test', `--test-concurrency=${lane.concurrency}`, '--test-timeout=240000', ...chosen]
+  const args = [
+    '--import=./scripts/ends.ts',
+    '--test',
+    `--test-concurrency=${lane.concurrency}`,
+    '--test-timeout=240000',
+    ...chosen,
+  ]
   const begun = Date.now()
   if ((await lane.run(args)) === 0) continue
   failed = true
