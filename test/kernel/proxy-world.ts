@@ -62,6 +62,8 @@ export class World implements AsyncDisposable {
     }
     up(node, address('192.168.50.11'))
     up(far, address('192.168.50.1'))
+    // Both ends are up only now; until the kernel has seen to the cable it drops what is sent.
+    for (const socket of [node, far]) socket.settle('eth0')
     node.apply(addRoute({ to: cidr('0.0.0.0/0'), via: address('192.168.50.1') }))
     const lo = far.link('lo')?.index ?? 1
     far.apply(addAddress({ index: lo, address: address('100.96.2.2'), prefix: 32 }))

@@ -70,6 +70,9 @@ class Wire implements Disposable {
     this.socket.apply(addLink({ kind: 'veth', name, master: this.bridge, up: true, peer: { name: 'eth0', ns } }))
     const index = socket.link('eth0')?.index ?? assert.fail()
     socket.apply(setLink(index, { up: true }), addAddress({ index, address: ip, prefix: 24 }))
+    // Both ends are up only now; until the kernel has seen to the cable it drops what is sent.
+    this.socket.settle(name)
+    socket.settle('eth0')
     if (gateway !== undefined) socket.apply(addRoute({ to: cidr('0.0.0.0/0'), via: gateway }))
     return { ns, socket }
   }

@@ -112,7 +112,12 @@ test('the threads that Node makes later are at home, even when a body asked for 
     inNetns(createNetns(), () => lstat('/', () => {}))
     const links = readdirSync('/proc/self/task').map((task) => readlinkSync('/proc/self/task/' + task + '/ns/net'))
     console.log(new Set(links).size)`
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  // This thread waits for it, so the time limit of tests could not end it.
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+    encoding: 'utf8',
+  })
   assert.equal(child.stdout, '1\n', child.stderr)
 })
 
