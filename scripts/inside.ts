@@ -1,6 +1,7 @@
 import { launch } from '../src/kernel/launch/launch.ts'
 import { Program, cell, strings } from '../src/kernel/launch/program.ts'
-import { CLONE_NEWPID, PR_SET_PDEATHSIG, SIGKILL } from '../src/kernel/launch/syscalls.ts'
+import { CLONE_NEWPID, F_SETFD, FD_CLOEXEC, PR_SET_PDEATHSIG, SIGKILL } from '../src/kernel/launch/syscalls.ts'
+import { reportFd } from '../src/kernel/launch/stub.ts'
 import { isolate, ownProc, self } from '../src/lab/isolate.ts'
 
 /**
@@ -14,7 +15,7 @@ export async function inside(args: string[], env: NodeJS.ProcessEnv, title: stri
   // Before and after the fork: a child does not inherit it.
   program.call('die with the runner', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.fork('make a PID namespace', CLONE_NEWPID, pid, (parent) => {
-    parent.call('report', 'close', 4)
+    parent.call('report', 'close', reportFd)
     const code = parent.wait('wait for the first process', pid, cell())
     parent.call('exit', 'exit_group', code)
   })
@@ -24,11 +25,13 @@ export async function inside(args: string[], env: NodeJS.ProcessEnv, title: stri
   // The first process of a PID namespace has to reap; node is its child.
   const runner = cell()
   program.fork('start the runner', 0, runner, (parent) => {
-    parent.call('report', 'close', 4)
+    parent.call('report', 'close', reportFd)
     const code = parent.wait('wait for the runner', runner, cell())
     parent.call('exit', 'exit_group', code)
   })
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value ?? ''}`)
+  // Node would hold it open until it ends, and the launch would not be over before that.
+  program.call('close the report when node starts', 'fcntl', reportFd, F_SETFD, FD_CLOEXEC)
   program.call('start node', 'execve', process.execPath, strings(['node', ...args]), strings(variables))
   const { child, exited } = await launch(program, { title, stdio: ['ignore', 'inherit', 'inherit'] })
   const timer = limitMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), limitMs)
