@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 
 const LOCK_EX = 2
@@ -11,7 +12,7 @@ const flock = declareRaw<[number, number]>('int flock(int, int)')
  */
 export function lockFolder(path: string, mode: number): Disposable {
   for (;;) {
-    mkdirSync(path, { recursive: true, mode })
+    makeFolders(path, mode)
     const fd = openSync(path, 'r')
     let result: number
     do result = flock(fd, LOCK_EX)
@@ -23,5 +24,16 @@ export function lockFolder(path: string, mode: number): Disposable {
     if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino)
       return { [Symbol.dispose]: () => closeSync(fd) }
     closeSync(fd)
+  }
+}
+
+/** Node's own `recursive` never comes back from a file system in which nothing can be made, such as /proc. */
+function makeFolders(path: string, mode: number): void {
+  const parent = dirname(path)
+  if (!existsSync(parent)) makeFolders(parent, mode)
+  try {
+    mkdirSync(path, mode)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }

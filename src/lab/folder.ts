@@ -116,11 +116,13 @@ export function readRecord(name: string): LabRecord | undefined {
 /** Names of all labs of this user that left a folder, running or not. */
 export function allLabs(): string[] {
   const root = stateRoot()
-  return existsSync(root)
-    ? readdirSync(root, { withFileTypes: true })
-        .flatMap((entry) => (entry.isDirectory() ? entry.name : []))
-        .sort()
-    : []
+  if (!existsSync(root)) return []
+  try {
+    const entries = readdirSync(root, { withFileTypes: true })
+    return entries.flatMap((entry) => (entry.isDirectory() ? entry.name : [])).sort()
+  } catch (error) {
+    throw unusable(error)
+  }
 }
 
 /** Whether the lab's own process, not just one with its number, is there. */

@@ -216,3 +216,11 @@ test('the only lab of a state folder can be started anew after it died', async (
   assert.ok(!existsSync(join(alone.folder, 'state')))
   alone.remove()
 })
+
+test('a state folder in which nothing can be made is refused, also where that is no matter of rights', async () => {
+  for (const place of ['/proc/kubehop', '/proc/kubehop/labs', '/dev/null']) {
+    const { code, err } = await run(process.execPath, [main, 'up'], { KUBEHOP_STATE: place })
+    assert.equal(code, 1)
+    assert.match(err, new RegExp(`cannot use ${place}: E[A-Z]+: .*set KUBEHOP_STATE`))
+  }
+})
