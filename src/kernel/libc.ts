@@ -30,9 +30,13 @@ export function declareAsync<Args extends unknown[]>(definition: string): (...ar
   const call = libc.func(definition)
   return (...args) =>
     new Promise((resolve, reject) => {
-      call.async(...args, (error: unknown, result: number | bigint) => {
-        if (error) reject(error)
-        else resolve(Number(result))
+      call.async(...args, (error: unknown, returned: number | bigint) => {
+        // The other thread used what the arguments point to: they are let go only here.
+        args.length = 0
+        if (error) return reject(error)
+        const result = Number(returned)
+        // errno is that of the call while this callback runs.
+        resolve(result === -1 ? -koffi.errno() : result)
       })
     })
 }

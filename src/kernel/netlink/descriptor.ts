@@ -37,7 +37,7 @@ const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
 export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = declareRaw<
   [number, Uint8Array, number, number]
 >('long send(int, void *, unsigned long, int)')
-/** On a thread of libuv's pool; -1 on failure, without its errno. */
+/** On a thread of libuv's pool. */
 export const sendLater: (fd: number, bytes: Uint8Array, length: number, flags: number) => Promise<number> =
   declareAsync('long send(int, void *, unsigned long, int)')
 const recvfrom = declareRaw<[number, Uint8Array, number, number, Uint8Array, Uint8Array]>(

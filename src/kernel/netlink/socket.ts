@@ -73,9 +73,9 @@ export class NetlinkSocket implements Disposable {
   async requestLater(op: string, type: number, flags: number, body: (writer: MessageWriter) => void): Promise<void> {
     const writer = new MessageWriter(256).message(type, flags | NLM_F_REQUEST | NLM_F_ACK, body)
     const first = this.#number(writer)
-    const sent = await sendLater(this.fd, writer.bytes, writer.length, 0)
-    // errno stays behind on the other thread.
-    if (sent < 0) throw new KernelError(op, errnoOf('EIO'), 'the request could not be sent')
+    let sent = -EINTR
+    while (sent === -EINTR) sent = await sendLater(this.fd, writer.bytes, writer.length, 0)
+    if (sent < 0) throw new NetlinkError(op, -sent)
     this.#collect(op, first)
   }
 
