@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KubehopError } from '../base/errors.ts'
 import { KernelError, errnoOf } from '../kernel/libc.ts'
-import { explainRefusal, needNamespaces } from './needs.ts'
+import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
 
 const system =
   (settings: Record<string, string>) =>
@@ -35,4 +35,13 @@ test('a refusal that no setting told is explained; other errors stay what they a
   assert.match(explainRefusal(new KernelError('make namespaces', errnoOf('ENOSPC'))).message, /limit of namespaces/)
   const other = new KubehopError('lab', 'start', 'PortTaken', 'taken')
   assert.equal(explainRefusal(other), other)
+})
+
+test('a disk that is nearly full is told before anything is started', () => {
+  assert.throws(() => needSpace('/state/lab', () => 200 * 1024), {
+    code: 'NoSpace',
+    message: /only 0\.2 MB are free in \/state\/lab, and a lab needs 8\.0: make room, or set KUBEHOP_STATE/,
+  })
+  needSpace('/state/lab', () => 2 ** 30)
+  needSpace('/')
 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { KubehopError } from '../base/errors.ts'
 
 /** Settings by which a system forbids ordinary users their own namespaces: file below /proc/sys, the value that forbids, what allows. */
@@ -22,6 +22,22 @@ export function needNamespaces(uid: number, setting: (path: string) => string | 
       `this system forbids namespaces (${name} = ${bad}). Allow them, as root:\n  ${remedy}\n(in /etc/sysctl.d to keep it)${user}`,
     )
   }
+}
+
+const leastSpace = 8 * 2 ** 20
+
+/** A lab on a full disk would wait for itself: nothing can be written, its log neither. `free` tells the bytes that this user may still use. */
+export function needSpace(folder: string, free: (folder: string) => number = freeIn): void {
+  const bytes = free(folder)
+  if (bytes >= leastSpace) return
+  const megabytes = (of: number): string => (of / 2 ** 20).toFixed(1)
+  const say = `only ${megabytes(bytes)} MB are free in ${folder}, and a lab needs ${megabytes(leastSpace)}: make room, or set KUBEHOP_STATE to another folder`
+  throw new KubehopError('lab', 'check this system', 'NoSpace', say)
+}
+
+function freeIn(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 /** The kernel's refusal of a namespace, where no setting told it in advance: a container's seccomp filter, a security module, a limit. */

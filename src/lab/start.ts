@@ -25,7 +25,7 @@ import {
   writeRecord,
 } from './folder.ts'
 import { isolate, ownProc, self } from './isolate.ts'
-import { explainRefusal, needNamespaces } from './needs.ts'
+import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
 import type { Settings } from './settings.ts'
 import { endLab } from './stop.ts'
 
@@ -47,6 +47,7 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
   let started: Started | undefined
   try {
     needNamespaces(self().uid)
+    needSpace(folderOf(settings.name))
     const listener = hostListener(settings.apiPort)
     try {
       started = await launchSupervisor(settings, listener)
