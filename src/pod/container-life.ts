@@ -13,7 +13,7 @@ import { type ExecOptions, type Execution, readable } from './exec.ts'
 import type { Home } from './home.ts'
 import { runHook } from './hook.ts'
 import { removeLog } from './log-writer.ts'
-import type { ContainerPaths } from './paths.ts'
+import { type ContainerPaths, startingIn } from './paths.ts'
 import type { ProbeTarget } from './probe-run.ts'
 import { Prober } from './prober.ts'
 import type { ContainerRecord, Ending } from './record.ts'
@@ -147,6 +147,7 @@ export class ContainerLife {
         what,
         root,
         pause: sandbox.pause,
+        starting: startingIn(context.stateDir),
         log: context.log,
       })
       this.#home.event(spec, 'Normal', 'Created', `Created container: ${spec.name}`)

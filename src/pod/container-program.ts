@@ -20,6 +20,8 @@ import { enterRoot, type RootInput } from './root.ts'
 
 /** The descriptor on which the program finds a pidfd of the process whose namespaces it joins. */
 export const joinedFd = 5
+/** The descriptor that the container's process has until it has joined the pod: until then nobody who looks into the pod finds it. */
+const startingFd = 6
 
 /**
  * A container: the shim stays outside, holds the pipes open, waits for the container's first process and writes its wait status (4 bytes, as
@@ -31,7 +33,7 @@ export function containerProgram(what: Becoming, root: RootInput, status: string
   const waited = new Uint8Array(4)
   program.fork('start the container', CLONE_NEWPID | CLONE_NEWNS, cell(report, 4), (shim) => {
     shim.call('report', 'write', reportFd, report, report.length)
-    for (const fd of [joinedFd, reportFd, imageFd]) shim.call('report', 'close', fd)
+    for (const fd of [joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
     shim.wait('wait for the container', cell(report, 4), cell(waited))
     const file = shim.call(
       'open the status',
@@ -46,7 +48,7 @@ export function containerProgram(what: Becoming, root: RootInput, status: string
   })
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
-  closeOwn(program)
+  closeOwn(program, startingFd)
   program.call('lead a session', 'setsid')
   enterRoot(program, root)
   become(program, what)
@@ -80,6 +82,6 @@ export function execProgram(what: Becoming, terminal: number | undefined): Progr
 }
 
 /** From here on others in the container can see this process: it holds nothing of the agent but the pipe for its report. */
-function closeOwn(program: Program): void {
-  for (const fd of [joinedFd, imageFd]) program.call('close what is not for the container', 'close', fd)
+function closeOwn(program: Program, ...more: number[]): void {
+  for (const fd of [joinedFd, imageFd, ...more]) program.call('close what is not for the container', 'close', fd)
 }

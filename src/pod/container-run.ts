@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } f
 import type { Log } from '../base/log.ts'
 import { makeFifo, openFifoBothEnds } from '../kernel/fifo.ts'
 import { launch, type Launched } from '../kernel/launch/launch.ts'
+import { shareFile } from '../kernel/share.ts'
 import { openProcess, type Process, SIGNALS } from '../kernel/process.ts'
 import type { Becoming } from './become.ts'
 import { containerProgram } from './container-program.ts'
@@ -34,6 +35,8 @@ export interface RunInput {
   what: Becoming
   root: RootInput
   pause: Process
+  /** The file that is shared while a container of the node starts; see {@link endStrays}. */
+  starting: string
   log: Log
 }
 
@@ -54,11 +57,7 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
   })
   const [stdout = -1, stderr = -1] = pipes
   try {
-    const started = launch(containerProgram(input.what, input.root, paths.status(attempt)), {
-      title: `kubehop shim ${input.title}`,
-      stdio: ['ignore', stdout, stderr],
-      fds: [input.pause.fd],
-    })
+    const started = startShim(input, stdout, stderr)
     const log = await logFor(input, started)
     const { child, reported } = await started
     child.unref()
@@ -75,6 +74,24 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
     return runOf(record, paths, shim, init, log)
   } finally {
     for (const fd of pipes) closeSync(fd)
+  }
+}
+
+/** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
+function startShim(
+  { title, what, root, paths, attempt, pause, starting }: RunInput,
+  stdout: number,
+  stderr: number,
+): Promise<Launched> {
+  const shared = shareFile(starting)
+  try {
+    return launch(containerProgram(what, root, paths.status(attempt)), {
+      title: `kubehop shim ${title}`,
+      stdio: ['ignore', stdout, stderr],
+      fds: [pause.fd, shared],
+    })
+  } finally {
+    closeSync(shared)
   }
 }
 

@@ -32,6 +32,11 @@ export interface PodId {
   uid: string
 }
 
+/** The file that is shared while a container of this node starts. */
+export function startingIn(stateDir: string): string {
+  return join(stateDir, 'starting')
+}
+
 export function podPaths(stateDir: string, id: PodId): PodPaths {
   const dir = join(stateDir, 'pods', part(id.uid))
   return {

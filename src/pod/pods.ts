@@ -16,7 +16,7 @@ import { hostImage, type HostImageOptions } from './image-host.ts'
 import { removeLeftover } from './leftovers.ts'
 import { type LogOptions, readLog } from './log-reader.ts'
 import { overlayTrial } from './overlay.ts'
-import { idOf, podPaths } from './paths.ts'
+import { idOf, podPaths, startingIn } from './paths.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
 import { endStrays, type KnownPod } from './strays.ts'
@@ -126,7 +126,7 @@ export function startPods(options: PodsOptions): Pods {
     },
   })
   const synced = follower.synced.then(async () => {
-    endStrays([...lives.values()].flatMap(knownOf), log)
+    endStrays([...lives.values()].flatMap(knownOf), startingIn(stateDir), log)
     adopted.resolve()
     const rest = [...records.values()]
     records.clear()

@@ -11,6 +11,9 @@ import {
   SIGTERM,
 } from '../kernel/launch/syscalls.ts'
 
+/** Where the program hears, by one byte, that it was noted. */
+const notedFd = 5
+
 /**
  * Pause: makes the pod's namespaces, reports that they are there, and holds them until it is told to end. It has nothing else to do, so it
  * never fails, and containers come and go without the namespaces going with them.
@@ -25,6 +28,11 @@ export function pauseProgram(hostname: string, hostNetwork: boolean): Program {
   const ends = signals(SIGTERM, SIGINT)
   program.call('wait for signals', 'rt_sigprocmask', SIG_BLOCK, ends, 0, ends.length)
   program.call('report', 'close', reportFd)
+  // An agent that dies before it has written down that this process is there would leave it for ever.
+  program.unless('wait until it is noted', 'read', [notedFd, new Uint8Array(1), 1], (forgotten) => {
+    forgotten.call('end', 'exit_group', 0)
+  })
+  program.call('go on alone', 'close', notedFd)
   program.awaitSignal('hold the namespaces', ends)
   program.call('end', 'exit_group', 0)
   return program

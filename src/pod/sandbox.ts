@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Writable } from 'node:stream'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Address } from '../base/address.ts'
@@ -35,16 +36,22 @@ export async function startSandbox(input: SandboxInput): Promise<Sandbox> {
   const { child } = await launch(pauseProgram(input.nodename, input.hostNetwork), {
     title: `kubehop pause ${input.title}`,
     stdio: ['ignore', 'ignore', 'ignore'],
+    fds: ['pipe'],
   })
   child.unref()
+  const noted = child.stdio[5 as 4] as Writable
+  // That pause has ended meanwhile is told by its pidfd.
+  noted.on('error', () => {})
   const pause = child.pid === undefined ? undefined : openProcess(child.pid)
   if (!pause) throw new Error(`the pause process of ${input.title} ended at once`)
   const id = randomBytes(32).toString('hex')
-  input.note({ id, pause: { pid: pause.pid, started: pause.started } })
   try {
+    input.note({ id, pause: { pid: pause.pid, started: pause.started } })
+    noted.end(Uint8Array.of(1), () => noted.destroy())
     const attachment = input.hostNetwork ? undefined : attach(input.network, id, pause)
     return sandboxOf(id, pause, attachment?.address ?? input.hostIP, attachment?.hostDevice)
   } catch (error) {
+    noted.destroy()
     input.network.del(id)
     pause.signal(SIGNALS.KILL)
     pause.close()

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
+import { awaitUnshared } from '../kernel/share.ts'
 
 /** A pod that was taken over, and the processes of it that are known. */
 export interface KnownPod {
@@ -12,7 +13,9 @@ export interface KnownPod {
  * Ends containers that no record tells of: an agent died after it started one and before it wrote that down. They are in the network of a pod,
  * and in a PID namespace that is neither ours nor that of a container that is known.
  */
-export function endStrays(pods: readonly KnownPod[], log: Log): void {
+export function endStrays(pods: readonly KnownPod[], starting: string, log: Log): void {
+  // One that it had only begun to start is on its way into its pod, and would be missed.
+  awaitUnshared(starting)
   const home = namespaceOf('self', 'net')
   const ours = namespaceOf('self', 'pid')
   const known = new Set(pods.flatMap(({ containerPids }) => containerPids).map((pid) => namespaceOf(pid, 'pid')))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -73,6 +73,14 @@ const processesIn = (pid: number): number => {
     }
   }).length
 }
+const processesCalled = (title: string): number =>
+  readdirSync('/proc').filter((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/cmdline`, 'utf8') === `${title}\0`
+    } catch {
+      return false // it ended meanwhile
+    }
+  }).length
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
@@ -172,6 +180,8 @@ test('agents that are killed at any moment of a start leave nothing twice', asyn
     await agent.ask('ready', name)
     assert.equal((await agent.ask<unknown[]>('cables')).length, 1)
     assert.equal(processesIn((await find(name))?.pausePid ?? 0), 2, 'pause and one container')
+    // One that the dead agent had no time to note ends by itself.
+    await until(() => processesCalled(`kubehop pause default/${name}`) === 1)
     await agent.ask('delete', name)
     assert.equal((await agent.ask<unknown[]>('cables')).length, 0)
   }

@@ -1,5 +1,6 @@
 /** System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl): the ones that a launch may contain. */
 export const syscalls = {
+  read: 0,
   write: 1,
   close: 3,
   rt_sigaction: 13,
