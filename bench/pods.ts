@@ -1,9 +1,7 @@
 import { address } from '../src/base/address.ts'
 import type { PodNetwork } from '../src/cni/network.ts'
 import { createNetns } from '../src/kernel/netns.ts'
-import { launch } from '../src/kernel/launch/launch.ts'
-import { pauseProgram } from '../src/pod/sandbox-program.ts'
-import { startSandbox } from '../src/pod/sandbox.ts'
+import { startPause, startSandbox } from '../src/pod/sandbox.ts'
 import { SIGNALS } from '../src/kernel/process.ts'
 import type { Bench, Outcome, Row } from './harness/bench.ts'
 import { figure } from './harness/figure.ts'
@@ -133,16 +131,15 @@ async function manyAtATime(
       const took = await timed(() =>
         inTurns(size, async (at) => {
           const id = `pod-${round}-${at}`
-          const { child, exited } = await launch(pauseProgram('bench', false), {
-            title: `bench pause ${id}`,
-            stdio: ['ignore', 'ignore', 'ignore'],
-          })
-          const path = `/proc/${child.pid}/ns/net`
+          const { pause, noted } = await startPause({ title: `bench/${id}`, nodename: 'bench', hostNetwork: false })
+          noted()
+          const path = `/proc/${pause.pid}/ns/net`
           await peer.add(id, path)
           made.push(async () => {
             await peer.del(id, path)
-            child.kill('SIGTERM')
-            await exited
+            pause.signal(SIGNALS.TERM)
+            await pause.ended
+            pause.close()
           })
         }),
       )

@@ -33,29 +33,45 @@ export interface SandboxInput {
 
 /** Starts pause and connects it. After a failure nothing of it is left. */
 export async function startSandbox(input: SandboxInput): Promise<Sandbox> {
+  const { pause, noted, forgotten } = await startPause(input)
+  const id = randomBytes(32).toString('hex')
+  try {
+    input.note({ id, pause: { pid: pause.pid, started: pause.started } })
+    noted()
+    const attachment = input.hostNetwork ? undefined : attach(input.network, id, pause)
+    return sandboxOf(id, pause, attachment?.address ?? input.hostIP, attachment?.hostDevice)
+  } catch (error) {
+    forgotten()
+    input.network.del(id)
+    pause.signal(SIGNALS.KILL)
+    pause.close()
+    throw error
+  }
+}
+
+/** A pause process; it ends by itself unless it is told that it was noted. */
+export interface Pause {
+  pause: Process
+  noted(): void
+  forgotten(): void
+}
+
+export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'hostNetwork'>): Promise<Pause> {
   const { child } = await launch(pauseProgram(input.nodename, input.hostNetwork), {
     title: `kubehop pause ${input.title}`,
     stdio: ['ignore', 'ignore', 'ignore'],
     fds: ['pipe'],
   })
   child.unref()
-  const noted = child.stdio[5 as 4] as Writable
+  const ear = child.stdio[5 as 4] as Writable
   // That pause has ended meanwhile is told by its pidfd.
-  noted.on('error', () => {})
+  ear.on('error', () => {})
   const pause = child.pid === undefined ? undefined : openProcess(child.pid)
   if (!pause) throw new Error(`the pause process of ${input.title} ended at once`)
-  const id = randomBytes(32).toString('hex')
-  try {
-    input.note({ id, pause: { pid: pause.pid, started: pause.started } })
-    noted.end(Uint8Array.of(1), () => noted.destroy())
-    const attachment = input.hostNetwork ? undefined : attach(input.network, id, pause)
-    return sandboxOf(id, pause, attachment?.address ?? input.hostIP, attachment?.hostDevice)
-  } catch (error) {
-    noted.destroy()
-    input.network.del(id)
-    pause.signal(SIGNALS.KILL)
-    pause.close()
-    throw error
+  return {
+    pause,
+    noted: () => void ear.end(Uint8Array.of(1), () => ear.destroy()),
+    forgotten: () => void ear.destroy(),
   }
 }
 
