@@ -51,9 +51,9 @@ export async function startSandbox(input: SandboxInput): Promise<Sandbox> {
 
 /** A pause process; it ends by itself unless it is told that it was noted. */
 export interface Pause {
-  pause: Process
-  noted(): void
-  forgotten(): void
+  readonly pause: Process
+  readonly noted: () => void
+  readonly forgotten: () => void
 }
 
 export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'hostNetwork'>): Promise<Pause> {
