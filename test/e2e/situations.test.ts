@@ -1,5 +1,6 @@
 // The situations of the picture, one cluster, asked from outside with the real kubectl and the kernel's own tables.
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Node } from '../../src/api/objects/node.ts'
 import type { Pod } from '../../src/api/objects/pod.ts'
@@ -152,15 +153,41 @@ test('two containers that bind one port collide: EADDRINUSE, restarts with backo
 
 test('killing every container leaves the address and the namespace; they come back into the same ones', async () => {
   const before = await podNamed('b')
-  const netns = (await lab.kubectl('exec', 'b', '--', 'readlink', '/proc/self/ns/net')).out
-  await lab.kubectl('exec', 'b', '--', 'sh', '-c', 'kill -9 -1; kill -TERM 1')
-  await lab.kubectl('exec', 'b', '--', 'node', '-e', 'process.kill(1, 9)')
-  const stopped = await lab.kubectl('exec', 'b', '--', 'node', '-e', "require('node:child_process')")
-  assert.ok(stopped.code >= 0)
-  const now = await podNamed('b')
+  const netns = async (): Promise<string> => (await lab.kubectl('exec', 'b', '--', 'readlink', '/proc/self/ns/net')).out
+  const namespace = await netns()
+  process.kill(firstProcess('default/b/main'), 'SIGKILL')
+  const now = await lab.until(
+    'the container is back',
+    () => podNamed('b'),
+    ({ status }) => status?.containerStatuses?.[0]?.restartCount === 1 && status.containerStatuses[0].ready,
+  )
+  assert.equal(now.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137)
   assert.equal(now.status?.podIP, before.status?.podIP)
-  assert.equal((await lab.kubectl('exec', 'b', '--', 'readlink', '/proc/self/ns/net')).out, netns)
+  assert.equal(await netns(), namespace)
+  assert.equal(await fetchFrom('a', `http://${now.status?.podIP}:8080/`), `b ${await addressOf('a')}`)
 })
+
+/** The pid, here, of a container's first process: the child of its shim, in this lab. */
+function firstProcess(container: string): number {
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+        return { pid: Number(pid), parent, words: readFileSync(`/proc/${pid}/cmdline`, 'utf8') }
+      } catch {
+        return [] // it ended meanwhile
+      }
+    })
+  const agents = processes.filter(({ words }) => words.startsWith('kubehop node ') && words.includes(lab.folder))
+  const shim = processes.find(
+    ({ parent, words }) => words.startsWith(`kubehop shim ${container}`) && agents.some(({ pid }) => pid === parent),
+  )
+  const first = processes.find(({ parent }) => parent === shim?.pid)
+  assert.ok(first, `no process of ${container}`)
+  return first.pid
+}
 
 test('a pod is an address on eth0, its cable ends as vethN on cbr0', async () => {
   const { out } = await lab.kubectl(
