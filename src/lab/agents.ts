@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { Log } from '../base/log.ts'
 import { inNetns, type Netns } from '../kernel/netns.ts'
 
@@ -13,9 +13,7 @@ const slowestRestartMs = 10_000
 const healthyAfterMs = 30_000
 
 /** Keeps one agent process running in each node's network namespace; one that ends is started again, later each time it ends early. */
-export function keepAgents(specs: AgentSpec[], log: Log): { pidOf(name: string): number | undefined } {
-  const running = new Map<string, ChildProcess>()
-
+export function keepAgents(specs: AgentSpec[], log: Log): void {
   const start = (spec: AgentSpec, delay: number): void => {
     const begun = Date.now()
     const child = inNetns(spec.ns, () =>
@@ -24,7 +22,6 @@ export function keepAgents(specs: AgentSpec[], log: Log): { pidOf(name: string):
         stdio: ['ignore', 'inherit', 'inherit'],
       }),
     )
-    running.set(spec.name, child)
     child.once('exit', (code, signal) => {
       const next = Date.now() - begun > healthyAfterMs ? quickestRestartMs : Math.min(delay * 2, slowestRestartMs)
       log.warn(
@@ -39,5 +36,4 @@ export function keepAgents(specs: AgentSpec[], log: Log): { pidOf(name: string):
   }
 
   for (const spec of specs) start(spec, quickestRestartMs)
-  return { pidOf: (name) => running.get(name)?.pid }
 }

@@ -73,3 +73,32 @@ test('ready pods, and pods that have done their work, are enough', () => {
     stuck: [],
   })
 })
+
+test('a deployment is blamed only for pods that its selector chooses, matchExpressions included', () => {
+  const of = (name: string, app: string): Pod =>
+    pod(
+      name,
+      {
+        containerStatuses: [
+          {
+            name: 'c',
+            ready: false,
+            restartCount: 1,
+            image: 'host',
+            imageID: '',
+            state: { waiting: { reason: 'CrashLoopBackOff' } },
+          },
+        ],
+      },
+      { app },
+    )
+  const web = deployment(1, 0)
+  web.spec.selector = { matchExpressions: [{ key: 'app', operator: 'In', values: ['web'] }] }
+  const { stuck } = readinessOf({
+    ...empty,
+    deployments: [web],
+    pods: [of('web-1', 'web'), of('other', 'db')],
+    wanted: [web],
+  })
+  assert.deepEqual(stuck, ['default/web-1: container c: CrashLoopBackOff'])
+})

@@ -4,6 +4,7 @@ import type { KubeObject } from '../api/objects/meta.ts'
 import type { Node } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Deployment } from '../api/objects/workload.ts'
+import { selectorMatches } from '../api/select/labels.ts'
 
 /** What is being waited for, and what the cluster says about it. */
 export interface Situation {
@@ -133,11 +134,8 @@ function isTrue(conditions: { type: string; status: string }[] | undefined, type
   return conditions?.some((each) => each.type === type && each.status === 'True') ?? false
 }
 
-function podsOf(deployment: Deployment, pods: readonly Pod[]): Pod[] {
-  const labels = Object.entries(deployment.spec.selector.matchLabels ?? {})
+function podsOf({ metadata, spec }: Deployment, pods: readonly Pod[]): Pod[] {
   return pods.filter(
-    (pod) =>
-      pod.metadata.namespace === deployment.metadata.namespace &&
-      labels.every(([key, value]) => pod.metadata.labels?.[key] === value),
+    (pod) => pod.metadata.namespace === metadata.namespace && selectorMatches(spec.selector, pod.metadata.labels),
   )
 }
