@@ -3,7 +3,7 @@ import type { Log } from '../../base/log.ts'
 import type { KindName, Kinds } from '../objects/index.ts'
 import { pathOf, resources } from '../resources.ts'
 import { ApiError, type Follower, type FollowOptions } from './client.ts'
-import { Copy } from './follower.ts'
+import { Copy, tellsErrors } from './follower.ts'
 import type { Transport } from './transport.ts'
 
 /** Servers send bookmarks about once a minute; a connection that is silent much longer is dead. */
@@ -29,17 +29,13 @@ export function followOver<K extends KindName>(
   const path = pathOf(resources[kind], namespace)
   const query = { labelSelector, fieldSelector }
   const ended = new AbortController()
-  const onError =
-    log &&
-    ((error: unknown): void =>
-      log.error({ kind, error: messageOf(error), stack: (error as Error).stack }, 'a follower of the API failed'))
   const copy = new Copy<T>(
     options,
     () => {
       ended.abort()
       onClose()
     },
-    onError,
+    tellsErrors(kind, log),
   )
 
   async function list(): Promise<string> {

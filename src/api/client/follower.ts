@@ -1,3 +1,5 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
 import { equal } from '../json.ts'
 import type { KubeObject } from '../objects/meta.ts'
 import { type Change, type Follower, type FollowOptions, keyOf } from './client.ts'
@@ -111,4 +113,13 @@ function rethrow(error: unknown): void {
   queueMicrotask(() => {
     throw error
   })
+}
+
+/** What a caller's own code threw goes to the log; without one it is thrown on. */
+export function tellsErrors(kind: string, log: Log | undefined): ((error: unknown) => void) | undefined {
+  return (
+    log &&
+    ((error) =>
+      log.error({ kind, error: messageOf(error), stack: (error as Error).stack }, 'a follower of the API failed'))
+  )
 }

@@ -1,4 +1,3 @@
-import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type AnyObject, clone } from '../json.ts'
 import type { KindName, Kinds } from '../objects/index.ts'
@@ -10,7 +9,7 @@ import { selectorOf } from '../select/select.ts'
 import type { StoreEvent } from '../store/store.ts'
 import { ApiError, type Client, type FollowOptions, type Follower } from './client.ts'
 import { makeRecorder } from './events.ts'
-import { Copy } from './follower.ts'
+import { Copy, tellsErrors } from './follower.ts'
 
 export interface LocalOptions {
   registry: Registry
@@ -90,15 +89,11 @@ function follow<K extends KindName>(
   const selects = selectorOf(resources[kind], options) ?? (() => true)
   let pending: StoreEvent[] = []
   let scheduled = true
-  const onError =
-    log &&
-    ((error: unknown): void =>
-      log.error({ kind, error: messageOf(error), stack: (error as Error).stack }, 'a follower of the API failed'))
   const close = (): void => {
     stop()
     onClose()
   }
-  const copy = new Copy<T>(options, close, onError)
+  const copy = new Copy<T>(options, close, tellsErrors(kind, log))
   // The first list is taken now, changes from now on are kept: nothing lies between.
   const first = registry.list(resources[kind], options) as unknown as T[]
   const stop = registry.store.watch(kind, (event) => {
