@@ -1,4 +1,4 @@
-import { diff, type Delta, element, type ElementChanges, transactionOf } from '../kernel/nftables/diff.ts'
+import { diff, element, type ElementChanges, noChange, transactionOf } from '../kernel/nftables/diff.ts'
 import type { Packed } from '../kernel/nftables/packed.ts'
 import { type Chain, type Datum, type Ruleset, sameDatum } from '../kernel/nftables/ruleset.ts'
 import type { SetSpec } from '../kernel/nftables/set.ts'
@@ -58,14 +58,7 @@ export class Book {
 
   /** What has changed since the last commit. */
   changes(): Transaction {
-    const delta: Delta = {
-      newSets: [],
-      goneSets: [],
-      newChains: [],
-      changedChains: [],
-      goneChains: [],
-      elements: new Map(),
-    }
+    const delta = noChange()
     for (const [name, before] of this.#chainJournal) {
       const now = this.#chains.get(name)
       if (now && !before) delta.newChains.push(now)

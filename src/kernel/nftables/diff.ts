@@ -23,6 +23,11 @@ export interface ElementChanges {
   removed: Element[]
 }
 
+/** To be filled. */
+export function noChange(): Delta {
+  return { newSets: [], goneSets: [], newChains: [], changedChains: [], goneChains: [], elements: new Map() }
+}
+
 /** The least that turns one ruleset into the other; no operations when they are the same. Pure. */
 export function diff(committed: Ruleset | undefined, wanted: Ruleset): Transaction {
   if (committed === undefined) return transactionOf(wanted.table, whole(wanted), [{ op: 'add table' }])
@@ -73,14 +78,7 @@ function whole(wanted: Ruleset): Delta {
 }
 
 function between(committed: Ruleset, wanted: Ruleset): Delta {
-  const delta: Delta = {
-    newSets: [],
-    goneSets: [],
-    newChains: [],
-    changedChains: [],
-    goneChains: [],
-    elements: new Map(),
-  }
+  const delta = noChange()
   for (const [name, chain] of wanted.chains) {
     const old = committed.chains.get(name)
     if (!old) delta.newChains.push(chain)
