@@ -55,6 +55,8 @@ const sets: [SetSpec, [Packed, Datum][]][] = [
     ],
   ],
   [{ name: 'remembered', key: ['ipv4_addr'], data: ['mark'], dynamic: true, timeout: 60_000n }, []],
+  [{ name: 'few', key: ['ipv4_addr'], dynamic: true, size: 9 }, []],
+  [{ name: 'many', key: ['mark'], size: 65_535 }, []],
 ]
 
 const exprs: Expr[][] = [
@@ -91,6 +93,12 @@ const exprs: Expr[][] = [
     { kind: 'immediate', to: 1, value: packU32(3) },
     { kind: 'dynset', set: 'remembered', op: 'update', key: 0, data: 1, timeout: 3_600_000n },
     { kind: 'immediate', verdict: { verdict: 'continue' } },
+  ],
+  [
+    { kind: 'fib', result: 'type', fields: ['saddr'], to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU32(2) },
+    { kind: 'fib', result: 'oif', fields: ['saddr', 'iif'], present: true, to: 1 },
+    { kind: 'cmp', from: 1, op: 'eq', value: packU32(0) },
   ],
 ]
 
@@ -156,14 +164,31 @@ test('nft reads what we write', (t: TestContext) =>
       ['lower', 'first nat prerouting -100 accept', 'last nat postrouting 100 accept', 'refuse filter input 0 drop'],
     )
     assert.deepEqual(
-      [...all('set'), ...all('map')].map(({ name, type, map, elem, comment }) => ({ name, type, map, elem, comment })),
+      [...all('set'), ...all('map')].map(({ name, type, map, elem, size, comment }) => ({
+        name,
+        type,
+        map,
+        elem,
+        size,
+        comment,
+      })),
       [
-        { name: 'addresses', type: 'ipv4_addr', map: undefined, elem: ['10.0.0.9'], comment: 'some of them' },
+        {
+          name: 'addresses',
+          type: 'ipv4_addr',
+          map: undefined,
+          elem: ['10.0.0.9'],
+          size: undefined,
+          comment: 'some of them',
+        },
+        { name: 'few', type: 'ipv4_addr', map: undefined, elem: undefined, size: 9, comment: undefined },
+        { name: 'many', type: 'mark', map: undefined, elem: undefined, size: 65535, comment: undefined },
         {
           name: 'flows',
           type: ['ipv4_addr', 'inet_proto', 'inet_service'],
           map: 'ipv4_addr . inet_service',
           elem: [[{ concat: ['10.0.0.1', 'tcp', 80] }, { concat: ['10.0.0.2', 8080] }]],
+          size: undefined,
           comment: undefined,
         },
         {
@@ -174,9 +199,10 @@ test('nft reads what we write', (t: TestContext) =>
             [1, { drop: null }],
             [2, { jump: { target: 'lower' } }],
           ],
+          size: undefined,
           comment: undefined,
         },
-        { name: 'remembered', type: 'ipv4_addr', map: 'mark', elem: undefined, comment: undefined },
+        { name: 'remembered', type: 'ipv4_addr', map: 'mark', elem: undefined, size: 65535, comment: undefined },
       ],
     )
     const text = nft(t, ns, '-n', 'list', 'table', 'ip', 'test') ?? ''
@@ -184,6 +210,7 @@ test('nft reads what we write', (t: TestContext) =>
       'ip saddr != 10.0.0.0/24 counter packets 0 bytes 0 accept comment "rule 0: größer"',
       'dnat ip to ip daddr . meta l4proto . th dport map @flows comment "rule 1: größer"',
       'meta mark set numgen inc mod 3 offset 1 meta mark vmap @marks comment "rule 2: größer"',
+      'fib saddr type 2 fib saddr . iif oif 0 comment',
       'masquerade random,fully-random',
       'reject with tcp reset',
       '\t\treject\n',

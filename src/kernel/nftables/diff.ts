@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Element } from './element.ts'
 import type { Packed } from './packed.ts'
 import { type Chain, type Datum, type NamedSet, type Ruleset, sameDatum, sameHead, sameRule } from './ruleset.ts'
-import type { SetSpec } from './set.ts'
+import { sameSpec, type SetSpec } from './set.ts'
 import type { Table } from './table.ts'
 import type { Op, Transaction } from './transaction.ts'
 
@@ -64,7 +64,7 @@ function mustReplace(committed: Ruleset, wanted: Ruleset): boolean {
   if (committed.foreign || !isDeepStrictEqual(committed.table, wanted.table)) return true
   for (const [name, { spec }] of wanted.sets) {
     const old = committed.sets.get(name)
-    if (old && !isDeepStrictEqual(old.spec, spec)) return true
+    if (old && !sameSpec(old.spec, spec)) return true
   }
   for (const [name, chain] of wanted.chains) {
     const old = committed.chains.get(name)

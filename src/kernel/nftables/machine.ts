@@ -1,6 +1,7 @@
 import { type Address, addressBytes, addressFromBytes, family } from '../../base/address.ts'
 import type { Verdict } from './data.ts'
 import { ctState } from './expr/ct.ts'
+import { fibTypes } from './expr/fib.ts'
 import type { Expr, ExprOf, Foreign } from './expr/index.ts'
 import { networkHeader, type Packet, transportHeader } from './packet.ts'
 import { type Packed, pack, packBe16, packU32, packU8, unpackBe16 } from './packed.ts'
@@ -127,6 +128,12 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
   counter: () => undefined,
   // It changes what later packets meet, not this one.
   dynset: () => undefined,
+  fib({ result, fields, to }, machine) {
+    // Of all addresses only the sender's is known to be the node's, or not.
+    if (result !== 'type' || fields.join() !== 'saddr')
+      return { is: 'unknown', why: `fib ${fields.join(' . ')} ${result}` }
+    return store(machine, to, packU32(fibTypes[machine.packet.byNode ? 'local' : 'unicast']))
+  },
 }
 
 function metaValue(key: string, { ruleset, packet, mark }: Machine): Packed | undefined {

@@ -17,6 +17,8 @@ export interface Packet {
   readonly original?: { readonly destination: Address; readonly destinationPort: number }
   /** Translations so far: bits of ct status. */
   readonly status?: number
+  /** Sent by the node itself: it comes, or came, by the hook output. */
+  readonly byNode?: boolean
 }
 
 /** IPv4 or IPv6 without options; what rules load from. */

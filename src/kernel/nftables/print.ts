@@ -1,5 +1,7 @@
 import type { Verdict } from './data.ts'
 import { ctState } from './expr/ct.ts'
+import { nameIn } from './expr/codec.ts'
+import { fibTypes } from './expr/fib.ts'
 import type { Expr, ExprOf } from './expr/index.ts'
 import { metaLength } from './expr/meta.ts'
 import { type Packed, unpack, unpackAddress, unpackBe16, unpackU32 } from './packed.ts'
@@ -49,6 +51,7 @@ function printSet({ spec, elements }: NamedSet): string {
   const flags = [...(spec.dynamic ? ['dynamic'] : []), ...(spec.timeout === undefined ? [] : ['timeout'])]
   if (flags.length > 0) lines.push(`flags ${flags.join(',')}`)
   if (spec.timeout) lines.push(`timeout ${spec.timeout / 1000n}s`)
+  if (spec.size !== undefined) lines.splice(1, 0, `size ${spec.size}`)
   if (spec.comment !== undefined) lines.push(`comment ${quoted(spec.comment)}`)
   const printed = [...elements].map(([key, datum]) => printElement(spec, key, datum))
   if (printed.length > 0) lines.push(`elements = { ${printed.join(',\n\t\t     ')} }`)
@@ -84,7 +87,7 @@ interface Printer {
 interface Held {
   readonly say: string
   readonly length: number
-  readonly type?: FieldType | 'ct state'
+  readonly type?: FieldType | 'ct state' | 'fib type' | 'exists'
   readonly mask?: Packed
 }
 
@@ -153,6 +156,11 @@ const printers: { readonly [K in Expr['kind']]: Print<ExprOf<K>> } = {
   counter({ packets, bytes }, { words }) {
     words.push(`counter packets ${packets} bytes ${bytes}`)
   },
+  fib({ result, fields, present, to }, { registers }) {
+    const type = present ? 'exists' : result === 'type' ? 'fib type' : undefined
+    const length = result === 'oifname' ? 16 : 4
+    registers.set(to, { say: `fib ${fields.join(' . ')} ${result}`, length, ...(type ? { type } : {}) })
+  },
   dynset({ set, op, key, data, timeout }, { registers, words }) {
     const value = data === undefined ? '' : ` : ${held(registers, data).say}`
     const time = timeout === undefined ? '' : ` timeout ${timeout / 1000n}s`
@@ -200,6 +208,8 @@ function concatenated(registers: Printer['registers'], from: number, fields: rea
 }
 
 function valueOf(value: Packed, type?: Held['type']): string {
+  if (type === 'exists') return value.startsWith('\x01') ? 'exists' : 'missing'
+  if (type === 'fib type') return nameIn(fibTypes, unpackU32(value)) ?? String(unpackU32(value))
   if (type !== undefined && type !== 'ct state' && fieldTypes[type].length === value.length)
     return fieldPrinters[type](value)
   return `0x${Buffer.from(unpack(value)).toString('hex')}`

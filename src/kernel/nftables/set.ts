@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Attributes } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
 import { malformed, needed } from './data.ts'
@@ -12,11 +13,15 @@ const NFTA_SET_KEY_TYPE = 4
 const NFTA_SET_KEY_LEN = 5
 const NFTA_SET_DATA_TYPE = 6
 const NFTA_SET_DATA_LEN = 7
+const NFTA_SET_DESC = 9
+const NFTA_SET_DESC_SIZE = 1
 const NFTA_SET_ID = 10
 const NFTA_SET_TIMEOUT = 11
 const NFTA_SET_USERDATA = 13
 const NFTA_SET_COUNT = 20
 const NFT_DATA_VERDICT = 0xffffff00
+/** What the kernel gives a set without a size, once a rule adds to it (nft_dynset_init). */
+const dynamicSize = 0xffff
 
 const setFlags = { constant: 0x2, interval: 0x4, map: 0x8, timeout: 0x10, dynamic: 0x20 } as const
 
@@ -41,7 +46,19 @@ export interface SetSpec {
   readonly dynamic?: true
   /** Elements may expire; milliseconds by default, 0 for those that name no time of their own. */
   readonly timeout?: bigint
+  /** How many elements it takes at most; without it as many as there is memory for, or {@link maxSize} when it is dynamic. */
+  readonly size?: number
   readonly comment?: string
+}
+
+/** How many elements the packet path can bring a set to. */
+export function maxSize({ size, dynamic }: SetSpec): number {
+  return size ?? (dynamic ? dynamicSize : Number.POSITIVE_INFINITY)
+}
+
+/** Whether the kernel would make the same of both. */
+export function sameSpec(a: SetSpec, b: SetSpec): boolean {
+  return isDeepStrictEqual({ ...a, size: maxSize(a) }, { ...b, size: maxSize(b) })
 }
 
 /** `id` tells sets of one batch apart. */
@@ -55,6 +72,8 @@ export function writeSet(writer: MessageWriter, table: Table, set: SetSpec, id: 
     writer.be32(NFTA_SET_DATA_TYPE, typeNumber(set.data))
     writer.be32(NFTA_SET_DATA_LEN, fieldsLength(set.data))
   }
+  const { size } = set
+  if (size !== undefined) writer.nest(NFTA_SET_DESC, (desc) => desc.be32(NFTA_SET_DESC_SIZE, size))
   writer.be32(NFTA_SET_ID, id)
   if (set.timeout) writer.be64(NFTA_SET_TIMEOUT, set.timeout)
   writer.attribute(NFTA_SET_USERDATA, writeUserdata(userdataOf(set)))
@@ -76,12 +95,16 @@ export function readSet(attributes: Attributes): SetSpec | undefined {
   if (fieldsLength(key) !== attributes.be32(NFTA_SET_KEY_LEN)) return undefined
   const comment = commentIn(attributes.bytes(NFTA_SET_USERDATA), commentType.set)
   const timeout = attributes.be64(NFTA_SET_TIMEOUT)
+  // Whether it was asked for, or is what the kernel gives, cannot be told.
+  const size = attributes.nested(NFTA_SET_DESC)?.be32(NFTA_SET_DESC_SIZE)
+  const ownSize = size !== undefined && !(flags & setFlags.dynamic && size === dynamicSize)
   return {
     name: needed(attributes.string(NFTA_SET_NAME), 'name of a set'),
     key,
     ...(flags & setFlags.map ? { data } : {}),
     ...(flags & setFlags.dynamic ? { dynamic: true as const } : {}),
     ...(flags & setFlags.timeout ? { timeout: timeout ?? 0n } : {}),
+    ...(ownSize ? { size } : {}),
     ...(comment === undefined ? {} : { comment }),
   }
 }

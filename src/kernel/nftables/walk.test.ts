@@ -160,3 +160,23 @@ test('protocols other than the expected are told apart', () => {
   assert.equal(walk(ruleset([input(0, udp)]), 'input', packet).fate, 'accept')
   assert.equal(walk(ruleset([input(0, udp)]), 'input', { ...packet, protocol: 17 }).fate, 'drop')
 })
+
+test('whether an address is of the node is known of the sender only, and from the hook output on', () => {
+  const isLocal = (field: 'saddr' | 'daddr'): Expr[] => [
+    { kind: 'fib', result: 'type', fields: [field], to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU32(2) },
+    drop,
+  ]
+  const hooks = ['prerouting', 'output', 'postrouting'] as const
+  const bases = (exprs: Expr[]): Chain[] =>
+    hooks.map((hook) => ({
+      name: hook,
+      hook: { type: 'filter', hook, priority: 0, policy: 'accept' },
+      rules: hook === 'output' ? [] : [{ exprs }],
+    }))
+  const rules = ruleset(bases(isLocal('saddr')))
+  assert.equal(walk(rules, 'postrouting', walk(rules, 'prerouting', packet).packet).fate, 'accept')
+  assert.equal(walk(rules, 'postrouting', walk(rules, 'output', packet).packet).fate, 'drop')
+  const { fate, unknown } = walk(ruleset(bases(isLocal('daddr'))), 'postrouting', packet)
+  assert.deepEqual([fate, unknown], ['accept', ['postrouting: fib daddr type']])
+})

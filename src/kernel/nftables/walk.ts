@@ -30,7 +30,8 @@ export interface Step {
 const deepest = 16
 
 /** Walks a packet through the table's chains of one hook, by priority, as the kernel would. Pure, except for `choose`. */
-export function walk(ruleset: Ruleset, hook: HookName, packet: Packet, choose: World['choose'] = randomly): Passage {
+export function walk(ruleset: Ruleset, hook: HookName, sent: Packet, choose: World['choose'] = randomly): Passage {
+  const packet = hook === 'output' ? { ...sent, byNode: true } : sent
   const bases = [...ruleset.chains.values()]
     .filter((chain) => chain.hook?.hook === hook)
     .sort((a, b) => (a.hook?.priority ?? 0) - (b.hook?.priority ?? 0))

@@ -120,6 +120,16 @@ const arbitraries: { readonly [K in Expr['kind']]: Arbitrary<ExprOf<K>> } = {
     },
     { requiredKeys: ['kind', 'set', 'op', 'key'] },
   ),
+  fib: record(
+    {
+      kind: fc.constant('fib'),
+      result: fc.constantFrom('oif', 'oifname', 'type'),
+      fields: fc.subarray(['saddr', 'daddr', 'mark', 'iif', 'oif'] as const),
+      present: fc.constant(true),
+      to: register,
+    },
+    { requiredKeys: ['kind', 'result', 'fields', 'to'] },
+  ),
 }
 
 for (const [kind, arbitrary] of Object.entries(arbitraries) as [string, Arbitrary<Expr>][])
@@ -159,6 +169,23 @@ test('a verdict has the bytes that the kernel expects', () => {
       '18000280', // NFTA_DATA_VERDICT
       '08000100 fffffffc', // NFTA_VERDICT_CODE: NFT_GOTO
       '0b000200 7069636b2d3300 00', // NFTA_VERDICT_CHAIN "pick-3", padded
+    ]
+      .join('')
+      .replaceAll(' ', ''),
+  )
+})
+
+test('a look-up of an address in the routing tables has the bytes that the kernel expects', () => {
+  assert.equal(
+    hex([{ kind: 'fib', result: 'type', fields: ['saddr'], to: 2 }]),
+    [
+      '2c000480', // NFTA_RULE_EXPRESSIONS
+      '28000180', // NFTA_LIST_ELEM
+      '08000100 66696200', // NFTA_EXPR_NAME "fib"
+      '1c000280', // NFTA_EXPR_DATA
+      '08000100 0000000a', // NFTA_FIB_DREG: NFT_REG32_02
+      '08000200 00000003', // NFTA_FIB_RESULT: address type
+      '08000300 00000001', // NFTA_FIB_FLAGS: source address
     ]
       .join('')
       .replaceAll(' ', ''),

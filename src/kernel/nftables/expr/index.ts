@@ -8,6 +8,7 @@ import type { Codec } from './codec.ts'
 import { type Counter, counter } from './counter.ts'
 import { type Ct, ct } from './ct.ts'
 import { type Dynset, dynset } from './dynset.ts'
+import { type Fib, fib } from './fib.ts'
 import { type Immediate, immediate } from './immediate.ts'
 import { type Lookup, lookup } from './lookup.ts'
 import { type Match, match } from './match.ts'
@@ -36,6 +37,7 @@ export type Expr =
   | Ct
   | Counter
   | Dynset
+  | Fib
   | Match
 /** A step that someone else's rule may have; it is never written. */
 export interface Foreign {
@@ -58,6 +60,7 @@ const codecs: { readonly [K in Expr['kind']]: Codec<ExprOf<K>> } = {
   ct,
   counter,
   dynset,
+  fib,
   match,
 }
 
