@@ -1,3 +1,4 @@
+import type { NodeFacts } from '../../src/proxy/node.ts'
 import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
 import { serviceNameLabel } from '../../src/api/objects/endpointslice.ts'
 import type { Service } from '../../src/api/objects/service.ts'
@@ -6,7 +7,7 @@ import { type Cidr, cidr, nth } from '../../src/base/address.ts'
 export const podCidr: Cidr = cidr('100.96.0.0/11')
 export const serviceCidr: Cidr = cidr('100.64.0.0/13')
 /** What the proxy of this node has to know of itself. */
-export const nodeFacts: { name: string; podCidr: Cidr; serviceCidr: Cidr } = { name: 'node1', podCidr, serviceCidr }
+export const nodeFacts: NodeFacts = { name: 'node1', podCidr, serviceCidr, nodePortAddresses: [], addresses: [] }
 
 export interface Served {
   service: Service

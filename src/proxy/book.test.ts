@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { aChange } from '../../test/rows/random-cluster.ts'
 import { node, service, slice } from '../../test/rows/services.ts'
+import { address } from '../base/address.ts'
 import { keyOf } from '../api/client/client.ts'
 import type { EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Service } from '../api/objects/service.ts'
@@ -10,10 +11,12 @@ import { diff } from '../kernel/nftables/diff.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { replay, type Transaction } from '../kernel/nftables/transaction.ts'
 import { Book } from './book.ts'
-import { endpointsOf, slotKey } from './layout.ts'
-import { model, serviceKeyOf } from './model.ts'
+import { packAddress, packU32, unpackU32, type Packed } from '../kernel/nftables/packed.ts'
+import { flowOf } from './layout/keys.ts'
+import { listKey, listOf, wayMask } from './layout/numbers.ts'
+import { model } from './model.ts'
+import { serviceKeyOf } from './objects.ts'
 import { portionOf } from './portion.ts'
-import type { Packed } from '../kernel/nftables/packed.ts'
 
 /** Services and slices as they change, and a book that hears of every change. */
 class Cluster {
@@ -77,7 +80,7 @@ test('after any changes the kernel would hold what a fresh start makes of the sa
         book.commit()
         assert.deepEqual(frozen(kernel), frozen(book.wanted))
       }
-      assert.deepEqual(slotless(book.wanted), slotless(cluster.model()))
+      assert.deepEqual(numberless(book.wanted), numberless(cluster.model()))
       // A new agent that finds this in the kernel has nothing to do.
       assert.deepEqual(diff(book.wanted, cluster.model(book.wanted)).ops, [])
     }),
@@ -128,7 +131,8 @@ test('an address that several services claim is the oldest one’s, and passes o
   const young = aged('young', '2026-02-01T00:00:00Z')
   const old = aged('old', '2026-01-01T00:00:00Z')
   const cluster = new Cluster()
-  const endpointsNow = (): unknown => [...(cluster.book.wanted.sets.get('endpoints')?.elements.values() ?? [])]
+  const flow = flowOf(packAddress(address('100.64.0.9')), 'TCP', 80)
+  const endpointsNow = (): unknown => [...(cluster.book.endpointsOf(flow) ?? [])]
   cluster.put(slice('young', ['100.96.1.2'], ['http:8080']), slice('old', ['100.96.1.3'], ['http:8080']), young)
   const [ofYoung] = endpointsNow() as string[]
   cluster.put(old)
@@ -147,24 +151,43 @@ function frozen(ruleset: Ruleset | undefined): unknown {
   }
 }
 
-/** Which slot an endpoint has depends on history; that each has exactly one, and which there are, does not. */
-function slotless(ruleset: Ruleset): unknown {
-  const endpoints = new Map(ruleset.sets.get('endpoints')?.elements)
-  const of = new Map<string, unknown[]>()
-  for (const [flow, way] of ruleset.sets.get('services')?.elements ?? []) {
-    const found: unknown[] = []
-    for (let slot = 0; slot < endpointsOf(way); slot++) {
-      const key: Packed = slotKey(flow, slot)
-      found.push(endpoints.get(key) ?? assert.fail('a slot without an endpoint'))
-      endpoints.delete(key)
-    }
-    assert.equal(new Set(found).size, found.length, 'an endpoint with two slots')
-    of.set(flow, found.toSorted())
+/**
+ * Which numbers ports have and which slots endpoints depends on history. That each port has exactly one list for each scope, with every
+ * endpoint in it once, does not: flows stand for numbers, and endpoints for slots.
+ */
+function numberless(ruleset: Ruleset): unknown {
+  const { sets, chains } = frozen(ruleset) as { sets: Map<string, Map<Packed, Packed>>; chains: Map<string, unknown> }
+  const elements = (name: string): Map<Packed, Packed> => sets.get(name) ?? assert.fail(name)
+  const chainOf = new Map(
+    [...elements('ways')].map(([key, verdict]) => [key, (verdict as unknown as { chain: string }).chain]),
+  )
+  const lists = new Map<number, string[]>()
+  for (const [key, endpoint] of elements('endpoints')) {
+    const list = listOf(key)
+    lists.set(list, [...(lists.get(list) ?? []), endpoint])
+    assert.equal(key, listKey(list, (lists.get(list)?.length ?? 0) - 1), 'a slot without an endpoint')
   }
-  assert.equal(endpoints.size, 0, 'endpoints that no service uses')
-  const { sets, chains } = frozen(ruleset) as { sets: Map<string, unknown>; chains: unknown }
-  sets.set('endpoints', of)
-  return { sets, chains }
+  const of = (map: string): unknown =>
+    [...elements(map)]
+      .map(([flow, value]) => {
+        const list = listOf(value)
+        const endpoints = lists.get(list) ?? assert.fail('a service without a list')
+        assert.equal(new Set(endpoints).size, endpoints.length, 'an endpoint with two slots')
+        const chain = chainOf.get(packU32(unpackU32(value) & wayMask)) ?? assert.fail('a way without a chain')
+        const numbers = [...elements('numbers')].filter(([key]) => listOf(key) === list).map(([, number]) => number)
+        const remembered = [...elements('remembered')].filter(([key]) => listOf(key) === list)
+        return [
+          flow,
+          chain,
+          endpoints.toSorted(),
+          numbers.toSorted(),
+          remembered.map(([key, each]) => [key.slice(4), each]).toSorted(),
+        ]
+      })
+      .toSorted()
+  const [services, inside] = [of('services'), of('inside')]
+  for (const name of ['services', 'inside', 'ways', 'endpoints', 'numbers', 'remembered']) sets.delete(name)
+  return { services, inside, sets, chains: [...chains.keys()].toSorted(), sources: chains.get('sources') }
 }
 
 /** A transaction's operations, each set's elements in order, for the order within one operation means nothing. */

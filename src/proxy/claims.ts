@@ -1,60 +1,64 @@
 import type { Packed } from '../kernel/nftables/packed.ts'
-import type { Portion } from './portion.ts'
+import type { FlowPortion } from './portion.ts'
 
-interface Claim {
-  readonly address: Packed
-  /** RFC 3339, which sorts as text. */
-  readonly since: string
-  readonly portion: Portion
+/** A port of a service, which says that it is served at these addresses and ports. */
+export interface Claimant {
+  readonly service: {
+    /** `namespace/name`. */
+    readonly key: string
+    /** RFC 3339, which sorts as text. */
+    readonly since: string
+  }
+  readonly flows: readonly FlowPortion[]
 }
 
 /**
- * Which service has an address that several say is theirs: the oldest, then the first by name. The API server gives every address
- * out once, so more than one claim is somebody's forgery or a race, and the answer must not depend on the order of events.
+ * Who has an address and port that several say is theirs. A cluster IP goes before the addresses that people may write into a service as
+ * they like (or anybody could take over another's traffic: CVE-2020-8554), then the oldest service has it, then the first by name. The
+ * API server gives cluster IPs and node ports out once, so more than one claim is somebody's forgery or a race, and the answer must not
+ * depend on the order of events.
  */
-export class Claims {
-  readonly #claims = new Map<string, Claim>()
-  readonly #services = new Map<Packed, string[]>()
+export class Claims<T extends Claimant> {
+  /** One claimant, or, seldom, several in order. */
+  readonly #claims = new Map<Packed, T | T[]>()
 
-  /**
-   * Sets, changes or (undefined) withdraws a claim. `winners` have to be served as they are given, `losers` no longer, or not
-   * at all; a withdrawn claim is in neither.
-   */
-  set(
-    service: string,
-    claim: Claim | undefined,
-  ): { winners: { service: string; portion: Portion }[]; losers: string[] } {
-    const old = this.#claims.get(service)
-    if (claim) this.#claims.set(service, claim)
-    else this.#claims.delete(service)
-    const addresses = new Set<Packed>()
-    if (old) addresses.add(old.address)
-    if (claim) addresses.add(claim.address)
-    const winners: { service: string; portion: Portion }[] = []
-    const losers: string[] = []
-    for (const address of addresses) {
-      const services = (this.#services.get(address) ?? []).filter((other) => other !== service)
-      if (claim?.address === address) services.push(service)
-      if (services.length > 1) services.sort((a, b) => this.#order(a, b))
-      if (services.length > 0) this.#services.set(address, services)
-      else this.#services.delete(address)
-      const [winner, ...others] = services
-      const won = winner === undefined ? undefined : this.#claims.get(winner)
-      if (winner !== undefined && won) winners.push({ service: winner, portion: won.portion })
-      losers.push(...others)
-    }
-    return { winners, losers }
+  /** The one that has it. */
+  holder(flow: Packed): T | undefined {
+    const claims = this.#claims.get(flow)
+    return Array.isArray(claims) ? claims[0] : claims
   }
 
-  /** The service that has the address. */
-  holder(address: Packed): string | undefined {
-    return this.#services.get(address)?.[0]
+  /** All that say it is theirs, the holder first. */
+  all(flow: Packed): readonly T[] {
+    const claims = this.#claims.get(flow)
+    return claims === undefined ? [] : Array.isArray(claims) ? claims : [claims]
   }
 
-  #order(a: string, b: string): number {
-    const [since, other] = [this.#claims.get(a)?.since ?? '', this.#claims.get(b)?.since ?? '']
-    return compare(since, other) || compare(a, b)
+  /** Again for one whose right may have changed. */
+  add(flow: Packed, by: T): void {
+    const claims = this.#claims.get(flow)
+    if (claims === undefined || claims === by) this.#claims.set(flow, by)
+    else this.#claims.set(flow, [...this.all(flow).filter((other) => other !== by), by].sort(byRight(flow)))
   }
+
+  withdraw(flow: Packed, by: T): void {
+    const [first, ...rest] = this.all(flow).filter((other) => other !== by)
+    if (first === undefined) this.#claims.delete(flow)
+    else this.#claims.set(flow, rest.length > 0 ? [first, ...rest] : first)
+  }
+}
+
+const rank = { clusterIP: 0, loadBalancer: 1, nodePort: 2, externalIP: 3 } as const
+
+function byRight(flow: Packed): (a: Claimant, b: Claimant) => number {
+  const rankOf = (claimant: Claimant): number => rank[flowIn(claimant, flow)?.kind ?? 'externalIP']
+  return (a, b) =>
+    rankOf(a) - rankOf(b) || compare(a.service.since, b.service.since) || compare(a.service.key, b.service.key)
+}
+
+/** What a port says of one of its flows. */
+export function flowIn({ flows }: Pick<Claimant, 'flows'>, flow: Packed): FlowPortion | undefined {
+  return flows.find((each) => each.flow === flow)
 }
 
 function compare(a: string, b: string): number {

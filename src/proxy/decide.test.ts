@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Row, rows, node, services, slices } from '../../test/rows/services.ts'
 import { address } from '../base/address.ts'
+import { type Packed, packAddress } from '../kernel/nftables/packed.ts'
 import { decide, decisions, type Question } from './decide.ts'
+import { flowOf } from './layout/keys.ts'
+import { listKey, listOf } from './layout/numbers.ts'
 import { model } from './model.ts'
 
 const ruleset = model(services, slices, node)
@@ -56,10 +59,9 @@ test('a packet that meets a ruleset in the middle of a change gets an endpoint a
   // It has read that there are three, and the third is gone.
   const changed = model(services, slices, node)
   const endpoints = new Map(changed.sets.get('endpoints')?.elements)
-  const last = [...endpoints.keys()].find(
-    (key) => key.startsWith('\x64\x40\0\x14\x06\0\0\0\0\x50') && key.endsWith('\x02\0\0\0'),
-  )
-  assert.ok(last && endpoints.delete(last))
+  const flow = flowOf(packAddress(address('100.64.0.20')), 'TCP', 80)
+  const list = listOf(changed.sets.get('services')?.elements.get(flow) as Packed)
+  assert.ok(endpoints.delete(listKey(list, 2)))
   const spec = changed.sets.get('endpoints')?.spec ?? assert.fail()
   const between = { ...changed, sets: new Map(changed.sets).set('endpoints', { spec, elements: endpoints }) }
   const { action } = decide(

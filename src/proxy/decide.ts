@@ -2,7 +2,7 @@ import type { Address } from '../base/address.ts'
 import type { Packet } from '../kernel/nftables/packet.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { type Passage, type Step, walk } from '../kernel/nftables/walk.ts'
-import { type Protocol, protocols } from './layout.ts'
+import { type Protocol, protocols } from './layout/keys.ts'
 
 /** The first packet of a connection, as its sender makes it. */
 export interface Question {

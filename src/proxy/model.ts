@@ -1,9 +1,11 @@
-import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
+import type { EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Service } from '../api/objects/service.ts'
 import { keyOf } from '../api/client/client.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { Book } from './book.ts'
-import { type NodeFacts, portionOf } from './portion.ts'
+import type { NodeFacts } from './node.ts'
+import { serviceKeyOf } from './objects.ts'
+import { portionOf } from './portion.ts'
 
 /**
  * What the kernel of a node should hold for these services. With `before`, endpoints keep the slots that they have there; the
@@ -22,10 +24,4 @@ export function model(
     book.put(key, portionOf(service, of.get(key) ?? [], node).portion, service.metadata.creationTimestamp)
   }
   return book.wanted
-}
-
-/** The service that a slice belongs to, as `namespace/name`; undefined for a slice of none. */
-export function serviceKeyOf(slice: EndpointSlice): string | undefined {
-  const name = slice.metadata.labels?.[serviceNameLabel]
-  return name === undefined ? undefined : `${slice.metadata.namespace}/${name}`
 }

@@ -1,7 +1,4 @@
-import type { Change, Client, Follower } from '../api/client/client.ts'
-import { keyOf } from '../api/client/client.ts'
-import type { EndpointSlice } from '../api/objects/endpointslice.ts'
-import type { Service } from '../api/objects/service.ts'
+import type { Client } from '../api/client/client.ts'
 import type { Cidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -9,9 +6,12 @@ import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { type Applied, type Nftables, openNftables } from '../kernel/nftables/socket.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { Book } from './book.ts'
-import { table } from './layout.ts'
-import { serviceKeyOf } from './model.ts'
-import { type NodeFacts, portionOf, type Problem } from './portion.ts'
+import { families } from './layout/family.ts'
+import { readFlow } from './layout/keys.ts'
+import { followObjects } from './objects.ts'
+import { followOwnNode, type NodePortAddresses } from './own-node.ts'
+import { type Portioned, portionOf, type Problem } from './portion.ts'
+import { openReports } from './reports.ts'
 
 export interface ProxyOptions {
   client: Pick<Client, 'follow' | 'event'>
@@ -20,6 +20,10 @@ export interface ProxyOptions {
   podCidr: Cidr
   /** Every service address is in here; what no service has is dropped. */
   serviceCidr: Cidr
+  /** Which addresses of the node answer node ports; `primary`, the node's InternalIP, when left out. */
+  nodePortAddresses?: NodePortAddresses
+  /** Masquerades whoever speaks to a cluster IP, pods too. */
+  masqueradeAll?: boolean
   /** The node's network namespace; the thread's own when left out. */
   ns?: Netns
   log: Log
@@ -46,29 +50,37 @@ const checkEvery = 60_000
  */
 export function startProxy(options: ProxyOptions): Proxy {
   const { client, log } = options
-  const node: NodeFacts = { name: options.nodeName, podCidr: options.podCidr, serviceCidr: options.serviceCidr }
+  const { table } = families[options.serviceCidr.family]
   const nftables = openNftables(options.ns)
   let { generation, found } = firstLook(nftables)
-  const book = new Book(node, found)
-  const slices = new Map<string, Map<string, EndpointSlice>>()
-  const dirty = new Set<string>()
-  const told = new Map<string, string>()
+  const reports = openReports(client, log)
   const first = Promise.withResolvers<void>()
   // Until the first transaction, and after a refused one, memory does not say what the kernel holds: the kernel is asked.
   let certain = false
   let committed = false
   let listed = false
   let closed = false
+  let everything = true
   let due: NodeJS.Immediate | undefined
   let retry: NodeJS.Timeout | undefined
   let wait = firstRetry
 
-  const services: Follower<Service> = client.follow('Service', {
-    onChange: ({ object }) => dirty.add(keyOf(object)),
-    onBatch: soon,
+  const node = followOwnNode({
+    client,
+    name: options.nodeName,
+    podCidr: options.podCidr,
+    serviceCidr: options.serviceCidr,
+    nodePortAddresses: options.nodePortAddresses ?? 'primary',
+    masqueradeAll: options.masqueradeAll ?? false,
+    ns: options.ns,
+    onChange() {
+      everything = true
+      soon()
+    },
   })
-  const followedSlices = client.follow('EndpointSlice', { onChange: sliceChanged, onBatch: soon })
-  void Promise.all([services.synced, followedSlices.synced]).then(() => {
+  const book = new Book(node.facts(), found)
+  const objects = followObjects(client, soon)
+  void Promise.all([objects.synced, node.synced]).then(() => {
     listed = true
     soon()
   }, first.reject)
@@ -76,39 +88,16 @@ export function startProxy(options: ProxyOptions): Proxy {
 
   return {
     synced: first.promise,
-    ruleset: () => (committed ? book.committed() : (found ?? new Book(node).wanted)),
+    ruleset: () => (committed ? book.committed() : (found ?? new Book(node.facts()).wanted)),
     close() {
       closed = true
-      services.close()
-      followedSlices.close()
+      objects.close()
+      node.close()
       clearImmediate(due)
       clearTimeout(retry)
       clearInterval(check)
       nftables.close()
     },
-  }
-
-  function sliceChanged(change: Change<EndpointSlice>): void {
-    const key = keyOf(change.object)
-    if (change.type === 'modified') forget(change.old, key)
-    if (change.type === 'deleted') forget(change.object, key)
-    else {
-      const service = serviceKeyOf(change.object)
-      if (service === undefined) return
-      const of = slices.get(service)
-      if (of) of.set(key, change.object)
-      else slices.set(service, new Map([[key, change.object]]))
-      dirty.add(service)
-    }
-  }
-
-  function forget(slice: EndpointSlice, key: string): void {
-    const service = serviceKeyOf(slice)
-    if (service === undefined) return
-    const of = slices.get(service)
-    of?.delete(key)
-    if (of?.size === 0) slices.delete(service)
-    dirty.add(service)
   }
 
   /** Everything that arrives in this turn of the event loop goes into one transaction. */
@@ -121,8 +110,9 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
 
   function commit(): void {
-    for (const key of dirty) put(key)
-    dirty.clear()
+    const dirty = objects.takeDirty()
+    for (const key of everything ? new Set([...dirty, ...objects.keys()]) : dirty) put(key)
+    everything = false
     try {
       const started = performance.now()
       const transaction = certain ? book.changes() : book.repair(readAgain())
@@ -152,43 +142,25 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
 
   function put(key: string): void {
-    const service = services.get(key)
-    const { portion, problems } = service
-      ? portionOf(service, [...(slices.get(key)?.values() ?? [])], node)
-      : { portion: undefined, problems: [] as Problem[] }
-    const losers = book.put(key, portion, service?.metadata.creationTimestamp)
-    report(key, problems)
-    if (!losers.includes(key)) told.delete(stolen(key))
-    for (const loser of losers) {
-      const object = services.get(loser)
-      const say = `clusterIP ${object?.spec.clusterIP} belongs to an older service: this one is not served`
-      if (object) report(stolen(loser), [{ object, say }])
-    }
+    const service = objects.service(key)
+    const { portion, problems }: Portioned = service
+      ? portionOf(service, objects.slicesOf(key), node.facts())
+      : { portion: undefined, problems: [] }
+    const rivals = book.put(key, portion, service?.metadata.creationTimestamp)
+    reports.say(key, problems)
+    for (const each of [key, ...rivals]) reports.say(`addresses of ${each}`, lostBy(each))
   }
 
-  /** Says each problem of something once, until something about it changes. */
-  function report(key: string, problems: readonly Problem[]): void {
-    const say = problems.map((problem) => problem.say).join('\n')
-    if (say === (told.get(key) ?? '')) return
-    if (say === '') told.delete(key)
-    else told.set(key, say)
-    for (const { object, say } of problems) {
-      const { apiVersion, kind, metadata } = object
-      log.warn({ object: `${kind} ${keyOf(object)}` }, say)
-      const { namespace, name, uid } = metadata
-      client.event(
-        {
-          apiVersion,
-          kind,
-          name,
-          ...(namespace === undefined ? {} : { namespace }),
-          ...(uid === undefined ? {} : { uid }),
-        },
-        'Warning',
-        'NotServed',
-        say,
-      )
-    }
+  function lostBy(key: string): Problem[] {
+    const object = objects.service(key)
+    if (!object) return []
+    return book.lost(key).map(({ flow, kind, holder }) => {
+      const { address, protocol, port } = readFlow(flow, options.serviceCidr.family)
+      return {
+        object,
+        say: `${kind} ${address} ${protocol} ${port} belongs to service ${holder}: this one is not served there`,
+      }
+    })
   }
 
   function tell({ messages, bytes, batches }: Applied, ms: number): void {
@@ -216,13 +188,9 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
 }
 
-/** Under what it is remembered that a service was told of another that has its address. */
-function stolen(service: string): string {
-  return `address of ${service}`
-}
-
 /** What is there already. In this order, so that a change in between is noticed. */
 function firstLook(nftables: Nftables): { generation: number; found: Ruleset | undefined } {
+  const { table } = families[4]
   try {
     return { generation: nftables.generation().id, found: nftables.read(table) }
   } catch (error) {

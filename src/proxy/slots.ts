@@ -1,8 +1,9 @@
 /**
- * Gives every endpoint of a service a number, 0 to N - 1. Those that stay keep theirs, so that a change of one endpoint is a
+ * Gives every endpoint of a list a number, 0 to N - 1. Those that stay keep theirs, so that a change of one endpoint is a
  * change of one or two elements, however many there are. Pure.
  */
-export function settle<T>(before: readonly T[], wanted: readonly T[]): T[] {
+export function settle<T>(before: readonly T[], wanted: readonly T[]): readonly T[] {
+  if (before.length === 0) return wanted
   const homeless = new Set(wanted)
   const slots: (T | undefined)[] = []
   for (let slot = 0; slot < wanted.length; slot++) {

@@ -71,7 +71,11 @@ export function nodeAddresses(node: Node): Address[] {
 
 export function serviceAddresses(service: Service): Address[] {
   const { clusterIP, clusterIPs, externalIPs } = service.spec
-  const all = [...(clusterIPs ?? []), ...(clusterIP === undefined ? [] : [clusterIP]), ...(externalIPs ?? [])]
+  const balanced = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip === undefined || ipMode === 'Proxy' ? [] : [ip],
+  )
+  const own = [...(clusterIPs ?? []), ...(clusterIP === undefined ? [] : [clusterIP])]
+  const all = [...own, ...(externalIPs ?? []), ...balanced]
   return [...new Set(all)].flatMap((text) => parseAddress(text) ?? [])
 }
 

@@ -1,7 +1,7 @@
 import { type Address, type Cidr, contains } from '../base/address.ts'
 import { decisions, type Decision } from '../proxy/decide.ts'
 import { model } from '../proxy/model.ts'
-import { type Cluster, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
+import { type Cluster, nodeAddresses, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
 import type { RunningPod } from './resolve.ts'
 import type { Action, Component, Ends, Hop } from './types.ts'
 
@@ -69,13 +69,24 @@ function stationsOf(hops: readonly Hop[]): string[] {
   return stations.map(({ place, acts }) => `${place}: ${acts.sort().join(', ')}`)
 }
 
-/** A service's rules are made from it alone, so only those with this address matter. */
+/** A service's rules are made from it alone, so only those with this address matter, or, to a node, those with node ports. */
 function decide({ cluster, ranges, source, to, protocol, port }: Asked): Decision[] {
-  const services = cluster.services.filter((service) => serviceAddresses(service).includes(to.address))
+  const node = cluster.nodes.find(({ metadata }) => metadata.name === source.node)
+  const addresses = node ? nodeAddresses(node) : []
+  const toNode = addresses.includes(to.address)
+  const services = cluster.services.filter(
+    (service) =>
+      serviceAddresses(service).includes(to.address) ||
+      (toNode && service.spec.ports?.some(({ nodePort }) => nodePort === to.port)),
+  )
+  const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
   const ruleset = model(services, cluster.slices, {
     name: source.node,
+    ...(zone === undefined ? {} : { zone }),
     podCidr: ranges.pods,
     serviceCidr: ranges.services,
+    nodePortAddresses: addresses,
+    addresses,
   })
   return decisions(ruleset, {
     from: source.address,

@@ -4,11 +4,13 @@ import { packBe16, packU8 } from '../../src/kernel/nftables/packed.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { type TraceEvent, watchTraces } from '../../src/kernel/nftables/trace.ts'
 import { watchedCount } from '../../src/kernel/reactor.ts'
-import { table } from '../../src/proxy/layout.ts'
+import { families } from '../../src/proxy/layout/family.ts'
 import { startProxy } from '../../src/proxy/proxy.ts'
 import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { node, services, slices } from '../rows/services.ts'
 import { log, World } from './proxy-world.ts'
+
+const { table } = families[4]
 
 test('a flagged packet tells every rule that it meets, on its way to an endpoint and to a refusal', async () => {
   await using world = new World()

@@ -4,11 +4,13 @@ import { after, before, test } from 'node:test'
 import { address } from '../../src/base/address.ts'
 import { connectTcp } from '../../src/kernel/socket.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { table } from '../../src/proxy/layout.ts'
+import { families } from '../../src/proxy/layout/family.ts'
 import { type Proxy, startProxy } from '../../src/proxy/proxy.ts'
 import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { node, rows, service, services, slice, slices } from '../rows/services.ts'
 import { log, shortPatience, World } from './proxy-world.ts'
+
+const { table } = families[4]
 
 let world: World
 let cluster: ClusterByHand

@@ -8,13 +8,15 @@ import { diff } from '../../src/kernel/nftables/diff.ts'
 import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import { print } from '../../src/kernel/nftables/print.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { table } from '../../src/proxy/layout.ts'
+import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { startProxy } from '../../src/proxy/proxy.ts'
 import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { aChange } from '../rows/random-cluster.ts'
 import { node, service, services, slice, slices } from '../rows/services.ts'
 import { log } from './proxy-world.ts'
+
+const { table } = families[4]
 
 const { podCidr, serviceCidr } = node
 

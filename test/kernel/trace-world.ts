@@ -20,12 +20,14 @@ import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
 import { layWire } from '../../src/lab/wire.ts'
-import { table } from '../../src/proxy/layout.ts'
+import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { type Agent, localAgent } from '../../src/trace/agent.ts'
 import { traceRequest } from '../../src/trace/coordinate.ts'
 import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
 import type { Trace } from '../../src/trace/types.ts'
+
+const { table } = families[4]
 
 /** Two nodes, a router and pods in namespaces of their own, made by the same parts as a lab's; programs in pods are real processes. */
 export class World implements AsyncDisposable {
@@ -137,6 +139,8 @@ export class World implements AsyncDisposable {
         name,
         podCidr: this.#settings.podCidr,
         serviceCidr: this.#settings.serviceCidr,
+        nodePortAddresses: [],
+        addresses: [],
       })
       nft.apply(diff(nft.read(table), ruleset))
     }

@@ -1,15 +1,27 @@
 import type { Change, Client, FollowOptions } from '../../src/api/client/client.ts'
 import { keyOf } from '../../src/api/client/client.ts'
 import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
+import type { Node } from '../../src/api/objects/node.ts'
 import type { Service } from '../../src/api/objects/service.ts'
 
-type Either = Service | EndpointSlice
+type Either = Service | EndpointSlice | Node
+
+const node1: Node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'node1', labels: { 'topology.kubernetes.io/zone': 'a' } },
+  status: { addresses: [{ type: 'InternalIP', address: '192.168.50.11' }] },
+}
 
 /** The part of a Client that the proxy needs, over lists that a test changes by hand. Changes between two ticks come as one batch. */
 export class ClusterByHand {
   readonly events: string[] = []
   readonly client: Pick<Client, 'follow' | 'event'>
-  readonly #lists = { Service: new Map<string, Either>(), EndpointSlice: new Map<string, Either>() }
+  readonly #lists = {
+    Service: new Map<string, Either>(),
+    EndpointSlice: new Map<string, Either>(),
+    Node: new Map<string, Either>([['node1', node1]]),
+  }
   readonly #followers = new Map<string, FollowOptions<Either>>()
 
   constructor(objects: readonly Either[]) {
@@ -50,7 +62,7 @@ export class ClusterByHand {
 
   remove(...objects: Either[]): void {
     for (const { kind, metadata } of objects) {
-      const key = `${metadata.namespace}/${metadata.name}`
+      const key = keyOf({ metadata })
       const object = this.#lists[kind].get(key)
       if (!object) continue
       this.#lists[kind].delete(key)

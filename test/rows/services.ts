@@ -1,7 +1,7 @@
 import type { Endpoint, EndpointSlice } from '../../src/api/objects/endpointslice.ts'
 import type { Service, ServicePort, ServiceSpec } from '../../src/api/objects/service.ts'
-import { cidr } from '../../src/base/address.ts'
-import type { NodeFacts } from '../../src/proxy/portion.ts'
+import { address, cidr } from '../../src/base/address.ts'
+import type { NodeFacts } from '../../src/proxy/node.ts'
 
 // One small cluster and what must become of packets in it. The pure tests ask the rules, the kernel tests send the packets.
 
@@ -9,6 +9,9 @@ export const node: NodeFacts = {
   name: 'node1',
   podCidr: cidr('100.96.0.0/11'),
   serviceCidr: cidr('100.64.0.0/13'),
+  nodePortAddresses: [address('192.168.50.11')],
+  addresses: [address('192.168.50.11'), address('192.168.51.11')],
+  zone: 'a',
 }
 
 export function service(

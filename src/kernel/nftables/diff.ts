@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Element } from './element.ts'
 import type { Packed } from './packed.ts'
-import { type Chain, type Datum, type NamedSet, type Ruleset, sameDatum, sameHead, sameRule } from './ruleset.ts'
+import { type Chain, type Datum, type NamedSet, type Ruleset, sameDatum, sameHead, sameRules } from './ruleset.ts'
 import { sameSpec, type SetSpec } from './set.ts'
 import type { Table } from './table.ts'
 import type { Op, Transaction } from './transaction.ts'
@@ -82,8 +82,7 @@ function between(committed: Ruleset, wanted: Ruleset): Delta {
   for (const [name, chain] of wanted.chains) {
     const old = committed.chains.get(name)
     if (!old) delta.newChains.push(chain)
-    else if (old.rules.length !== chain.rules.length || !old.rules.every((rule, i) => same(rule, chain.rules[i])))
-      delta.changedChains.push(chain)
+    else if (!sameRules(old, chain)) delta.changedChains.push(chain)
   }
   for (const name of committed.chains.keys()) if (!wanted.chains.has(name)) delta.goneChains.push(name)
   for (const [name, set] of wanted.sets) {
@@ -95,10 +94,6 @@ function between(committed: Ruleset, wanted: Ruleset): Delta {
   }
   for (const name of committed.sets.keys()) if (!wanted.sets.has(name)) delta.goneSets.push(name)
   return delta
-}
-
-function same(a: Chain['rules'][number], b: Chain['rules'][number] | undefined): boolean {
-  return b !== undefined && sameRule(a, b)
 }
 
 function elementsBetween(old: NamedSet | undefined, wanted: NamedSet): ElementChanges | undefined {

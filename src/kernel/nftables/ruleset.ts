@@ -33,8 +33,13 @@ export function sameDatum(a: Datum, b: Datum): boolean {
 }
 
 /** Whether two rules do the same and say the same; what their counters have counted does not matter. */
-export function sameRule(a: Rule, b: Rule): boolean {
+function sameRule(a: Rule, b: Rule): boolean {
   return a === b || (a.comment === b.comment && isDeepStrictEqual(a.exprs.map(uncounted), b.exprs.map(uncounted)))
+}
+
+/** Whether two chains have the same rules in the same order. */
+export function sameRules(a: Chain, b: Chain): boolean {
+  return a.rules.length === b.rules.length && a.rules.every((rule, at) => sameRule(rule, b.rules[at] as Rule))
 }
 
 export function sameHead(a: ChainHead, b: ChainHead): boolean {
