@@ -1,13 +1,12 @@
-import { type Address, addressBytes, addressFromBytes, family } from '../../base/address.ts'
+import { type Address, addressFromBytes } from '../../base/address.ts'
 import type { Verdict } from './data.ts'
-import { ctState } from './expr/ct.ts'
-import { fibTypes } from './expr/fib.ts'
 import type { Expr, ExprOf, Foreign } from './expr/index.ts'
+import { ctValue, fibValue, metaValue } from './known.ts'
+import type { LiveSets } from './learned.ts'
+import type { TableFamily } from './message.ts'
 import { networkHeader, type Packet, transportHeader } from './packet.ts'
-import { type Packed, pack, packBe16, packU32, packU8, unpackBe16 } from './packed.ts'
-import type { Datum, Ruleset } from './ruleset.ts'
-import { fieldsLength, type SetSpec } from './set.ts'
-import { families } from './message.ts'
+import { type Packed, pack, packU32, unpackBe16 } from './packed.ts'
+import { fieldsLength } from './set.ts'
 
 /** What one rule did with a packet. */
 export type Outcome =
@@ -29,15 +28,18 @@ export type Outcome =
 
 /** Everything that a rule's outcome depends on. */
 export interface World {
-  readonly ruleset: Ruleset
+  readonly family: TableFamily
+  readonly sets: LiveSets
   readonly packet: Packet
+  /** The packet's mark, which rules change. */
+  readonly meta: { mark: number }
   /** Answers numgen: a number from 0 to `modulus - 1`. */
   readonly choose: (modulus: number) => number
 }
 
 /** Does one rule, as the kernel's nft_do_chain does, on a packet that is not there. */
 export function runRule(exprs: readonly (Expr | Foreign)[], world: World): Outcome {
-  const machine: Machine = { ...world, registers: new Uint8Array(64), mark: world.packet.mark ?? 0 }
+  const machine: Machine = { ...world, registers: new Uint8Array(64) }
   for (const expr of exprs) {
     if (expr.kind === 'foreign') return { is: 'unknown', why: `an expression "${expr.name}"` }
     const outcome = (steps[expr.kind] as Step<Expr>)(expr, machine)
@@ -48,7 +50,6 @@ export function runRule(exprs: readonly (Expr | Foreign)[], world: World): Outco
 
 interface Machine extends World {
   readonly registers: Uint8Array
-  mark: number
 }
 
 /** undefined: go on with the rule's next expression. */
@@ -65,7 +66,7 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
   },
   meta(expr, machine) {
     if ('from' in expr) {
-      if (expr.key === 'mark') machine.mark = new DataView(machine.registers.buffer).getUint32(expr.from * 4, true)
+      if (expr.key === 'mark') machine.meta.mark = new DataView(machine.registers.buffer).getUint32(expr.from * 4, true)
       return undefined
     }
     const value = metaValue(expr.key, machine)
@@ -92,8 +93,9 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
     return 'verdict' in expr ? { is: 'verdict', verdict: expr.verdict } : store(machine, expr.to, expr.value)
   },
   lookup({ set, from, to, inverted }, machine) {
-    const found = find(machine, set, from)
-    if (found === 'no set') return { is: 'unknown', why: `set ${set}` }
+    const spec = machine.sets.spec(set)
+    if (!spec) return { is: 'unknown', why: `set ${set}` }
+    const found = machine.sets.find(set, load(machine, from, fieldsLength(spec.key)))
     if ((found === undefined) !== (inverted ?? false)) return miss
     if (to === undefined || found === undefined || found === null) return undefined
     if (typeof found !== 'string') return { is: 'verdict', verdict: found }
@@ -126,71 +128,27 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
   },
   match: ({ name }) => ({ is: 'unknown', why: `the iptables match ${name}` }),
   counter: () => undefined,
-  // It changes what later packets meet, not this one.
-  dynset: () => undefined,
-  fib({ result, fields, to }, machine) {
-    // Of all addresses only the sender's is known to be the node's, or not.
-    if (result !== 'type' || fields.join() !== 'saddr')
-      return { is: 'unknown', why: `fib ${fields.join(' . ')} ${result}` }
-    return store(machine, to, packU32(fibTypes[machine.packet.byNode ? 'local' : 'unicast']))
+  dynset({ set, op, key, data, timeout }, machine) {
+    const spec = machine.sets.spec(set)
+    if (!spec) return { is: 'unknown', why: `set ${set}` }
+    const lives = timeout ?? (spec.timeout || undefined)
+    const done = machine.sets.change({
+      set,
+      op,
+      key: load(machine, key, fieldsLength(spec.key)),
+      ...(data === undefined || !spec.data || spec.data === 'verdict'
+        ? {}
+        : { data: load(machine, data, fieldsLength(spec.data)) }),
+      ...(lives === undefined ? {} : { timeout: lives }),
+    })
+    return done ? undefined : miss
   },
-}
-
-function metaValue(key: string, { ruleset, packet, mark }: Machine): Packed | undefined {
-  const name = (text: string | undefined): Packed | undefined =>
-    text === undefined ? undefined : (text.slice(0, 15).padEnd(16, '\0') as Packed)
-  switch (key) {
-    case 'l4proto':
-      return packU8(packet.protocol)
-    case 'nfproto':
-      return packU8(
-        ruleset.table.family === 'inet'
-          ? families[family(packet.destination) === 4 ? 'ip' : 'ip6']
-          : families[ruleset.table.family],
-      )
-    case 'mark':
-      return packU32(mark)
-    case 'iifname':
-      return name(packet.iifname)
-    case 'oifname':
-      return name(packet.oifname)
-    default:
-      return undefined
-  }
-}
-
-function ctValue(key: string, direction: string | undefined, { packet }: Machine): Packed | undefined {
-  // Only the direction that the connection began with is known: the answer's depends on what is chosen further on.
-  if (direction === 'reply') return undefined
-  const original = packet.original ?? packet
-  switch (key) {
-    case 'state':
-      return packU32(ctState[packet.state ?? 'new'])
-    case 'status':
-      return packU32(packet.status ?? 0)
-    case 'protocol':
-      return packU8(packet.protocol)
-    case 'src-ip':
-      return pack(addressBytes(packet.source))
-    case 'dst-ip':
-      return pack(addressBytes(original.destination))
-    case 'proto-src':
-      return packBe16(packet.sourcePort)
-    case 'proto-dst':
-      return packBe16(original.destinationPort)
-    default:
-      return undefined
-  }
-}
-
-function find({ ruleset, registers }: Machine, name: string, from: number): Datum | undefined | 'no set' {
-  const set = ruleset.sets.get(name)
-  if (!set) return 'no set'
-  return set.elements.get(keyFrom(registers, from, set.spec))
-}
-
-function keyFrom(registers: Uint8Array, from: number, { key }: SetSpec): Packed {
-  return pack(registers.subarray(from * 4, from * 4 + fieldsLength(key)))
+  fib(expr, machine) {
+    const value = fibValue(expr, machine)
+    return value === undefined
+      ? { is: 'unknown', why: `fib ${expr.fields.join(' . ')} ${expr.result}` }
+      : store(machine, expr.to, value)
+  },
 }
 
 /** Registers are filled in words: what a short value leaves of the last one is zero. */

@@ -67,7 +67,7 @@ test('jump comes back, goto does not, return leaves', () => {
   assert.throws(() => walk(loop, 'input', packet), RangeError)
 })
 
-test('the mark of one rule is seen by the same rule only through the packet', () => {
+test('the mark is of the packet: what one rule sets, it and every later rule sees, whether it matched or not', () => {
   const set: Expr[] = [
     { kind: 'immediate', to: 3, value: packU32(7) },
     { kind: 'meta', key: 'mark', from: 3 },
@@ -75,6 +75,8 @@ test('the mark of one rule is seen by the same rule only through the packet', ()
     drop,
   ]
   assert.equal(walk(ruleset([input(0, set)]), 'input', packet).fate, 'drop')
+  const missed = walk(ruleset([input(0, [...set.slice(0, 2), ...markIs(8)], [...markIs(7), leave])]), 'input', packet)
+  assert.deepEqual([missed.steps.length, missed.packet.mark], [1, 7])
   assert.equal(walk(ruleset([input(0, [...markIs(9), drop])]), 'input', { ...packet, mark: 9 }).fate, 'drop')
 })
 
@@ -179,4 +181,54 @@ test('whether an address is of the node is known of the sender only, and from th
   assert.equal(walk(rules, 'postrouting', walk(rules, 'output', packet).packet).fate, 'drop')
   const { fate, unknown } = walk(ruleset(bases(isLocal('daddr'))), 'postrouting', packet)
   assert.deepEqual([fate, unknown], ['accept', ['postrouting: fib daddr type']])
+})
+
+const d: SetSpec = { name: 'd', key: ['mark'], data: ['mark'], dynamic: true, timeout: 60_000n, size: 2 }
+const change = (op: 'add' | 'update' | 'delete', key: number, data = 0, timeout?: bigint): Expr[] => [
+  { kind: 'immediate', to: 0, value: packU32(key) },
+  { kind: 'immediate', to: 1, value: packU32(data) },
+  { kind: 'dynset', set: 'd', op, key: 0, data: 1, ...(timeout === undefined ? {} : { timeout }) },
+]
+const dropIf = (key: number, data: number): Expr[] => [
+  { kind: 'immediate', to: 0, value: packU32(key) },
+  { kind: 'lookup', set: 'd', from: 0, to: 0 },
+  { kind: 'cmp', from: 0, op: 'eq', value: packU32(data) },
+  drop,
+]
+
+test('what a rule puts into a set is there for the rules behind it, and told', () => {
+  const { fate, learned } = walk(ruleset([input(0, change('add', 1, 7), dropIf(1, 7))], [[d, []]]), 'input', packet)
+  assert.equal(fate, 'drop')
+  assert.deepEqual(learned, [{ set: 'd', op: 'add', key: packU32(1), data: packU32(7), timeout: 60_000n }])
+})
+
+test('an update of what is there renews its time, not its data, and the ruleset stays as it is', () => {
+  const elements: [Packed, Datum][] = [[packU32(1), packU32(5)]]
+  const rules = ruleset([input(0, change('add', 1, 6), change('update', 1, 7, 1000n), dropIf(1, 5))], [[d, elements]])
+  const { fate, learned } = walk(rules, 'input', packet)
+  assert.equal(fate, 'drop')
+  assert.deepEqual(learned, [{ set: 'd', op: 'update', key: packU32(1), data: packU32(5), timeout: 1000n }])
+  const anew = ruleset([input(0, change('delete', 1), change('update', 1, 7), dropIf(1, 7))], [[d, elements]])
+  const after = walk(anew, 'input', packet)
+  assert.equal(after.fate, 'drop')
+  assert.deepEqual(
+    after.learned.map(({ op, data }) => [op, data]),
+    [
+      ['delete', undefined],
+      ['update', packU32(7)],
+    ],
+  )
+  assert.deepEqual([...(anew.sets.get('d')?.elements ?? [])], elements)
+})
+
+test('a full set ends the rule that would add to it', () => {
+  const full: [Packed, Datum][] = [
+    [packU32(1), packU32(5)],
+    [packU32(2), packU32(5)],
+  ]
+  const of = (...rules: Expr[][]): unknown => walk(ruleset([input(0, ...rules)], [[d, full]]), 'input', packet).fate
+  assert.equal(of([...change('add', 3), drop]), 'accept')
+  assert.equal(of([...change('update', 1), drop]), 'drop')
+  // Until the kernel has collected it, what a packet deleted is counted.
+  assert.equal(of(change('delete', 1), [...change('add', 3), drop]), 'accept')
 })

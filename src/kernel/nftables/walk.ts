@@ -1,6 +1,7 @@
 import type { HookName } from './chain.ts'
 import type { Address } from '../../base/address.ts'
 import { ctStatus } from './expr/ct.ts'
+import { type Learned, type LiveSets, liveSets } from './learned.ts'
 import { type Outcome, runRule, type World } from './machine.ts'
 import type { Packet } from './packet.ts'
 import type { Rule } from './rule.ts'
@@ -12,6 +13,8 @@ export interface Passage {
   /** The packet as it leaves the hook: translated, if it was. */
   readonly packet: Packet
   readonly masquerade: boolean
+  /** What changed in sets, in order. */
+  readonly learned: readonly Learned[]
   /** Every rule that matched, in order. */
   readonly steps: readonly Step[]
   /** What a rule would have needed to know; such rules count as not matching. */
@@ -50,6 +53,8 @@ type Fate = Passage['fate']
 class Walker {
   readonly #ruleset: Ruleset
   readonly #choose: World['choose']
+  readonly #sets: LiveSets
+  readonly #meta: World['meta']
   #packet: Packet
   #masquerade = false
   readonly #steps: Step[] = []
@@ -59,10 +64,20 @@ class Walker {
     this.#ruleset = ruleset
     this.#packet = packet
     this.#choose = choose
+    this.#sets = liveSets(ruleset)
+    this.#meta = { mark: packet.mark ?? 0 }
   }
 
   passage(fate: Fate): Passage {
-    return { fate, packet: this.#packet, masquerade: this.#masquerade, steps: this.#steps, unknown: this.#unknown }
+    const { mark } = this.#meta
+    return {
+      fate,
+      packet: mark === (this.#packet.mark ?? 0) ? this.#packet : { ...this.#packet, mark },
+      masquerade: this.#masquerade,
+      learned: this.#sets.learned,
+      steps: this.#steps,
+      unknown: this.#unknown,
+    }
   }
 
   settled(hook: HookName): boolean {
@@ -74,7 +89,13 @@ class Walker {
   chain(chain: Chain, depth: number): Fate | undefined {
     if (depth > deepest) throw new RangeError(`chain ${chain.name} is entered more than ${deepest} levels deep`)
     for (const [index, rule] of chain.rules.entries()) {
-      const outcome = runRule(rule.exprs, { ruleset: this.#ruleset, packet: this.#packet, choose: this.#choose })
+      const outcome = runRule(rule.exprs, {
+        family: this.#ruleset.table.family,
+        sets: this.#sets,
+        packet: this.#packet,
+        meta: this.#meta,
+        choose: this.#choose,
+      })
       if (outcome.is === 'miss') continue
       if (outcome.is === 'unknown') {
         this.#unknown.push(`${chain.name}: ${outcome.why}`)

@@ -6,6 +6,9 @@ const NFTA_DYNSET_OP = 3
 const NFTA_DYNSET_SREG_KEY = 4
 const NFTA_DYNSET_SREG_DATA = 5
 const NFTA_DYNSET_TIMEOUT = 6
+const NFTA_DYNSET_EXPR = 7
+const NFTA_DYNSET_FLAGS = 9
+const NFTA_DYNSET_EXPRESSIONS = 10
 
 const dynsetOps = { add: 0, update: 1, delete: 2 } as const
 
@@ -32,6 +35,13 @@ export const dynset: Codec<Dynset> = {
     const key = needed(readRegister(attributes, NFTA_DYNSET_SREG_KEY), 'key of dynset')
     const data = readRegister(attributes, NFTA_DYNSET_SREG_DATA)
     if (key === 'verdict' || data === 'verdict') throw malformed('dynset of a verdict')
+    // Inverted, or with a counter or limit of its own for each element.
+    if (
+      attributes.be32(NFTA_DYNSET_FLAGS) ||
+      attributes.has(NFTA_DYNSET_EXPR) ||
+      attributes.has(NFTA_DYNSET_EXPRESSIONS)
+    )
+      throw malformed('dynset of another form')
     const timeout = attributes.be64(NFTA_DYNSET_TIMEOUT)
     return {
       kind: 'dynset',
