@@ -1,6 +1,6 @@
-import koffi from 'koffi'
 import { closeSync } from 'node:fs'
-import { compileFilter, encodeProgram, type Instruction, type PacketFilter } from './bpf.ts'
+import { attachFilter } from './attach-filter.ts'
+import { compileFilter, type Instruction, type PacketFilter } from './bpf.ts'
 import { closeElsewhere } from './descriptor.ts'
 import { declare, declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
@@ -16,7 +16,6 @@ const SOCK_CLOEXEC = 0o2000000
 const ETH_P_ALL = 3
 const SOL_SOCKET = 1
 const SO_RCVBUF = 8
-const SO_ATTACH_FILTER = 26
 const SO_RCVBUFFORCE = 33
 const SO_TIMESTAMPNS = 35
 const SOL_PACKET = 263
@@ -129,7 +128,7 @@ function open(options: PacketOptions): number {
     set(op, fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1))
     if (!outgoing) set(op, fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1))
     const { filter } = options
-    if (filter !== undefined) attach(op, fd, isProgram(filter) ? encodeProgram(filter) : compileFilter(filter))
+    if (filter !== undefined) attachFilter(op, fd, isProgram(filter) ? filter : compileFilter(filter))
     const address = new Uint8Array(20)
     const view = viewOf(address)
     view.setUint16(0, AF_PACKET, true)
@@ -152,21 +151,6 @@ function indexOf(op: string, device: string | number | undefined): number {
 
 function isProgram(filter: PacketFilter | readonly Instruction[]): filter is readonly Instruction[] {
   return Array.isArray(filter)
-}
-
-/** struct sock_fprog holds a pointer, so program and header go into memory that does not move. */
-function attach(op: string, fd: number, program: Uint8Array): void {
-  const pointer = koffi.alloc('uint8_t', 16 + program.length)
-  try {
-    const memory = new Uint8Array(koffi.view(pointer, 16 + program.length))
-    memory.set(program, 16)
-    const view = viewOf(memory)
-    view.setUint16(0, program.length / 8, true)
-    view.setBigUint64(8, koffi.address(pointer) + 16n, true)
-    set(op, fd, SOL_SOCKET, SO_ATTACH_FILTER, memory.subarray(0, 16))
-  } finally {
-    koffi.free(pointer)
-  }
 }
 
 function set(op: string, fd: number, level: number, name: number, value: Uint8Array): void {

@@ -1,4 +1,6 @@
 import { closeSync } from 'node:fs'
+import { attachFilter } from '../attach-filter.ts'
+import type { Instruction } from '../bpf.ts'
 import { declare, declareAsync, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from '../libc.ts'
 import type { Netns } from '../netns.ts'
 import { NetlinkError } from './error.ts'
@@ -31,6 +33,7 @@ const bind = declare<[number, Uint8Array, number]>('int bind(int, void *, unsign
 const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
   'int setsockopt(int, int, int, void *, unsigned int)',
 )
+const getsockname = declare<[number, Uint8Array, Uint8Array]>('int getsockname(int, void *, void *)')
 const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
   'int getsockopt(int, int, int, void *, void *)',
 )
@@ -56,6 +59,8 @@ export interface NetlinkOptions {
   ns?: Netns | undefined
   /** Multicast groups by number (RTNLGRP_*, NFNLGRP_*). A socket with groups is for {@link NetlinkSocket.receive}. */
   groups?: readonly number[]
+  /** What of the groups' messages reaches the socket; offsets are those of the first netlink header. */
+  filter?: readonly Instruction[]
   /** Asks the kernel to check dump requests and to filter by them (NETLINK_GET_STRICT_CHK; rtnetlink only). */
   strict?: boolean
   /** Bytes of socket buffer asked for; the kernel may give an ordinary user less. Default 4 MiB. */
@@ -89,6 +94,7 @@ export function openDescriptor(options: NetlinkOptions): number {
     const address = new Uint8Array(12)
     viewOf(address).setUint16(0, AF_NETLINK, true)
     bind('bind a netlink socket', fd, address, address.length)
+    if (options.filter) attachFilter(op, fd, options.filter)
     for (const group of options.groups ?? []) set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     return fd
   } catch (error) {
@@ -126,6 +132,14 @@ function set(fd: number, level: number, name: number, value: number): void {
 function setOption(fd: number, level: number, name: number, value: Uint8Array): void {
   const result = setsockopt(fd, level, name, value, value.length)
   if (result < 0) throw new KernelError(`set netlink option ${level}/${name}`, -result)
+}
+
+/** The socket's own address, which the kernel gave it when it was bound: what it sends and causes carries this number. */
+export function portOf(fd: number): number {
+  const address = new Uint8Array(12)
+  const length = int(address.length)
+  getsockname('read a socket address', fd, address, length)
+  return viewOf(address).getUint32(4, true)
 }
 
 /** The longest message that one send takes (netlink_sendmsg). */

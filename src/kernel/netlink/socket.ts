@@ -8,6 +8,7 @@ import {
   MSG_DONTWAIT,
   type NetlinkOptions,
   openDescriptor,
+  portOf,
   receiveRaw,
   send,
   sendLater,
@@ -51,6 +52,11 @@ export class NetlinkSocket implements Disposable {
   get fd(): number {
     if (this.#fd < 0) throw new TypeError('kernel: this netlink socket was closed')
     return this.#fd
+  }
+
+  /** Its own netlink address: notifications of what it causes carry this number. */
+  get port(): number {
+    return portOf(this.fd)
   }
 
   /** The longest batch that one send takes; an ordinary user's is limited by net.core.wmem_max. */

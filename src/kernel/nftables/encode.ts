@@ -1,6 +1,7 @@
 import { MessageWriter } from '../netlink/writer.ts'
 import { writeChain, writeChainKey } from './chain.ts'
 import { type Element, writeElements } from './element.ts'
+import { nextGeneration } from './generation.ts'
 import { beginBatch, endBatch, type NftMessage, NFT_MSG, nftType } from './message.ts'
 import { writeRule, writeRulesKey } from './rule.ts'
 import { writeSet, writeSetKey } from './set.ts'
@@ -22,16 +23,22 @@ const replacedAtOnce = 256
 
 /**
  * The transaction as one batch; as several, to be sent in order, when one would be longer than `limit` bytes (what the socket
- * takes at once). Each of several is a transaction for the kernel.
+ * takes at once). Each of several is a transaction for the kernel. `generation`: of the last transaction before, see {@link beginBatch}.
  */
-export function* encode(transaction: Transaction, limit: number = Number.POSITIVE_INFINITY): Generator<Batch> {
-  let batch = begin()
+export function* encode(
+  transaction: Transaction,
+  limit: number = Number.POSITIVE_INFINITY,
+  generation?: number,
+): Generator<Batch> {
+  let expected = generation
+  let batch = begin(expected)
   for (const step of steps(transaction)) {
     scratch.clear()
     step.write(scratch)
     if (batch.writer.length + scratch.length + markSize > limit && batch.ops.length > 1) {
       yield end(batch)
-      batch = begin()
+      expected = expected === undefined ? undefined : nextGeneration(expected)
+      batch = begin(expected)
     }
     for (let i = 0; i < scratch.count; i++) batch.ops.push(step.op)
     batch.writer.append(scratch)
@@ -44,9 +51,9 @@ const markSize = 20
 /** Holds one step at a time, and nothing while somebody else runs. Making one for every transaction would cost more than most of them. */
 const scratch = new MessageWriter(1 << 16)
 
-function begin(): Batch {
+function begin(generation: number | undefined): Batch {
   const writer = new MessageWriter(1 << 11)
-  beginBatch(writer)
+  beginBatch(writer, generation)
   return { writer, ops: [undefined] }
 }
 

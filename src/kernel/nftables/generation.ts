@@ -22,3 +22,8 @@ export function readGeneration(attributes: Attributes): Generation {
     ...(process === undefined ? {} : { process }),
   }
 }
+
+/** The number of the transaction after this one; 0 stands for "any" and is left out. */
+export function nextGeneration(id: number): number {
+  return (id + 1) >>> 0 || 1
+}

@@ -6,6 +6,8 @@ const subsystem = 10 // NFNL_SUBSYS_NFTABLES
 const headerSize = 4
 const NFNL_MSG_BATCH_BEGIN = 0x10
 const NFNL_MSG_BATCH_END = 0x11
+const NFNL_BATCH_GENID = 1
+const NLM_F_REQUEST = 1
 
 /** enum nf_tables_msg_types. */
 export const NFT_MSG = {
@@ -59,16 +61,22 @@ export function readHeader(message: Message): { family: TableFamily | undefined;
   return { family: familyName(header.getUint8(0)), attributes }
 }
 
-/** Everything between begin and end is one transaction: all of it happens, at one moment, or nothing. */
-export function beginBatch(writer: MessageWriter): void {
-  batchMark(writer, NFNL_MSG_BATCH_BEGIN)
+/**
+ * Everything between begin and end is one transaction: all of it happens, at one moment, or nothing. With `generation` nothing happens
+ * (ERESTART) unless the last transaction before was of this number.
+ */
+export function beginBatch(writer: MessageWriter, generation?: number): void {
+  batchMark(writer, NFNL_MSG_BATCH_BEGIN, generation)
 }
 
 export function endBatch(writer: MessageWriter): void {
   batchMark(writer, NFNL_MSG_BATCH_END)
 }
 
-function batchMark(writer: MessageWriter, type: number): void {
-  // NLM_F_REQUEST; res_id names the subsystem, in network order.
-  writer.message(type, 1, (w) => w.header(headerSize).setUint16(2, subsystem))
+function batchMark(writer: MessageWriter, type: number, generation?: number): void {
+  writer.message(type, NLM_F_REQUEST, (w) => {
+    // res_id names the subsystem, in network order.
+    w.header(headerSize).setUint16(2, subsystem)
+    if (generation !== undefined) w.be32(NFNL_BATCH_GENID, generation)
+  })
 }

@@ -5,7 +5,7 @@ import type { Netns } from '../netns.ts'
 import { readChain } from './chain.ts'
 import { readElements, writeElementsKey } from './element.ts'
 import { type Batch, encode } from './encode.ts'
-import { type Generation, readGeneration } from './generation.ts'
+import { type Generation, nextGeneration, readGeneration } from './generation.ts'
 import { NFT_MSG, nftType, readHeader, writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import { type PlacedRule, readRule, writeRulesKey } from './rule.ts'
@@ -16,13 +16,17 @@ import type { Op, Transaction } from './transaction.ts'
 import { KubehopError } from '../../base/errors.ts'
 
 const ENOENT = errnoOf('ENOENT')
+const ERESTART = errnoOf('ERESTART')
 /** A hundred thousand services of three endpoints are 30 MB in one batch; the buffer is a limit, not memory taken. */
 const bufferSize = 256 * 1024 * 1024
 
 /** A socket to nf_tables of one network namespace. Everything on it is synchronous. */
 export interface Nftables extends Disposable {
-  /** Does the whole transaction or none of it; throws a NetlinkError naming the operation that the kernel refused. */
-  apply(transaction: Transaction): Applied
+  /**
+   * Does the whole transaction or none of it; throws a NetlinkError naming the operation that the kernel refused. With `generation`, the
+   * last one that the caller knows of, it is refused with {@link isChanged} when anybody has changed anything in nf_tables since.
+   */
+  apply(transaction: Transaction, generation?: number): Applied
   /** A whole table as the kernel has it, rules with their handles; undefined when there is no such table. */
   read(table: Table): Ruleset | undefined
   /** The rules of a table in order, with their handles. */
@@ -31,6 +35,8 @@ export interface Nftables extends Disposable {
   readonly sendLimit: number
   /** Changes with every transaction in the namespace. */
   generation(): Generation
+  /** By which {@link watchTable} tells own changes from others'. */
+  readonly port: number
   close(): void
   /** For a socket that owns a table; see {@link closeElsewhere}. */
   closeElsewhere(): Promise<void>
@@ -40,6 +46,8 @@ export interface Applied {
   /** Netlink messages, without the marks of the batch. 0: nothing was to do, and nothing was sent. */
   readonly messages: number
   readonly bytes: number
+  /** The number of the last of its transactions; undefined where the one before is not known. */
+  readonly generation?: number
   /** More than 1 when the socket could not take all at once (an ordinary user's is limited by net.core.wmem_max). */
   readonly batches: number
 }
@@ -57,10 +65,11 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
       )
       .filter((rule) => rule.table === table.name)
   return {
-    apply: (transaction) => apply(socket, transaction, sendLimit),
+    apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
     read: (table) => read(socket, table, rules),
     rules,
     sendLimit,
+    port: socket.port,
     generation() {
       const [message] = socket.request('read the generation', nftType(NFT_MSG.GETGEN), 0, (w) => writeHeader(w, 'any'))
       if (!message) throw new NetlinkError('read the generation', ENOENT)
@@ -72,17 +81,25 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   }
 }
 
-function apply(socket: NetlinkSocket, transaction: Transaction, sendLimit: number): Applied {
+/** Whether a transaction was refused because somebody was first. */
+export function isChanged(error: unknown): boolean {
+  return error instanceof NetlinkError && error.errno === ERESTART
+}
+
+function apply(socket: NetlinkSocket, transaction: Transaction, sendLimit: number, before?: number): Applied {
   let [messages, bytes, batches] = [0, 0, 0]
-  for (const batch of encode(transaction, sendLimit)) {
+  let generation = before
+  for (const batch of encode(transaction, sendLimit, before)) {
     const { errors } = socket.batch('change nf_tables', batch.writer)
     const [first] = errors
     if (first) throw new NetlinkError(describe(transaction.table, batch, first.index), first.ack.errno, first.ack.say)
     messages += batch.writer.count - 2
     bytes += batch.writer.length
     batches++
+    // Not asked for: by now somebody else may have made the next one.
+    if (generation !== undefined) generation = nextGeneration(generation)
   }
-  return { messages, bytes, batches }
+  return { messages, bytes, batches, ...(generation === undefined ? {} : { generation }) }
 }
 
 function read(socket: NetlinkSocket, table: Table, rules: (table: Table) => PlacedRule[]): Ruleset | undefined {
