@@ -3,9 +3,11 @@ import type { Cidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
-import { type Applied, type Nftables, openNftables } from '../kernel/nftables/socket.ts'
+import type { Applied } from '../kernel/nftables/socket.ts'
+import type { Who } from '../kernel/nftables/watch.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { Book } from './book.ts'
+import { keepTable } from './keeper.ts'
 import { families } from './layout/family.ts'
 import { readFlow } from './layout/keys.ts'
 import { followObjects } from './objects.ts'
@@ -41,35 +43,41 @@ export interface Proxy {
 /** After a refusal: the first wait, doubled up to the last one. Milliseconds. */
 const firstRetry = 100
 const lastRetry = 30_000
-/** How often the kernel's ruleset is compared with what it should be, when somebody has changed anything in nf_tables. */
-const checkEvery = 60_000
+/**
+ * After somebody else's change the table is put right so much later, and later still when that happens again and again: a second agent that was started
+ * by mistake wants the same, but may hear of a change of services a little earlier or later.
+ */
+const firstRepair = 250
+const lastRepair = 30_000
+const quiet = 60_000
 
 /**
  * Teaches the kernel of one node where services are: follows Services and EndpointSlices, and makes one transaction of the
  * changes that came together. Throws when nf_tables cannot be used at all.
  */
 export function startProxy(options: ProxyOptions): Proxy {
-  const { client, log } = options
-  const { table } = families[options.serviceCidr.family]
-  const nftables = openNftables(options.ns)
-  let { generation, found } = firstLook(nftables)
+  const { client, log, serviceCidr } = options
+  const { table } = families[serviceCidr.family]
   const reports = openReports(client, log)
+  const nodeObject = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName } }
   const first = Promise.withResolvers<void>()
-  // Until the first transaction, and after a refused one, memory does not say what the kernel holds: the kernel is asked.
-  let certain = false
-  let committed = false
   let listed = false
   let closed = false
   let everything = true
+  let rebuild = false
   let due: NodeJS.Immediate | undefined
   let retry: NodeJS.Timeout | undefined
   let wait = firstRetry
+  let repairWait = firstRepair
+  let lastForeign = Number.NEGATIVE_INFINITY
 
+  const keeper = keepTable({ ns: options.ns, table, log, onForeignChange })
+  const found = lookFirst()
   const node = followOwnNode({
     client,
     name: options.nodeName,
     podCidr: options.podCidr,
-    serviceCidr: options.serviceCidr,
+    serviceCidr,
     nodePortAddresses: options.nodePortAddresses ?? 'primary',
     masqueradeAll: options.masqueradeAll ?? false,
     ns: options.ns,
@@ -78,26 +86,35 @@ export function startProxy(options: ProxyOptions): Proxy {
       soon()
     },
   })
-  const book = new Book(node.facts(), found)
+  let book = new Book(node.facts(), found)
+  /** The one that the kernel holds. */
+  let good: Book | undefined
   const objects = followObjects(client, soon)
   void Promise.all([objects.synced, node.synced]).then(() => {
     listed = true
     soon()
   }, first.reject)
-  const check = setInterval(verify, checkEvery).unref()
 
   return {
     synced: first.promise,
-    ruleset: () => (committed ? book.committed() : (found ?? new Book(node.facts()).wanted)),
+    ruleset: () => good?.committed() ?? found ?? new Book(node.facts()).wanted,
     close() {
       closed = true
       objects.close()
       node.close()
       clearImmediate(due)
       clearTimeout(retry)
-      clearInterval(check)
-      nftables.close()
+      keeper.close()
     },
+  }
+
+  function lookFirst(): Ruleset | undefined {
+    try {
+      return keeper.look()
+    } catch (error) {
+      keeper.close()
+      throw error
+    }
   }
 
   /** Everything that arrives in this turn of the event loop goes into one transaction. */
@@ -109,36 +126,37 @@ export function startProxy(options: ProxyOptions): Proxy {
     })
   }
 
+  function later(ms: number): void {
+    clearTimeout(retry)
+    retry = setTimeout(() => {
+      retry = undefined
+      soon()
+    }, ms)
+  }
+
   function commit(): void {
+    const started = performance.now()
     const dirty = objects.takeDirty()
-    for (const key of everything ? new Set([...dirty, ...objects.keys()]) : dirty) put(key)
-    everything = false
     try {
-      const started = performance.now()
-      const transaction = certain ? book.changes() : book.repair(readAgain())
-      certain = false
-      const applied = nftables.apply(transaction)
-      book.commit()
-      found = undefined
-      certain = committed = true
+      if (rebuild) {
+        book = new Book(node.facts(), keeper.look())
+        everything = true
+        rebuild = false
+      }
+      for (const key of everything ? new Set([...dirty, ...objects.keys()]) : dirty) put(key)
+      everything = false
+      const applied = keeper.commit(book)
+      if (applied === 'foreign') return onForeignChange({})
+      good = book
       wait = firstRetry
-      generation = nftables.generation().id
       if (applied.messages > 0) tell(applied, performance.now() - started)
       first.resolve()
     } catch (error) {
       log.error({ err: messageOf(error), retryMs: wait }, 'the kernel refused the services; what it held before stays')
-      retry = setTimeout(() => {
-        retry = undefined
-        soon()
-      }, wait)
+      reports.event(nodeObject, 'ServicesRefused', `${messageOf(error)}; what the kernel held before stays in force`)
+      later(wait)
       wait = Math.min(wait * 2, lastRetry)
     }
-  }
-
-  /** What an earlier agent left needs no second look when nobody has changed anything since the first. */
-  function readAgain(): Ruleset | undefined {
-    const untouched = !committed && nftables.generation().id === generation
-    return untouched ? found : nftables.read(table)
   }
 
   function put(key: string): void {
@@ -155,7 +173,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     const object = objects.service(key)
     if (!object) return []
     return book.lost(key).map(({ flow, kind, holder }) => {
-      const { address, protocol, port } = readFlow(flow, options.serviceCidr.family)
+      const { address, protocol, port } = readFlow(flow, serviceCidr.family)
       return {
         object,
         say: `${kind} ${address} ${protocol} ${port} belongs to service ${holder}: this one is not served there`,
@@ -170,31 +188,18 @@ export function startProxy(options: ProxyOptions): Proxy {
     )
   }
 
-  /** Somebody may have changed or deleted our table: then it is put right. */
-  function verify(): void {
-    if (!certain) return
-    try {
-      const now = nftables.generation().id
-      if (now === generation) return
-      generation = now
-      const { ops } = book.repair(nftables.read(table))
-      if (ops.length === 0) return
-      log.warn({ changes: ops.length }, `table ${table.name} was changed by somebody else: putting it right`)
-    } catch (error) {
-      log.error({ err: messageOf(error) }, 'cannot compare the services in the kernel')
-    }
-    certain = false
-    soon()
-  }
-}
-
-/** What is there already. In this order, so that a change in between is noticed. */
-function firstLook(nftables: Nftables): { generation: number; found: Ruleset | undefined } {
-  const { table } = families[4]
-  try {
-    return { generation: nftables.generation().id, found: nftables.read(table) }
-  } catch (error) {
-    nftables.close()
-    throw error
+  /** Our table is not as we left it: a new book is made of what is there, and what differs is put right. */
+  function onForeignChange({ process, pid }: Who): void {
+    if (closed) return
+    const now = performance.now()
+    if (now - lastForeign > quiet) repairWait = firstRepair
+    lastForeign = now
+    log.warn(
+      { ...(process === undefined ? {} : { process, pid }), repairMs: repairWait },
+      `table ${table.name} was changed by somebody else: putting it right`,
+    )
+    later(repairWait)
+    repairWait = Math.min(repairWait * 2, lastRepair)
+    rebuild = true
   }
 }

@@ -1,0 +1,108 @@
+import { messageOf } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Ruleset } from '../kernel/nftables/ruleset.ts'
+import { type Applied, isChanged, openNftables } from '../kernel/nftables/socket.ts'
+import type { Table } from '../kernel/nftables/table.ts'
+import { type TableWatch, watchTable, type Who } from '../kernel/nftables/watch.ts'
+import type { Netns } from '../kernel/netns.ts'
+import type { Book } from './book.ts'
+
+/** One table of the kernel, changed only by whoever knows what is in it. */
+export interface TableKeeper {
+  /**
+   * Makes the kernel hold what the book wants, in one transaction. `foreign`: somebody else has changed the table meanwhile, nothing was done, and a
+   * new book has to be made of what {@link look} finds. Throws when the kernel refuses: then it holds what it held.
+   */
+  commit(book: Book): Applied | 'foreign'
+  /** What the kernel holds now; the next commit begins there. */
+  look(): Ruleset | undefined
+  close(): void
+}
+
+/** How often somebody else's transactions in other tables may come between, before it is taken for a fault. */
+const attempts = 20
+
+/** `onForeignChange`: somebody else has changed the table; called from the first commit on. Throws when nf_tables cannot be used at all. */
+export function keepTable(options: {
+  readonly ns: Netns | undefined
+  readonly table: Table
+  readonly log: Log
+  readonly onForeignChange: (who: Who) => void
+}): TableKeeper {
+  const { ns, table, log, onForeignChange } = options
+  const nftables = openNftables(ns)
+  let watch: TableWatch | undefined
+  let generation = 0
+  /** The kernel's state where the book's memory of it does not count; `known` when it does. */
+  let state: 'known' | 'unknown' | { readonly kernel: Ruleset | undefined } = 'unknown'
+
+  return { commit, look, close }
+
+  function look(): Ruleset | undefined {
+    // In this order: what changes in between makes the next commit fail.
+    generation = nftables.generation().id
+    const kernel = nftables.read(table)
+    state = { kernel }
+    return kernel
+  }
+
+  function commit(book: Book): Applied | 'foreign' {
+    if (state === 'unknown') look()
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const transaction = typeof state === 'object' ? book.repair(state.kernel) : book.changes()
+      try {
+        const applied = nftables.apply(transaction, generation)
+        generation = applied.generation ?? generation
+        book.commit()
+        state = 'known'
+        if (!watch) startWatch()
+        return applied
+      } catch (error) {
+        if (!isChanged(error)) {
+          // A transaction may have been cut in two, and the first part be in force.
+          state = 'unknown'
+          throw error
+        }
+        // Before the first commit nobody has told what was changed.
+        if (!watch) {
+          look()
+          continue
+        }
+        generation = nftables.generation().id
+        if (watch.drain()) return foreign()
+      }
+    }
+    throw new Error(`nf_tables was changed ${attempts} times by others while this change was made`)
+  }
+
+  function foreign(): 'foreign' {
+    state = 'unknown'
+    return 'foreign'
+  }
+
+  function startWatch(): void {
+    watch = watchTable({
+      ns,
+      table,
+      own: [nftables.port],
+      onChange(who) {
+        state = 'unknown'
+        onForeignChange(who)
+      },
+    })
+    // Whoever came between the commit and the watch was not heard.
+    try {
+      if (nftables.generation().id !== generation) {
+        state = 'unknown'
+        onForeignChange({})
+      }
+    } catch (error) {
+      log.error({ err: messageOf(error) }, 'cannot read the generation of nf_tables')
+    }
+  }
+
+  function close(): void {
+    watch?.close()
+    nftables.close()
+  }
+}
