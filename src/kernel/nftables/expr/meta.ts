@@ -5,7 +5,7 @@ const NFTA_META_DREG = 1
 const NFTA_META_KEY = 2
 const NFTA_META_SREG = 3
 
-/** enum nft_meta_keys, as nft names them; lengths of what is loaded stand in {@link metaLength}. */
+/** enum nft_meta_keys, as nft names them. */
 export const metaKeys = {
   protocol: 1,
   mark: 3,
@@ -20,20 +20,6 @@ export const metaKeys = {
   cpu: 20,
 } as const
 export type MetaKey = keyof typeof metaKeys
-
-export const metaLength: Readonly<Record<MetaKey, number>> = {
-  protocol: 2,
-  mark: 4,
-  iif: 4,
-  oif: 4,
-  iifname: 16,
-  oifname: 16,
-  nftrace: 1,
-  nfproto: 1,
-  l4proto: 1,
-  pkttype: 1,
-  cpu: 4,
-}
 
 /** What the kernel knows about a packet beside its bytes: loaded into a register (`to`), or set from one (`from`). */
 export type Meta =
