@@ -73,6 +73,27 @@ Sends one real request from the pod and shows what the kernel did with it. Exit 
       'usage: kubehop demo\n\nThe same as `kubehop up -f examples/shop`; when it runs already, only says what to try.',
     run: async (args) => (await import('./demo.ts')).demo(args),
   },
+  proxy: {
+    summary: 'show the service rules of a node; run the service proxy alone',
+    usage: `usage: kubehop proxy rules [NODE] [--service NAMESPACE/NAME] [--lab NAME]
+       kubehop proxy run --node NAME --cluster-cidr RANGE --service-cidr RANGE [options]
+
+rules   what the kernel of a node holds for services, in nft's own language, with the service's and the endpoint's name beside each element
+  NODE                           default: the first node
+  --service NAMESPACE/NAME       only what is there for this service
+
+run     the service proxy of this machine, in the place of kube-proxy; until it is told to end (SIGTERM). The rules stay and go on serving.
+  --node NAME                    of this machine's Node object
+  --cluster-cidr RANGE           of all pods; who is outside is masqueraded on the way to a service
+  --service-cidr RANGE           of all cluster IPs
+  --kubeconfig FILE              default: the pod's own service account
+  --nodeport-addresses RANGES    which addresses of this machine answer node ports: primary, or ranges with commas; default: primary
+  --masquerade-all               masquerade pods too, when they speak to a cluster IP
+  --healthz ADDRESS:PORT         /healthz and /livez; default: 0.0.0.0:10256; 0 for none
+  --metrics ADDRESS:PORT         /metrics; default: 127.0.0.1:10249; 0 for none
+  --no-service-counters          do not count connections, packets and bytes of each service`,
+    run: async (args) => (await import('./proxy.ts')).proxy(args),
+  },
   node: {
     summary: '',
     usage:

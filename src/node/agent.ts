@@ -11,6 +11,8 @@ import { agentPort, describeNode } from './describe.ts'
 import { keepLease } from './lease.ts'
 import { keepReady } from './ready.ts'
 import { startServer } from './server.ts'
+import { proxyRoutes } from './proxy.ts'
+import { either } from './routes.ts'
 import { traceRoutes } from './trace.ts'
 
 export interface AgentOptions {
@@ -64,7 +66,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     tls,
     address,
     port: agentPort,
-    more: traceRoutes(name, pods),
+    more: either(traceRoutes(name, pods), proxyRoutes(proxy)),
     log,
   })
   const say = `cbr0 holds ${formatCidr(range)}; services are in the kernel`

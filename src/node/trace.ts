@@ -1,14 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Netns, openNetns } from '../kernel/netns.ts'
 import type { Pods } from '../pod/pods.ts'
 import { localAgent } from '../trace/agent.ts'
 import { serveTrace } from '../trace/http.ts'
+import type { Routes } from './routes.ts'
 
 /** Lets coordinators watch and send on this node: in its own namespace, which is this process's, and in its pods'. */
-export function traceRoutes(
-  node: string,
-  pods: Pods,
-): (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean> {
+export function traceRoutes(node: string, pods: Pods): Routes {
   const lent = new Map<string, { path: string; ns: Netns }>()
 
   function podNetns(key: string): Netns | undefined {

@@ -5,6 +5,7 @@ import { Claims, flowIn } from './claims.ts'
 import { Counts } from './counts.ts'
 import { baseChains, sourcesChain } from './layout/chains.ts'
 import { type FamilyFacts, families } from './layout/family.ts'
+import { isUdp } from './layout/keys.ts'
 import { listNumber, type Scope, serviceValue, wayOf } from './layout/numbers.ts'
 import type { NodeFacts } from './node.ts'
 import { newPort, type Port, Ports } from './ports.ts'
@@ -48,6 +49,7 @@ export class Book {
   /** What has to be written anew. */
   readonly #touchedFlows = new Set<Packed>()
   readonly #touchedPorts = new Set<Port>()
+  readonly #changedUdp = new Set<Packed>()
 
   /** `before`: what an earlier agent left in the kernel. Ports keep the numbers and endpoints the slots that they have there. */
   constructor(node: NodeFacts, before?: Ruleset) {
@@ -58,6 +60,8 @@ export class Book {
     this.#restrictions = new Restrictions(this.#facts, this.#store)
     this.#clusterIPs = new Counts((address, there) => this.#store.mark('service-ips', address, there))
     this.#local = new Counts((address, there) => this.#store.mark('hairpin', (address + address) as Packed, there))
+    for (const map of ['services', 'inside', 'no-endpoints', 'no-local-endpoints'])
+      for (const flow of before?.sets.get(map)?.elements.keys() ?? []) if (isUdp(flow)) this.#changedUdp.add(flow)
   }
 
   /** The ruleset that is wanted. It is live: it changes with every `put`. */
@@ -114,6 +118,16 @@ export class Book {
     if (!port || !how) return undefined
     const inside = how.scope === 'local' && how.kind !== 'clusterIP' ? port.cluster : []
     return new Set([...port[how.scope], ...inside])
+  }
+
+  /**
+   * UDP addresses and ports whose endpoints may be others than at the last call, or than an earlier agent left them: the kernel may remember where
+   * their senders' packets went before (see udp.ts).
+   */
+  takeChangedUdp(): ReadonlySet<Packed> {
+    const taken = new Set(this.#changedUdp)
+    this.#changedUdp.clear()
+    return taken
   }
 
   /** What has changed since the last commit. */
@@ -185,7 +199,10 @@ export class Book {
       else this.#ports.unlist(port)
     }
     for (const [port, held] of holding) this.#ports.list(port, held)
-    for (const flow of this.#touchedFlows) this.#serve(flow)
+    for (const flow of this.#touchedFlows) {
+      this.#serve(flow)
+      if (isUdp(flow)) this.#changedUdp.add(flow)
+    }
     this.#touchedPorts.clear()
     this.#touchedFlows.clear()
   }

@@ -13,6 +13,7 @@ import { readFlow } from './layout/keys.ts'
 import { followObjects } from './objects.ts'
 import { followOwnNode, type NodePortAddresses } from './own-node.ts'
 import { type Portioned, portionOf, type Problem } from './portion.ts'
+import { printRules } from './rules.ts'
 import { openReports } from './reports.ts'
 
 export interface ProxyOptions {
@@ -36,6 +37,8 @@ export interface Proxy {
   readonly synced: Promise<void>
   /** What the kernel holds, as of the last transaction that it accepted. Live: read it, do not keep it. */
   ruleset(): Ruleset
+  /** The same in nft's language, with names beside the elements; of one service (`namespace/name`) only, if asked so: undefined when there is none. */
+  rules(only?: string): string | undefined
   /** Stops following. What the kernel holds stays and goes on serving; the next agent takes it over. */
   close(): void
 }
@@ -98,6 +101,10 @@ export function startProxy(options: ProxyOptions): Proxy {
   return {
     synced: first.promise,
     ruleset: () => good?.committed() ?? found ?? new Book(node.facts()).wanted,
+    rules(only) {
+      if (only !== undefined && !objects.service(only)) return undefined
+      return printRules(good?.committed() ?? book.wanted, { ...objects, holder: (flow) => book.holder(flow) }, only)
+    },
     close() {
       closed = true
       objects.close()

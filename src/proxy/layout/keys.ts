@@ -49,3 +49,8 @@ export function readEndpoint(value: Packed): { address: Address; port: number } 
     port: unpackBe16(value.slice(at, at + 2) as Packed),
   }
 }
+
+/** By the byte of a flow that names its protocol: 8 from its end. */
+export function isUdp(flow: Packed): boolean {
+  return flow.charCodeAt(flow.length - 8) === protocols.UDP
+}

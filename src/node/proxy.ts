@@ -1,0 +1,19 @@
+import type { Proxy } from '../proxy/proxy.ts'
+import type { Routes } from './routes.ts'
+
+/** GET /proxy/rules, with `?service=NAMESPACE/NAME` for one alone: what this node's kernel holds for services. */
+export function proxyRoutes(proxy: Pick<Proxy, 'rules'>): Routes {
+  return async (request, response, url) => {
+    if (url.pathname !== '/proxy/rules') return false
+    if (request.method !== 'GET') {
+      response.writeHead(405, { allow: 'GET' }).end()
+      return true
+    }
+    const only = url.searchParams.get('service') ?? undefined
+    const text = proxy.rules(only)
+    response
+      .writeHead(text === undefined ? 404 : 200, { 'content-type': 'text/plain; charset=utf-8' })
+      .end(text ?? `there is no service ${only}; it is named as NAMESPACE/NAME\n`)
+    return true
+  }
+}
