@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
-import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { address } from '../../src/base/address.ts'
-import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { diff } from '../../src/kernel/nftables/diff.ts'
 import type { Expr } from '../../src/kernel/nftables/expr/index.ts'
 import type { Packet } from '../../src/kernel/nftables/packet.ts'
@@ -12,11 +9,8 @@ import type { Chain, Ruleset } from '../../src/kernel/nftables/ruleset.ts'
 import type { SetSpec } from '../../src/kernel/nftables/set.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { walk } from '../../src/kernel/nftables/walk.ts'
-import { setLink } from '../../src/kernel/rtnetlink/link.ts'
-import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import { bindUdp } from '../../src/kernel/socket.ts'
+import { localhost, sendUdp, withLoopback } from './loopback.ts'
 
-const localhost = address('127.0.0.1')
 const table = { family: 'ip', name: 'test' } as const
 const packet: Packet = {
   source: localhost,
@@ -62,13 +56,11 @@ test('what rules change in sets is what they change in the kernel, and the same 
       fc.integer({ min: 1, max: 4 }),
       fc.array(rule, { minLength: 1, maxLength: 12 }),
       async (size, rules) => {
-        using ns = createNetns()
+        using ns = withLoopback()
         using nftables = openNftables(ns)
-        using routes = openRouteSocket(ns)
-        routes.apply(setLink('lo', { up: true }))
         const wanted = filter(size, rules)
         nftables.apply(diff(undefined, wanted))
-        await send(ns)
+        await sendUdp(ns, packet.destinationPort)
         const kernel = nftables.read(table) ?? assert.fail()
         const { steps, learned } = walk(wanted, 'output', packet)
         const counted = kernel.chains.get('out')?.rules.flatMap(({ exprs }, index) => {
@@ -89,11 +81,3 @@ test('what rules change in sets is what they change in the kernel, and the same 
     { numRuns: 60 },
   )
 })
-
-async function send(ns: Netns): Promise<void> {
-  await using socket = createSocket('udp4')
-  socket.bind({ fd: bindUdp(ns, localhost, 0) })
-  await new Promise<void>((resolve, reject) => {
-    socket.send('hello', packet.destinationPort, localhost, (error) => (error ? reject(error) : resolve()))
-  })
-}

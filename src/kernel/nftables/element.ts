@@ -1,6 +1,7 @@
 import type { Attributes } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
 import { type Data, isVerdict, malformed, needed, readData, writeData } from './data.ts'
+import { readExpr } from './expr/index.ts'
 import { writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import type { Table } from './table.ts'
@@ -12,6 +13,7 @@ const NFTA_LIST_ELEM = 1
 const NFTA_SET_ELEM_KEY = 1
 const NFTA_SET_ELEM_DATA = 2
 const NFTA_SET_ELEM_EXPIRATION = 5
+const NFTA_SET_ELEM_EXPR = 7
 
 /** The list is one attribute, and an attribute's length has 16 bits: a message holds no more elements than fit. */
 const maxList = 0xffff - 1024
@@ -22,6 +24,13 @@ export interface Element {
   readonly data?: Data
   /** Milliseconds it has left to live, where it came from the kernel and its set has timeouts. */
   readonly expires?: bigint
+  /** What it was found for so far, where it came from the kernel and its set counts. */
+  readonly counter?: Counts
+}
+
+export interface Counts {
+  readonly packets: bigint
+  readonly bytes: bigint
 }
 
 /**
@@ -66,6 +75,18 @@ export function readElements(attributes: Attributes, add: (element: Element) => 
     if (isVerdict(key)) throw malformed('a verdict as key')
     const data = readData(element, NFTA_SET_ELEM_DATA)
     const expires = element.be64(NFTA_SET_ELEM_EXPIRATION)
-    add({ key, ...(data === undefined ? {} : { data }), ...(expires === undefined ? {} : { expires }) })
+    const counter = readCounts(element)
+    add({
+      key,
+      ...(data === undefined ? {} : { data }),
+      ...(expires === undefined ? {} : { expires }),
+      ...(counter ? { counter } : {}),
+    })
   }
+}
+
+function readCounts(element: Attributes): Counts | undefined {
+  const each = element.nested(NFTA_SET_ELEM_EXPR)
+  const expr = each && readExpr(each)
+  return expr?.kind === 'counter' ? { packets: expr.packets, bytes: expr.bytes } : undefined
 }

@@ -6,7 +6,7 @@ import type { LiveSets } from './learned.ts'
 import type { TableFamily } from './message.ts'
 import { networkHeader, type Packet, transportHeader } from './packet.ts'
 import { type Packed, pack, packU32, unpackBe16 } from './packed.ts'
-import { fieldsLength } from './set.ts'
+import { fieldsLength } from './fields.ts'
 
 /** What one rule did with a packet. */
 export type Outcome =

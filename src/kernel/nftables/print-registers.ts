@@ -1,6 +1,6 @@
 import { type Packed, pack } from './packed.ts'
 import { printFields, printValue, type ValueType } from './print-value.ts'
-import { type FieldType, fieldTypes } from './set.ts'
+import { type FieldType, wordsOf } from './fields.ts'
 
 // What the registers hold while a rule is printed, in words.
 
@@ -41,7 +41,7 @@ export function concatenated(
   for (let at = from, i = 0; i < fields.length; i++) {
     const field = fields[i] as FieldType
     const { constant: value, behind } = held(registers, at)
-    const words = (fieldTypes[field].length + 3) >> 2
+    const words = wordsOf(field)
     // One constant may fill the registers of several fields.
     if (value !== undefined && value.length > words * 4) {
       parts.push(printFields(value, fields.slice(i)))
@@ -63,10 +63,10 @@ export function mapped(
 ): void {
   const [first, ...rest] = fields === 'verdict' || fields === undefined ? [] : fields
   registers.set(to, { say, ...(first ? { type: first } : {}) })
-  let at = to + (first ? (fieldTypes[first].length + 3) >> 2 : 1)
+  let at = to + (first ? wordsOf(first) : 1)
   for (const type of rest) {
     registers.set(at, { say, type, behind: to })
-    at += (fieldTypes[type].length + 3) >> 2
+    at += wordsOf(type)
   }
 }
 

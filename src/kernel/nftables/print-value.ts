@@ -4,7 +4,7 @@ import { ctState } from './expr/ct.ts'
 import { fibTypes } from './expr/fib.ts'
 import { families } from './message.ts'
 import { type Packed, unpack, unpackAddress, unpackBe16, unpackU32 } from './packed.ts'
-import { type FieldType, fieldTypes } from './set.ts'
+import { type FieldType, fieldTypes } from './fields.ts'
 
 // Values, as nft prints them.
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address } from '../../base/address.ts'
+import type { Counts } from './element.ts'
 import type { Expr } from './expr/index.ts'
 import { concat, type Packed, packAddress, packBe16, packU32, packU8, unpackU32 } from './packed.ts'
 import { print } from './print.ts'
@@ -93,6 +94,16 @@ test('a dynamic set has a size once a rule fills it', () => {
   assert.doesNotMatch(print(ruleset([[affinity, []]])), /size/)
   assert.match(print(ruleset([[affinity, []]], fill)), /\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 1h30m\n/)
   assert.match(print(ruleset([[{ ...affinity, size: 7 }, []]])), /size 7/)
+})
+
+test('elements that count say so, and how much where that is known', () => {
+  const counted: [SetSpec, [Packed, Datum][]] = [{ ...services[0], counter: true }, services[1].slice(0, 2)]
+  const counts = (_set: string, key: Packed): Counts | undefined =>
+    key === flow(2) ? { packets: 3n, bytes: 99n } : undefined
+  assert.match(
+    print(ruleset([counted]), { counts }),
+    /\t\tcounter\n\t\telements = \{ 10.0.0.1 . tcp . 80 counter : 0x00000001,\n\t+ +10.0.0.2 . tcp . 80 counter packets 3 bytes 99 : 0x00000002 \}/,
+  )
 })
 
 test('constants in keys are printed as what they are, for which nft has no words', () => {

@@ -1,3 +1,4 @@
+import type { Counts } from './element.ts'
 import type { Packed } from './packed.ts'
 import { printRule } from './print-rule.ts'
 import { harmless, printFields, printTime, printVerdict, quoted } from './print-value.ts'
@@ -9,6 +10,8 @@ export interface PrintOptions {
   readonly note?: (set: string, key: Packed, datum: Datum) => string | undefined
   /** Only these elements, and no set without any of them. */
   readonly keep?: (set: string, key: Packed, datum: Datum) => boolean
+  /** What elements of sets that count were found for. */
+  readonly counts?: (set: string, key: Packed) => Counts | undefined
   /** `false` leaves the chains out. */
   readonly rules?: boolean
 }
@@ -38,13 +41,14 @@ function printSet({ spec, elements }: NamedSet, options: PrintOptions, filled: b
   if (size !== undefined) lines.push(`size ${size}`)
   const flags = [...(spec.dynamic ? ['dynamic'] : []), ...(spec.timeout === undefined ? [] : ['timeout'])]
   if (flags.length > 0) lines.push(`flags ${flags.join(',')}`)
+  if (spec.counter) lines.push('counter')
   if (spec.timeout) lines.push(`timeout ${printTime(spec.timeout)}`)
   if (spec.comment !== undefined) lines.push(`comment ${quoted(spec.comment)}`)
   if (kept.length > 0) lines.push(printElements(spec, kept, options))
   return [block(`${spec.data ? 'map' : 'set'} ${spec.name}`, lines)]
 }
 
-function printElements(spec: SetSpec, elements: readonly [Packed, Datum][], { note }: PrintOptions): string {
+function printElements(spec: SetSpec, elements: readonly [Packed, Datum][], { note, counts }: PrintOptions): string {
   let ends = ''
   const lines = elements.map(([key, datum], i) => {
     const words = note?.(spec.name, key, datum)
@@ -52,15 +56,17 @@ function printElements(spec: SetSpec, elements: readonly [Packed, Datum][], { no
     // A note takes the rest of its line: the bracket behind the last one has to wait for the next.
     if (last) ends = words === undefined ? ' }' : '\n\t}'
     const comma = last && words === undefined ? '' : ','
-    return `${printElement(spec, key, datum)}${comma}${words === undefined ? '' : ` # ${harmless(words)}`}`
+    return `${printElement(spec, key, datum, counts?.(spec.name, key))}${comma}${words === undefined ? '' : ` # ${harmless(words)}`}`
   })
   return `elements = { ${lines.join('\n\t\t     ')}${ends}`
 }
 
-function printElement({ key: fields, data }: SetSpec, key: Packed, datum: Datum): string {
-  const left = printFields(key, fields)
+function printElement({ key: fields, data, counter }: SetSpec, key: Packed, datum: Datum, counts?: Counts): string {
+  const counted = counts ? ` counter packets ${counts.packets} bytes ${counts.bytes}` : ' counter'
+  const left = `${printFields(key, fields)}${counter ? counted : ''}`
   if (datum === null) return left
-  return `${left} : ${typeof datum === 'string' ? printFields(datum, data === 'verdict' ? [] : (data ?? [])) : printVerdict(datum)}`
+  if (typeof datum !== 'string') return `${left} : ${printVerdict(datum)}`
+  return `${left} : ${printFields(datum, data === 'verdict' ? [] : (data ?? []))}`
 }
 
 function typeOf({ key, data }: SetSpec): string {

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Attributes } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
-import { malformed, needed } from './data.ts'
+import { needed } from './data.ts'
+import { readExpr, writeExpr } from './expr/index.ts'
+import { type FieldType, fieldsLength, fieldsOf, typeNumber } from './fields.ts'
 import { writeHeader } from './message.ts'
 import type { Table } from './table.ts'
 import { commentEntry, commentIn, commentType, type Entry, writeUserdata } from './userdata.ts'
@@ -18,6 +20,8 @@ const NFTA_SET_DESC_SIZE = 1
 const NFTA_SET_ID = 10
 const NFTA_SET_TIMEOUT = 11
 const NFTA_SET_USERDATA = 13
+const NFTA_SET_EXPR = 17
+const NFTA_SET_EXPRESSIONS = 18
 const NFTA_SET_COUNT = 20
 const NFT_DATA_VERDICT = 0xffffff00
 /** What the kernel gives a set without a size, once a rule adds to it (nft_dynset_init). */
@@ -25,17 +29,7 @@ const dynamicSize = 0xffff
 
 const setFlags = { constant: 0x2, interval: 0x4, map: 0x8, timeout: 0x10, dynamic: 0x20 } as const
 
-/** Types of fields: nft's number for each (enum datatypes), by which it prints elements, and its length in bytes. */
-export const fieldTypes = {
-  integer: { id: 4, length: 4 },
-  ipv4_addr: { id: 7, length: 4 },
-  ipv6_addr: { id: 8, length: 16 },
-  inet_proto: { id: 12, length: 1 },
-  inet_service: { id: 13, length: 2 },
-  mark: { id: 19, length: 4 },
-} as const
-export type FieldType = keyof typeof fieldTypes
-const bitsPerType = 6 // TYPE_BITS of nft: how a concatenation's types share one number
+export type { FieldType } from './fields.ts'
 
 /** A set, or, with `data`, a map. Several fields are a concatenation: each padded to 4 bytes. */
 export interface SetSpec {
@@ -48,6 +42,8 @@ export interface SetSpec {
   readonly timeout?: bigint
   /** How many elements it takes at most; without it as many as there is memory for, or {@link maxSize} when it is dynamic. */
   readonly size?: number
+  /** Counts what each element is found for, beginning with 0 when it is added. */
+  readonly counter?: true
   readonly comment?: string
 }
 
@@ -60,6 +56,8 @@ export function maxSize({ size, dynamic }: SetSpec): number {
 export function sameSpec(a: SetSpec, b: SetSpec): boolean {
   return isDeepStrictEqual({ ...a, size: maxSize(a) }, { ...b, size: maxSize(b) })
 }
+
+const noCount = { kind: 'counter', packets: 0n, bytes: 0n } as const
 
 /** `id` tells sets of one batch apart. */
 export function writeSet(writer: MessageWriter, table: Table, set: SetSpec, id: number): void {
@@ -74,6 +72,7 @@ export function writeSet(writer: MessageWriter, table: Table, set: SetSpec, id: 
   }
   const { size } = set
   if (size !== undefined) writer.nest(NFTA_SET_DESC, (desc) => desc.be32(NFTA_SET_DESC_SIZE, size))
+  if (set.counter) writeExpr(writer, NFTA_SET_EXPR, noCount)
   writer.be32(NFTA_SET_ID, id)
   if (set.timeout) writer.be64(NFTA_SET_TIMEOUT, set.timeout)
   writer.attribute(NFTA_SET_USERDATA, writeUserdata(userdataOf(set)))
@@ -93,6 +92,9 @@ export function readSet(attributes: Attributes): SetSpec | undefined {
   const data = flags & setFlags.map ? readDataFields(attributes) : []
   if (flags & ~known || key === undefined || data === undefined) return undefined
   if (fieldsLength(key) !== attributes.be32(NFTA_SET_KEY_LEN)) return undefined
+  const each = attributes.nested(NFTA_SET_EXPR)
+  const counts = each !== undefined && readExpr(each).kind === 'counter'
+  if ((each && !counts) || attributes.has(NFTA_SET_EXPRESSIONS)) return undefined
   const comment = commentIn(attributes.bytes(NFTA_SET_USERDATA), commentType.set)
   const timeout = attributes.be64(NFTA_SET_TIMEOUT)
   // Whether it was asked for, or is what the kernel gives, cannot be told.
@@ -105,6 +107,7 @@ export function readSet(attributes: Attributes): SetSpec | undefined {
     ...(flags & setFlags.dynamic ? { dynamic: true as const } : {}),
     ...(flags & setFlags.timeout ? { timeout: timeout ?? 0n } : {}),
     ...(ownSize ? { size } : {}),
+    ...(counts ? { counter: true as const } : {}),
     ...(comment === undefined ? {} : { comment }),
   }
 }
@@ -112,13 +115,6 @@ export function readSet(attributes: Attributes): SetSpec | undefined {
 /** How many elements the set has, from kernels that say so (Linux 6.16). */
 export function readSetSize(attributes: Attributes): number | undefined {
   return attributes.be32(NFTA_SET_COUNT)
-}
-
-/** Bytes of a key or value of these fields. One field alone is not padded. */
-export function fieldsLength(fields: readonly FieldType[]): number {
-  const [first] = fields
-  if (fields.length === 1 && first) return fieldTypes[first].length
-  return fields.reduce((all, field) => all + ((fieldTypes[field].length + 3) & ~3), 0)
 }
 
 function readDataFields(attributes: Attributes): SetSpec['data'] | undefined {
@@ -134,23 +130,6 @@ function flagsOf(set: SetSpec): number {
   if (set.timeout !== undefined) flags |= setFlags.timeout
   if (set.dynamic) flags |= setFlags.dynamic
   return flags
-}
-
-function typeNumber(fields: readonly FieldType[]): number {
-  // 32 bits hold five types.
-  if (fields.length === 0 || fields.length > 5) throw malformed(`a concatenation of ${fields.length} fields`)
-  return fields.reduce((all, field) => (all << bitsPerType) | fieldTypes[field].id, 0) >>> 0
-}
-
-function fieldsOf(number: number): FieldType[] | undefined {
-  const fields: FieldType[] = []
-  for (let rest = number; rest !== 0; rest >>>= bitsPerType) {
-    const id = rest & ((1 << bitsPerType) - 1)
-    const name = (Object.keys(fieldTypes) as FieldType[]).find((candidate) => fieldTypes[candidate].id === id)
-    if (name === undefined) return undefined
-    fields.unshift(name)
-  }
-  return fields.length > 0 ? fields : undefined
 }
 
 // nft prints numbers in the order of bytes that these entries name (NFTNL_UDATA_SET_KEYBYTEORDER, _DATABYTEORDER).

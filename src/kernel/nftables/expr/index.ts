@@ -67,29 +67,31 @@ const codecs: { readonly [K in Expr['kind']]: Codec<ExprOf<K>> } = {
 /** The list of expressions of a rule, as attribute `type`. */
 export function writeExprs(writer: MessageWriter, type: number, exprs: readonly (Expr | Foreign)[]): void {
   const list = writer.startNest(type)
-  for (const expr of exprs) {
-    if (expr.kind === 'foreign') throw new TypeError(`kernel: expression "${expr.name}" can be read, not written`)
-    const at = writer.startNest(NFTA_LIST_ELEM)
-    writer.string(NFTA_EXPR_NAME, expr.kind)
-    const data = writer.startNest(NFTA_EXPR_DATA)
-    const codec = codecs[expr.kind] as Codec<Expr>
-    codec.write(writer, expr)
-    writer.endNest(data)
-    writer.endNest(at)
-  }
+  for (const expr of exprs) writeExpr(writer, NFTA_LIST_ELEM, expr)
   writer.endNest(list)
+}
+
+/** One expression alone, as attribute `type`. */
+export function writeExpr(writer: MessageWriter, type: number, expr: Expr | Foreign): void {
+  if (expr.kind === 'foreign') throw new TypeError(`kernel: expression "${expr.name}" can be read, not written`)
+  const at = writer.startNest(type)
+  writer.string(NFTA_EXPR_NAME, expr.kind)
+  const data = writer.startNest(NFTA_EXPR_DATA)
+  const codec = codecs[expr.kind] as Codec<Expr>
+  codec.write(writer, expr)
+  writer.endNest(data)
+  writer.endNest(at)
 }
 
 /** The inverse. What is not known here (another program's rule, a newer kernel's variant) comes back as `foreign`. */
 export function readExprs(list: Attributes): (Expr | Foreign)[] {
-  const exprs: (Expr | Foreign)[] = []
-  for (const entry of list.entries()) {
-    const attributes = entry.nested()
-    const name = needed(attributes.string(NFTA_EXPR_NAME), 'name of an expression')
-    const data = attributes.nested(NFTA_EXPR_DATA)
-    exprs.push((data && known(name, data)) ?? { kind: 'foreign', name })
-  }
-  return exprs
+  return Array.from(list.entries(), (entry) => readExpr(entry.nested()))
+}
+
+export function readExpr(attributes: Attributes): Expr | Foreign {
+  const name = needed(attributes.string(NFTA_EXPR_NAME), 'name of an expression')
+  const data = attributes.nested(NFTA_EXPR_DATA)
+  return (data && known(name, data)) ?? { kind: 'foreign', name }
 }
 
 function known(name: string, data: Attributes): Expr | undefined {
