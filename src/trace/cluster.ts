@@ -2,7 +2,7 @@ import { type Address, contains, parseAddress, parseCidr } from '../base/address
 import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
 import type { Node } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
-import type { Service } from '../api/objects/service.ts'
+import type { Service, ServicePort } from '../api/objects/service.ts'
 import type { Deployment, ReplicaSet } from '../api/objects/workload.ts'
 
 /** The objects that a trace reads: one look at the cluster, from which addresses get their names. */
@@ -36,6 +36,26 @@ export function ownerOf(cluster: Cluster, address: Address): Owner {
   const node = cluster.nodes.find((one) => nodeAddresses(one).includes(address) || gatewayOf(one) === address)
   if (node) return { kind: 'node', node }
   return cluster.router?.address === address ? { kind: 'router', name: cluster.router.name } : { kind: 'unknown' }
+}
+
+/** The service that is reached at an address and port, and the port of it: its own addresses, or a node port on any node. */
+export function serviceAt(
+  cluster: Cluster,
+  address: Address,
+  number: number,
+  protocol: string,
+): { service: Service; port: ServicePort } | undefined {
+  const owner = ownerOf(cluster, address)
+  const among = owner.kind === 'service' ? [owner.service] : owner.kind === 'node' ? cluster.services : []
+  for (const service of among) {
+    const port = service.spec.ports?.find(
+      (one) =>
+        (owner.kind === 'service' ? one.port : one.nodePort) === number &&
+        (one.protocol ?? 'TCP').toLowerCase() === protocol,
+    )
+    if (port) return { service, port }
+  }
+  return undefined
 }
 
 /** The node whose range of pod addresses holds this address. */

@@ -3,7 +3,7 @@ import type { Pod } from '../api/objects/pod.ts'
 import type { Address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
-import { type Cluster, nodeOfRange, ownerOf, podKey, readyEndpoints, slicesOf } from './cluster.ts'
+import { type Cluster, nodeOfRange, ownerOf, podKey, readyEndpoints, serviceAt, slicesOf } from './cluster.ts'
 import type { Observation } from './observation.ts'
 import type { ProbeResult, ProbeSpec } from './probe/spec.ts'
 import type { RunningPod } from './resolve.ts'
@@ -46,7 +46,7 @@ const patienceMs = 3000
 
 /** Watchers on every machine concerned, then the request, then everything that they saw. `question`: what a DNS request asks. */
 export async function sendWatched(sender: Sender, target: Target, to: Sent['to'], question: string): Promise<Sent> {
-  const { pods, addresses } = concerned(sender, to.address)
+  const { pods, addresses } = concerned(sender, to, transportOf(target.protocol))
   const nodes = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? '')
   // An address that no pod has (any more) is followed to the node that it would be on.
   const owner = ownerOf(sender.cluster, to.address)
@@ -121,13 +121,17 @@ function requestOf(
 }
 
 /** The pods in which the request may show up, and the addresses that it may have. */
-function concerned({ cluster, source }: Sender, to: Address): { pods: Pod[]; addresses: Address[] } {
-  const owner = ownerOf(cluster, to)
-  const addresses = new Set([source.address, to])
+function concerned(
+  { cluster, source }: Sender,
+  to: Sent['to'],
+  protocol: string,
+): { pods: Pod[]; addresses: Address[] } {
+  const owner = ownerOf(cluster, to.address)
+  const addresses = new Set([source.address, to.address])
   const pods = new Set([source.pod])
   if (owner.kind === 'pod') pods.add(owner.pod)
-  if (owner.kind === 'service') {
-    const { service } = owner
+  const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
+  if (service) {
     const ports = new Set(slicesOf(cluster, service).flatMap((slice) => (slice.ports ?? []).map(({ name }) => name)))
     for (const { address } of [...ports].flatMap((name) => readyEndpoints(cluster, service, name))) {
       addresses.add(address)

@@ -1,5 +1,5 @@
 import type { Address } from '../../base/address.ts'
-import { ownerOf, podKey, readyEndpoints } from '../cluster.ts'
+import { ownerOf, podKey, readyEndpoints, serviceAt } from '../cluster.ts'
 import { endsOf, type Sighting } from '../flow.ts'
 import type { Ip } from '../packet/ip.ts'
 import type { Because, Ends, Hop } from '../types.ts'
@@ -40,17 +40,18 @@ export function translated(story: Story, before: Sighting, after: Sighting, dire
 }
 
 function sayChosen(story: Story, before: Ip, after: Ip): string {
-  const service = ownerOf(story.cluster, before.destination)
   const pod = ownerOf(story.cluster, after.destination)
   const [was, is] = [endsOf(before).dst, endsOf(after).dst]
-  const port =
-    before.transport?.kind === 'tcp' || before.transport?.kind === 'udp' ? before.transport.destinationPort : undefined
-  if (service.kind !== 'service') return `${was} becomes ${is}`
-  const { namespace, name } = service.service.metadata
-  const spec = service.service.spec.ports?.find(
-    (one) => one.port === port && (one.protocol ?? 'TCP').toLowerCase() === before.transport?.kind,
-  )
-  const count = spec ? readyEndpoints(story.cluster, service.service, spec.name).length : 0
+  const { transport } = before
+  const at =
+    transport?.kind === 'tcp' || transport?.kind === 'udp'
+      ? serviceAt(story.cluster, before.destination, transport.destinationPort, transport.kind)
+      : undefined
+  const owner = ownerOf(story.cluster, before.destination)
+  const service = at?.service ?? (owner.kind === 'service' ? owner.service : undefined)
+  if (!service) return `${was} becomes ${is}`
+  const { namespace, name } = service.metadata
+  const count = at ? readyEndpoints(story.cluster, service, at.port.name).length : 0
   const chosen = pod.kind === 'pod' ? `, pod ${podName(story, podKey(pod.pod))}` : ''
   return `service ${namespace}/${name}: ${was} becomes ${is}${chosen}${count > 1 ? `, one of ${count}` : count === 1 ? ', the only one' : ''}`
 }
