@@ -70,6 +70,11 @@ export class MessageWriter {
     this.#count++
   }
 
+  /** Sets more flags of the first message. */
+  addFlags(flags: number): void {
+    this.#view.setUint16(6, this.#view.getUint16(6, true) | flags, true)
+  }
+
   /** Bytes without an attribute's header: the fixed header that most kinds begin with. Padded to 4. */
   raw(bytes: Uint8Array): void {
     const at = this.#grow(bytes.length)

@@ -1,7 +1,6 @@
 import { MessageWriter } from '../netlink/writer.ts'
 import { writeChain, writeChainKey } from './chain.ts'
 import { type Element, writeElements } from './element.ts'
-import { nextGeneration } from './generation.ts'
 import { beginBatch, endBatch, type NftMessage, NFT_MSG, nftType } from './message.ts'
 import { writeRule, writeRulesKey } from './rule.ts'
 import { writeSet, writeSetKey } from './set.ts'
@@ -9,6 +8,7 @@ import { type Table, writeTable, writeTableKey } from './table.ts'
 import type { Op, Transaction } from './transaction.ts'
 
 const NLM_F_REQUEST = 1
+const NLM_F_ECHO = 8
 const NLM_F_CREATE = 0x400
 const NLM_F_APPEND = 0x800
 
@@ -23,23 +23,23 @@ const replacedAtOnce = 256
 
 /**
  * The transaction as one batch; as several, to be sent in order, when one would be longer than `limit` bytes (what the socket
- * takes at once). Each of several is a transaction for the kernel. `generation`: of the last transaction before, see {@link beginBatch}.
+ * takes at once). Each of several is a transaction for the kernel. `generation` is asked as each begins: the last transaction before it,
+ * see {@link beginBatch}. The kernel is then asked to tell the number of each.
  */
 export function* encode(
   transaction: Transaction,
   limit: number = Number.POSITIVE_INFINITY,
-  generation?: number,
+  generation?: () => number,
 ): Generator<Batch> {
-  let expected = generation
-  let batch = begin(expected)
+  let batch = begin(generation?.())
   for (const step of steps(transaction)) {
     scratch.clear()
     step.write(scratch)
     if (batch.writer.length + scratch.length + markSize > limit && batch.ops.length > 1) {
       yield end(batch)
-      expected = expected === undefined ? undefined : nextGeneration(expected)
-      batch = begin(expected)
+      batch = begin(generation?.())
     }
+    if (generation && batch.ops.length === 1) askGeneration(batch, transaction.table, step.op, scratch)
     for (let i = 0; i < scratch.count; i++) batch.ops.push(step.op)
     batch.writer.append(scratch)
   }
@@ -55,6 +55,16 @@ function begin(generation: number | undefined): Batch {
   const writer = new MessageWriter(1 << 11)
   beginBatch(writer, generation)
   return { writer, ops: [undefined] }
+}
+
+/**
+ * The kernel tells the number of a transaction to whom its first message asked for an echo. It would echo what that message did too, and
+ * elements may be many: before them goes a message that adds none.
+ */
+function askGeneration(batch: Batch, table: Table, op: Op, first: MessageWriter): void {
+  if (!('elements' in op)) return first.addFlags(NLM_F_ECHO)
+  one(batch.writer, table, op.set, [], 0, NFT_MSG.NEWSETELEM, NLM_F_CREATE | NLM_F_ECHO)
+  batch.ops.push(op)
 }
 
 function end(batch: Batch): Batch {

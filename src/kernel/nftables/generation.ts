@@ -1,5 +1,6 @@
-import type { Attributes } from '../netlink/reader.ts'
+import type { Attributes, Message } from '../netlink/reader.ts'
 import { needed } from './data.ts'
+import { NFT_MSG, nftMessageOf, readHeader } from './message.ts'
 
 const NFTA_GEN_ID = 1
 const NFTA_GEN_PROC_PID = 2
@@ -23,7 +24,8 @@ export function readGeneration(attributes: Attributes): Generation {
   }
 }
 
-/** The number of the transaction after this one; 0 stands for "any" and is left out. */
-export function nextGeneration(id: number): number {
-  return (id + 1) >>> 0 || 1
+/** The number of the transaction that these are the answers to, where the kernel told it: it was asked to, and something was changed. */
+export function toldGeneration(messages: readonly Message[]): number | undefined {
+  const told = messages.findLast((message) => nftMessageOf(message) === NFT_MSG.NEWGEN)
+  return told && readGeneration(readHeader(told).attributes).id
 }

@@ -1,0 +1,122 @@
+import { KubehopError } from '../../base/errors.ts'
+import { EAGAIN, errnoOf, KernelError } from '../libc.ts'
+import { NetlinkError } from '../netlink/error.ts'
+import type { NetlinkSocket } from '../netlink/socket.ts'
+import { readChain } from './chain.ts'
+import { readElements, writeElementsKey } from './element.ts'
+import { NFT_MSG, nftType, readHeader, writeHeader } from './message.ts'
+import type { Packed } from './packed.ts'
+import { type PlacedRule, readRule, writeRulesKey } from './rule.ts'
+import type { Chain, Datum, NamedSet, Ruleset } from './ruleset.ts'
+import { readSet, readSetSize, type SetSpec } from './set.ts'
+import { readTable, type Table, writeTableKey } from './table.ts'
+
+const ENOENT = errnoOf('ENOENT')
+
+/** A whole table as the kernel has it; undefined when there is no such table. */
+export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | undefined {
+  const found = readTableHead(socket, table)
+  if (!found) return undefined
+  try {
+    const chains = new Map<string, Chain & { rules: PlacedRule[] }>()
+    const type = nftType(NFT_MSG.GETCHAIN)
+    const heads = socket.dump(
+      'list chains',
+      type,
+      (w) => writeHeader(w, table.family),
+      (message) => {
+        const { family, attributes } = readHeader(message)
+        // A dump of chains cannot be narrowed to a table.
+        return family === table.family ? attributes : undefined
+      },
+    )
+    for (const attributes of heads) {
+      if (attributes.string(1) !== table.name) continue
+      const { table: _, ...head } = readChain(attributes)
+      chains.set(head.name, { ...head, rules: [] })
+    }
+    for (const rule of readRules(socket, table)) chains.get(rule.chain)?.rules.push(rule)
+    const sets = readSets(socket, table)
+    return sets ? { table: found, chains, sets } : foreign(found)
+  } catch (error) {
+    if (error instanceof KubehopError && error.code === 'Malformed') return foreign(found)
+    throw error
+  }
+}
+
+export function readRules(socket: NetlinkSocket, table: Table): PlacedRule[] {
+  return socket
+    .dump(
+      `list rules of ${table.name}`,
+      nftType(NFT_MSG.GETRULE),
+      (w) => writeRulesKey(w, table),
+      (message) => readRule(readHeader(message).attributes),
+    )
+    .filter((rule) => rule.table === table.name)
+}
+
+function foreign(table: Table): Ruleset {
+  return { table, chains: new Map(), sets: new Map(), foreign: true }
+}
+
+function readTableHead(socket: NetlinkSocket, table: Table): Table | undefined {
+  try {
+    const [message] = socket.request('read a table', nftType(NFT_MSG.GETTABLE), 0, (w) => writeTableKey(w, table))
+    return message && readTable(readHeader(message).attributes, table.family)
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === ENOENT) return undefined
+    throw error
+  }
+}
+
+/** undefined when one of them is of a form that Kubehop never makes. */
+function readSets(socket: NetlinkSocket, table: Table): Map<string, NamedSet> | undefined {
+  const found = socket.dump(
+    'list sets',
+    nftType(NFT_MSG.GETSET),
+    (w) => writeTableKey(w, table),
+    (message) => {
+      const { attributes } = readHeader(message)
+      return { spec: readSet(attributes), size: readSetSize(attributes) }
+    },
+  )
+  const sets = new Map<string, NamedSet>()
+  for (const { spec, size } of found) {
+    if (spec === undefined) return undefined
+    sets.set(spec.name, { spec, elements: readAllElements(socket, table, spec, size) })
+  }
+  return sets
+}
+
+/**
+ * A set that has just grown much is still being rehashed, and a dump then leaves elements out without a word. So their number is
+ * compared: with what the kernel says, or, where it does not, with that of another dump.
+ */
+export function readAllElements(
+  socket: NetlinkSocket,
+  table: Table,
+  spec: SetSpec,
+  size: number | undefined,
+): Map<Packed, Datum> {
+  let expected = size
+  for (let attempt = 0; attempt < readAttempts; attempt++) {
+    const elements = readOnce(socket, table, spec.name)
+    // The packet path changes a dynamic set all the time.
+    if (spec.dynamic || elements.size === expected) return elements
+    if (size === undefined) expected = elements.size
+  }
+  throw new KernelError(`list elements of ${spec.name}`, EAGAIN, 'the set never held still: try again')
+}
+
+const readAttempts = 50
+
+function readOnce(socket: NetlinkSocket, table: Table, set: string): Map<Packed, Datum> {
+  const elements = new Map<Packed, Datum>()
+  socket.dump(
+    `list elements of ${set}`,
+    nftType(NFT_MSG.GETSETELEM),
+    (w) => writeElementsKey(w, table, set),
+    (message) => readElements(readHeader(message).attributes, ({ key, data }) => elements.set(key, data ?? null)),
+  )
+  return elements
+}
