@@ -1,4 +1,5 @@
 import type { Expr, ExprOf } from './expr/index.ts'
+import { ctNames, metaTypes, payloads } from './print-names.ts'
 import { concatenated, constant, type Held, mapped, masked, type Registers } from './print-registers.ts'
 import { isBits, printBits, printTime, printValue, printVerdict, quoted, type ValueType } from './print-value.ts'
 import { rejectWords } from './print-reject.ts'
@@ -149,41 +150,4 @@ function prefixOf(mask: Packed, type: ValueType | undefined): number | undefined
   const ordered = type === 'mark' || type === 'number' || isBits(type) ? bytes.reverse() : bytes
   const bits = ordered.map((byte) => byte.toString(2).padStart(8, '0')).join('')
   return /^1*0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined
-}
-
-const payloads: Readonly<Record<string, { say: string; type: ValueType }>> = {
-  'network 9 1': { say: 'ip protocol', type: 'inet_proto' },
-  'network 12 4': { say: 'ip saddr', type: 'ipv4_addr' },
-  'network 16 4': { say: 'ip daddr', type: 'ipv4_addr' },
-  'network 6 1': { say: 'ip6 nexthdr', type: 'inet_proto' },
-  'network 8 16': { say: 'ip6 saddr', type: 'ipv6_addr' },
-  'network 24 16': { say: 'ip6 daddr', type: 'ipv6_addr' },
-  'transport 0 2': { say: 'th sport', type: 'inet_service' },
-  'transport 2 2': { say: 'th dport', type: 'inet_service' },
-}
-
-const metaTypes: Readonly<Record<string, ValueType>> = {
-  l4proto: 'inet_proto',
-  mark: 'mark',
-  iifname: 'device',
-  oifname: 'device',
-  iif: 'number',
-  oif: 'number',
-  nfproto: 'nfproto',
-  nftrace: 'number',
-  cpu: 'number',
-}
-
-const ctNames: Readonly<Record<string, { name?: string; type?: ValueType }>> = {
-  state: { type: 'ct state' },
-  status: { type: 'ct status' },
-  direction: { type: 'ct direction' },
-  mark: { type: 'mark' },
-  protocol: { type: 'inet_proto' },
-  'proto-src': { type: 'inet_service' },
-  'proto-dst': { type: 'inet_service' },
-  'src-ip': { name: 'ip saddr', type: 'ipv4_addr' },
-  'dst-ip': { name: 'ip daddr', type: 'ipv4_addr' },
-  'src-ip6': { name: 'ip6 saddr', type: 'ipv6_addr' },
-  'dst-ip6': { name: 'ip6 daddr', type: 'ipv6_addr' },
 }
