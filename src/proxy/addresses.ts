@@ -1,8 +1,8 @@
 import { type Address, contains, family, formatCidr, parseAddress } from '../base/address.ts'
 import type { Service } from '../api/objects/service.ts'
 import { type Packed, packAddress } from '../kernel/nftables/packed.ts'
-import { isReachable } from './endpoints.ts'
 import type { NodeFacts } from './node.ts'
+import { isReachable } from './packed-address.ts'
 import { type Source, sourcesOf } from './sources.ts'
 
 /** An address under which a service is reached. */
@@ -44,7 +44,7 @@ export function addressesOf(
 
 function usable(field: string, text: string, node: NodeFacts, tell: (say: string) => void): Packed | undefined {
   const address = parseAddress(text)
-  if (address === undefined || !isReachable(address)) {
+  if (address === undefined || !isReachable(packAddress(address))) {
     tell(`${field}: "${text}" is no address that can be reached: it is left out`)
     return undefined
   }

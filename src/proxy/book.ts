@@ -7,6 +7,7 @@ import { baseChains, sourcesChain } from './layout/chains.ts'
 import { type FamilyFacts, families } from './layout/family.ts'
 import { isUdp } from './layout/keys.ts'
 import { listNumber, type Scope, serviceValue, wayOf } from './layout/numbers.ts'
+import { counterSets } from './layout/sets.ts'
 import type { NodeFacts } from './node.ts'
 import { newPort, type Port, Ports } from './ports.ts'
 import type { FlowPortion, PortPortion, Portion } from './portion.ts'
@@ -39,6 +40,7 @@ export interface Lost {
 export class Book {
   readonly #facts: FamilyFacts
   readonly #store: Store
+  readonly #counters: boolean
   readonly #services = new Map<string, ServiceRecord>()
   readonly #claims = new Claims<Port>()
   readonly #ports: Ports
@@ -54,7 +56,9 @@ export class Book {
   /** `before`: what an earlier agent left in the kernel. Ports keep the numbers and endpoints the slots that they have there. */
   constructor(node: NodeFacts, before?: Ruleset) {
     this.#facts = families[node.serviceCidr.family]
-    this.#store = new Store(this.#facts, [...baseChains(this.#facts, node), sourcesChain(this.#facts, [])])
+    this.#counters = node.counters ?? false
+    const chains = [...baseChains(this.#facts, node), sourcesChain(this.#facts, [])]
+    this.#store = new Store(this.#facts, chains, this.#counters)
     this.#ports = new Ports(this.#store, before)
     this.#ways = new Ways(this.#facts, this.#store, before)
     this.#restrictions = new Restrictions(this.#facts, this.#store)
@@ -221,6 +225,7 @@ export class Book {
     this.#store.mark('external', flow, external && served && how.scope === 'cluster')
     this.#store.mark('external-local', flow, inside)
     this.#restrictions.set(flow, how?.sources)
+    if (this.#counters) for (const set of counterSets) this.#store.mark(set, flow, port !== undefined)
   }
 
   #point(map: 'services' | 'inside', flow: Packed, port: Port | undefined, scope: Scope): void {

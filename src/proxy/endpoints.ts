@@ -1,14 +1,13 @@
-import { type Address, addressBytes, family, parseAddress } from '../base/address.ts'
 import type { Endpoint, EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { ServicePort } from '../api/objects/service.ts'
-import { type Packed, packAddress } from '../kernel/nftables/packed.ts'
-import { endpointValue, type Protocol } from './layout/keys.ts'
+import type { Packed } from '../kernel/nftables/packed.ts'
+import { addressOf, endpointValue, type Protocol } from './layout/keys.ts'
 import type { NodeFacts } from './node.ts'
+import { isReachable, packedAddress } from './packed-address.ts'
 import { isPort, protocolOf } from './protocol.ts'
 
 /** An endpoint of one port of a service: ready, or still serving while it terminates. */
 export interface Found {
-  readonly address: Address
   readonly value: Packed
   readonly ready: boolean
   readonly nodeName: string | undefined
@@ -44,7 +43,7 @@ export function choose(
   // An endpoint that does not say where it is may be here.
   for (const chosen of [cluster, local])
     for (const endpoint of chosen)
-      if ((endpoint.nodeName ?? node.name) === node.name) addresses.add(packAddress(endpoint.address))
+      if ((endpoint.nodeName ?? node.name) === node.name) addresses.add(addressOf(endpoint.value))
   return {
     cluster: valuesOf(cluster),
     local: valuesOf(local),
@@ -105,13 +104,14 @@ export function endpointsOf(
       if (!ready && !isLeaving(endpoint)) continue
       // All addresses of one endpoint are the same pod; consumers use the first (EndpointSlice API).
       const text = endpoint.addresses?.[0]
-      const address = text === undefined ? undefined : parseAddress(text)
-      if (address === undefined || !isServable(address, slice.addressType)) {
+      const address = text === undefined ? undefined : packedAddress(text, slice.addressType === 'IPv6' ? 6 : 4)
+      // What EndpointSlice validation forbids too: this host, its loopback, everybody.
+      if (address === undefined || !isReachable(address)) {
         problem(slice, `endpoint address ${text} cannot be served: it is left out`)
         continue
       }
       const { nodeName, hints } = endpoint
-      found.push({ address, value: endpointValue(address, target.port), ready, nodeName, hints })
+      found.push({ value: endpointValue(address, target.port), ready, nodeName, hints })
     }
   }
   return found
@@ -119,19 +119,4 @@ export function endpointsOf(
 
 function isLeaving({ conditions }: Endpoint): boolean {
   return conditions?.terminating === true && conditions.serving !== false
-}
-
-/** Not this host, not its loopback, not everybody: what EndpointSlice validation forbids too. */
-function isServable(address: Address, type: EndpointSlice['addressType']): boolean {
-  return `IPv${family(address)}` === type && isReachable(address)
-}
-
-/** A machine can have it and others can send to it: not unspecified, loopback, link-local, multicast or reserved. */
-export function isReachable(address: Address): boolean {
-  const bytes = addressBytes(address)
-  const [first = 0, second = 0] = bytes
-  if (bytes.length === 4) return first !== 0 && first !== 127 && first < 224 && !(first === 169 && second === 254)
-  if (first === 0xff || (first === 0xfe && (second & 0xc0) === 0x80)) return false
-  // :: and ::1, and IPv4 in IPv6's clothes (RFC 4291, 2.5.5).
-  return bytes.some((byte, at) => byte !== 0 && at < 10)
 }

@@ -14,4 +14,6 @@ export interface NodeFacts {
   readonly addresses: readonly Address[]
   /** Masquerades whoever speaks to a cluster IP, pods too. */
   readonly masqueradeAll?: boolean
+  /** Counts connections, packets and bytes of each address and port of a service. */
+  readonly counters?: boolean
 }

@@ -3,9 +3,10 @@ import type { Node } from '../api/objects/node.ts'
 import { type Address, type Cidr, contains, family, parseAddress } from '../base/address.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { followNetwork } from '../kernel/rtnetlink/follow.ts'
+import { packAddress } from '../kernel/nftables/packed.ts'
 import type { Netns } from '../kernel/netns.ts'
-import { isReachable } from './endpoints.ts'
 import type { NodeFacts } from './node.ts'
+import { isReachable } from './packed-address.ts'
 
 /** Which addresses of a node answer node ports: the one that the Node object calls its own, or all in these ranges. */
 export type NodePortAddresses = 'primary' | readonly Cidr[]
@@ -17,6 +18,7 @@ export interface OwnNodeOptions {
   readonly serviceCidr: Cidr
   readonly nodePortAddresses: NodePortAddresses
   readonly masqueradeAll: boolean
+  readonly counters: boolean
   readonly ns: Netns | undefined
   /** The facts are others now, or the node is being deleted. */
   readonly onChange: () => void
@@ -37,7 +39,7 @@ const zoneLabel = 'topology.kubernetes.io/zone'
 
 /** What the rules have to know of the node that they are for: from its Node object, and from its kernel, as both change. */
 export function followOwnNode(options: OwnNodeOptions): OwnNode {
-  const { client, name, podCidr, serviceCidr, nodePortAddresses, masqueradeAll, ns } = options
+  const { client, name, podCidr, serviceCidr, nodePortAddresses, masqueradeAll, counters, ns } = options
   let node: Node | undefined
   let known = ''
   let facts = look()
@@ -74,7 +76,8 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
           ? primaryOf(node, serviceCidr.family)
           : addresses.filter((own) => nodePortAddresses.some((range) => contains(range, own))),
       addresses,
-      ...(masqueradeAll ? { masqueradeAll } : {}),
+      masqueradeAll,
+      counters,
     }
   }
 
@@ -99,7 +102,7 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
 function primaryOf(node: Node | undefined, wanted: Cidr['family']): Address[] {
   for (const { type, address } of node?.status?.addresses ?? []) {
     const parsed = type === 'InternalIP' ? parseAddress(address) : undefined
-    if (parsed !== undefined && family(parsed) === wanted && isReachable(parsed)) return [parsed]
+    if (parsed !== undefined && family(parsed) === wanted && isReachable(packAddress(parsed))) return [parsed]
   }
   return []
 }
@@ -108,5 +111,5 @@ function primaryOf(node: Node | undefined, wanted: Cidr['family']): Address[] {
 function localAddresses(ns: Netns | undefined, wanted: Cidr['family']): Address[] {
   using socket = openRouteSocket(ns)
   const all = socket.addresses().map(({ address }) => address)
-  return [...new Set(all.filter((address) => family(address) === wanted && isReachable(address)))].sort()
+  return [...new Set(all.filter((address) => family(address) === wanted && isReachable(packAddress(address))))].sort()
 }

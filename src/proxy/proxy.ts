@@ -27,6 +27,8 @@ export interface ProxyOptions {
   nodePortAddresses?: NodePortAddresses
   /** Masquerades whoever speaks to a cluster IP, pods too. */
   masqueradeAll?: boolean
+  /** Counts connections, packets and bytes of each service; unless false. */
+  counters?: boolean
   /** The node's network namespace; the thread's own when left out. */
   ns?: Netns
   log: Log
@@ -83,6 +85,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     serviceCidr,
     nodePortAddresses: options.nodePortAddresses ?? 'primary',
     masqueradeAll: options.masqueradeAll ?? false,
+    counters: options.counters ?? true,
     ns: options.ns,
     onChange() {
       everything = true

@@ -23,9 +23,9 @@ export class Store {
   /** Before the first commit everything is new, and a journal of everything would only take memory. */
   #loading = true
 
-  constructor(facts: FamilyFacts, chains: readonly Chain[]) {
+  constructor(facts: FamilyFacts, chains: readonly Chain[], counters: boolean) {
     this.#facts = facts
-    for (const spec of Object.values(setsOf(facts))) this.#sets.set(spec.name, { spec, elements: new Map() })
+    for (const spec of setsOf(facts, counters)) this.#sets.set(spec.name, { spec, elements: new Map() })
     for (const chain of chains) this.#chains.set(chain.name, chain)
   }
 

@@ -13,7 +13,7 @@ const plain = (endpoints: number): Way => ({ endpoints, sticky: 0, by: 'services
 const sticky = (endpoints: number, seconds: number): Way => ({ endpoints, sticky: seconds, by: 'services' })
 
 function world(before?: Store): { store: Store; ways: Ways } {
-  const store = new Store(facts, baseChains(facts, node))
+  const store = new Store(facts, baseChains(facts, node), false)
   return { store, ways: new Ways(facts, store, before?.wanted) }
 }
 

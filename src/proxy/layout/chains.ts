@@ -1,4 +1,5 @@
 import type { Cidr } from '../../base/address.ts'
+import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import { fibTypes } from '../../kernel/nftables/expr/fib.ts'
 import type { Expr } from '../../kernel/nftables/expr/index.ts'
 import { packU32, packU8 } from '../../kernel/nftables/packed.ts'
@@ -22,6 +23,7 @@ import {
 import type { FamilyFacts } from './family.ts'
 import { protocols } from './keys.ts'
 import { wayMask } from './numbers.ts'
+import type { SetName } from './sets.ts'
 
 /** What the rules have to know of the cluster. */
 export interface Ranges {
@@ -30,6 +32,8 @@ export interface Ranges {
   readonly serviceCidr: Cidr
   /** Whoever speaks to a cluster IP is masqueraded, pods too. */
   readonly masqueradeAll?: boolean
+  /** Counts connections, packets and bytes of each address and port of a service. */
+  readonly counters?: boolean
 }
 
 const dstnat = -100
@@ -47,17 +51,20 @@ export function baseChains(facts: FamilyFacts, ranges: Ranges): Chain[] {
     exprs: [...who, ...pick(facts, 'inside')],
     comment: 'from inside the cluster to an address for the outside: as if it had gone out and come back',
   })
+  const counted: Rule[] = ranges.counters
+    ? [{ exprs: [...flow(facts, 0), lookup('connections', 0)], comment: 'count it' }]
+    : []
   const services: Rule = { exprs: pick(facts, 'services'), comment: 'to a service: pick one of its endpoints' }
   return [
     {
       name: 'nat-prerouting',
       hook: { type: 'nat', hook: 'prerouting', priority: dstnat, policy: 'accept' },
-      rules: [restricted, inside(fromPod), services],
+      rules: [restricted, ...counted, inside(fromPod), services],
     },
     {
       name: 'nat-output',
       hook: { type: 'nat', hook: 'output', priority: dstnat, policy: 'accept' },
-      rules: [restricted, inside([]), services],
+      rules: [restricted, ...counted, inside([]), services],
     },
     {
       name: 'nat-postrouting',
@@ -68,12 +75,12 @@ export function baseChains(facts: FamilyFacts, ranges: Ranges): Chain[] {
     {
       name: 'filter-prerouting',
       hook: { type: 'filter', hook: 'prerouting', priority: afterDstnat, policy: 'accept' },
-      rules: untranslated(facts, ranges.serviceCidr),
+      rules: [...counts(facts, ranges), ...untranslated(facts, ranges.serviceCidr)],
     },
     {
       name: 'filter-output',
       hook: { type: 'filter', hook: 'output', priority: afterDstnat, policy: 'accept' },
-      rules: untranslated(facts, ranges.serviceCidr),
+      rules: [...counts(facts, ranges), ...untranslated(facts, ranges.serviceCidr)],
     },
     {
       name: 'reject',
@@ -164,6 +171,28 @@ function masquerades(facts: FamilyFacts, { podCidr, serviceCidr, masqueradeAll }
         },
   ]
 }
+
+/** Counts every packet of a translated connection, on its way in or back: here each passes once. */
+function counts(facts: FamilyFacts, { counters }: Ranges): Rule[] {
+  if (!counters) return []
+  const count = (direction: number, set: SetName): Expr[] => [
+    { kind: 'ct', key: 'status', to: 0 },
+    masked(0, 0, packU32(ctStatus.dnat)),
+    { kind: 'cmp', from: 0, op: 'neq', value: packU32(0) },
+    { kind: 'ct', key: 'direction', to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(direction) },
+    ...originalFlow(facts, 0),
+    lookup(set, 0),
+  ]
+  return [
+    { exprs: count(IP_CT_DIR_ORIGINAL, 'sent'), comment: 'count what goes to endpoints' },
+    { exprs: count(IP_CT_DIR_REPLY, 'received'), comment: 'count what comes back' },
+  ]
+}
+
+/** linux/netfilter/nf_conntrack_tuple_common.h */
+const IP_CT_DIR_ORIGINAL = 0
+const IP_CT_DIR_REPLY = 1
 
 /** The first rules let nearly every packet go at once. */
 function untranslated(facts: FamilyFacts, serviceCidr: Cidr): Rule[] {

@@ -1,13 +1,5 @@
 import { type Address, type Family } from '../../base/address.ts'
-import {
-  concat,
-  type Packed,
-  packAddress,
-  packBe16,
-  packU8,
-  unpackAddress,
-  unpackBe16,
-} from '../../kernel/nftables/packed.ts'
+import { concat, type Packed, packBe16, packU8, unpackAddress, unpackBe16 } from '../../kernel/nftables/packed.ts'
 
 /** IANA's numbers of the protocols that a service's port may have. */
 export const protocols = { TCP: 6, UDP: 17, SCTP: 132 } as const
@@ -37,17 +29,18 @@ export function readFlow(flow: Packed, family: Family): Flow {
 }
 
 /** What `endpoints` and `remembered` hold. */
-export function endpointValue(address: Address, port: number): Packed {
-  return concat(packAddress(address), packBe16(port))
+export function endpointValue(address: Packed, port: number): Packed {
+  return concat(address, packBe16(port))
+}
+
+/** The address in what {@link endpointValue} made. */
+export function addressOf(endpoint: Packed): Packed {
+  return endpoint.slice(0, -4) as Packed
 }
 
 /** The inverse of {@link endpointValue}. */
 export function readEndpoint(value: Packed): { address: Address; port: number } {
-  const at = value.length - 4
-  return {
-    address: unpackAddress(value.slice(0, at) as Packed),
-    port: unpackBe16(value.slice(at, at + 2) as Packed),
-  }
+  return { address: unpackAddress(addressOf(value)), port: unpackBe16(value.slice(-4, -2) as Packed) }
 }
 
 /** By the byte of a flow that names its protocol: 8 from its end. */

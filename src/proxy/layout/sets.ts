@@ -17,14 +17,20 @@ export const setNames = [
   'external-local',
   'restricted',
   'sources',
+  'connections',
+  'sent',
+  'received',
 ] as const
 export type SetName = (typeof setNames)[number]
+
+/** What counts, for whoever wants to know how much each service is used. Their elements are addresses and ports, as those of `services`. */
+export const counterSets: readonly SetName[] = ['connections', 'sent', 'received']
 
 /** Clients that sticky services remember, all together; who comes when it is full is served and not remembered. */
 const affinitySize = 1 << 20
 
-/** In the order in which they are filled: what others point at comes first. */
-export function setsOf({ address }: FamilyFacts): Readonly<Record<SetName, SetSpec>> {
+/** In the order in which they are filled: what others point at comes first. `counters`: with those that count. */
+export function setsOf({ address }: FamilyFacts, counters: boolean): SetSpec[] {
   const flow: readonly FieldType[] = [address, 'inet_proto', 'inet_service']
   const endpoint: readonly FieldType[] = [address, 'inet_service']
   const list = 'list of endpoints'
@@ -65,6 +71,9 @@ export function setsOf({ address }: FamilyFacts): Readonly<Record<SetName, SetSp
       key: [...flow, address, 'mark'],
       comment: 'load balancer address, protocol, port, range, its prefix length : may send',
     },
+    connections: { key: flow, counter: true, comment: 'counts first packets, and their bytes' },
+    sent: { key: flow, counter: true, comment: 'counts what goes to endpoints' },
+    received: { key: flow, counter: true, comment: 'counts what comes back from endpoints' },
   }
-  return Object.fromEntries(setNames.map((name) => [name, { name, ...specs[name] }])) as Record<SetName, SetSpec>
+  return setNames.filter((name) => counters || !counterSets.includes(name)).map((name) => ({ name, ...specs[name] }))
 }
