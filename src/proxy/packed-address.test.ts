@@ -15,9 +15,9 @@ test('an address reads as everywhere else', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6(), oddIpv4, fc.string()), (text) => {
       const address = parseAddress(text)
-      for (const of of [4, 6] as const) {
-        const expected = address !== undefined && family(address) === of ? packAddress(address) : undefined
-        assert.equal(packedAddress(text, of), expected)
+      for (const wanted of [4, 6] as const) {
+        const expected = address !== undefined && family(address) === wanted ? packAddress(address) : undefined
+        assert.equal(packedAddress(text, wanted), expected)
       }
     }),
     { numRuns: 2000 },
