@@ -1,5 +1,5 @@
 import type { Instruction } from '../bpf.ts'
-import { type Message } from '../netlink/reader.ts'
+import type { Message } from '../netlink/reader.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts'
 import type { Netns } from '../netns.ts'
 import { whenReadable } from '../reactor.ts'
@@ -15,15 +15,18 @@ const tableName = 1
 export type Who = Pick<Generation, 'pid' | 'process'>
 
 export interface TableWatch {
-  /** Reads what has arrived by now; whether somebody else changed the table since the last call or callback. */
-  drain(): boolean
+  /**
+   * Reads what has arrived by now; who else changed the table since the last call or callback, if anybody. Whatever was done up to a
+   * {@link Nftables.generation} that was read before has arrived.
+   */
+  drain(): Who | undefined
   close(): void
 }
 
 /**
- * Tells when somebody else changes a table: its chains, rules, sets, elements, or all of it. `own`: ports of the sockets
- * ({@link NetlinkSocket.port}) whose changes are none of somebody else's; the kernel does not even copy them to us. Also called when
- * the kernel had to drop news: the table may have been changed.
+ * Tells when somebody else changes a table: its chains, rules, sets, elements, or all of it. What packets change in it and what times out
+ * is not told. `own`: ports of the sockets ({@link NetlinkSocket.port}) whose changes are none of somebody else's; the kernel does not
+ * even copy them to us. Also called when the kernel had to drop news: the table may have been changed.
  */
 export function watchTable(options: {
   readonly ns: Netns | undefined
@@ -38,29 +41,39 @@ export function watchTable(options: {
     groups: [NFNLGRP_NFTABLES],
     filter: notFrom(own),
   })
+  /** By a transaction of which the end has not been read. */
+  let touched = false
   const stop = whenReadable(socket.fd, () => {
     const who = read()
     if (who) onChange(who)
   })
   return {
-    drain: () => read() !== undefined,
+    drain() {
+      const who = read() ?? (touched ? {} : undefined)
+      touched = false
+      return who
+    },
     close() {
       stop()
       socket.close()
     },
   }
 
+  /** The last of them whose transaction has arrived to its end. */
   function read(): Who | undefined {
     const { messages, lost } = socket.receive()
-    let touched = lost
-    let who: Who = {}
+    let who: Who | undefined
     for (const message of messages) {
       const type = nftMessageOf(message)
-      // The generation is the last message of a transaction.
-      if (type === NFT_MSG.NEWGEN) who = touched ? author(message) : who
-      else if (type !== undefined && isAbout(message, table)) touched = true
+      if (type === NFT_MSG.NEWGEN) {
+        // The last message of a transaction, and the only one that has its author.
+        if (touched) who = author(message)
+        touched = false
+      } else if (type !== undefined && !touched) touched = isAbout(message, table)
     }
-    return touched ? who : undefined
+    if (!lost) return who
+    touched = false
+    return who ?? {}
   }
 }
 
