@@ -1,34 +1,68 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { type Row, rows, node, services, slices } from '../../test/rows/services.ts'
+import { suite, test } from 'node:test'
+import { allServices, allSlices, features } from '../../test/rows/features.ts'
+import { noZone } from '../../test/rows/hints.ts'
+import { masqueradeAll } from '../../test/rows/masquerade.ts'
+import { everyAddress } from '../../test/rows/node-port.ts'
+import { questionOf, type Row, titleOf } from '../../test/rows/row.ts'
+import { node, services, slices } from '../../test/rows/services.ts'
+import { keyOf } from '../api/client/client.ts'
 import { address } from '../base/address.ts'
 import { type Packed, packAddress } from '../kernel/nftables/packed.ts'
-import { decide, decisions, type Question } from './decide.ts'
+import type { Ruleset } from '../kernel/nftables/ruleset.ts'
+import { decide, decisions } from './decide.ts'
 import { flowOf } from './layout/keys.ts'
 import { listKey, listOf } from './layout/numbers.ts'
 import { model } from './model.ts'
 
 const ruleset = model(services, slices, node)
 
-function question(row: Row): Question {
-  return {
-    from: address(row.from),
-    to: address(row.to),
-    port: row.port,
-    protocol: row.protocol ?? 'TCP',
-    byNode: row.byNode ?? false,
-  }
+/** All endpoints that a row may lead to, or its refusal. */
+function answers(ruleset: Ruleset, row: Row): unknown {
+  const all = decisions(ruleset, questionOf(row))
+  for (const { masquerade } of all) assert.equal(masquerade, row.masquerade)
+  return all.map(({ action }) => (action.is === 'endpoint' ? `${action.address}:${action.port}` : action.is)).toSorted()
 }
 
-for (const row of rows)
-  test(`${row.say}: ${row.from} -> ${row.to}:${row.port}`, () => {
-    const all = decisions(ruleset, question(row))
-    const endpoints = all.map(({ action }) =>
-      action.is === 'endpoint' ? `${action.address}:${action.port}` : action.is,
-    )
-    assert.deepEqual(endpoints.sort(), typeof row.expect === 'string' ? [row.expect] : row.expect)
-    for (const { masquerade } of all) assert.equal(masquerade, row.masquerade ?? false)
+function check(ruleset: Ruleset, row: Row): void {
+  const { expect } = row
+  assert.deepEqual(answers(ruleset, row), typeof expect === 'string' ? [expect] : expect.toSorted())
+}
+
+test('every service of the rows has a name and a cluster IP of its own, but for those that are to be in doubt', () => {
+  const keys = allServices.map(keyOf)
+  assert.deepEqual(
+    keys.filter((key, at) => keys.indexOf(key) !== at),
+    [],
+  )
+  const addresses = allServices.map(({ spec }) => spec.clusterIP).filter((at) => at !== '' && at !== 'None')
+  assert.deepEqual(
+    addresses.filter((at, i) => addresses.indexOf(at) !== i),
+    ['100.64.14.28'],
+  )
+})
+
+const everything = model(allServices, allSlices, node)
+for (const [feature, { rows }] of Object.entries(features))
+  suite(feature, () => {
+    for (const row of rows) test(titleOf(row), () => check(everything, row))
   })
+
+suite('masqueradeAll', () => {
+  const ruleset = model(allServices, allSlices, { ...node, masqueradeAll: true })
+  for (const row of masqueradeAll) test(titleOf(row), () => check(ruleset, row))
+})
+
+suite('node ports at every address of the node', () => {
+  const ruleset = model(allServices, allSlices, { ...node, nodePortAddresses: node.addresses })
+  for (const row of everyAddress) test(titleOf(row), () => check(ruleset, row))
+})
+
+suite('a node in no zone', () => {
+  const { zone: _, ...homeless } = node
+  const ruleset = model(allServices, allSlices, homeless)
+  for (const row of noZone) test(titleOf(row), () => check(ruleset, row))
+})
 
 test('a refusal of TCP is a reset, of everything else an ICMP message', () => {
   const ask = (protocol: 'TCP' | 'UDP' | 'SCTP'): unknown =>

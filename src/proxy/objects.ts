@@ -2,6 +2,7 @@ import type { Change, Client, Follower } from '../api/client/client.ts'
 import { keyOf } from '../api/client/client.ts'
 import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
 import type { Service } from '../api/objects/service.ts'
+import { slimService, slimSlice } from './slim.ts'
 
 /** The services and slices of the cluster, and which services have changed. */
 export interface Objects {
@@ -24,13 +25,14 @@ export function followObjects(client: Pick<Client, 'follow'>, onBatch: () => voi
   let changes = { services: 0, endpoints: 0 }
 
   const services: Follower<Service> = client.follow('Service', {
+    shape: slimService,
     onChange({ object }) {
       changes.services++
       dirty.add(keyOf(object))
     },
     onBatch,
   })
-  const followedSlices = client.follow('EndpointSlice', { onChange: sliceChanged, onBatch })
+  const followedSlices = client.follow('EndpointSlice', { shape: slimSlice, onChange: sliceChanged, onBatch })
 
   function sliceChanged(change: Change<EndpointSlice>): void {
     changes.endpoints++

@@ -9,6 +9,7 @@ import { flowOf, type Protocol } from './layout/keys.ts'
 import type { Scope } from './layout/numbers.ts'
 import type { NodeFacts } from './node.ts'
 import { isPort, protocolOf } from './protocol.ts'
+import { otherProxyLabel } from './slim.ts'
 import type { Source } from './sources.ts'
 
 /** What one service adds to the ruleset, before its ports have numbers and their endpoints have slots. */
@@ -63,8 +64,6 @@ export interface Portioned {
   readonly healthCheck?: HealthCheck
 }
 
-/** A label that gives a service to another proxy (KEP-2447). */
-const otherProxyLabel = 'service.kubernetes.io/service-proxy-name'
 /** API default of sessionAffinityConfig.clientIP.timeoutSeconds, and its limit. */
 const usualTimeout = 10_800
 const longestTimeout = 86_400

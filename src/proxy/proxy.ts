@@ -27,7 +27,7 @@ export interface ProxyOptions {
   nodePortAddresses?: NodePortAddresses
   /** Masquerades whoever speaks to a cluster IP, pods too. */
   masqueradeAll?: boolean
-  /** Counts connections, packets and bytes of each service; unless false. */
+  /** Counts connections, packets and bytes of each service. */
   counters?: boolean
   /** The node's network namespace; the thread's own when left out. */
   ns?: Netns
@@ -85,7 +85,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     serviceCidr,
     nodePortAddresses: options.nodePortAddresses ?? 'primary',
     masqueradeAll: options.masqueradeAll ?? false,
-    counters: options.counters ?? true,
+    counters: options.counters ?? false,
     ns: options.ns,
     onChange() {
       everything = true

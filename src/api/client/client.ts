@@ -37,6 +37,8 @@ export interface Follower<T> {
 }
 
 export interface FollowOptions<T> extends ListOptions {
+  /** What to keep of each object, for who follows many: the copy and the changes hold nothing else. Name, namespace, uid and version must stay. */
+  shape?: (object: T) => T
   /** Called in order, once per change; the first list arrives as `added`. */
   onChange?: (change: Change<T>) => void
   /** Called after each batch of changes that arrived together (the first list is one batch). */

@@ -10,6 +10,8 @@ import type { Transport } from './transport.ts'
 const silenceMs = 150_000
 const firstDelayMs = 50
 const longestDelayMs = 10_000
+/** Objects of a list that are asked for at once. */
+const pageSize = 2000
 
 interface WatchEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
@@ -38,15 +40,25 @@ export function followOver<K extends KindName>(
     tellsErrors(kind, log),
   )
 
+  /** Page by page: of a large list never more than one page is here as the server sent it. */
   async function list(): Promise<string> {
-    const answer = (await transport.call({ method: 'GET', path, query })) as {
-      metadata: { resourceVersion: string }
-      items: T[]
-    }
-    // Items of a list come without apiVersion and kind; everything else has them.
     const { apiVersion, kind: name } = header(kind)
-    copy.replace(answer.items.map((item) => ({ ...item, apiVersion, kind: name })))
-    return answer.metadata.resourceVersion
+    const items: T[] = []
+    let version: string | undefined
+    let next: string | undefined
+    do {
+      const answer = (await transport.call({
+        method: 'GET',
+        path,
+        query: { ...query, limit: pageSize, continue: next },
+      })) as { metadata: { resourceVersion: string; continue?: string }; items: T[] }
+      // All pages are of the moment of the first one. Items of a list come without apiVersion and kind; everything else has them.
+      version ??= answer.metadata.resourceVersion
+      for (const item of answer.items) items.push(copy.shaped({ ...item, apiVersion, kind: name }))
+      next = answer.metadata.continue || undefined
+    } while (next !== undefined)
+    copy.replace(items)
+    return version
   }
 
   /** Follows until the connection ends; returns where to go on, or undefined when that is forgotten. */
@@ -84,7 +96,8 @@ export function followOver<K extends KindName>(
         }
         at = event.object.metadata.resourceVersion ?? at
         if (event.type !== 'BOOKMARK') {
-          batch.push({ type: event.type === 'DELETED' ? 'delete' : 'put', object: event.object as unknown as T })
+          const object = copy.shaped(event.object as unknown as T)
+          batch.push({ type: event.type === 'DELETED' ? 'delete' : 'put', object })
           flushing ??= setImmediate(flush)
         }
       }

@@ -43,7 +43,12 @@ export class Copy<T extends KubeObject> implements Follower<T> {
     return this.#closed
   }
 
-  /** A whole list: what differs from the copy becomes changes of one batch. */
+  /** What the copy would keep of an object. */
+  shaped(object: T): T {
+    return this.#options.shape?.(object) ?? object
+  }
+
+  /** A whole list, of shaped objects: what differs from the copy becomes changes of one batch. */
   replace(items: readonly T[]): void {
     const present = new Set(items.map(keyOf))
     let changed = false
@@ -53,7 +58,7 @@ export class Copy<T extends KubeObject> implements Follower<T> {
     this.#resolveAfter(changed)
   }
 
-  /** Changes that arrived together. */
+  /** Changes that arrived together, of shaped objects. */
   apply(events: readonly { type: 'put' | 'delete'; object: T }[]): void {
     let changed = false
     for (const { type, object } of events) {

@@ -111,12 +111,12 @@ function follow<K extends KindName>(
     copy.apply(
       events.map(({ type, object }) => ({
         type: type === 'deleted' || !selects(object) ? 'delete' : 'put',
-        object: object as unknown as T,
+        object: copy.shaped(object as unknown as T),
       })),
     )
   }
   setImmediate(() => {
-    copy.replace(first)
+    copy.replace(first.map((object) => copy.shaped(object)))
     flush()
   })
   return copy
