@@ -8,7 +8,7 @@ import { NFT_MSG, nftType, readHeader, writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import { type PlacedRule, readRule, writeRulesKey } from './rule.ts'
 import type { Chain, Datum, NamedSet, Ruleset } from './ruleset.ts'
-import { readSet, readSetSize, type SetSpec } from './set.ts'
+import { readSet, readSetSize, type SetSpec, writeSetKey } from './set.ts'
 import { readTable, type Table, writeTableKey } from './table.ts'
 
 const ENOENT = errnoOf('ENOENT')
@@ -42,6 +42,13 @@ export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | unde
     if (error instanceof KubehopError && error.code === 'Malformed') return foreign(found)
     throw error
   }
+}
+
+/** The elements of one set alone. */
+export function readElementsOf(socket: NetlinkSocket, table: Table, spec: SetSpec): Map<Packed, Datum> {
+  const op = `read set ${spec.name}`
+  const [message] = socket.request(op, nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, spec.name))
+  return readAllElements(socket, table, spec, message && readSetSize(readHeader(message).attributes))
 }
 
 export function readRules(socket: NetlinkSocket, table: Table): PlacedRule[] {
@@ -92,7 +99,7 @@ function readSets(socket: NetlinkSocket, table: Table): Map<string, NamedSet> | 
  * A set that has just grown much is still being rehashed, and a dump then leaves elements out without a word. So their number is
  * compared: with what the kernel says, or, where it does not, with that of another dump.
  */
-export function readAllElements(
+function readAllElements(
   socket: NetlinkSocket,
   table: Table,
   spec: SetSpec,

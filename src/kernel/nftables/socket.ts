@@ -1,10 +1,14 @@
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts'
 import type { Netns } from '../netns.ts'
 import { type Applied, apply, settledGeneration } from './apply.ts'
+import type { Element } from './element.ts'
 import type { Generation } from './generation.ts'
-import { readRules, readRuleset } from './read.ts'
+import type { Packed } from './packed.ts'
+import { readElementsOf, readRules, readRuleset } from './read.ts'
+import { readElementsSlowly } from './read-slowly.ts'
 import type { PlacedRule } from './rule.ts'
-import type { Ruleset } from './ruleset.ts'
+import type { Datum, Ruleset } from './ruleset.ts'
+import type { SetSpec } from './set.ts'
 import type { Table } from './table.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -13,7 +17,7 @@ export { type Applied, isChanged } from './apply.ts'
 /** A hundred thousand services of three endpoints are 30 MB in one batch; the buffer is a limit, not memory taken. */
 const bufferSize = 256 * 1024 * 1024
 
-/** A socket to nf_tables of one network namespace. Everything on it is synchronous. */
+/** A socket to nf_tables of one network namespace. Everything on it is synchronous, unless its type says otherwise. */
 export interface Nftables extends Disposable {
   /**
    * Does the whole transaction or none of it; throws a NetlinkError naming the operation that the kernel refused. With `generation`, the
@@ -22,6 +26,15 @@ export interface Nftables extends Disposable {
   apply(transaction: Transaction, generation?: number): Applied
   /** A whole table as the kernel has it, rules with their handles; undefined when there is no such table. */
   read(table: Table): Ruleset | undefined
+  /** What one set of a table holds. Throws a NetlinkError (ENOENT) when there is no such set. */
+  elements(table: Table, set: SetSpec): ReadonlyMap<Packed, Datum>
+  /** The same for some keys, with counters, a few in each turn of the event loop; see {@link readElementsSlowly}. */
+  readElementsSlowly(
+    table: Table,
+    set: string,
+    keys: Iterable<Packed>,
+    options?: { atOnce?: number },
+  ): AsyncGenerator<Element[], void>
   /** The rules of a table in order, with their handles. */
   rules(table: Table): PlacedRule[]
   /** Bytes that one batch may have. */
@@ -41,6 +54,8 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   return {
     apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
     read: (table) => readRuleset(socket, table),
+    elements: (table, set) => readElementsOf(socket, table, set),
+    readElementsSlowly: (table, set, keys, { atOnce } = {}) => readElementsSlowly(socket, table, set, keys, atOnce),
     rules: (table) => readRules(socket, table),
     sendLimit,
     port: socket.port,
