@@ -17,6 +17,8 @@ export async function proxyRun(args: string[]): Promise<number> {
       kubeconfig: { type: 'string' },
       'nodeport-addresses': { type: 'string', default: 'primary' },
       'masquerade-all': { type: 'boolean', default: false },
+      'no-service-counters': { type: 'boolean', default: false },
+      lock: { type: 'string', default: '/run/kubehop/proxy' },
     },
   })
   const nodeName = needed('node', values.node)
@@ -37,6 +39,8 @@ export async function proxyRun(args: string[]): Promise<number> {
       serviceCidr,
       nodePortAddresses,
       masqueradeAll: values['masquerade-all'],
+      counters: !values['no-service-counters'],
+      lock: values.lock,
       log,
     })
     await Promise.race([proxy.synced, ended])

@@ -3,7 +3,9 @@ import { dirname } from 'node:path'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 
 const LOCK_EX = 2
+const LOCK_NB = 4
 const EINTR = errnoOf('EINTR')
+const EWOULDBLOCK = errnoOf('EAGAIN')
 const flock = declareRaw<[number, number]>('int flock(int, int)')
 
 /**
@@ -12,19 +14,31 @@ const flock = declareRaw<[number, number]>('int flock(int, int)')
  */
 export function lockFolder(path: string, mode: number): Disposable {
   for (;;) {
-    makeFolders(path, mode)
-    const fd = openSync(path, 'r')
-    let result: number
-    do result = flock(fd, LOCK_EX)
-    while (result === -EINTR)
-    if (result < 0) {
-      closeSync(fd)
-      throw new KernelError(`lock ${path}`, -result)
-    }
-    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino)
-      return { [Symbol.dispose]: () => closeSync(fd) }
-    closeSync(fd)
+    const held = lockOnce(path, mode, LOCK_EX)
+    if (typeof held === 'object') return held
   }
+}
+
+/** The same without waiting: undefined when somebody else holds it. */
+export function tryLockFolder(path: string, mode: number): Disposable | undefined {
+  for (;;) {
+    const held = lockOnce(path, mode, LOCK_EX | LOCK_NB)
+    if (held !== 'removed') return held === 'taken' ? undefined : held
+  }
+}
+
+function lockOnce(path: string, mode: number, how: number): Disposable | 'removed' | 'taken' {
+  makeFolders(path, mode)
+  const fd = openSync(path, 'r')
+  let result: number
+  do result = flock(fd, how)
+  while (result === -EINTR)
+  if (result === 0 && statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino)
+    return { [Symbol.dispose]: () => closeSync(fd) }
+  closeSync(fd)
+  if (result === -EWOULDBLOCK) return 'taken'
+  if (result < 0) throw new KernelError(`lock ${path}`, -result)
+  return 'removed'
 }
 
 /** Node's own `recursive` never comes back from a file system in which nothing can be made, such as /proc. */

@@ -41,7 +41,15 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
   const lease = keepLease(client, name, log)
 
   // The proxy needs no range of this node: it learns services while the range is given out.
-  const proxy = startProxy({ client, nodeName: name, podCidr, serviceCidr, log: log.child({ room: 'proxy' }) })
+  const proxy = startProxy({
+    client,
+    nodeName: name,
+    podCidr,
+    serviceCidr,
+    counters: true,
+    lock: join(stateDir, 'services'),
+    log: log.child({ room: 'proxy' }),
+  })
   const range = await givenRange(client, name)
   const network = openPodNetwork({
     podCidr: range,

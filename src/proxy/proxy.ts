@@ -10,6 +10,7 @@ import { Book } from './book.ts'
 import { keepTable } from './keeper.ts'
 import { families } from './layout/family.ts'
 import { readFlow } from './layout/keys.ts'
+import { holdAlone } from './lock.ts'
 import { followObjects } from './objects.ts'
 import { followOwnNode, type NodePortAddresses } from './own-node.ts'
 import { type Portioned, portionOf, type Problem } from './portion.ts'
@@ -29,6 +30,8 @@ export interface ProxyOptions {
   masqueradeAll?: boolean
   /** Counts connections, packets and bytes of each service. */
   counters?: boolean
+  /** A folder that only one agent of this node at a time may hold: another one waits. It is made when it is missing. */
+  lock?: string
   /** The node's network namespace; the thread's own when left out. */
   ns?: Netns
   log: Log
@@ -67,6 +70,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const nodeObject = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName } }
   const first = Promise.withResolvers<void>()
   let listed = false
+  let alone = options.lock === undefined
   let closed = false
   let everything = true
   let rebuild = false
@@ -96,6 +100,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   /** The one that the kernel holds. */
   let good: Book | undefined
   const objects = followObjects(client, soon)
+  const lock = options.lock === undefined ? undefined : holdAlone(options.lock, log, begin, waiting)
   void Promise.all([objects.synced, node.synced]).then(() => {
     listed = true
     soon()
@@ -115,7 +120,20 @@ export function startProxy(options: ProxyOptions): Proxy {
       clearImmediate(due)
       clearTimeout(retry)
       keeper.close()
+      lock?.[Symbol.dispose]()
     },
+  }
+
+  function waiting(): void {
+    // What was found is the other agent's work, which goes on.
+    rebuild = true
+    const say = 'another agent serves the services of this node: this one waits until it ends'
+    reports.event(nodeObject, 'AnotherProxy', say)
+  }
+
+  function begin(): void {
+    alone = true
+    soon()
   }
 
   function lookFirst(): Ruleset | undefined {
@@ -129,7 +147,7 @@ export function startProxy(options: ProxyOptions): Proxy {
 
   /** Everything that arrives in this turn of the event loop goes into one transaction. */
   function soon(): void {
-    if (!listed || closed || due || retry) return
+    if (!listed || !alone || closed || due || retry) return
     due = setImmediate(() => {
       due = undefined
       commit()

@@ -22,19 +22,20 @@ export class ClusterByHand {
     EndpointSlice: new Map<string, Either>(),
     Node: new Map<string, Either>([['node1', node1]]),
   }
-  readonly #followers = new Map<string, FollowOptions<Either>>()
+  readonly #followers = new Set<{ kind: string; options: FollowOptions<Either> }>()
 
   constructor(objects: readonly Either[]) {
     for (const object of objects) this.#lists[object.kind].set(keyOf(object), object)
     this.client = {
       follow: ((kind: Either['kind'], options: FollowOptions<Either> = {}) => {
         const list = this.#lists[kind]
+        const follower = { kind, options }
         const synced = Promise.resolve().then(() => {
-          this.#followers.set(kind, options)
+          this.#followers.add(follower)
           for (const object of list.values()) options.onChange?.({ type: 'added', object })
           options.onBatch?.()
         })
-        const close = (): void => void this.#followers.delete(kind)
+        const close = (): void => void this.#followers.delete(follower)
         return { synced, get: (key: string) => list.get(key), list: () => [...list.values()], close }
       }) as Client['follow'],
       event: (about, _type, reason, message) => {
@@ -71,8 +72,10 @@ export class ClusterByHand {
   }
 
   #tell(kind: Either['kind'], change: Change<Either>): void {
-    const follower = this.#followers.get(kind)
-    follower?.onChange?.(change)
-    follower?.onBatch?.()
+    for (const { kind: of, options } of this.#followers) {
+      if (of !== kind) continue
+      options.onChange?.(change)
+      options.onBatch?.()
+    }
   }
 }
