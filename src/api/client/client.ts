@@ -53,7 +53,7 @@ export interface Client {
   create<K extends KindName>(kind: K, object: New<Kinds[K]>): Promise<Kinds[K]>
   /** Replaces spec and metadata; an object carrying an outdated resourceVersion is refused with Conflict (409). */
   update<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>
-  /** Replaces only the status. */
+  /** Replaces only the status; labels and annotations that come along are set. */
   updateStatus<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>
   /** RFC 7386 merge patch, of the object or of its status. */
   patch<K extends KindName>(

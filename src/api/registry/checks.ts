@@ -1,4 +1,4 @@
-import { parseAddress } from '../../base/address.ts'
+import { cidr, contains, parseAddress } from '../../base/address.ts'
 import { type Fault, fault } from '../errors.ts'
 import type { IntOrString, LabelSelector } from '../objects/meta.ts'
 import { isLabelKey } from '../select/labels.ts'
@@ -26,6 +26,35 @@ export function ipAddress(path: string, value: unknown): Fault[] {
   return typeof value === 'string' && parseAddress(value) !== undefined
     ? []
     : [fault.invalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+}
+
+/**
+ * An address that packets can be sent to from elsewhere: upstream's rule for endpoints and external IPs, which here refuses every
+ * group address, not only those of the link.
+ */
+export function unicastAddress(path: string, value: string): Fault[] {
+  const ip = parseAddress(value)
+  if (ip === undefined) return ipAddress(path, value)
+  const special = notUnicast.find(({ ranges }) => ranges.some((range) => contains(range, ip)))
+  return special === undefined ? [] : [fault.invalid(path, value, special.say)]
+}
+
+const notUnicast = [
+  { say: 'may not be unspecified (0.0.0.0, ::)', ranges: ['0.0.0.0/32', '::/128'] },
+  { say: 'may not be in the loopback range (127.0.0.0/8, ::1/128)', ranges: ['127.0.0.0/8', '::1/128'] },
+  { say: 'may not be in the link-local range (169.254.0.0/16, fe80::/10)', ranges: ['169.254.0.0/16', 'fe80::/10'] },
+  { say: 'may not be in the multicast range (224.0.0.0/4, ff00::/8)', ranges: ['224.0.0.0/4', 'ff00::/8'] },
+  { say: 'may not be the broadcast address', ranges: ['255.255.255.255/32'] },
+  { say: 'must not be an IPv4-mapped IPv6 address', ranges: ['::ffff:0:0/96'] },
+].map(({ say, ranges }) => ({ say, ranges: ranges.map(cidr) }))
+
+/** `10.9.8.0/24`. Blanks around it and host bits in it are part of the API, by an accident of its history. */
+export function addressRange(path: string, value: string): Fault[] {
+  const [, base = '', digits] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(value.trim()) ?? []
+  const ip = parseAddress(base)
+  return ip !== undefined && inRange(Number(digits), 0, ip.includes(':') ? 128 : 32)
+    ? []
+    : [fault.invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
 }
 
 export function immutable(path: string, value: unknown, same: boolean): Fault[] {

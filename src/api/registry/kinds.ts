@@ -2,7 +2,7 @@ import type { KindName, Kinds } from '../objects/index.ts'
 import { endpointSliceStrategy } from './endpointslice.ts'
 import { nodeStrategy } from './node.ts'
 import { podStrategy } from './pod.ts'
-import { serviceStrategy } from './service.ts'
+import { serviceStrategy } from './service/service.ts'
 import {
   configMapStrategy,
   eventStrategy,

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { type Fault, fault } from '../errors.ts'
-import type { AnyObject } from '../json.ts'
+import { type AnyObject, clone } from '../json.ts'
 import type { Resource } from '../resources.ts'
 import { annotations, dnsLabel, dnsSubdomain, labels, qualifiedName, serviceName } from './names.ts'
 import type { AnyStrategy } from './strategy.ts'
@@ -28,6 +28,22 @@ export function carriedOver(object: AnyObject, old: AnyObject): void {
   // Clients that know nothing of managed fields leave them out; that does not give them up.
   if (meta['managedFields'] === undefined && was['managedFields'] !== undefined)
     meta['managedFields'] = was['managedFields']
+}
+
+/**
+ * An object whose status is written. Labels and annotations may be set on the way, as upstream lets them; nothing is taken away, because
+ * who writes a status may know little of the rest.
+ */
+export function withStatus(old: AnyObject, object: AnyObject): AnyObject {
+  const next = clone(old)
+  const meta = next.metadata as unknown as Record<string, unknown>
+  const { labels, annotations, managedFields } = object.metadata as AnyObject['metadata'] & { managedFields?: unknown }
+  meta['labels'] = { ...old.metadata.labels, ...labels }
+  meta['annotations'] = { ...old.metadata.annotations, ...annotations }
+  if (managedFields !== undefined) meta['managedFields'] = managedFields
+  if (object['status'] === undefined) delete next['status']
+  else next['status'] = object['status']
+  return next
 }
 
 export function tidy(object: AnyObject): void {

@@ -18,8 +18,8 @@ import type { Store } from '../store/store.ts'
 import { serviceAllocator } from './allocator.ts'
 import { nextOnDelete } from './deletion.ts'
 import { strategyOf } from './kinds.ts'
-import { born, carriedOver, checkMeta, checkMetaUpdate, tidy } from './meta.ts'
-import type { World } from './strategy.ts'
+import { born, carriedOver, checkMeta, checkMetaUpdate, tidy, withStatus } from './meta.ts'
+import type { AnyStrategy, World } from './strategy.ts'
 
 export interface RegistryOptions {
   store: Store
@@ -91,7 +91,7 @@ export class Registry {
     strategy.defaults?.(object)
     tidy(object)
     const faults = [...checkMeta(object, resource, strategy), ...(strategy.validate?.(object) ?? [])]
-    return this.#commit(resource, object, undefined, faults, options)
+    return this.#commit(resource, object, undefined, this.#take(strategy, object, undefined, faults), options)
   }
 
   /** Replaces an object (but for its status, when that has a subresource of its own) or only its status. */
@@ -181,30 +181,35 @@ export class Registry {
     options: WriteOptions,
   ): AnyObject {
     const strategy = strategyOf(resource.kind)
-    let next = object
-    let faults: Fault[] = []
     if (subresource === 'status') {
-      next = { ...clone(old), status: object['status'] }
-      if (next['status'] === undefined) delete next['status']
-    } else {
-      if (resource.status) {
-        if (old['status'] === undefined) delete next['status']
-        else next['status'] = old['status']
-      }
-      carriedOver(next, old)
-      strategy.prepareUpdate?.(next, old, this.#world)
-      strategy.defaults?.(next)
+      const next = withStatus(old, object)
+      strategy.statusDefaults?.(next)
       tidy(next)
-      faults = [
-        ...checkMeta(next, resource, strategy),
-        ...checkMetaUpdate(next, old),
-        ...(strategy.validate?.(next) ?? []),
-        ...(strategy.validateUpdate?.(next, old) ?? []),
-      ]
-      if (strategy.generation && !equal(wish(next), wish(old)))
-        next.metadata.generation = (old.metadata.generation ?? 1) + 1
+      const faults = [...checkMeta(next, resource, strategy), ...(strategy.validateStatus?.(next, old) ?? [])]
+      return this.#commit(resource, next, old, faults, options)
     }
-    return this.#commit(resource, next, old, faults, options)
+    if (resource.status) {
+      if (old['status'] === undefined) delete object['status']
+      else object['status'] = old['status']
+    }
+    carriedOver(object, old)
+    strategy.prepareUpdate?.(object, old, this.#world)
+    strategy.defaults?.(object)
+    tidy(object)
+    const faults = [
+      ...checkMeta(object, resource, strategy),
+      ...checkMetaUpdate(object, old),
+      ...(strategy.validate?.(object) ?? []),
+      ...(strategy.validateUpdate?.(object, old) ?? []),
+    ]
+    if (strategy.generation && !equal(wish(object), wish(old)))
+      object.metadata.generation = (old.metadata.generation ?? 1) + 1
+    return this.#commit(resource, object, old, this.#take(strategy, object, old, faults), options)
+  }
+
+  /** What is scarce is taken for objects that have no other faults. */
+  #take(strategy: AnyStrategy, object: AnyObject, old: AnyObject | undefined, faults: Fault[]): Fault[] {
+    return faults.length > 0 ? faults : (strategy.allocate?.(object, old, this.#world) ?? [])
   }
 
   #commit(
@@ -214,9 +219,7 @@ export class Registry {
     faults: Fault[],
     options: WriteOptions,
   ): AnyObject {
-    const strategy = strategyOf(resource.kind)
-    const all = faults.length > 0 ? faults : (strategy.allocate?.(object, old, this.#world) ?? [])
-    if (all.length > 0) throw invalid(resource, object.metadata.name ?? '', all)
+    if (faults.length > 0) throw invalid(resource, object.metadata.name ?? '', faults)
     if (old !== undefined) {
       if (equal(object, old)) return old
       // The last finalizer of an object that is being deleted has gone: so does the object.

@@ -17,6 +17,9 @@ export interface Strategy<T extends KubeObject> {
   readonly prepareUpdate?: (object: T, old: T, world: World) => void
   readonly validate?: (object: T) => Fault[]
   readonly validateUpdate?: (object: T, old: T) => Fault[]
+  /** Fills what writers of the status may leave out. */
+  readonly statusDefaults?: (object: T) => void
+  readonly validateStatus?: (object: T, old: T) => Fault[]
   /** After everything is valid: takes what is scarce (addresses, ports). Returns faults when it is taken. */
   readonly allocate?: (object: T, old: T | undefined, world: World) => Fault[]
   /** Seconds between the wish to delete and the end; 0: at once. */
