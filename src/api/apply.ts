@@ -9,7 +9,10 @@ export type Applied = 'created' | 'configured' | 'unchanged'
 /** Where kubectl keeps what was applied last, so that the next apply knows what was taken out. Both can take turns. */
 export const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
-/** Applies objects in their order, but namespaces before what is in them; stops at the first that is refused. */
+/**
+ * Applies objects in their order, but namespaces before what is in them; stops at the first that is refused. `onApplied` is told of each,
+ * as it is in the cluster then.
+ */
 export async function applyAll(
   client: Client,
   objects: readonly KubeObject[],
@@ -17,11 +20,18 @@ export async function applyAll(
 ): Promise<void> {
   const namespaces = objects.filter((object) => object.kind === 'Namespace')
   const others = objects.filter((object) => object.kind !== 'Namespace')
-  for (const object of [...namespaces, ...others]) onApplied(object, await apply(client, object))
+  for (const object of [...namespaces, ...others]) {
+    const { now, done } = await bring(client, object)
+    onApplied(now, done)
+  }
 }
 
 /** Creates an object or changes the one that is there into what it says, keeping what others have set. */
 export async function apply(client: Client, object: KubeObject): Promise<Applied> {
+  return (await bring(client, object)).done
+}
+
+async function bring(client: Client, object: KubeObject): Promise<{ now: KubeObject; done: Applied }> {
   const resource = resourceOf(object.apiVersion, object.kind)
   if (resource === undefined)
     throw new KubehopError('api', 'apply', 'NotServed', `${object.apiVersion} ${object.kind} is not served here`)
@@ -33,13 +43,13 @@ export async function apply(client: Client, object: KubeObject): Promise<Applied
     const live = (await client.get(kind, name, namespace)) as unknown as AnyObject | undefined
     try {
       if (live === undefined) {
-        await client.create(kind, wanted)
-        return 'created'
+        return { now: await client.create(kind, wanted), done: 'created' }
       }
       const patch = threeWay(lastOf(live), wanted, live)
-      if (Object.keys(patch).length === 0) return 'unchanged'
-      const done = await client.patch(kind, name, namespace, patch)
-      return done.metadata.resourceVersion === live.metadata.resourceVersion ? 'unchanged' : 'configured'
+      if (Object.keys(patch).length === 0) return { now: live, done: 'unchanged' }
+      const now = await client.patch(kind, name, namespace, patch)
+      const same = now.metadata.resourceVersion === live.metadata.resourceVersion
+      return { now, done: same ? 'unchanged' : 'configured' }
     } catch (error) {
       // Made or gone between the look and the act: look again.
       const raced = error instanceof ApiError && (error.reason === 'AlreadyExists' || error.code === 404)

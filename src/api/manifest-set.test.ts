@@ -41,7 +41,12 @@ test('a namespace that nobody makes is found before anything is applied', () => 
 
 test('addresses and node ports are in their ranges, and asked for once', () => {
   const to: Destination = { serviceCidr: cidr('100.64.0.0/13'), taken: new Map([['100.64.0.10', 'cluster DNS']]) }
+  const local = 'type: LoadBalancer\n  externalTrafficPolicy: Local\n  ports: [{port: 80}]\n  healthCheckNodePort: '
   const rows: [string, string[]][] = [
+    [
+      `${service('a', 'type: NodePort\n  ports: [{port: 80, nodePort: 31000}]')}---\n${service('b', `${local}31000`)}`,
+      ['x:17: Service default/b: spec.healthCheckNodePort: Invalid value: 31000: is taken by Service default/a'],
+    ],
     [service('a', 'clusterIP: 100.64.0.20\n  ports: [{port: 80}]'), []],
     [
       service('a', 'clusterIP: 10.0.0.1\n  ports: [{port: 80}]'),

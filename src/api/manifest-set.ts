@@ -70,13 +70,16 @@ function contested(manifests: readonly Manifest[], { serviceCidr, taken }: Desti
         wrong('spec.clusterIP', `Invalid value: ${JSON.stringify(ip)}: is taken by ${holder}`)
       addresses.set(ip, name)
     }
-    for (const [at, { nodePort }] of (spec.ports ?? []).entries()) {
-      if (!nodePort) continue
-      const holder = ports.get(nodePort)
-      const say =
-        noNodePort(nodePort) ?? (holder === undefined || holder === name ? undefined : `is taken by ${holder}`)
-      if (say !== undefined) wrong(`spec.ports[${at}].nodePort`, `Invalid value: ${nodePort}: ${say}`)
-      ports.set(nodePort, name)
+    const asked: [field: string, port: number | undefined][] = (spec.ports ?? []).map(({ nodePort }, at) => [
+      `spec.ports[${at}].nodePort`,
+      nodePort,
+    ])
+    for (const [field, port] of [...asked, ['spec.healthCheckNodePort', spec.healthCheckNodePort] as const]) {
+      if (!port) continue
+      const holder = ports.get(port)
+      const say = noNodePort(port) ?? (holder === undefined || holder === name ? undefined : `is taken by ${holder}`)
+      if (say !== undefined) wrong(field, `Invalid value: ${port}: ${say}`)
+      ports.set(port, name)
     }
   }
   return errors

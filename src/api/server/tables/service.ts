@@ -21,10 +21,10 @@ export const serviceColumns: Columns<Service> = [
 
 function externalIp({ spec, status }: Service): string {
   const given = spec.externalIPs ?? []
-  if (spec.type === 'ExternalName') return spec.externalName ?? none
+  if (spec.type === 'ExternalName') return spec.externalName || none
   if (spec.type !== 'LoadBalancer') return joined(given)
-  const ingress = (status?.loadBalancer?.ingress ?? []).map((one) => one.ip ?? one.hostname ?? '')
-  const all = [...ingress, ...given]
+  const balanced = (status?.loadBalancer?.ingress ?? []).map((one) => one.ip || one.hostname || '')
+  const all = [...new Set(balanced.filter((one) => one !== ''))].toSorted().concat(given)
   return all.length === 0 ? '<pending>' : all.join(',')
 }
 

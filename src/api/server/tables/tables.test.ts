@@ -239,6 +239,13 @@ test('services and slices show their addresses and ports in short', () => {
     service({ type: 'LoadBalancer', clusterIP: '10.0.0.1' }, { loadBalancer: { ingress: [{ ip: '2.2.2.2' }] } })[2],
     '2.2.2.2',
   )
+  const balanced = {
+    ingress: [{ ip: '3.3.3.3' }, { hostname: 'lb.example.com' }, { ip: '2.2.2.2' }, { ip: '3.3.3.3' }],
+  }
+  assert.equal(
+    service({ type: 'LoadBalancer', externalIPs: ['1.1.1.1'] }, { loadBalancer: balanced })[2],
+    '2.2.2.2,3.3.3.3,lb.example.com,1.1.1.1',
+  )
   const slice = {
     addressType: 'IPv4',
     endpoints: ['1', '2', '3', '4'].map((ip) => ({ addresses: [ip] })),
