@@ -2,15 +2,16 @@ import type { Endpoint, EndpointSlice } from '../../src/api/objects/endpointslic
 import type { Service, ServicePort, ServiceSpec } from '../../src/api/objects/service.ts'
 import { address, cidr } from '../../src/base/address.ts'
 import type { NodeFacts } from '../../src/proxy/node.ts'
+import { nodeAddress, otherAddress } from './places.ts'
 
-// One small cluster and what must become of packets in it. The pure tests ask the rules, the kernel tests send the packets.
+// How the rows' objects are written, and a first small cluster. The pure tests ask the rules, the kernel tests send the packets.
 
 export const node: NodeFacts = {
   name: 'node1',
   podCidr: cidr('100.96.0.0/11'),
   serviceCidr: cidr('100.64.0.0/13'),
-  nodePortAddresses: [address('192.168.50.11')],
-  addresses: [address('192.168.50.11'), address('192.168.51.11')],
+  nodePortAddresses: [address(nodeAddress)],
+  addresses: [address(nodeAddress), address(otherAddress)],
   zone: 'a',
 }
 
@@ -47,16 +48,34 @@ export function slice(
     kind: 'EndpointSlice',
     metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': of } },
     addressType: 'IPv4',
-    endpoints: endpoints.map((endpoint) => {
-      if (typeof endpoint !== 'string') return endpoint
-      const [address = '', nodeName] = endpoint.split('@')
-      return { addresses: [address], conditions: { ready: true }, ...(nodeName ? { nodeName } : {}) }
-    }),
+    endpoints: endpoints.map((each) => (typeof each === 'string' ? endpoint(each) : each)),
     ports: ports.map((port) => {
       const { name: portName, port: number, protocol } = servicePort(port)
       return { name: portName ?? '', port: number, protocol: protocol ?? 'TCP' }
     }),
   }
+}
+
+/** `100.96.1.3@node1`: a ready one, unless more is said. */
+export function endpoint(at: string, more: Omit<Endpoint, 'addresses'> = {}): Endpoint {
+  const [address = '', nodeName] = at.split('@')
+  return { addresses: [address], conditions: { ready: true }, ...(nodeName ? { nodeName } : {}), ...more }
+}
+
+/** It terminates, and still serves. */
+export function leaving(at: string): Endpoint {
+  return endpoint(at, { conditions: { ready: false, serving: true, terminating: true } })
+}
+
+/** The endpoint slice controller hints it to these zones, or nodes. */
+export function hinted(at: string, hints: { readonly zones?: string[]; readonly nodes?: string[] }): Endpoint {
+  const names = (all: string[] | undefined): { name: string }[] => (all ?? []).map((name) => ({ name }))
+  return endpoint(at, {
+    hints: {
+      ...(hints.zones ? { forZones: names(hints.zones) } : {}),
+      ...(hints.nodes ? { forNodes: names(hints.nodes) } : {}),
+    },
+  })
 }
 
 /** Pods 100.96.1.2 to .6 are on node1, 100.96.2.2 is on node2. */
@@ -86,11 +105,7 @@ export const slices: EndpointSlice[] = [
   slice('local', ['100.96.1.3@node1', '100.96.2.2@node2'], ['http:8080']),
   slice('elsewhere', ['100.96.2.2@node2'], ['http:8080']),
   slice('far', ['100.96.2.2@node2'], ['http:8080']),
-  slice(
-    'leaving',
-    [{ addresses: ['100.96.1.4'], conditions: { ready: false, serving: true, terminating: true }, nodeName: 'node1' }],
-    ['http:8080'],
-  ),
+  slice('leaving', [leaving('100.96.1.4@node1')], ['http:8080']),
   slice(
     'staying',
     [
@@ -100,141 +115,4 @@ export const slices: EndpointSlice[] = [
     ['http:8080'],
   ),
   slice('nowhere', ['100.96.1.4'], ['http:8080']),
-]
-
-export interface Row {
-  readonly say: string
-  readonly from: string
-  /** Sent by the node itself. */
-  readonly byNode?: true
-  readonly to: string
-  readonly port: number
-  readonly protocol?: 'UDP'
-  /** Any of these endpoints; `none`: the packet goes on as it is. */
-  readonly expect: readonly string[] | 'reject' | 'drop' | 'none'
-  readonly masquerade?: true
-}
-
-const client = '100.96.1.2'
-const nodeAddress = '192.168.50.11'
-const web = ['100.96.1.3:8080', '100.96.1.4:8080', '100.96.2.2:8080']
-
-export const rows: Row[] = [
-  { say: 'a pod to a service', from: client, to: '100.64.0.20', port: 80, expect: web },
-  {
-    say: 'its other port',
-    from: client,
-    to: '100.64.0.20',
-    port: 81,
-    expect: ['100.96.1.3:9090', '100.96.1.4:9090', '100.96.2.2:9090'],
-  },
-  { say: 'a port that it does not have', from: client, to: '100.64.0.20', port: 82, expect: 'reject' },
-  {
-    say: 'its port over another protocol',
-    from: client,
-    to: '100.64.0.20',
-    port: 80,
-    protocol: 'UDP',
-    expect: 'reject',
-  },
-  { say: 'an address that no service has', from: client, to: '100.64.7.7', port: 80, expect: 'drop' },
-  { say: 'a service without ready endpoints', from: client, to: '100.64.0.22', port: 80, expect: 'reject' },
-  {
-    say: 'a service without ready endpoints, over UDP',
-    from: client,
-    to: '100.64.0.22',
-    port: 53,
-    protocol: 'UDP',
-    expect: 'reject',
-  },
-  {
-    say: 'a pod to itself through its service',
-    from: '100.96.1.5',
-    to: '100.64.0.21',
-    port: 80,
-    expect: ['100.96.1.5:8080'],
-    masquerade: true,
-  },
-  {
-    say: 'a pod to itself through its service, over UDP',
-    from: '100.96.1.5',
-    to: '100.64.0.21',
-    port: 53,
-    protocol: 'UDP',
-    expect: ['100.96.1.5:5353'],
-    masquerade: true,
-  },
-  { say: 'another pod to the same service', from: client, to: '100.64.0.21', port: 80, expect: ['100.96.1.5:8080'] },
-  {
-    say: 'a service over UDP',
-    from: client,
-    to: '100.64.0.21',
-    port: 53,
-    protocol: 'UDP',
-    expect: ['100.96.1.5:5353'],
-  },
-  { say: 'a service that keeps to the node', from: client, to: '100.64.0.23', port: 80, expect: ['100.96.1.3:8080'] },
-  {
-    say: 'one that keeps to the node, and has nobody there',
-    from: client,
-    to: '100.64.0.24',
-    port: 80,
-    expect: 'drop',
-  },
-  { say: 'a service on another node', from: client, to: '100.64.0.25', port: 80, expect: ['100.96.2.2:8080'] },
-  {
-    say: 'an endpoint that still serves while it leaves',
-    from: client,
-    to: '100.64.0.26',
-    port: 80,
-    expect: ['100.96.1.4:8080'],
-  },
-  {
-    say: 'one that keeps to the node, where only a leaving endpoint is',
-    from: client,
-    to: '100.64.0.27',
-    port: 80,
-    expect: ['100.96.1.4:8080'],
-  },
-  {
-    say: 'one that keeps to the node, and its endpoint does not say where it is',
-    from: client,
-    to: '100.64.0.28',
-    port: 80,
-    expect: 'drop',
-  },
-  {
-    say: 'the node to a service',
-    from: nodeAddress,
-    byNode: true,
-    to: '100.64.0.21',
-    port: 80,
-    expect: ['100.96.1.5:8080'],
-    masquerade: true,
-  },
-  {
-    say: 'the node to a port that the service does not have',
-    from: nodeAddress,
-    byNode: true,
-    to: '100.64.0.21',
-    port: 82,
-    expect: 'reject',
-  },
-  {
-    say: 'the node to an address that no service has',
-    from: nodeAddress,
-    byNode: true,
-    to: '100.64.7.7',
-    port: 80,
-    expect: 'drop',
-  },
-  {
-    say: 'a machine outside the pods to a service',
-    from: '192.168.50.1',
-    to: '100.64.0.25',
-    port: 80,
-    expect: ['100.96.2.2:8080'],
-    masquerade: true,
-  },
-  { say: 'a pod to a pod', from: client, to: '100.96.1.3', port: 8080, expect: 'none' },
 ]
