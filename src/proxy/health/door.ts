@@ -22,7 +22,11 @@ export function openDoor(
 ): Door {
   const open = new Set<Socket>()
   // It listens nowhere itself, so its own time limits, which are looked at every 30 s only, are off.
-  const http = createServer({ maxHeaderSize: 8 * 1024 }, answer)
+  const http = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
+    // Also when more requests have been sent behind this one: Node would wait for their end.
+    response.once('finish', () => request.socket.destroySoon())
+    answer(request, response)
+  })
   http.maxRequestsPerSocket = 1
   http.on('clientError', (_, socket) => socket.destroy())
   return {
