@@ -46,6 +46,25 @@ test('an element in a transaction has the bytes that the kernel expects', () => 
   )
 })
 
+test('a transaction on top of a known one names it, and asks for its own number without having elements echoed', () => {
+  const elements = [{ key: packU32(1) }]
+  const [batch] = encode({ table, ops: [{ op: 'delete elements', set: 's', elements }] }, undefined, () => 0x01020304)
+  const bytes = Buffer.from(batch?.writer.bytes ?? []).toString('hex')
+  const expected = [
+    '1c000000 1000 0100 00000000 00000000  00 00 000a', // NFNL_MSG_BATCH_BEGIN
+    '0800 0100 01020304', // NFNL_BATCH_GENID
+    '28000000 0c0a 0904 00000000 00000000  02 00 0000', // NFT_MSG_NEWSETELEM, request + echo + create
+    '0600 0100 7400 0000 0600 0200 7300 0000 0400 0380', // table "t", set "s", no elements
+    '38000000 0e0a 0100', // NFT_MSG_DELSETELEM, request
+  ]
+  assert.equal(bytes.slice(0, 2 * (28 + 40 + 8)), expected.join('').replaceAll(' ', ''))
+  assert.equal(batch?.writer.count, batch?.ops.length)
+
+  const [other] = encode({ table, ops: [{ op: 'delete set', set: 's' }] }, undefined, () => 1)
+  const flags = parseMessages(other?.writer.bytes ?? new Uint8Array()).map((message) => message.flags)
+  assert.deepEqual(flags, [1, 1 | 8, 1])
+})
+
 test('many elements are spread over messages, none lost, in order', () => {
   const elements = elementsUpTo(10_000)
   const ops: Op[] = [
