@@ -12,21 +12,20 @@ import { log, shortPatience, World } from './proxy-world.ts'
 
 const { table } = families[4]
 
+const stack = new AsyncDisposableStack()
 let world: World
 let cluster: ClusterByHand
 let proxy: Proxy
 
 before(async () => {
-  world = new World()
+  world = stack.use(new World())
   cluster = new ClusterByHand([...services, ...slices])
   proxy = start()
+  stack.defer(() => proxy.close())
   await proxy.synced
 })
 
-after(async () => {
-  proxy.close()
-  await world[Symbol.asyncDispose]()
-})
+after(() => stack.disposeAsync())
 
 function start(): Proxy {
   const { podCidr, serviceCidr } = node

@@ -16,19 +16,17 @@ import { log, World } from './proxy-world.ts'
 // somebody is to answer, as a connection of an ordinary socket, which shows that the answer finds its way back. All rows of a suite are
 // under way at once.
 
+const stack = new AsyncDisposableStack()
 let world: World
 let probe: Probe
 const cluster = new ClusterByHand([...allServices, ...allSlices])
 
 before(() => {
-  world = new World()
-  probe = new Probe(world)
+  world = stack.use(new World())
+  probe = stack.use(new Probe(world))
 })
 
-after(async () => {
-  probe[Symbol.dispose]()
-  await world[Symbol.asyncDispose]()
-})
+after(() => stack.disposeAsync())
 
 suite('all features', () => {
   const rows = Object.values(features).flatMap((feature) => feature.rows)
@@ -57,7 +55,7 @@ interface Outcome {
 /** Starts a proxy for the suite, sends all its rows, and has their outcomes when its tests run. */
 function sent(rows: readonly Row[], options: Partial<ProxyOptions> = {}): ReadonlyMap<Row, Promise<Outcome>> {
   const outcomes = new Map<Row, Promise<Outcome>>()
-  let proxy: Proxy
+  let proxy: Proxy | undefined
   before(async () => {
     const { podCidr, serviceCidr } = node
     const { client } = cluster
@@ -67,7 +65,7 @@ function sent(rows: readonly Row[], options: Partial<ProxyOptions> = {}): Readon
     for (const row of rows) outcomes.set(row, send(row))
     await Promise.allSettled(outcomes.values())
   })
-  after(() => proxy.close())
+  after(() => proxy?.close())
   return outcomes
 }
 
