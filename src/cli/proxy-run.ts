@@ -1,7 +1,8 @@
 import { inCluster } from '../api/client/http.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { type Cidr, parseCidr } from '../base/address.ts'
+import { type Cidr, parseAddress, parseCidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
+import { type Place, usualPlaces } from '../proxy/operations.ts'
 import type { NodePortAddresses } from '../proxy/own-node.ts'
 import { startProxy } from '../proxy/proxy.ts'
 import { parse, UsageError } from './usage.ts'
@@ -18,6 +19,8 @@ export async function proxyRun(args: string[]): Promise<number> {
       'nodeport-addresses': { type: 'string', default: 'primary' },
       'masquerade-all': { type: 'boolean', default: false },
       'no-service-counters': { type: 'boolean', default: false },
+      healthz: { type: 'string' },
+      metrics: { type: 'string' },
       lock: { type: 'string', default: '/run/kubehop/proxy' },
     },
   })
@@ -25,6 +28,7 @@ export async function proxyRun(args: string[]): Promise<number> {
   const podCidr = rangeOf('cluster-cidr', needed('cluster-cidr', values['cluster-cidr']))
   const serviceCidr = rangeOf('service-cidr', needed('service-cidr', values['service-cidr']))
   const nodePortAddresses = nodePortsOn(values['nodeport-addresses'])
+  const places = { ...placeOf('healthz', values.healthz), ...placeOf('metrics', values.metrics) }
   const log = makeLog('proxy')
   const ended = Promise.race([signal('SIGTERM'), signal('SIGINT')])
   const client =
@@ -40,6 +44,7 @@ export async function proxyRun(args: string[]): Promise<number> {
       nodePortAddresses,
       masqueradeAll: values['masquerade-all'],
       counters: !values['no-service-counters'],
+      ...places,
       lock: values.lock,
       log,
     })
@@ -70,4 +75,17 @@ function rangeOf(name: string, text: string): Cidr {
 function nodePortsOn(text: string): NodePortAddresses {
   if (text === 'primary') return text
   return text.split(',').map((range) => rangeOf('nodeport-addresses', range.trim()))
+}
+
+/** The usual place when nothing is said; `0` for none. */
+function placeOf(name: 'healthz' | 'metrics', text: string | undefined): { [K in typeof name]?: Place } {
+  if (text === '0') return {}
+  if (text === undefined) return { [name]: usualPlaces[name] }
+  const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(text) ?? []
+  const address = parseAddress(host.replace(/^\[(.*)\]$/, '$1'))
+  if (address === undefined || !(Number(port) >= 1 && Number(port) <= 65535))
+    throw new UsageError(
+      `--${name} "${text}" is no address and port; it looks like ${usualPlaces[name].address}:${usualPlaces[name].port}`,
+    )
+  return { [name]: { address, port: Number(port) } }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import { openPodNetwork } from '../cni/network.ts'
 import type { HostImageOptions } from '../pod/image-host.ts'
 import { startPods } from '../pod/pods.ts'
+import { usualPlaces } from '../proxy/operations.ts'
 import { startProxy } from '../proxy/proxy.ts'
 import { agentPort, describeNode } from './describe.ts'
 import { keepLease } from './lease.ts'
@@ -47,6 +48,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     podCidr,
     serviceCidr,
     counters: true,
+    ...usualPlaces,
     lock: join(stateDir, 'services'),
     log: log.child({ room: 'proxy' }),
   })

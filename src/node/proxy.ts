@@ -1,12 +1,18 @@
 import type { Proxy } from '../proxy/proxy.ts'
 import type { Routes } from './routes.ts'
 
-/** GET /proxy/rules, with `?service=NAMESPACE/NAME` for one alone: what this node's kernel holds for services. */
-export function proxyRoutes(proxy: Pick<Proxy, 'rules'>): Routes {
+/**
+ * GET /proxy/rules, with `?service=NAMESPACE/NAME` for one alone: what this node's kernel holds for services. GET /proxy/metrics: what it counts.
+ */
+export function proxyRoutes(proxy: Pick<Proxy, 'rules' | 'scrape'>): Routes {
   return async (request, response, url) => {
-    if (url.pathname !== '/proxy/rules') return false
+    if (url.pathname !== '/proxy/rules' && url.pathname !== '/proxy/metrics') return false
     if (request.method !== 'GET') {
       response.writeHead(405, { allow: 'GET' }).end()
+      return true
+    }
+    if (url.pathname === '/proxy/metrics') {
+      await proxy.scrape(request, response)
       return true
     }
     const only = url.searchParams.get('service') ?? undefined

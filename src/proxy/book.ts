@@ -32,6 +32,15 @@ export interface Lost {
   readonly holder: string
 }
 
+/** A port of a service and the addresses that it holds. */
+export interface ServedPort {
+  /** `namespace/name` */
+  readonly service: string
+  /** `TCP/80` */
+  readonly port: string
+  readonly flows: readonly Packed[]
+}
+
 /**
  * All services of one address family together. A change of one costs what that service is large, not what the cluster is large. Who holds
  * which address is known at once; the table is written when it is asked for, so that it depends on what is wanted and not on the order
@@ -113,6 +122,30 @@ export class Book {
   holder(flow: Packed): { service: string; port: string } | undefined {
     const port = this.#claims.holder(flow)
     return port && { service: port.service.key, port: port.name }
+  }
+
+  /** How many services there are. */
+  get size(): number {
+    return this.#services.size
+  }
+
+  /** Every port that holds an address. Live: what changes while it is read may be told or not. */
+  *ports(): Generator<ServedPort> {
+    for (const { key, ports } of this.#services.values())
+      for (const port of ports) {
+        const flows = port.flows.map(({ flow }) => flow).filter((flow) => this.#claims.holder(flow) === port)
+        if (flows.length > 0) yield { service: key, port: port.name, flows }
+      }
+  }
+
+  /** Ports that have endpoints, but none on this node, where their policy wants one: for senders inside the cluster, and outside. */
+  noLocalEndpoints(): { readonly internal: number; readonly external: number } {
+    const [internal, external] = [new Set<Port>(), new Set<Port>()]
+    for (const flow of this.#store.wanted.sets.get('no-local-endpoints')?.elements.keys() ?? []) {
+      const port = this.#claims.holder(flow)
+      if (port) (flowIn(port, flow)?.kind === 'clusterIP' ? internal : external).add(port)
+    }
+    return { internal: internal.size, external: external.size }
   }
 
   /** The endpoints that may serve an address and port now, for senders inside and outside taken together; undefined when no service has it. */

@@ -1,7 +1,8 @@
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
-import { type Applied, isChanged, openNftables } from '../kernel/nftables/socket.ts'
+import { type Applied, isChanged, type Nftables, openNftables } from '../kernel/nftables/socket.ts'
+import type { Transaction } from '../kernel/nftables/transaction.ts'
 import type { Table } from '../kernel/nftables/table.ts'
 import { type TableWatch, watchTable, type Who } from '../kernel/nftables/watch.ts'
 import type { Netns } from '../kernel/netns.ts'
@@ -13,10 +14,17 @@ export interface TableKeeper {
    * Makes the kernel hold what the book wants, in one transaction. `foreign`: somebody else has changed the table meanwhile, nothing was done, and a
    * new book has to be made of what {@link look} finds. Throws when the kernel refuses: then it holds what it held.
    */
-  commit(book: Book): Applied | 'foreign'
+  commit(book: Book): Committed | 'foreign'
   /** What the kernel holds now; the next commit begins there. */
   look(): Ruleset | undefined
+  /** The socket, for whoever reads. */
+  readonly nftables: Pick<Nftables, 'readElementsSlowly'>
   close(): void
+}
+
+export interface Committed extends Applied {
+  /** How many elements were added, changed or deleted. */
+  readonly elements: number
 }
 
 /** How often somebody else's transactions in other tables may come between, before it is taken for a fault. */
@@ -36,7 +44,7 @@ export function keepTable(options: {
   /** The kernel's state where the book's memory of it does not count; `known` when it does. */
   let state: 'known' | 'unknown' | { readonly kernel: Ruleset | undefined } = 'unknown'
 
-  return { commit, look, close }
+  return { commit, look, nftables, close }
 
   function look(): Ruleset | undefined {
     // In this order: what changes in between makes the next commit fail.
@@ -46,7 +54,7 @@ export function keepTable(options: {
     return kernel
   }
 
-  function commit(book: Book): Applied | 'foreign' {
+  function commit(book: Book): Committed | 'foreign' {
     if (state === 'unknown') look()
     for (let attempt = 0; attempt < attempts; attempt++) {
       const transaction = typeof state === 'object' ? book.repair(state.kernel) : book.changes()
@@ -56,7 +64,7 @@ export function keepTable(options: {
         book.commit()
         state = 'known'
         if (!watch) startWatch()
-        return applied
+        return { ...applied, elements: elementsIn(transaction) }
       } catch (error) {
         if (!isChanged(error)) {
           // A transaction may have been cut in two, and the first part be in force.
@@ -105,4 +113,10 @@ export function keepTable(options: {
     watch?.close()
     nftables.close()
   }
+}
+
+function elementsIn({ ops }: Transaction): number {
+  let count = 0
+  for (const op of ops) if ('elements' in op) count += op.elements.length
+  return count
 }

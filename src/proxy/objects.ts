@@ -18,8 +18,12 @@ export interface Objects {
   close(): void
 }
 
-/** Follows Services and EndpointSlices. `onBatch` is called after changes that came together. */
-export function followObjects(client: Pick<Client, 'follow'>, onBatch: () => void): Objects {
+/** Follows Services and EndpointSlices. `onBatch` is called after changes that came together, `onSlice` for each slice that is there now. */
+export function followObjects(
+  client: Pick<Client, 'follow'>,
+  onBatch: () => void,
+  onSlice: (slice: EndpointSlice, old?: EndpointSlice) => void,
+): Objects {
   const slices = new Map<string, Map<string, EndpointSlice>>()
   let dirty = new Set<string>()
   let changes = { services: 0, endpoints: 0 }
@@ -38,6 +42,7 @@ export function followObjects(client: Pick<Client, 'follow'>, onBatch: () => voi
     changes.endpoints++
     const key = keyOf(change.object)
     if (change.type === 'modified') forget(change.old, key)
+    if (change.type !== 'deleted') onSlice(change.object, change.type === 'modified' ? change.old : undefined)
     if (change.type === 'deleted') forget(change.object, key)
     else {
       const service = serviceKeyOf(change.object)

@@ -42,6 +42,7 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
   const { client, name, podCidr, serviceCidr, nodePortAddresses, masqueradeAll, counters, ns } = options
   let node: Node | undefined
   let known = ''
+  let started = false
   let facts = look()
   const follower = client.follow('Node', {
     fieldSelector: `metadata.name=${name}`,
@@ -52,15 +53,16 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
     },
   })
   const stop = followNetwork({ ...(ns ? { ns } : {}), kinds: ['address'], onNews: update, onLost: update })
-  // What changed before the subscription is in no news.
+  // What changed before the subscription is in no news, and nobody has asked yet.
   update()
+  started = true
 
   function update(): void {
     facts = look()
     const now = JSON.stringify([facts, eligible()])
     if (now === known) return
     known = now
-    options.onChange()
+    if (started) options.onChange()
   }
 
   function look(): NodeFacts {

@@ -9,12 +9,15 @@ import type { Netns } from '../kernel/netns.ts'
 import { Book } from './book.ts'
 import { keepTable } from './keeper.ts'
 import { families } from './layout/family.ts'
-import { readFlow } from './layout/keys.ts'
 import { holdAlone } from './lock.ts'
 import { followObjects } from './objects.ts'
 import { followOwnNode, type NodePortAddresses } from './own-node.ts'
-import { type Portioned, portionOf, type Problem } from './portion.ts'
+import { type Place, startOperations } from './operations.ts'
+import { putService } from './put-service.ts'
+import { readCounters } from './read-counters.ts'
 import { printRules } from './rules.ts'
+import { openSweeper } from './sweep.ts'
+import type { ProxyMetrics, ProxyState } from './metrics/metrics.ts'
 import { openReports } from './reports.ts'
 
 export interface ProxyOptions {
@@ -30,6 +33,9 @@ export interface ProxyOptions {
   masqueradeAll?: boolean
   /** Counts connections, packets and bytes of each service. */
   counters?: boolean
+  /** Where /healthz and /livez are answered, and where /metrics is; left out: nowhere. */
+  healthz?: Place
+  metrics?: Place
   /** A folder that only one agent of this node at a time may hold: another one waits. It is made when it is missing. */
   lock?: string
   /** The node's network namespace; the thread's own when left out. */
@@ -44,6 +50,8 @@ export interface Proxy {
   ruleset(): Ruleset
   /** The same in nft's language, with names beside the elements; of one service (`namespace/name`) only, if asked so: undefined when there is none. */
   rules(only?: string): string | undefined
+  /** Answers a scrape of the metrics. */
+  readonly scrape: ProxyMetrics['write']
   /** Stops following. What the kernel holds stays and goes on serving; the next agent takes it over. */
   close(): void
 }
@@ -92,14 +100,39 @@ export function startProxy(options: ProxyOptions): Proxy {
     counters: options.counters ?? false,
     ns: options.ns,
     onChange() {
+      health.node(node.eligible())
+      operations.healthChecks.listenOn(node.facts().nodePortAddresses)
       everything = true
       soon()
     },
   })
+  const operations = startOperations({
+    family: serviceCidr.family,
+    ns: options.ns,
+    healthz: options.healthz,
+    metricsAt: options.metrics,
+    state,
+    readCounters: options.counters ? () => readCounters(keeper.nftables, table, book.ports()) : undefined,
+    addresses: node.facts().nodePortAddresses,
+    onProblem: (service, say) => {
+      const object = objects.service(service)
+      reports.say(`health check of ${service}`, object && say !== undefined ? [{ object, say }] : [])
+    },
+    log,
+  })
+  const { health, metrics } = operations
+  const sweeper = openSweeper({
+    ns: options.ns,
+    family: serviceCidr.family,
+    endpointsOf: (flow) => book.endpointsOf(flow),
+    onSwept: metrics.conntrack,
+    onFailed: metrics.cleanupFailed,
+    log,
+  })
   let book = new Book(node.facts(), found)
   /** The one that the kernel holds. */
   let good: Book | undefined
-  const objects = followObjects(client, soon)
+  const objects = followObjects(client, changed, metrics.triggered)
   const lock = options.lock === undefined ? undefined : holdAlone(options.lock, log, begin, waiting)
   void Promise.all([objects.synced, node.synced]).then(() => {
     listed = true
@@ -113,15 +146,27 @@ export function startProxy(options: ProxyOptions): Proxy {
       if (only !== undefined && !objects.service(only)) return undefined
       return printRules(good?.committed() ?? book.wanted, { ...objects, holder: (flow) => book.holder(flow) }, only)
     },
+    scrape: metrics.write,
     close() {
       closed = true
       objects.close()
       node.close()
       clearImmediate(due)
       clearTimeout(retry)
+      sweeper.close()
+      operations.close()
       keeper.close()
       lock?.[Symbol.dispose]()
     },
+  }
+
+  function state(): ProxyState {
+    return {
+      services: book.size,
+      endpoints: book.wanted.sets.get('endpoints')?.elements.size ?? 0,
+      skippedObjects: reports.open,
+      noLocalEndpoints: book.noLocalEndpoints(),
+    }
   }
 
   function waiting(): void {
@@ -145,6 +190,12 @@ export function startProxy(options: ProxyOptions): Proxy {
     }
   }
 
+  function changed(): void {
+    metrics.queued(objects.takeChanges())
+    health.queued()
+    soon()
+  }
+
   /** Everything that arrives in this turn of the event loop goes into one transaction. */
   function soon(): void {
     if (!listed || !alone || closed || due || retry) return
@@ -164,7 +215,9 @@ export function startProxy(options: ProxyOptions): Proxy {
 
   function commit(): void {
     const started = performance.now()
+    const seconds = (): number => (performance.now() - started) / 1000
     const dirty = objects.takeDirty()
+    const full = everything || rebuild
     try {
       if (rebuild) {
         book = new Book(node.facts(), keeper.look())
@@ -175,11 +228,15 @@ export function startProxy(options: ProxyOptions): Proxy {
       everything = false
       const applied = keeper.commit(book)
       if (applied === 'foreign') return onForeignChange({})
+      sweeper.add(book.takeChangedUdp())
+      health.committed()
+      metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })
       good = book
       wait = firstRetry
       if (applied.messages > 0) tell(applied, performance.now() - started)
       first.resolve()
     } catch (error) {
+      metrics.failed({ seconds: seconds(), full })
       log.error({ err: messageOf(error), retryMs: wait }, 'the kernel refused the services; what it held before stays')
       reports.event(nodeObject, 'ServicesRefused', `${messageOf(error)}; what the kernel held before stays in force`)
       later(wait)
@@ -188,25 +245,8 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
 
   function put(key: string): void {
-    const service = objects.service(key)
-    const { portion, problems }: Portioned = service
-      ? portionOf(service, objects.slicesOf(key), node.facts())
-      : { portion: undefined, problems: [] }
-    const rivals = book.put(key, portion, service?.metadata.creationTimestamp)
-    reports.say(key, problems)
-    for (const each of [key, ...rivals]) reports.say(`addresses of ${each}`, lostBy(each))
-  }
-
-  function lostBy(key: string): Problem[] {
-    const object = objects.service(key)
-    if (!object) return []
-    return book.lost(key).map(({ flow, kind, holder }) => {
-      const { address, protocol, port } = readFlow(flow, serviceCidr.family)
-      return {
-        object,
-        say: `${kind} ${address} ${protocol} ${port} belongs to service ${holder}: this one is not served there`,
-      }
-    })
+    const check = putService(key, { book, objects, node: node.facts(), reports })
+    operations.healthChecks.set(key, check?.port, check?.localEndpoints ?? 0)
   }
 
   function tell({ messages, bytes, batches }: Applied, ms: number): void {
@@ -219,6 +259,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   /** Our table is not as we left it: a new book is made of what is there, and what differs is put right. */
   function onForeignChange({ process, pid }: Who): void {
     if (closed) return
+    metrics.foreignChange()
     const now = performance.now()
     if (now - lastForeign > quiet) repairWait = firstRepair
     lastForeign = now

@@ -1,0 +1,33 @@
+import type { Book } from './book.ts'
+import { readFlow } from './layout/keys.ts'
+import type { NodeFacts } from './node.ts'
+import type { Objects } from './objects.ts'
+import { type HealthCheck, portionOf, type Problem } from './portion.ts'
+import type { Reports } from './reports.ts'
+
+/** Tells the book what a service is now, and the world what of it cannot be obeyed. Returns the health check that it asks for. */
+export function putService(
+  key: string,
+  to: { readonly book: Book; readonly objects: Objects; readonly node: NodeFacts; readonly reports: Reports },
+): HealthCheck | undefined {
+  const { book, objects, node, reports } = to
+  const service = objects.service(key)
+  const portioned = service && portionOf(service, objects.slicesOf(key), node)
+  const rivals = book.put(key, portioned?.portion, service?.metadata.creationTimestamp)
+  reports.say(key, portioned?.problems ?? [])
+  for (const each of [key, ...rivals]) reports.say(`addresses of ${each}`, lostBy(each, to))
+  return portioned?.healthCheck
+}
+
+function lostBy(
+  key: string,
+  { book, objects, node }: { readonly book: Book; readonly objects: Objects; readonly node: NodeFacts },
+): Problem[] {
+  const object = objects.service(key)
+  if (!object) return []
+  return book.lost(key).map(({ flow, kind, holder }) => {
+    const { address, protocol, port } = readFlow(flow, node.serviceCidr.family)
+    const say = `${kind} ${address} ${protocol} ${port} belongs to service ${holder}: this one is not served there`
+    return { object, say }
+  })
+}
