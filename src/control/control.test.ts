@@ -66,6 +66,50 @@ test('endpoints follow the service: another selector, another type, its end', as
   await lab.until('EndpointSlice', (all) => ofWeb(all).length === 0)
 })
 
+test('endpoints carry the zone that their node is labelled with, and hint it when the service prefers it', async (t) => {
+  const lab = await cluster(t)
+  await running(lab)
+  const label = (zone: string | null): Promise<unknown> =>
+    lab.client.patch('Node', 'node1', undefined, { metadata: { labels: { 'topology.kubernetes.io/zone': zone } } })
+  const places = (slices: EndpointSlice[]): string[] =>
+    sorted(
+      ofWeb(slices).flatMap(({ endpoints }) =>
+        endpoints.map(
+          ({ nodeName, zone, hints }) =>
+            `${nodeName} ${zone} ${hints?.forZones?.[0]?.name} ${hints?.forNodes?.[0]?.name}`,
+        ),
+      ),
+    )
+  const until = (...expected: string[]): Promise<unknown> =>
+    lab.until('EndpointSlice', (all) => places(all).join() === expected.join())
+  const prefer = (trafficDistribution: string | null): Promise<unknown> =>
+    lab.client.patch('Service', 'web', 'default', { spec: { trafficDistribution } })
+  await label('a')
+  await until(
+    'node1 a undefined undefined',
+    'node2 undefined undefined undefined',
+    'node3 undefined undefined undefined',
+  )
+  await prefer('PreferSameNode')
+  await until('node1 a a node1', 'node2 undefined undefined node2', 'node3 undefined undefined node3')
+  await prefer('PreferSameZone')
+  await until('node1 a a undefined', 'node2 undefined undefined undefined', 'node3 undefined undefined undefined')
+  await label('b')
+  await until('node1 b b undefined', 'node2 undefined undefined undefined', 'node3 undefined undefined undefined')
+  await prefer(null)
+  await label(null)
+  await until(...['node1', 'node2', 'node3'].map((node) => `${node} undefined undefined undefined`))
+})
+
+test('the endpoints of a deleted node go at once, and come back with it', async (t) => {
+  const lab = await cluster(t)
+  await running(lab)
+  await lab.client.delete('Node', 'node1')
+  await lab.until('EndpointSlice', (all) => readyIn(all) === 2)
+  await lab.node('node1')
+  await lab.until('EndpointSlice', (all) => readyIn(all) === 3)
+})
+
 test('slices that somebody else keeps, for a service without a selector, are left alone', async (t) => {
   const lab = await cluster(t)
   await lab.client.create('Service', { ...service, spec: { ports: [{ port: 80 }] } })

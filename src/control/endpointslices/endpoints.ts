@@ -13,44 +13,56 @@ export interface Group {
   readonly endpoints: Endpoint[]
 }
 
+/** The labels of a node, or undefined when there is no such node. */
+export type NodeLabels = (name: string) => Readonly<Record<string, string>> | undefined
+
+export const zoneLabel = 'topology.kubernetes.io/zone'
+
 /** What stands behind a service, by the rules of upstream's k8s.io/endpointslice. */
-export function groupsOf(
-  service: Service,
-  pods: Iterable<Pod>,
-  of: Family,
-  zoneOf: (node: string) => string | undefined,
-): Group[] {
+export function groupsOf(service: Service, pods: Iterable<Pod>, of: Family, labelsOf: NodeLabels): Group[] {
   const groups = new Map<string, Group>()
   for (const pod of pods) {
     const address = addressOf(pod, of)
     if (address === undefined || isFinished(pod)) continue
+    const labels = labelsOf(pod.spec.nodeName ?? '')
+    // Its node has been deleted: nobody knows whether it still runs, and soon it goes as well.
+    if (labels === undefined && !service.spec.publishNotReadyAddresses) continue
     const ports = portsOf(service, pod)
     const key = JSON.stringify(ports)
     const group = groups.get(key) ?? { ports, endpoints: [] }
     groups.set(key, group)
-    group.endpoints.push(endpointOf(service, pod, address, zoneOf))
+    group.endpoints.push(endpointOf(service, pod, address, labels?.[zoneLabel] || undefined))
   }
   return [...groups.values()]
 }
 
-function endpointOf(
-  service: Service,
-  pod: Pod,
-  address: string,
-  zoneOf: (node: string) => string | undefined,
-): Endpoint {
+function endpointOf(service: Service, pod: Pod, address: string, zone: string | undefined): Endpoint {
   const { nodeName, hostname, subdomain } = pod.spec
   const { name, namespace = '', uid } = pod.metadata
-  const zone = nodeName === undefined ? undefined : zoneOf(nodeName)
+  const conditions = conditionsOf(service, pod)
+  const hints = conditions.ready ? hintsOf(service, nodeName, zone) : undefined
   return {
     addresses: [address],
-    conditions: conditionsOf(service, pod),
+    conditions,
     ...(hostname && subdomain === service.metadata.name && { hostname }),
     ...(nodeName && { nodeName }),
     targetRef: { kind: 'Pod', namespace, name, ...(uid !== undefined && { uid }) },
     ...(zone !== undefined && { zone }),
+    ...(hints && { hints }),
   }
 }
+
+/** Each endpoint is for the clients of its own place (KEP-4444, KEP-3015); a proxy that finds one without a hint heeds none of them. */
+function hintsOf({ spec }: Service, node: string | undefined, zone: string | undefined): Endpoint['hints'] {
+  const preferred = spec.trafficDistribution
+  const byNode = preferred === 'PreferSameNode' && node !== undefined
+  const byZone = zone !== undefined && preferred !== undefined && placePreferences.has(preferred)
+  return byNode || byZone
+    ? { ...(byZone && { forZones: [{ name: zone }] }), ...(byNode && { forNodes: [{ name: node }] }) }
+    : undefined
+}
+
+const placePreferences = new Set(['PreferSameZone', 'PreferClose', 'PreferSameNode'])
 
 /** A terminating pod is never ready, however it answers its probe, unless the service publishes what is not ready (KEP-1672). */
 function conditionsOf(service: Service, pod: Pod): Required<NonNullable<Endpoint['conditions']>> {

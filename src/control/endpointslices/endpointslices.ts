@@ -1,5 +1,6 @@
-import { keyOf } from '../../api/client/client.ts'
-import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
+import { type Change, keyOf } from '../../api/client/client.ts'
+import { type Endpoint, type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
+import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { selectorMatches } from '../../api/select/labels.ts'
@@ -7,7 +8,7 @@ import { type Action, nothing, remove } from '../action.ts'
 import { isTerminating } from '../conditions.ts'
 import { bothOf, type Loop } from '../loop.ts'
 import type { View } from '../view.ts'
-import { type Family, groupsOf } from './endpoints.ts'
+import { type Family, groupsOf, type NodeLabels, zoneLabel } from './endpoints.ts'
 import { managedByLabel, manager, sliceActions } from './slices.ts'
 
 /** Keeps, for every service with a selector, the slices that list the pods behind it and whether they are ready. */
@@ -17,8 +18,8 @@ export const endpointSlices: Loop = {
     Service: ({ object }) => [keyOf(object)],
     EndpointSlice: (change) => bothOf(change).flatMap(serviceOf),
     Pod: (change, view) => bothOf(change).flatMap((pod) => servicesFor(pod, view)),
-    // Endpoints carry the zone of their node.
-    Node: (change, view) => (zonesDiffer(bothOf(change)) ? [...view.all('Service')].map(keyOf) : []),
+    // Endpoints carry the zone of their node, and go with it.
+    Node: (change, view) => (placesDiffer(change) ? servicesOn(change.object.metadata.name, view) : []),
   },
   desired(key, view) {
     const service = view.get('Service', key)
@@ -48,7 +49,13 @@ function reconcile(service: Service, own: EndpointSlice[], view: View): Action[]
   const namespace = service.metadata.namespace ?? ''
   const selector = { matchLabels: service.spec.selector ?? {} }
   const pods = [...view.inNamespace('Pod', namespace)].filter((pod) => selectorMatches(selector, pod.metadata.labels))
-  const zoneOf = (node: string): string | undefined => view.get('Node', node)?.metadata.labels?.[zoneLabel]
+  const byUid = new Map(pods.map((pod) => [pod.metadata.uid, pod]))
+  const labelsOf: NodeLabels = (name) => {
+    const node = view.get('Node', name)
+    return node && (node.metadata.labels ?? {})
+  }
+  const readySince = ({ targetRef }: Endpoint): string | undefined =>
+    byUid.get(targetRef?.uid)?.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime
   const families = familiesOf(service)
   const foreign = own.filter((slice) => !families.some((family) => family === slice.addressType))
   return [
@@ -57,14 +64,13 @@ function reconcile(service: Service, own: EndpointSlice[], view: View): Action[]
       sliceActions(
         service,
         family,
-        groupsOf(service, pods, family, zoneOf),
+        groupsOf(service, pods, family, labelsOf),
         own.filter((slice) => slice.addressType === family),
+        readySince,
       ),
     ),
   ]
 }
-
-const zoneLabel = 'topology.kubernetes.io/zone'
 
 /** The families that the API server gave the service; IPv4 where it says nothing. */
 function familiesOf({ spec }: Service): Family[] {
@@ -80,7 +86,15 @@ function servicesFor({ metadata }: Pod, view: View): string[] {
   return [...view.selecting(metadata.namespace ?? '', metadata.labels)].map(keyOf)
 }
 
-function zonesDiffer(nodes: { metadata: { labels?: Record<string, string> } }[]): boolean {
-  const [now, before] = nodes.map((node) => node.metadata.labels?.[zoneLabel])
-  return now !== before
+/** A node that came or went, or another zone. */
+function placesDiffer(change: Change<Node>): boolean {
+  return change.type !== 'modified' || zoneOf(change.object) !== zoneOf(change.old)
+}
+
+function zoneOf({ metadata }: Node): string | undefined {
+  return metadata.labels?.[zoneLabel]
+}
+
+function* servicesOn(node: string, view: View): Iterable<string> {
+  for (const pod of view.all('Pod')) if (pod.spec.nodeName === node) yield* servicesFor(pod, view)
 }

@@ -89,11 +89,13 @@ test('a pod of the same name made anew is another endpoint', () => {
   )
 })
 
-test('labels of the service that change go along', () => {
+test('labels of the service that change go along, and the time of the change before goes', () => {
   const before = settle([group([endpoint(1)])])
   const renamed = { ...service, metadata: { ...service.metadata, labels: {} } }
   const [action] = sliceActions(renamed, 'IPv4', [group([endpoint(1)])], before)
-  assert.deepEqual(action?.do === 'patch' && action.patch, { metadata: { labels: { team: null } } })
+  assert.deepEqual(action?.do === 'patch' && action.patch, {
+    metadata: { labels: { team: null }, annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': null } },
+  })
 })
 
 test('however endpoints come and go, each is in exactly one slice of its ports, none holds too many, and the result is stable', () => {
@@ -131,4 +133,14 @@ test('however endpoints come and go, each is in exactly one slice of its ports, 
     }),
     { numRuns: 40 },
   )
+})
+
+test('a slice is headless as its service is, whatever the labels of the service say', () => {
+  const headless = 'service.kubernetes.io/headless'
+  const labels = { [headless]: '', 'service.kubernetes.io/service-proxy-name': 'other' }
+  const [slice] = apply([], sliceActions({ ...service, metadata: { ...service.metadata, labels } }, 'IPv4', [], []))
+  assert.equal(slice?.metadata.labels?.[headless], undefined)
+  assert.equal(slice?.metadata.labels?.['service.kubernetes.io/service-proxy-name'], 'other')
+  const none = { ...service, spec: { clusterIP: 'None' } }
+  assert.equal(apply([], sliceActions(none, 'IPv4', [], []))[0]?.metadata.labels?.[headless], '')
 })

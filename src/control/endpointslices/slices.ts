@@ -3,6 +3,7 @@ import { type Endpoint, type EndpointSlice, serviceNameLabel } from '../../api/o
 import type { Service } from '../../api/objects/service.ts'
 import { type Action, change, ownedBy, remove } from '../action.ts'
 import type { Family, Group, SlicePort } from './endpoints.ts'
+import { identity, type ReadySince, stamped, triggers } from './trigger.ts'
 
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const manager = 'endpointslice-controller.k8s.io'
@@ -12,9 +13,16 @@ export const sliceLimit = 100
 /**
  * Puts endpoints into slices with as few writes as possible: each endpoint stays in the slice where it is; a new one goes where
  * something is written anyway, then into one slice with enough room, then into new slices. A service without endpoints keeps one
- * empty slice, as upstream does, so that "nothing behind it" can be told from "not looked at yet".
+ * empty slice, as upstream does, so that "nothing behind it" can be told from "not looked at yet". `readySince` tells since when the pod
+ * of an endpoint has been ready, or not: what is written says since when it has been true.
  */
-export function sliceActions(service: Service, family: Family, groups: Group[], existing: EndpointSlice[]): Action[] {
+export function sliceActions(
+  service: Service,
+  family: Family,
+  groups: Group[],
+  existing: EndpointSlice[],
+  readySince: ReadySince = () => undefined,
+): Action[] {
   const drafts = groups.flatMap(({ ports, endpoints }) =>
     distribute(
       ports,
@@ -27,7 +35,10 @@ export function sliceActions(service: Service, family: Family, groups: Group[], 
   // A slice that lost its last endpoint becomes what would have to be made otherwise: one write instead of two.
   const used = new Set(full.map((draft) => draft.slice))
   const spare = existing.filter((slice) => !used.has(slice))
-  const writes = full.flatMap((draft) => write(service, family, draft, draft.slice ?? spare.shift()))
+  const triggeredBy = triggers(service, existing, readySince)
+  const writes = full.flatMap((draft) =>
+    write(service, family, draft, draft.slice ?? spare.shift(), triggeredBy(draft.endpoints)),
+  )
   return [...writes, ...spare.map((slice) => remove(slice))]
 }
 
@@ -67,30 +78,31 @@ function distribute(ports: SlicePort[], endpoints: Endpoint[], slices: EndpointS
   return drafts
 }
 
-/** The pod and its address: a pod of the same name made anew is another endpoint. */
-function identity({ addresses, targetRef }: Endpoint): string {
-  return `${targetRef?.uid ?? targetRef?.name ?? ''} ${addresses.join()}`
-}
-
 function write(
   service: Service,
   family: Family,
   { ports, endpoints }: Draft,
   slice: EndpointSlice | undefined,
+  trigger: string | undefined,
 ): Action[] {
   const labels = labelsOf(service)
   const ownerReferences = [ownedBy(service)]
-  if (slice)
-    return change(slice, { ...slice, metadata: { ...slice.metadata, labels, ownerReferences }, endpoints, ports })
+  if (slice) {
+    const to = { ...slice, metadata: { ...slice.metadata, labels, ownerReferences }, endpoints, ports }
+    // The time alone is no reason to write.
+    if (change(slice, to).length === 0) return []
+    return change(slice, { ...to, metadata: stamped(to.metadata, trigger) })
+  }
   const { name, namespace = '' } = service.metadata
-  const metadata = { generateName: `${name}-`, namespace, labels, ownerReferences }
+  const metadata = stamped({ generateName: `${name}-`, namespace, labels, ownerReferences }, trigger)
   return [{ do: 'create', kind: 'EndpointSlice', object: { metadata, addressType: family, endpoints, ports } }]
 }
 
 /** The service's own labels go along, for those who select slices by them. */
 function labelsOf({ metadata, spec }: Service): Record<string, string> {
+  const { [headlessLabel]: _, ...labels } = metadata.labels ?? {}
   return {
-    ...metadata.labels,
+    ...labels,
     [serviceNameLabel]: metadata.name,
     [managedByLabel]: manager,
     ...(spec.clusterIP === 'None' && { [headlessLabel]: '' }),
