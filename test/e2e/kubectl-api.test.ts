@@ -216,6 +216,53 @@ test('the commands that send protobuf: create and auth can-i', { skip }, async (
   assert.match((await kubectl.try(['create', 'namespace', 'made'])).err, /namespaces "made" already exists/)
 })
 
+const edge = `apiVersion: v1
+kind: Service
+metadata: {name: edge}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  externalTrafficPolicy: Local
+  sessionAffinity: ClientIP
+  trafficDistribution: PreferSameZone
+  loadBalancerSourceRanges: [192.0.2.0/24]
+  ports: [{port: 80}]
+`
+
+test('a load balancer is told how it gets an address, gets it, and is described in all its fields', {
+  skip,
+}, async () => {
+  const { code, err } = await kubectl.try(['apply', '-f', '-'], edge)
+  assert.equal(code, 0, err)
+  assert.equal(rows(await kubectl.run('get', 'service', 'edge'))[1]?.[3], '<pending>')
+  const [, words = '', patch = ''] = /^Warning: .* kubectl (patch service edge .*) -p '(.*)'$/m.exec(err) ?? []
+  await kubectl.run(...words.split(' '), '-p', patch)
+  const [, type, , address, port] = rows(await kubectl.run('get', 'service', 'edge'))[1] ?? []
+  assert.deepEqual([type, address], ['LoadBalancer', '203.0.113.10'])
+  assert.match(port ?? '', /^80:3\d{4}\/TCP$/)
+  assert.equal((await kubectl.try(['apply', '-f', '-'], edge)).err, '')
+  const described = await kubectl.run('describe', 'service', 'edge')
+  for (const line of [
+    /^LoadBalancer Ingress: +203\.0\.113\.10 \(VIP\)$/m,
+    /^NodePort: +<unset> +3\d{4}\/TCP$/m,
+    /^Session Affinity: +ClientIP$/m,
+    /^External Traffic Policy: +Local$/m,
+    /^Internal Traffic Policy: +Cluster$/m,
+    /^Traffic Distribution: +PreferSameZone$/m,
+    /^HealthCheck NodePort: +3\d{4}$/m,
+    /^LoadBalancer Source Ranges: +192\.0\.2\.0\/24$/m,
+  ])
+    assert.match(described, line)
+  assert.match(
+    (await kubectl.try(['apply', '-f', '-'], edge.replace('LoadBalancer', 'ClusterIP'))).err,
+    /spec\.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'/,
+  )
+  await kubectl.run('create', 'service', 'nodeport', 'open', '--tcp=80', '--node-port=30080')
+  await kubectl.run('create', 'service', 'loadbalancer', 'more', '--tcp=443')
+  assert.match(await kubectl.run('get', 'services'), /open +NodePort .* 80:30080\/TCP/)
+  await kubectl.run('delete', 'service', 'edge', 'open', 'more')
+})
+
 test('server-side apply creates and merges', { skip }, async () => {
   const map = (data: Record<string, string>): string =>
     JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ssa' }, data })

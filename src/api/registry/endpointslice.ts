@@ -29,7 +29,7 @@ export const endpointSliceStrategy: Strategy<EndpointSlice> = {
 /** Upstream's limits. Ports were 100 once, as its documentation still says: services with more of them could have no slices. */
 const limits = { endpoints: 1000, addresses: 100, ports: 20000, hints: 8 } as const
 
-function validateEndpoints({ endpoints = [], addressType }: EndpointSlice): Fault[] {
+function validateEndpoints({ endpoints, addressType }: EndpointSlice): Fault[] {
   if (endpoints.length > limits.endpoints) return [fault.tooMany('endpoints', endpoints.length, limits.endpoints)]
   return endpoints.flatMap((one, at) => validateEndpoint(`endpoints[${at}]`, one, addressType))
 }
