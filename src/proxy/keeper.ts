@@ -14,11 +14,11 @@ export interface TableKeeper {
    * Makes the kernel hold what the book wants, in one transaction. `foreign`: somebody else has changed the table meanwhile, nothing was done, and a
    * new book has to be made of what {@link look} finds. Throws when the kernel refuses: then it holds what it held.
    */
-  commit(book: Book): Committed | 'foreign'
+  commit(book: Book): Committed | { readonly foreign: Who }
   /** What the kernel holds now; the next commit begins there. */
   look(): Ruleset | undefined
   /** The socket, for whoever reads. */
-  readonly nftables: Pick<Nftables, 'readElementsSlowly'>
+  readonly nftables: Pick<Nftables, 'elements' | 'readElementsSlowly'>
   close(): void
 }
 
@@ -49,12 +49,14 @@ export function keepTable(options: {
   function look(): Ruleset | undefined {
     // In this order: what changes in between makes the next commit fail.
     generation = nftables.generation().id
+    // What has been told by now is in what is read.
+    watch?.drain()
     const kernel = nftables.read(table)
     state = { kernel }
     return kernel
   }
 
-  function commit(book: Book): Committed | 'foreign' {
+  function commit(book: Book): ReturnType<TableKeeper['commit']> {
     if (state === 'unknown') look()
     for (let attempt = 0; attempt < attempts; attempt++) {
       const transaction = typeof state === 'object' ? book.repair(state.kernel) : book.changes()
@@ -77,15 +79,16 @@ export function keepTable(options: {
           continue
         }
         generation = nftables.generation().id
-        if (watch.drain()) return foreign()
+        const who = watch.drain()
+        if (who) return foreign(who)
       }
     }
     throw new Error(`nf_tables was changed ${attempts} times by others while this change was made`)
   }
 
-  function foreign(): 'foreign' {
+  function foreign(who: Who): { readonly foreign: Who } {
     state = 'unknown'
-    return 'foreign'
+    return { foreign: who }
   }
 
   function startWatch(): void {

@@ -144,7 +144,8 @@ export function startProxy(options: ProxyOptions): Proxy {
     ruleset: () => good?.committed() ?? found ?? new Book(node.facts()).wanted,
     rules(only) {
       if (only !== undefined && !objects.service(only)) return undefined
-      return printRules(good?.committed() ?? book.wanted, { ...objects, holder: (flow) => book.holder(flow) }, only)
+      const ruleset = good?.committed() ?? book.wanted
+      return printRules(withClients(ruleset), { ...objects, holder: (flow) => book.holder(flow) }, only)
     },
     scrape: metrics.write,
     close() {
@@ -179,6 +180,17 @@ export function startProxy(options: ProxyOptions): Proxy {
   function begin(): void {
     alone = true
     soon()
+  }
+
+  /** Which client is remembered for which endpoint only the kernel knows. */
+  function withClients(ruleset: Ruleset): Ruleset {
+    const set = ruleset.sets.get('affinity')
+    if (!good || !set) return ruleset
+    const { spec } = set
+    return {
+      ...ruleset,
+      sets: new Map(ruleset.sets).set(spec.name, { spec, elements: keeper.nftables.elements(table, spec) }),
+    }
   }
 
   function lookFirst(): Ruleset | undefined {
@@ -227,7 +239,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       for (const key of everything ? new Set([...dirty, ...objects.keys()]) : dirty) put(key)
       everything = false
       const applied = keeper.commit(book)
-      if (applied === 'foreign') return onForeignChange({})
+      if ('foreign' in applied) return onForeignChange(applied.foreign)
       sweeper.add(book.takeChangedUdp())
       health.committed()
       metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { node } from '../../test/rows/services.ts'
 import { baseChains } from './layout/chains.ts'
 import { families } from './layout/family.ts'
-import { maxWay } from './layout/numbers.ts'
+import { wayMask } from './layout/numbers.ts'
 import { readWayName, type Way, wayKey, wayName } from './layout/ways.ts'
 import { Store } from './store.ts'
 import { Ways } from './ways.ts'
@@ -33,7 +33,7 @@ test('a way has a chain while somebody uses it', () => {
 test('whoever asks for more ways than there are takes none from others', () => {
   const { store, ways } = world()
   const taken = Array.from({ length: 3000 }, (_, i) => ways.take(sticky(2, i + 1)))
-  assert.ok(taken.every((number) => number > 0 && number <= maxWay))
+  assert.ok(taken.every((number) => number > 0 && number <= wayMask))
   // The last ones are no longer sticky, and served all the same.
   assert.deepEqual(store.get('ways', wayKey(taken.at(-1) as number)), { verdict: 'goto', chain: 'pick-2' })
   assert.equal(ways.take(plain(7)), 7)

@@ -1,7 +1,7 @@
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { unpackU32 } from '../kernel/nftables/packed.ts'
 import type { FamilyFacts } from './layout/family.ts'
-import { maxWay } from './layout/numbers.ts'
+import { wayMask } from './layout/numbers.ts'
 import { readWayName, type Way, wayChain, wayKey, wayName } from './layout/ways.ts'
 import type { Store } from './store.ts'
 
@@ -74,9 +74,9 @@ export class Ways {
     const before = this.#before.get(name)
     if (before !== undefined && !this.#byNumber.has(before)) return before
     const reserved = new Set(this.#before.values())
-    for (let tried = firstOther; tried <= maxWay; tried++) {
+    for (let tried = firstOther; tried <= wayMask; tried++) {
       const number = this.#next
-      this.#next = number === maxWay ? firstOther : number + 1
+      this.#next = number === wayMask ? firstOther : number + 1
       if (!this.#byNumber.has(number) && !reserved.has(number)) return number
     }
     return undefined

@@ -8,11 +8,10 @@ import type { Datum } from '../../kernel/nftables/ruleset.ts'
 export type Scope = 'cluster' | 'local'
 
 const wayBits = 11
-export const maxWay: number = (1 << wayBits) - 1
 export const maxPort: number = (1 << (32 - wayBits - 1)) - 1
-/** Masks as rules use them. */
-export const wayMask: number = maxWay
-export const listMask: number = ~maxWay >>> 0
+/** Masks as rules use them; that of ways is the highest way, too. */
+export const wayMask: number = (1 << wayBits) - 1
+export const listMask: number = ~wayMask >>> 0
 export const portMask: number = (listMask << 1) >>> 0
 
 /** The number of one list of endpoints of a port: the first part of the keys of `endpoints`, `numbers` and `remembered`. */
