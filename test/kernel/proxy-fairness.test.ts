@@ -8,7 +8,7 @@ import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { pod } from '../rows/places.ts'
 import { node, service, slice } from '../rows/services.ts'
 import { volley } from './proxy-volley.ts'
-import { log, World } from './proxy-world.ts'
+import { log, turn, World } from './proxy-world.ts'
 
 // The kernel's choices, counted where they arrive: first packets of very many connections, and of very many clients.
 
@@ -130,9 +130,4 @@ function limit(freedom: number): number {
   if (freedom === 0) return 0
   const spread = 2 / (9 * freedom)
   return freedom * (1 - spread + 5.7 * Math.sqrt(spread)) ** 3
-}
-
-/** Followers tell in this turn, the proxy commits at its end. */
-async function turn(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -15,7 +15,7 @@ import { startProxy } from '../../src/proxy/proxy.ts'
 import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { aChange } from '../rows/random-cluster.ts'
 import { node, service, services, slice, slices } from '../rows/services.ts'
-import { log } from './proxy-world.ts'
+import { log, turn } from './proxy-world.ts'
 
 const { table } = families[4]
 
@@ -115,11 +115,6 @@ test('a refused transaction leaves the last good state, and is made whole with t
   }
   proxy.close()
 })
-
-/** Followers tell in this turn, the proxy commits at its end. */
-async function turn(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
-}
 
 /** Every line, without the order of elements and what nft leaves unsaid because it is usual. */
 function linesOf(text: string): string[] {

@@ -142,3 +142,8 @@ const everybodyElse = [
 /** How long silence has to last where an answer is expected, and where it is not. Milliseconds. */
 const longPatience = 10_000
 export const shortPatience = 300
+
+/** Followers tell in this turn, the proxy commits at its end. */
+export async function turn(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
+}
