@@ -243,6 +243,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       sweeper.add(book.takeChangedUdp())
       health.committed()
       metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })
+      if (!good) log.info({ services: book.size }, 'all services are known')
       good = book
       wait = firstRetry
       if (applied.messages > 0) tell(applied, performance.now() - started)

@@ -38,10 +38,9 @@ export function openSweeper(options: {
 }): Sweeper {
   const { ns, family: of, endpointsOf, onSwept, onFailed, log } = options
   const due = new Set<Packed>()
-  const later = new Set<Packed>()
   let conntrack: Conntrack | undefined
   let next: NodeJS.Timeout | undefined
-  let again: NodeJS.Timeout | undefined
+  const again = new Set<NodeJS.Timeout>()
   let last = Number.NEGATIVE_INFINITY
 
   return {
@@ -52,7 +51,7 @@ export function openSweeper(options: {
     },
     close() {
       clearTimeout(next)
-      clearTimeout(again)
+      for (const timer of again) clearTimeout(timer)
       conntrack?.close()
     },
   }
@@ -61,18 +60,25 @@ export function openSweeper(options: {
     next = undefined
     const flows = [...due]
     due.clear()
-    sweep(flows)
-    for (const flow of flows) later.add(flow)
-    again ??= setTimeout(() => {
-      again = undefined
-      const flows = [...later]
-      later.clear()
-      sweep(flows)
-    }, againMs)
+    if (sweep(flows)) lookAgain(flows)
+    else {
+      // They are not forgotten: perhaps it can be done a little later.
+      for (const flow of flows) due.add(flow)
+      next = setTimeout(sweepDue, againMs)
+    }
   }
 
-  function sweep(flows: readonly Packed[]): void {
+  function lookAgain(flows: readonly Packed[]): void {
+    const timer = setTimeout(() => {
+      again.delete(timer)
+      sweep(flows)
+    }, againMs)
+    again.add(timer)
+  }
+
+  function sweep(flows: readonly Packed[]): boolean {
     const started = performance.now()
+    last = started
     const known = new Map<string, ReadonlySet<Packed>>()
     const endpoints = ({ address, protocol, port }: Flow): ReadonlySet<Packed> | undefined => {
       if (family(address) !== of) return undefined
@@ -90,11 +96,12 @@ export function openSweeper(options: {
       )
       if (deleted > 0) log.info({ deleted }, 'UDP connections to endpoints that have left were forgotten')
       onSwept({ seconds: (performance.now() - started) / 1000, deleted })
+      return true
     } catch (error) {
       log.error({ err: messageOf(error) }, 'cannot look for UDP connections to endpoints that have left')
       onFailed()
+      return false
     }
-    last = performance.now()
   }
 }
 

@@ -110,12 +110,18 @@ function readAllElements(
     const elements = readOnce(socket, table, spec.name)
     // The packet path changes a dynamic set all the time.
     if (spec.dynamic || elements.size === expected) return elements
-    if (size === undefined) expected = elements.size
+    // Somebody may have changed it since it was asked for.
+    expected = sizeNow(socket, table, spec) ?? elements.size
   }
   throw new KernelError(`list elements of ${spec.name}`, EAGAIN, 'the set never held still: try again')
 }
 
 const readAttempts = 50
+
+function sizeNow(socket: NetlinkSocket, table: Table, { name }: SetSpec): number | undefined {
+  const [message] = socket.request('read a set', nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, name))
+  return message && readSetSize(readHeader(message).attributes)
+}
 
 function readOnce(socket: NetlinkSocket, table: Table, set: string): Map<Packed, Datum> {
   const elements = new Map<Packed, Datum>()
