@@ -46,9 +46,7 @@ export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | unde
 
 /** The elements of one set alone. */
 export function readElementsOf(socket: NetlinkSocket, table: Table, spec: SetSpec): Map<Packed, Datum> {
-  const op = `read set ${spec.name}`
-  const [message] = socket.request(op, nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, spec.name))
-  return readAllElements(socket, table, spec, message && readSetSize(readHeader(message).attributes))
+  return readAllElements(socket, table, spec, sizeNow(socket, table, spec))
 }
 
 export function readRules(socket: NetlinkSocket, table: Table): PlacedRule[] {
@@ -119,7 +117,7 @@ function readAllElements(
 const readAttempts = 50
 
 function sizeNow(socket: NetlinkSocket, table: Table, { name }: SetSpec): number | undefined {
-  const [message] = socket.request('read a set', nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, name))
+  const [message] = socket.request(`read set ${name}`, nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, name))
   return message && readSetSize(readHeader(message).attributes)
 }
 
