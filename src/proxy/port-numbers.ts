@@ -1,5 +1,6 @@
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { maxPort, portOf } from './layout/numbers.ts'
+import { pointers } from './layout/sets.ts'
 
 /**
  * Numbers of ports of services, 1 to 1,048,575. A number that becomes free is given out again as late as possible, for clients of a
@@ -12,7 +13,8 @@ export class PortNumbers {
   #next = 1
 
   constructor(before: Ruleset | undefined) {
-    for (const datum of before?.sets.get('services')?.elements.values() ?? []) this.#before.add(portOf(datum))
+    for (const map of pointers)
+      for (const datum of before?.sets.get(map)?.elements.values() ?? []) this.#before.add(portOf(datum))
     for (const number of this.#before) if (number >= this.#next) this.#next = number + 1
   }
 

@@ -1,7 +1,8 @@
 import type { Packed } from '../kernel/nftables/packed.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
-import type { Claimant } from './claims.ts'
+import { type Claimant, flowIn } from './claims.ts'
 import { listNumber, portOf, type Scope } from './layout/numbers.ts'
+import { pointers } from './layout/sets.ts'
 import { readSlots, writeList } from './lists.ts'
 import { PortNumbers } from './port-numbers.ts'
 import type { FlowPortion } from './portion.ts'
@@ -66,16 +67,15 @@ export class Ports {
     port.number = 0
   }
 
-  /** Brings the lists of a port up to date that holds these addresses. */
+  /** Brings the lists of a port up to date that holds these addresses: those to which they lead. */
   list(port: Port, held: readonly Packed[]): void {
     if (port.number === 0) {
-      const earlier = this.#before?.sets.get('services')?.elements
-      port.number = this.#numbers.take(held.map((flow) => this.#freed.get(flow) ?? portOf(earlier?.get(flow))))
+      port.number = this.#numbers.take(held.map((flow) => this.#freed.get(flow) ?? numberIn(this.#before, flow)))
       if (this.#before)
         for (const scope of scopes)
           port[scope] = settle(readSlots(this.#before, listNumber(port.number, scope)), port[scope])
     }
-    if (port.number > 0) this.#write(port, port)
+    if (port.number > 0) this.#write(port, listsFor(port, held))
   }
 
   #write(port: Port, wanted: Lists): void {
@@ -90,4 +90,23 @@ export class Ports {
       )
     port.written = { cluster: wanted.cluster, local: wanted.local, sticky: wanted.sticky }
   }
+}
+
+function listsFor(port: Port, held: readonly Packed[]): Lists {
+  let [cluster, local] = [nothing.cluster, nothing.local]
+  for (const flow of held) {
+    const how = flowIn(port, flow)
+    if (how?.scope === 'local') local = port.local
+    if (how?.scope === 'cluster' || (how && how.kind !== 'clusterIP')) cluster = port.cluster
+  }
+  return { cluster, local, sticky: port.sticky }
+}
+
+/** The number of the port that an earlier agent served at an address; 0 for none. */
+function numberIn(kernel: Ruleset | undefined, flow: Packed): number {
+  for (const map of pointers) {
+    const value = kernel?.sets.get(map)?.elements.get(flow)
+    if (value !== undefined) return portOf(value)
+  }
+  return 0
 }

@@ -13,6 +13,7 @@ import { holdAlone } from './lock.ts'
 import { followObjects } from './objects.ts'
 import { followOwnNode, type NodePortAddresses } from './own-node.ts'
 import { type Place, startOperations } from './operations.ts'
+import { openPace } from './pace.ts'
 import { putService } from './put-service.ts'
 import { readCounters } from './read-counters.ts'
 import { printRules } from './rules.ts'
@@ -56,17 +57,6 @@ export interface Proxy {
   close(): void
 }
 
-/** After a refusal: the first wait, doubled up to the last one. Milliseconds. */
-const firstRetry = 100
-const lastRetry = 30_000
-/**
- * After somebody else's change the table is put right so much later, and later still when that happens again and again: a second agent that was started
- * by mistake wants the same, but may hear of a change of services a little earlier or later.
- */
-const firstRepair = 250
-const lastRepair = 30_000
-const quiet = 60_000
-
 /**
  * Teaches the kernel of one node where services are: follows Services and EndpointSlices, and makes one transaction of the
  * changes that came together. Throws when nf_tables cannot be used at all.
@@ -77,17 +67,9 @@ export function startProxy(options: ProxyOptions): Proxy {
   const reports = openReports(client, log)
   const nodeObject = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName } }
   const first = Promise.withResolvers<void>()
-  let listed = false
-  let alone = options.lock === undefined
-  let closed = false
   let everything = true
   let rebuild = false
-  let due: NodeJS.Immediate | undefined
-  let retry: NodeJS.Timeout | undefined
-  let wait = firstRetry
-  let repairWait = firstRepair
-  let lastForeign = Number.NEGATIVE_INFINITY
-
+  const pace = openPace(commit)
   const keeper = keepTable({ ns: options.ns, table, log, onForeignChange })
   const found = lookFirst()
   const node = followOwnNode({
@@ -103,7 +85,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       health.node(node.eligible())
       operations.healthChecks.listenOn(node.facts().nodePortAddresses)
       everything = true
-      soon()
+      pace.soon()
     },
   })
   const operations = startOperations({
@@ -133,11 +115,10 @@ export function startProxy(options: ProxyOptions): Proxy {
   /** The one that the kernel holds. */
   let good: Book | undefined
   const objects = followObjects(client, changed, metrics.triggered)
-  const lock = options.lock === undefined ? undefined : holdAlone(options.lock, log, begin, waiting)
-  void Promise.all([objects.synced, node.synced]).then(() => {
-    listed = true
-    soon()
-  }, first.reject)
+  const alone = Promise.withResolvers<void>()
+  const lock =
+    options.lock === undefined ? alone.resolve() : holdAlone(options.lock, log, () => alone.resolve(), waiting)
+  void Promise.all([objects.synced, node.synced, alone.promise]).then(() => pace.open(), first.reject)
 
   return {
     synced: first.promise,
@@ -149,11 +130,9 @@ export function startProxy(options: ProxyOptions): Proxy {
     },
     scrape: metrics.write,
     close() {
-      closed = true
+      pace.close()
       objects.close()
       node.close()
-      clearImmediate(due)
-      clearTimeout(retry)
       sweeper.close()
       operations.close()
       keeper.close()
@@ -175,11 +154,6 @@ export function startProxy(options: ProxyOptions): Proxy {
     rebuild = true
     const say = 'another agent serves the services of this node: this one waits until it ends'
     reports.event(nodeObject, 'AnotherProxy', say)
-  }
-
-  function begin(): void {
-    alone = true
-    soon()
   }
 
   /** Which client is remembered for which endpoint only the kernel knows. */
@@ -205,24 +179,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   function changed(): void {
     metrics.queued(objects.takeChanges())
     health.queued()
-    soon()
-  }
-
-  /** Everything that arrives in this turn of the event loop goes into one transaction. */
-  function soon(): void {
-    if (!listed || !alone || closed || due || retry) return
-    due = setImmediate(() => {
-      due = undefined
-      commit()
-    })
-  }
-
-  function later(ms: number): void {
-    clearTimeout(retry)
-    retry = setTimeout(() => {
-      retry = undefined
-      soon()
-    }, ms)
+    pace.soon()
   }
 
   function commit(): void {
@@ -245,15 +202,14 @@ export function startProxy(options: ProxyOptions): Proxy {
       metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })
       if (!good) log.info({ services: book.size }, 'all services are known')
       good = book
-      wait = firstRetry
+      pace.succeeded()
       if (applied.messages > 0) tell(applied, performance.now() - started)
       first.resolve()
     } catch (error) {
       metrics.failed({ seconds: seconds(), full })
-      log.error({ err: messageOf(error), retryMs: wait }, 'the kernel refused the services; what it held before stays')
+      const retryMs = pace.failed()
+      log.error({ err: messageOf(error), retryMs }, 'the kernel refused the services; what it held before stays')
       reports.event(nodeObject, 'ServicesRefused', `${messageOf(error)}; what the kernel held before stays in force`)
-      later(wait)
-      wait = Math.min(wait * 2, lastRetry)
     }
   }
 
@@ -271,17 +227,12 @@ export function startProxy(options: ProxyOptions): Proxy {
 
   /** Our table is not as we left it: a new book is made of what is there, and what differs is put right. */
   function onForeignChange({ process, pid }: Who): void {
-    if (closed) return
     metrics.foreignChange()
-    const now = performance.now()
-    if (now - lastForeign > quiet) repairWait = firstRepair
-    lastForeign = now
+    rebuild = true
+    const repairMs = pace.disturbed()
     log.warn(
-      { ...(process === undefined ? {} : { process, pid }), repairMs: repairWait },
+      { ...(process === undefined ? {} : { process, pid }), repairMs },
       `table ${table.name} was changed by somebody else: putting it right`,
     )
-    later(repairWait)
-    repairWait = Math.min(repairWait * 2, lastRepair)
-    rebuild = true
   }
 }

@@ -1,8 +1,11 @@
+import type { EndpointSlice } from '../api/objects/endpointslice.ts'
+import type { Service } from '../api/objects/service.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Book } from './book.ts'
 import { readFlow } from './layout/keys.ts'
 import type { NodeFacts } from './node.ts'
 import type { Objects } from './objects.ts'
-import { type HealthCheck, portionOf, type Problem } from './portion.ts'
+import { type HealthCheck, type Portioned, portionOf, type Problem } from './portion.ts'
 import type { Reports } from './reports.ts'
 
 /** Tells the book what a service is now, and the world what of it cannot be obeyed. Returns the health check that it asks for. */
@@ -12,11 +15,21 @@ export function putService(
 ): HealthCheck | undefined {
   const { book, objects, node, reports } = to
   const service = objects.service(key)
-  const portioned = service && portionOf(service, objects.slicesOf(key), node)
+  const portioned = service && understood(service, objects.slicesOf(key), node)
   const rivals = book.put(key, portioned?.portion, service?.metadata.creationTimestamp)
   reports.say(key, portioned?.problems ?? [])
   for (const each of [key, ...rivals]) reports.say(`addresses of ${each}`, lostBy(each, to))
   return portioned?.healthCheck
+}
+
+/** The API checks objects before it keeps them; should one come all the same that breaks what reads it, it is the only one that suffers. */
+function understood(service: Service, slices: readonly EndpointSlice[], node: NodeFacts): Portioned {
+  try {
+    return portionOf(service, slices, node)
+  } catch (error) {
+    const say = `it or one of its endpoint slices is malformed (${messageOf(error)}): the service is not served`
+    return { portion: undefined, problems: [{ object: service, say }] }
+  }
 }
 
 function lostBy(

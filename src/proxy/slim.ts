@@ -11,7 +11,24 @@ export const otherProxyLabel = 'service.kubernetes.io/service-proxy-name'
 /** When the pod or service changed on whose account the slice did: RFC 3339. */
 export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 
-export function slimService({ apiVersion, kind, metadata, spec, status }: Service): Service {
+export function slimService(service: Service): Service {
+  return orWhole(slimmerService, service)
+}
+
+export function slimSlice(slice: EndpointSlice): EndpointSlice {
+  return orWhole(slimmerSlice, slice)
+}
+
+/** What is malformed is kept as it is, for whoever tells what is wrong with it. */
+function orWhole<T>(shape: (object: T) => T, object: T): T {
+  try {
+    return shape(object)
+  } catch {
+    return object
+  }
+}
+
+function slimmerService({ apiVersion, kind, metadata, spec, status }: Service): Service {
   const ingress = status?.loadBalancer?.ingress
   return {
     apiVersion,
@@ -35,7 +52,7 @@ export function slimService({ apiVersion, kind, metadata, spec, status }: Servic
   }
 }
 
-export function slimSlice({ apiVersion, kind, metadata, addressType, endpoints, ports }: EndpointSlice): EndpointSlice {
+function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, ports }: EndpointSlice): EndpointSlice {
   const annotation = metadata.annotations?.[triggerTimeAnnotation]
   return {
     apiVersion,

@@ -23,6 +23,9 @@ export const setNames = [
 ] as const
 export type SetName = (typeof setNames)[number]
 
+/** The maps that lead from an address to a port's list of endpoints. */
+export const pointers: readonly ('services' | 'inside')[] = ['services', 'inside']
+
 /** What counts, for whoever wants to know how much each service is used. Their elements are addresses and ports, as those of `services`. */
 export const counterSets: readonly SetName[] = ['connections', 'sent', 'received']
 
