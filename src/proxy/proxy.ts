@@ -52,7 +52,7 @@ export interface Proxy {
   /** The same in nft's language, with names beside the elements; of one service (`namespace/name`) only, if asked so: undefined when there is none. */
   rules(only?: string): string | undefined
   /** Answers a scrape of the metrics. */
-  readonly scrape: ProxyMetrics['write']
+  scrape: ProxyMetrics['write']
   /** Stops following. What the kernel holds stays and goes on serving; the next agent takes it over. */
   close(): void
 }
@@ -107,14 +107,14 @@ export function startProxy(options: ProxyOptions): Proxy {
     ns: options.ns,
     family: serviceCidr.family,
     endpointsOf: (flow) => book.endpointsOf(flow),
-    onSwept: metrics.conntrack,
-    onFailed: metrics.cleanupFailed,
+    onSwept: (swept) => metrics.conntrack(swept),
+    onFailed: () => metrics.cleanupFailed(),
     log,
   })
   let book = new Book(node.facts(), found)
   /** The one that the kernel holds. */
   let good: Book | undefined
-  const objects = followObjects(client, changed, metrics.triggered)
+  const objects = followObjects(client, changed, (slice, old) => metrics.triggered(slice, old))
   const alone = Promise.withResolvers<void>()
   const lock =
     options.lock === undefined ? alone.resolve() : holdAlone(options.lock, log, () => alone.resolve(), waiting)
@@ -128,7 +128,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       const ruleset = good?.committed() ?? book.wanted
       return printRules(withClients(ruleset), { ...objects, holder: (flow) => book.holder(flow) }, only)
     },
-    scrape: metrics.write,
+    scrape: (request, response) => metrics.write(request, response),
     close() {
       pace.close()
       objects.close()

@@ -97,13 +97,13 @@ function addTo<K>(map: Map<K, Set<string>>, key: K, services: readonly string[])
 }
 
 /** The name of an endpoint, from the slices of its service. */
-function podNames({ slicesOf }: Names): (service: string, address: string) => string | undefined {
+function podNames(from: Names): (service: string, address: string) => string | undefined {
   const known = new Map<string, Map<string, string>>()
   return (service, address) => {
     let names = known.get(service)
     if (!names) {
       names = new Map()
-      for (const { endpoints } of slicesOf(service))
+      for (const { endpoints } of from.slicesOf(service))
         for (const { addresses, targetRef } of endpoints ?? [])
           if (addresses?.[0] !== undefined && targetRef?.name !== undefined)
             names.set(addresses[0], `${(targetRef.kind ?? 'pod').toLowerCase()} ${targetRef.name}`)

@@ -65,7 +65,11 @@ function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, port
     // Hostile or hand-made slices may lack what the type says is there.
     endpoints: endpoints?.map(slimEndpoint),
     ...(ports
-      ? { ports: ports.map(({ appProtocol: _, ...port }) => defined({ ...port, name: shared(port.name) })) }
+      ? {
+          ports: ports.map(({ name, protocol, port }) =>
+            defined({ name: shared(name), protocol: shared(protocol), port }),
+          ),
+        }
       : {}),
   }
 }
@@ -133,7 +137,6 @@ const texts = new Map<string, string>()
 /** Without fields that are undefined. */
 function defined<T extends object>(object: { [K in keyof T]: T[K] | undefined }): T {
   const kept: Partial<T> = {}
-  for (const key of Object.keys(object) as (keyof T)[])
-    if (object[key] !== undefined) kept[key] = object[key] as T[keyof T]
+  for (const key of Object.keys(object) as (keyof T)[]) if (object[key] !== undefined) kept[key] = object[key]
   return kept as T
 }
