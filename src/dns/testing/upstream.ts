@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { address } from '../../base/address.ts'
 import type { Upstream } from '../forward/upstream.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
@@ -28,8 +28,6 @@ export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream
   udp.on('message', (bytes, from) => {
     for (const reply of answers(bytes, 'udp')) udp.send(reply, from.port, from.address)
   })
-  udp.bind(0, '127.0.0.1')
-  await once(udp, 'listening')
   const tcp = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (chunk: Buffer) => {
@@ -41,8 +39,7 @@ export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream
       }
     })
   })
-  tcp.listen(udp.address().port, '127.0.0.1')
-  await once(tcp, 'listening')
+  await bindBoth(udp, tcp)
   const close = (): void => {
     udp.close()
     tcp.close()
@@ -57,4 +54,21 @@ export function replyTo(query: Message, answers: ResourceRecord[], more: Partial
 
 export function record(name: string, ip: string, ttl = 300): ResourceRecord {
   return { name, class: 1, ttl, type: 'A', address: address(ip) }
+}
+
+/** One port of both protocols. One that is free for TCP may be somebody's for UDP: then another. */
+async function bindBoth(udp: Socket, tcp: Server): Promise<void> {
+  for (;;) {
+    tcp.listen(0, '127.0.0.1')
+    await once(tcp, 'listening')
+    try {
+      udp.bind((tcp.address() as AddressInfo).port, '127.0.0.1')
+      await once(udp, 'listening')
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      tcp.close()
+      await once(tcp, 'close')
+    }
+  }
 }
