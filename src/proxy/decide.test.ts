@@ -8,6 +8,7 @@ import { questionOf, type Row, titleOf } from '../../test/rows/row.ts'
 import { node, services, slices } from '../../test/rows/services.ts'
 import { keyOf } from '../api/client/client.ts'
 import { address } from '../base/address.ts'
+import { diff } from '../kernel/nftables/diff.ts'
 import { type Packed, packAddress } from '../kernel/nftables/packed.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import { decide, decisions } from './decide.ts'
@@ -43,6 +44,11 @@ test('every service of the rows has a name and a cluster IP of its own, but for 
 })
 
 const everything = model(allServices, allSlices, node)
+
+test('a new agent that finds all these rules has nothing to do', () => {
+  assert.deepEqual(diff(everything, model(allServices, allSlices, node, everything)).ops, [])
+})
+
 for (const [feature, { rows }] of Object.entries(features))
   suite(feature, () => {
     for (const row of rows) test(titleOf(row), () => check(everything, row))

@@ -9,6 +9,8 @@ import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import { print } from '../../src/kernel/nftables/print.ts'
 import type { Ruleset } from '../../src/kernel/nftables/ruleset.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { startProxy } from '../../src/proxy/proxy.ts'
@@ -35,10 +37,12 @@ test('after random changes the kernel holds what a fresh start would load', asyn
     fc.asyncProperty(
       fc.array(fc.array(aChange, { minLength: 1, maxLength: 5 }), { maxLength: 12 }),
       async (batches) => {
-        using ns = createNetns()
+        using ns = ownNetns()
         using nftables = openNftables(ns)
         const cluster = new ClusterByHand([])
         const proxy = startProxy({ client: cluster.client, nodeName: node.name, podCidr, serviceCidr, ns, log })
+        using closing = new DisposableStack()
+        closing.defer(() => proxy.close())
         await proxy.synced
         for (const batch of batches) {
           for (const change of batch)
@@ -49,7 +53,6 @@ test('after random changes the kernel holds what a fresh start would load', asyn
           assert.deepEqual(diff(kernel, proxy.ruleset()).ops, [])
           assert.deepEqual(diff(kernel, model(cluster.services, cluster.slices, node, kernel)).ops, [])
         }
-        proxy.close()
       },
     ),
     { numRuns: 40 },
@@ -115,6 +118,15 @@ test('a refused transaction leaves the last good state, and is made whole with t
   }
   proxy.close()
 })
+
+/** A network namespace that has the node's addresses. */
+function ownNetns(): Netns {
+  const ns = createNetns()
+  using socket = openRouteSocket(ns)
+  const index = socket.link('lo')?.index ?? assert.fail()
+  socket.apply(...node.addresses.map((own) => addAddress({ index, address: own, prefix: 32 })))
+  return ns
+}
 
 /** Every line, without the order of elements and what nft leaves unsaid because it is usual. */
 function linesOf(text: string): string[] {
