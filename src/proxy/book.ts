@@ -7,7 +7,7 @@ import { baseChains, sourcesChain } from './layout/chains.ts'
 import { type FamilyFacts, families } from './layout/family.ts'
 import { isUdp } from './layout/keys.ts'
 import { listNumber, type Scope, serviceValue, wayOf } from './layout/numbers.ts'
-import { counterSets } from './layout/sets.ts'
+import { counterSets, type SetName } from './layout/sets.ts'
 import type { NodeFacts } from './node.ts'
 import { newPort, type Port, Ports } from './ports.ts'
 import type { FlowPortion, PortPortion, Portion } from './portion.ts'
@@ -71,8 +71,13 @@ export class Book {
     this.#ports = new Ports(this.#store, before)
     this.#ways = new Ways(this.#facts, this.#store, before)
     this.#restrictions = new Restrictions(this.#facts, this.#store)
-    this.#clusterIPs = new Counts((address, there) => this.#store.mark('service-ips', address, there))
-    this.#local = new Counts((address, there) => this.#store.mark('hairpin', (address + address) as Packed, there))
+    const counts = (set: SetName, key: (address: Packed) => Packed): Counts =>
+      new Counts(
+        (address) => this.#store.get(set, key(address)) !== undefined,
+        (address, there) => this.#store.mark(set, key(address), there),
+      )
+    this.#clusterIPs = counts('service-ips', (address) => address)
+    this.#local = counts('hairpin', (address) => (address + address) as Packed)
     for (const map of ['services', 'inside', 'no-endpoints', 'no-local-endpoints'])
       for (const flow of before?.sets.get(map)?.elements.keys() ?? []) if (isUdp(flow)) this.#changedUdp.add(flow)
   }

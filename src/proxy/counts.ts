@@ -4,11 +4,12 @@ import type { Packed } from '../kernel/nftables/packed.ts'
 export class Counts {
   /** Services beyond the first. */
   readonly #more = new Map<Packed, number>()
-  readonly #there = new Set<Packed>()
-  readonly #onChange: (address: Packed, there: boolean) => void
+  readonly #isThere: (address: Packed) => boolean
+  readonly #change: (address: Packed, there: boolean) => void
 
-  constructor(onChange: (address: Packed, there: boolean) => void) {
-    this.#onChange = onChange
+  constructor(isThere: (address: Packed) => boolean, change: (address: Packed, there: boolean) => void) {
+    this.#isThere = isThere
+    this.#change = change
   }
 
   /** One service names these now, and named those before. */
@@ -19,20 +20,14 @@ export class Counts {
   }
 
   #add(address: Packed): void {
-    if (this.#there.has(address)) this.#more.set(address, (this.#more.get(address) ?? 0) + 1)
-    else {
-      this.#there.add(address)
-      this.#onChange(address, true)
-    }
+    if (this.#isThere(address)) this.#more.set(address, (this.#more.get(address) ?? 0) + 1)
+    else this.#change(address, true)
   }
 
   #remove(address: Packed): void {
     const more = this.#more.get(address) ?? 0
     if (more > 1) this.#more.set(address, more - 1)
     else if (more === 1) this.#more.delete(address)
-    else {
-      this.#there.delete(address)
-      this.#onChange(address, false)
-    }
+    else this.#change(address, false)
   }
 }

@@ -55,8 +55,14 @@ export function choose(
 
 function valuesOf(chosen: readonly Found[]): readonly Packed[] {
   if (chosen.length === 0) return none
-  return [...new Set(chosen.map(({ value }) => value))].sort()
+  if (chosen.length > few) return [...new Set(chosen.map(({ value }) => value))]
+  const values: Packed[] = []
+  for (const { value } of chosen) if (!values.includes(value)) values.push(value)
+  return values
 }
+
+/** Of so many a list is searched faster than a set is made; nearly all services have no more. */
+const few = 8
 
 /** Ready endpoints; when there are none, those that still serve while they terminate. */
 function servingOf(found: readonly Found[]): readonly Found[] {
