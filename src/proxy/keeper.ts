@@ -27,6 +27,12 @@ export interface Committed extends Applied {
   readonly elements: number
 }
 
+/**
+ * While anybody listens, the kernel makes a notification for every element, 4 kB each, and keeps them all until the transaction is done: half a million take 2 GB
+ * and four times as long. For more elements than this we do not listen; who changes the table meanwhile is noticed by the generation.
+ */
+const many = 5000
+
 /** How often somebody else's transactions in other tables may come between, before it is taken for a fault. */
 const attempts = 20
 
@@ -60,13 +66,16 @@ export function keepTable(options: {
     if (state === 'unknown') look()
     for (let attempt = 0; attempt < attempts; attempt++) {
       const transaction = typeof state === 'object' ? book.repair(state.kernel) : book.changes()
+      const elements = elementsIn(transaction)
+      const disturbed = elements > many ? stopWatch() : undefined
+      if (disturbed) return foreign(disturbed)
       try {
         const applied = nftables.apply(transaction, generation)
         generation = applied.generation ?? generation
         book.commit()
         state = 'known'
         if (!watch) startWatch()
-        return { ...applied, elements: elementsIn(transaction) }
+        return { ...applied, elements }
       } catch (error) {
         if (!isChanged(error)) {
           // A transaction may have been cut in two, and the first part be in force.
@@ -110,6 +119,15 @@ export function keepTable(options: {
     } catch (error) {
       log.error({ err: messageOf(error) }, 'cannot read the generation of nf_tables')
     }
+  }
+
+  /** undefined unless somebody was before. */
+  function stopWatch(): Who | undefined {
+    const who = watch?.drain()
+    if (who) return who
+    watch?.close()
+    watch = undefined
+    return undefined
   }
 
   function close(): void {
