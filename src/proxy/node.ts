@@ -8,6 +8,8 @@ export interface NodeFacts {
   /** All pods of the cluster. */
   readonly podCidr: Cidr
   readonly serviceCidr: Cidr
+  /** This node's own part of it, where the cluster gives every node one (Node.spec.podCIDRs). */
+  readonly ownPodCidr?: Cidr
   /** Addresses of this node that answer node ports. */
   readonly nodePortAddresses: readonly Address[]
   /** All addresses of this node. */

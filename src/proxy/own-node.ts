@@ -1,6 +1,6 @@
 import type { Client } from '../api/client/client.ts'
 import type { Node } from '../api/objects/node.ts'
-import { type Address, type Cidr, contains, family, parseAddress } from '../base/address.ts'
+import { type Address, type Cidr, contains, family, parseAddress, parseCidr } from '../base/address.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { followNetwork } from '../kernel/rtnetlink/follow.ts'
 import { packAddress } from '../kernel/nftables/packed.ts'
@@ -67,12 +67,14 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
 
   function look(): NodeFacts {
     const zone = node?.metadata.labels?.[zoneLabel]
+    const ownPodCidr = ownRange(node, serviceCidr.family)
     const addresses = localAddresses(ns, serviceCidr.family)
     return {
       name,
       ...(zone === undefined ? {} : { zone }),
       podCidr,
       serviceCidr,
+      ...(ownPodCidr ? { ownPodCidr } : {}),
       nodePortAddresses:
         nodePortAddresses === 'primary'
           ? primaryOf(node, serviceCidr.family)
@@ -99,6 +101,11 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
       stop()
     },
   }
+}
+
+function ownRange(node: Node | undefined, wanted: Cidr['family']): Cidr | undefined {
+  const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = node?.spec ?? {}
+  return podCIDRs.map((text) => parseCidr(text)).find((range) => range?.family === wanted)
 }
 
 function primaryOf(node: Node | undefined, wanted: Cidr['family']): Address[] {

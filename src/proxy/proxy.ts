@@ -85,9 +85,14 @@ export function startProxy(options: ProxyOptions): Proxy {
       health.node(node.eligible())
       operations.healthChecks.listenOn(node.facts().nodePortAddresses)
       everything = true
+      // It is in the rules, which a book makes when it begins.
+      const own = JSON.stringify(node.facts().ownPodCidr)
+      rebuild ||= own !== ownPodCidr
+      ownPodCidr = own
       pace.soon()
     },
   })
+  let ownPodCidr = JSON.stringify(node.facts().ownPodCidr)
   const operations = startOperations({
     family: serviceCidr.family,
     ns: options.ns,

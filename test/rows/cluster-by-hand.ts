@@ -10,6 +10,7 @@ const node1: Node = {
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name: 'node1', labels: { 'topology.kubernetes.io/zone': 'a' } },
+  spec: { podCIDR: '100.96.1.0/24', podCIDRs: ['100.96.1.0/24'] },
   status: { addresses: [{ type: 'InternalIP', address: '192.168.50.11' }] },
 }
 

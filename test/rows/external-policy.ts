@@ -1,6 +1,6 @@
 import type { ServicePort, Service, ServiceSpec } from '../../src/api/objects/service.ts'
 import { balanced } from './load-balancer.ts'
-import { farPod, friend, nodeAddress, otherAddress, pod, podA, podC, router } from './places.ts'
+import { farPod, friend, nodeAddress, otherAddress, otherFarPod, pod, podA, podC, router } from './places.ts'
 import { type Feature, row } from './row.ts'
 import { leaving, service, slice } from './services.ts'
 
@@ -58,6 +58,8 @@ export const externalPolicies: Feature = {
     row('endpoints here and elsewhere, from outside to the load balancer', friend, '203.0.113.120:80', here),
     row('endpoints here and elsewhere, from outside to the node port', router, '192.168.50.11:30320', here),
     row('endpoints here and elsewhere, from a pod to the load balancer', pod, '203.0.113.120:80', both),
+    row('the same, from a pod of another node to this one', otherFarPod, '192.168.50.11:30320', both, 'masquerade'),
+    row('a pod of another node that is the endpoint', farPod, '192.168.50.11:30321', there, 'masquerade'),
     row('endpoints here and elsewhere, from a pod to the node port', pod, '192.168.50.11:30320', both),
     row(
       'endpoints here and elsewhere, from the node to the load balancer',

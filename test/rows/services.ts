@@ -10,6 +10,7 @@ export const node: NodeFacts = {
   name: 'node1',
   podCidr: cidr('100.96.0.0/11'),
   serviceCidr: cidr('100.64.0.0/13'),
+  ownPodCidr: cidr('100.96.1.0/24'),
   nodePortAddresses: [address(nodeAddress)],
   addresses: [address(nodeAddress), address(otherAddress)],
   zone: 'a',

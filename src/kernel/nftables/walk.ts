@@ -37,7 +37,7 @@ export function walk(ruleset: Ruleset, hook: HookName, sent: Packet, choose: Wor
   const packet = hook === 'output' ? { ...sent, byNode: true } : sent
   const bases = [...ruleset.chains.values()]
     .filter((chain) => chain.hook?.hook === hook)
-    .sort((a, b) => (a.hook?.priority ?? 0) - (b.hook?.priority ?? 0))
+    .sort((a, b) => placeOf(a) - placeOf(b) || (a.hook?.priority ?? 0) - (b.hook?.priority ?? 0))
   const walker = new Walker(ruleset, packet, choose)
   for (const base of bases) {
     // Chains of type nat see the first packet of a connection only, and not once it is translated.
@@ -46,6 +46,12 @@ export function walk(ruleset: Ruleset, hook: HookName, sent: Packet, choose: Wor
     if (fate !== 'accept') return walker.passage(fate)
   }
   return walker.passage('accept')
+}
+
+/** Translation has its place in a hook (NF_IP_PRI_NAT_DST, _SRC), whatever the priority of a chain: that orders nat chains among themselves. */
+function placeOf({ hook }: Chain): number {
+  if (hook?.type !== 'nat') return hook?.priority ?? 0
+  return hook.hook === 'prerouting' || hook.hook === 'output' ? -100 : 100
 }
 
 type Fate = Passage['fate']

@@ -30,6 +30,8 @@ export interface Ranges {
   /** All pods of the cluster. */
   readonly podCidr: Cidr
   readonly serviceCidr: Cidr
+  /** This node's own part of `podCidr`. */
+  readonly ownPodCidr?: Cidr
   /** Whoever speaks to a cluster IP is masqueraded, pods too. */
   readonly masqueradeAll?: boolean
   /** Counts connections, packets and bytes of each address and port of a service. */
@@ -139,11 +141,28 @@ function pick(facts: FamilyFacts, map: 'services' | 'inside'): Expr[] {
   ]
 }
 
-function masquerades(facts: FamilyFacts, { podCidr, serviceCidr, masqueradeAll }: Ranges): Rule[] {
+function masquerades(facts: FamilyFacts, { podCidr, serviceCidr, ownPodCidr, masqueradeAll }: Ranges): Rule[] {
   const toServices: Expr[] = [
     { kind: 'ct', key: facts.originalDestination, direction: 'original', to: 0 },
     ...inRange(facts, serviceCidr, 0, 'eq'),
   ]
+  // Its own node's kernel knows the address of a load balancer, but not that of this node.
+  const farPods: Rule[] = ownPodCidr
+    ? [
+        {
+          exprs: [
+            source(facts, 0),
+            ...inRange(facts, podCidr, 0, 'eq'),
+            source(facts, 0),
+            ...inRange(facts, ownPodCidr, 0, 'neq'),
+            ...originalFlow(facts, 0),
+            lookup('external-local', 0),
+            masquerade(),
+          ],
+          comment: 'a pod of another node that asks this one: the answer has to come back through this node',
+        },
+      ]
+    : []
   return [
     {
       exprs: [source(facts, 0), destination(facts, facts.words), lookup('hairpin', 0), masquerade()],
@@ -163,6 +182,7 @@ function masquerades(facts: FamilyFacts, { podCidr, serviceCidr, masqueradeAll }
       ],
       comment: 'the node itself to an address for the outside, which may be its own source address',
     },
+    ...farPods,
     masqueradeAll
       ? { exprs: [...toServices, masquerade()], comment: 'to a service' }
       : {
