@@ -1,133 +1,145 @@
-import { nth } from '../src/base/address.ts'
-import { createNetns, type Netns } from '../src/kernel/netns.ts'
-import type { Bench, Outcome, Row } from './harness/bench.ts'
+import type { Bench, Options, Outcome, Row } from './harness/bench.ts'
+import { allowedCores, pin } from './harness/cores.ts'
 import { figure } from './harness/figure.ts'
-import { rounds, timed } from './harness/rounds.ts'
-import { manyServed, podCidr, type Served, served } from './services/make.ts'
-import { openOurs, type Ours } from './services/ours.ts'
-import { kubeProxyChange, kubeProxyTable, nftIsHere, runNft } from './services/peer.ts'
+import { kubeProxy } from './harness/peers.ts'
+import { othersListen } from './services/listeners.ts'
+import { type KubeProxyFigures, measureKubeProxy } from './services/kube-proxy.ts'
+import { live } from './services/live.ts'
+import { manyServed } from './services/make.ts'
+import { nftIsHere } from './services/peer.ts'
+import { loopbackUp } from './services/processes.ts'
+import { singleChanges } from './services/single.ts'
+import { wholeSync, wholeSyncCounted } from './services/whole.ts'
 
-const peerName = "kube-proxy's layout through nft"
-const perService = 3
+const each = 3
 
-/** Teaching a kernel all services, and one change among them. */
+/** What is measured at one number of services. */
+interface Plan {
+  readonly services: number
+  readonly rounds: number
+  /** How often kube-proxy's layout is loaded through nft. */
+  readonly layout: 'each' | 'once' | 'never'
+  readonly singleRounds: number
+  readonly counted?: boolean
+  readonly changes: number
+  readonly stormSeconds?: number
+  readonly memory?: boolean
+  /** Changes that the program kube-proxy is given; 0: it is not measured. */
+  readonly kubeProxy: number
+}
+
+const shortPlans: readonly Plan[] = [
+  { services: 10, rounds: 5, layout: 'each', singleRounds: 20, changes: 500, kubeProxy: 12 },
+  { services: 1000, rounds: 5, layout: 'each', singleRounds: 20, changes: 250, kubeProxy: 12 },
+  { services: 10_000, rounds: 3, layout: 'never', singleRounds: 20, changes: 500, stormSeconds: 10, kubeProxy: 0 },
+]
+const longPlans: readonly Plan[] = [
+  { services: 10, rounds: 15, layout: 'each', singleRounds: 60, changes: 2500, kubeProxy: 40 },
+  { services: 1000, rounds: 9, layout: 'each', singleRounds: 60, changes: 2500, kubeProxy: 40 },
+  {
+    services: 10_000,
+    rounds: 5,
+    layout: 'once',
+    singleRounds: 60,
+    counted: true,
+    changes: 2500,
+    memory: true,
+    kubeProxy: 20,
+  },
+  {
+    services: 100_000,
+    rounds: 3,
+    layout: 'never',
+    singleRounds: 60,
+    changes: 2500,
+    stormSeconds: 60,
+    memory: true,
+    kubeProxy: 0,
+  },
+]
+
+/** Teaching a kernel all services, one change among them, and many. */
 export const bench: Bench = {
-  about: `services in the kernel, ${perService} endpoints each, against kube-proxy's layout of chains through the program nft`,
+  about: `services of ${each} endpoints: all at once, one change, many changes; against kube-proxy and its layout of chains`,
   where: 'namespaces',
-  async run({ long, say }): Promise<Outcome> {
-    const rows: Row[] = []
-    const plan = long
-      ? [
-          { count: 1000, whole: 9, changes: 400, peer: true },
-          { count: 10_000, whole: 5, changes: 400, peer: true },
-          { count: 100_000, whole: 3, changes: 400, peer: false },
-        ]
-      : [
-          { count: 1000, whole: 5, changes: 200, peer: true },
-          { count: 10_000, whole: 3, changes: 200, peer: false },
-        ]
-    for (const { count, whole, changes, peer } of plan) {
-      const name = count.toLocaleString('en')
-      say(`${name} services`)
-      const all = manyServed(count, perService)
-      // Loading the peer's table is its whole sync; where that takes long, the one that the changes need has to do.
-      const among = await oneChange(all, changes, peer && nftIsHere)
-      const sync = await wholeSync(all, whole, among.peerLoad)
-      rows.push(
-        { ...sync, what: `all of ${name} services`, ...(count === 10_000 && { reach: '200 x, 400 ms' }) },
-        ...among.rows,
-      )
+  async prepare({ long }) {
+    const found = kubeProxy(long)
+    return {
+      ...('program' in found ? { KUBE_PROXY: found.program } : { KUBE_PROXY_MISSING: found.missing }),
+      ...(othersListen() && { OTHERS_LISTEN: 'yes' }),
     }
+  },
+  async run({ long, say }): Promise<Outcome> {
+    loopbackUp()
+    const [own, other = own] = allowedCores()
+    const pinned = own !== undefined && pin(process.pid, own)
+    const cores = pinned ? { agent: own, api: other } : { agent: undefined, api: undefined }
+    const rows: Row[] = []
+    for (const plan of long ? longPlans : shortPlans) rows.push(...(await measure(plan, cores, say)))
+    const missing = process.env['KUBE_PROXY_MISSING']
     return {
       rows,
       notes: [
         ...(nftIsHere ? [] : ['no peer in this run: the program nft is not here (Debian: apt-get install nftables)']),
-        'all: from the objects to the committed transaction, in an empty network namespace; of the peer only the call of nft',
-        'a change: one endpoint of one service is replaced; `in the kernel` is encoding and the transaction, `whole` begins with the object',
-        'the peer loads 10,000 services for half a minute or more: only with --long, and once',
-        "turn and turn about with the peer's program, a change finds cold caches; where no peer is beside it, it finds warm ones",
+        ...(missing === undefined ? [] : [`without the program kube-proxy: ${missing}`]),
+        pinned
+          ? `each measured process has one core (taskset), peers too; the API server has ${other === own ? 'the same' : 'another'}`
+          : 'processes run on any core: the program taskset is not here (Debian: apt-get install util-linux)',
+        'all, objects to commit: in an empty network namespace, nothing kept from before; of nft only the call, its text was ready',
+        'in the kernel: the wanted elements are known; encoding, the transaction, the answer. Twelve changes in a row, then one of the peer',
+        "watch event to commit: a stub API server in another process writes the time into the object; the agent has the product's client (HTTPS), book and netlink socket",
+        'kube-proxy is given minSyncPeriod 1 ms (usually 1 s); its first synchronization by its own log, its changes until it logs that they are done',
+        ...(process.env['OTHERS_LISTEN'] === undefined ? [] : [listening]),
       ],
     }
   },
 }
 
-/** `peerLoad`: what the peer needed once; undefined without a peer. */
-async function wholeSync(all: Served[], count: number, peerLoad: number | undefined): Promise<Row> {
-  const inFresh = async (body: (ns: Netns) => void): Promise<number> => {
-    using ns = createNetns()
-    return await timed(() => body(ns))
-  }
-  const quick = peerLoad !== undefined && peerLoad < 2000
-  const table = quick ? kubeProxyTable(all) : ''
-  const measured = await rounds<'ours' | 'peer'>(count, {
-    ours: () =>
-      inFresh((ns) => {
-        const proxy = openOurs(ns)
-        for (const each of all) proxy.put(each)
-        proxy.commit()
-        proxy.close()
-      }),
-    peer: () => (quick ? inFresh((ns) => runNft(ns, table)) : 0),
-  })
-  const theirs = quick ? measured.peer : peerLoad === undefined ? [] : [peerLoad]
-  return {
-    what: '',
-    unit: 'ms',
-    better: 'lower',
-    figure: figure(measured.ours),
-    ...(theirs.length > 0 && { peer: { what: peerName, figure: figure(theirs) } }),
-  }
+const listening =
+  'meanwhile other programs of this machine listened to nf_tables: the kernel then makes a message of every element, in all network namespaces, and all services at once take about twice as long'
+
+interface Cores {
+  readonly agent: number | undefined
+  readonly api: number | undefined
 }
 
-async function oneChange(
-  all: Served[],
-  count: number,
-  peer: boolean,
-): Promise<{ rows: Row[]; peerLoad: number | undefined }> {
-  using ours = createNetns()
-  using theirs = createNetns()
-  const proxy: Ours = openOurs(ours)
-  for (const each of all) proxy.put(each)
-  proxy.commit()
-  const table = peer ? kubeProxyTable(all) : ''
-  const peerLoad = peer ? await timed(() => runNft(theirs, table)) : undefined
+async function measure(plan: Plan, cores: Cores, say: Options['say']): Promise<Row[]> {
+  const { services } = plan
+  const name = services.toLocaleString('en')
+  say(`${name} services: all at once`)
+  const all = manyServed(services, each)
+  const layout = nftIsHere ? plan.layout : 'never'
+  const whole = await wholeSync(all, { rounds: plan.rounds, peer: layout })
+  const rows: Row[] = [whole]
+  if (plan.counted) rows.push(await wholeSyncCounted(all, plan.rounds))
+  say(`${name} services: one change`)
+  const single = singleChanges(all, each, { rounds: plan.singleRounds, peer: layout !== 'never' })
+  const nft = single[0]?.peer && { ...single[0].peer, line: 'nft' }
+  rows.push(...single)
 
-  const now = [...all]
-  const kernel: number[] = []
-  const measured = await rounds<'ours' | 'peer'>(peer ? Math.min(count, 40) : count, {
-    ours(round) {
-      const { index, after } = changed(now, round)
-      now[index] = after
-      const begun = performance.now()
-      proxy.put(after)
-      kernel.push(proxy.commit())
-      return performance.now() - begun
-    },
-    peer(round) {
-      if (!peer) return 0
-      const { index, after } = changed(all, round)
-      return timed(() => runNft(theirs, kubeProxyChange(all[index] as Served, after)))
-    },
-  })
-  proxy.close()
-  const row = (what: string, values: number[]): Row => ({
-    what,
-    unit: 'ms',
-    better: 'lower',
-    figure: figure(values),
-    ...(peer && { peer: { what: peerName, figure: figure(measured.peer) } }),
-  })
-  const rows: Row[] = [
-    { ...row('  one change among them, in the kernel', kernel.slice(1)), reach: '0.05 ms' },
-    { ...row('  one change among them, whole', measured.ours), reach: '0.5 ms' },
-  ]
-  return { rows, peerLoad }
-}
-
-/** Round by round another service gets another second endpoint. */
-function changed(all: readonly Served[], round: number): { index: number; after: Served } {
-  const index = (round * 7919) % all.length
-  const before = (all[index] as Served).slice.endpoints.flatMap((each) => each.addresses)
-  const fresh = nth(podCidr, 1_500_000 + round)
-  return { index, after: served(index, [before[0] ?? fresh, fresh, ...before.slice(2)]) }
+  const program = process.env['KUBE_PROXY']
+  let theirs: KubeProxyFigures | undefined
+  if (program !== undefined && nftIsHere && plan.kubeProxy > 0) {
+    say(`${name} services: kube-proxy`)
+    theirs = await measureKubeProxy({ program, services, each, changes: plan.kubeProxy, cores })
+    const peer = { what: 'kube-proxy itself', figure: figure([theirs.syncMs]) }
+    rows.splice(1, 0, {
+      ...whole,
+      what: '  the same',
+      peer,
+      point: { line: 'whole', peerLine: 'kube-proxy', x: services },
+    })
+  }
+  say(`${name} services: an agent that follows an API server`)
+  const change = theirs ? { what: 'kube-proxy itself', line: 'kube-proxy', figure: figure(theirs.changes) } : nft
+  rows.push(
+    ...(await live({
+      ...plan,
+      each,
+      cores,
+      ...(change && { peer: change }),
+      ...(theirs && { peerMemory: theirs.memory }),
+    })),
+  )
+  return rows.map((row) => ({ ...row, what: row.what.startsWith(' ') ? row.what : `${name}: ${row.what}` }))
 }

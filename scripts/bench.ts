@@ -43,7 +43,7 @@ async function load(name: string): Promise<import('../bench/harness/bench.ts').B
 /** Runs a bench in a fresh process, in the place that it asks for. */
 async function start(name: string): Promise<number> {
   const bench = await load(name)
-  const env = { ...process.env, ...(await bench.prepare?.()) }
+  const env = { ...process.env, ...(await bench.prepare?.({ long: values.long })) }
   const args = ['scripts/bench.ts', '--here', name, ...(values.long ? ['--long'] : [])]
   console.log()
   return bench.where === 'namespaces'

@@ -8,7 +8,7 @@ export interface Bench {
    */
   where: 'namespaces' | 'machine'
   /** Runs outside first: builds peers, finds programs. The result reaches `run` as environment variables. */
-  prepare?: () => Promise<Record<string, string>>
+  prepare?: (options: Pick<Options, 'long'>) => Promise<Record<string, string>>
   run: (options: Options) => Promise<Outcome>
 }
 
@@ -37,6 +37,8 @@ export interface Row {
   recorded?: string
   /** What design asked for. */
   reach?: string
+  /** Where the figure and its peer's stand in a chart: on which line, and at which x. */
+  point?: { line: string; peerLine?: string; x: number }
 }
 
 /** A machine shared with others has bad moments: the median says what is usual, the quartiles how sure that is. */

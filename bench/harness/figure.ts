@@ -11,6 +11,17 @@ export function figure(values: readonly number[]): Figure {
   }
 }
 
+/**
+ * What all but a few of the values stay below: the 99th of a hundred for `part` 0.99. Of every `block` values one such figure, so that a bad moment
+ * of the machine spoils the blocks that it falls into, and not all.
+ */
+export function tail(values: readonly number[], part: number, block: number): Figure {
+  const blocks = Math.max(1, Math.floor(values.length / block))
+  const size = Math.ceil(values.length / blocks)
+  const of = (at: number): number[] => values.slice(at * size, (at + 1) * size).sort((a, b) => a - b)
+  return figure(Array.from({ length: blocks }, (_, at) => quantile(of(at), part)))
+}
+
 /** How many times better than the peer: above 1 is better, whichever way the unit counts. */
 export function ratio(row: Row): number | undefined {
   if (!row.peer) return undefined

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { cpus, release, totalmem } from 'node:os'
 
 /** What a figure depends on, and nothing that names a person's machine. */
 export interface Machine {
@@ -14,7 +14,8 @@ export interface Machine {
 export function machine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
+    // Not those that this process may use: a bench may have put itself on one.
+    cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     // The first two numbers say what the kernel can do; what a distributor appends says whose it is.
     kernel: /^\d+\.\d+/.exec(release())?.[0] ?? release(),

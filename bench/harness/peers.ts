@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const version = 'v1.9.1'
+const kubernetes = '1.35.2'
 const folder = resolve('.cache/peers', `cni-plugins-${version}`)
 
 /**
@@ -24,4 +25,51 @@ export function cniPlugins(): { folder: string } | { missing: string } {
   })
   if (built.status === 0) return { folder }
   return { missing: `the reference plugins could not be built: ${built.stderr.trim().split('\n').at(-1) ?? ''}` }
+}
+
+/** The program kube-proxy; built once, from the Go module proxy. `build` false: only if that has been done before. */
+export function kubeProxy(build: boolean): { program: string } | { missing: string } {
+  const home = resolve('.cache/peers', `kube-proxy-v${kubernetes}`)
+  const program = join(home, 'kube-proxy')
+  if (existsSync(program)) return { program }
+  if (!build) return { missing: 'kube-proxy has not been built yet: --long does it, some minutes' }
+  if (spawnSync('go', ['version']).status !== 0)
+    return { missing: 'Go is not here, and kube-proxy has to be built (Debian: apt-get install golang-go)' }
+  console.error(`  building kube-proxy ${kubernetes} ...`)
+  mkdirSync(home, { recursive: true })
+  const go = (...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync('go', args, {
+      cwd: home,
+      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' },
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    })
+    if (status === 0) return stdout
+    throw new Error(`kube-proxy could not be built: ${stderr.trim().split('\n').at(-1) ?? ''}`)
+  }
+  try {
+    const { GoMod } = JSON.parse(go('mod', 'download', '-json', `k8s.io/kubernetes@v${kubernetes}`)) as {
+      GoMod: string
+    }
+    writeFileSync(join(home, 'go.mod'), moduleFor(readFileSync(GoMod, 'utf8')))
+    go('build', '-o', 'kube-proxy', 'k8s.io/kubernetes/cmd/kube-proxy')
+    return { program }
+  } catch (error) {
+    return { missing: (error as Error).message }
+  }
+}
+
+/** The main module of Kubernetes takes its own libraries from folders beside it; from outside they are published modules, v0.35.2 for v1.35.2. */
+function moduleFor(goMod: string): string {
+  const libraries = [...goMod.matchAll(/^\s*(k8s\.io\/\S+) => \.\/staging\//gm)].map(([, name]) => name)
+  const published = `v0.${kubernetes.slice(2)}`
+  return [
+    'module peer',
+    /^go .*$/m.exec(goMod)?.[0] ?? '',
+    `require k8s.io/kubernetes v${kubernetes}`,
+    'replace (',
+    ...libraries.map((name) => `${name} => ${name} ${published}`),
+    ')',
+    '',
+  ].join('\n')
 }

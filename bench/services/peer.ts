@@ -2,10 +2,15 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { formatCidr } from '../../src/base/address.ts'
 import { inNetns, type Netns } from '../../src/kernel/netns.ts'
-import { podCidr, type Served } from './make.ts'
+import type { Change } from './changes.ts'
+import { endpointsOf, podCidr, type Served } from './make.ts'
 
 // kube-proxy's own layout, in nft's language, through the program nft: a chain for each service and each endpoint.
 // (kubernetes/kubernetes, pkg/proxy/nftables/proxier.go)
+
+/** The peers' names. */
+export const layoutLine = "kube-proxy's layout, nft -f"
+export const nftLine = 'one call of nft'
 
 const nft = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'].find((path) => existsSync(path))
 export const nftIsHere: boolean = nft !== undefined
@@ -27,7 +32,7 @@ export function kubeProxyTable(all: readonly Served[]): string {
     for (const address of endpointsOf(served)) lines.push(endpointChain(served, address))
     lines.push(`chain ${serviceChain(served)} { ${serviceRules(served).join('; ')}; }`)
   }
-  const elements = all.map((served) => `${served.service.spec.clusterIP} . tcp . 80 : goto ${serviceChain(served)}`)
+  const elements = all.map(element)
   lines.push(
     `map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${elements.join(', ')} }; }`,
     'chain services { ip daddr . meta l4proto . th dport vmap @service-ips; }',
@@ -37,19 +42,33 @@ export function kubeProxyTable(all: readonly Served[]): string {
   return lines.join('\n')
 }
 
-/** What changes when the endpoints of one service do: new endpoints' chains, and the service's chain anew. */
-export function kubeProxyChange(before: Served, after: Served): string {
-  const fresh = endpointsOf(after).filter((address) => !endpointsOf(before).includes(address))
-  const chain = `ip kube-proxy ${serviceChain(after)}`
-  return [
-    ...fresh.flatMap((address) => {
-      const name = `ip kube-proxy ${endpointName(after, address)}`
-      return [`add chain ${name}`, ...endpointRules(address).map((rule) => `add rule ${name} ${rule}`)]
-    }),
-    `flush chain ${chain}`,
-    ...serviceRules(after).map((rule) => `add rule ${chain} ${rule}`),
-  ].join('\n')
+/** One change, as commands. Chains of endpoints that have left go with it, as they do some time later with kube-proxy. */
+export function kubeProxyChange({ before, after }: Change): string {
+  const had = before ? endpointsOf(before) : []
+  const has = after ? endpointsOf(after) : []
+  const lines: string[] = []
+  if (after) {
+    for (const address of has.filter((each) => !had.includes(each)))
+      lines.push(...newChain(endpointName(after, address), endpointRules(address)))
+    lines.push(...newChain(serviceChain(after), serviceRules(after)))
+    if (!before) lines.push(`add element ip kube-proxy service-ips { ${element(after)} }`)
+  }
+  if (before) {
+    if (!after)
+      lines.push(`delete element ip kube-proxy service-ips { ${element(before)} }`, ...noChain(serviceChain(before)))
+    for (const address of had.filter((each) => !has.includes(each)))
+      lines.push(...noChain(endpointName(before, address)))
+  }
+  return lines.join('\n')
 }
+
+const newChain = (name: string, rules: readonly string[]): string[] => [
+  `add chain ip kube-proxy ${name}`,
+  `flush chain ip kube-proxy ${name}`,
+  ...rules.map((rule) => `add rule ip kube-proxy ${name} ${rule}`),
+]
+const noChain = (name: string): string[] => [`flush chain ip kube-proxy ${name}`, `delete chain ip kube-proxy ${name}`]
+const element = (served: Served): string => `${served.service.spec.clusterIP} . tcp . 80 : goto ${serviceChain(served)}`
 
 function serviceRules(served: Served): string[] {
   const endpoints = endpointsOf(served)
@@ -72,4 +91,3 @@ const endpointRules = (address: string): string[] => [
 const serviceChain = ({ service }: Served): string => `service-${service.metadata.name}`
 const endpointName = (served: Served, address: string): string =>
   `endpoint-${served.service.metadata.name}-${address.replaceAll('.', '-')}`
-const endpointsOf = ({ slice }: Served): string[] => slice.endpoints.flatMap((each) => each.addresses)
