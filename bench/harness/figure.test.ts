@@ -11,9 +11,9 @@ test('a figure is the median and the quartiles of its rounds, in any order', () 
 })
 
 test('the tail is taken block by block, so that one bad moment does not spoil it', () => {
-  const quiet = Array.from({ length: 100 }, (_, at) => at + 1)
+  const quiet = Array.from({ length: 101 }, (_, at) => at)
   const busy = quiet.map((value) => value * 1000)
-  assert.equal(tail([...quiet, ...busy, ...quiet], 0.9, 100).median, 90.1)
+  assert.equal(tail([...quiet, ...busy, ...quiet], 0.9, 101).median, 90)
   assert.equal(tail([5], 0.99, 100).median, 5)
 })
 
