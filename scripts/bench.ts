@@ -1,8 +1,9 @@
 // Measures against peers in the same run. Each bench is a file of bench/ and runs in a process of its own.
-//   npm run bench [-- NAME... [--long]]      npm run bench -- --list
+//   npm run bench [-- NAME... [--long]]      npm run bench -- --list      npm run bench -- --chart
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { keep, render, reportOf } from '../bench/harness/report.ts'
+import { keep, kept, render, reportOf } from '../bench/harness/report.ts'
 import { benches } from '../bench/list.ts'
 import { inside } from './inside.ts'
 
@@ -11,6 +12,8 @@ const { values, positionals } = parseArgs({
   options: {
     long: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    /** Draws docs/services-speed.svg from the results that are kept. */
+    chart: { type: 'boolean', default: false },
     /** In the process that measures. */
     here: { type: 'boolean', default: false },
   },
@@ -28,10 +31,19 @@ async function main(): Promise<number> {
     for (const name of names) console.log(`${name.padEnd(10)}${(await load(name)).about}`)
     return 0
   }
+  if (values.chart) return chart()
   if (values.here) return measure(names[0] ?? '')
   let failed = 0
   for (const name of names) if ((await start(name)) !== 0) failed++
   return failed > 0 ? 1 : 0
+}
+
+async function chart(): Promise<number> {
+  const { drawServices } = await import('../bench/chart/services.ts')
+  const path = 'docs/services-speed.svg'
+  writeFileSync(path, drawServices(kept('services')))
+  console.log(path)
+  return 0
 }
 
 async function load(name: string): Promise<import('../bench/harness/bench.ts').Bench> {

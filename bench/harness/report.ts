@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { version } from '../../src/base/version.ts'
 import type { Figure, Outcome, Row } from './bench.ts'
 import { ratio } from './figure.ts'
@@ -23,6 +23,11 @@ export function reportOf(name: string, about: string, long: boolean, outcome: Ou
     machine: machine(),
     ...outcome,
   }
+}
+
+/** The results of the last run that was kept. */
+export function kept(name: string): Report {
+  return JSON.parse(readFileSync(`bench/results/${name}.json`, 'utf8')) as Report
 }
 
 /** Writes bench/results/NAME.json; where this user may not, only says so. */

@@ -1,0 +1,78 @@
+import { describeMachine } from '../harness/machine.ts'
+import type { Report } from '../harness/report.ts'
+import { escape, panel } from './panel.ts'
+import { type Line, pointsOf } from './series.ts'
+
+const size = { width: 1180, height: 520 }
+
+const whole: readonly Line[] = [
+  { name: 'kube-proxy', look: 'peer', line: 'whole', peer: 'kube-proxy' },
+  { name: 'its layout, nft -f', look: 'peer-thin', line: 'whole', peer: 'layout' },
+  { name: 'Kubehop', look: 'ours', line: 'whole' },
+]
+const change: readonly Line[] = [
+  { name: 'kube-proxy', look: 'peer', line: 'event', peer: 'kube-proxy' },
+  { name: 'its layout, one nft call', look: 'peer-thin', line: 'kernel', peer: 'nft' },
+  { name: 'Kubehop, 99 of 100', look: 'ours-thin', line: 'event99' },
+  { name: 'Kubehop', look: 'ours', line: 'event' },
+  { name: 'of that, the kernel', look: 'ours-thin', line: 'kernel' },
+]
+
+/** The results of the bench `services` as a drawing for docs/, which goes with a light page and a dark one. */
+export function drawServices(report: Report): string {
+  const drawn = (lines: readonly Line[]) =>
+    lines.map((line) => ({ line, points: pointsOf(report.rows, line) })).filter(({ points }) => points.length > 0)
+  const half = size.width / 2
+  const box = { y: 6, width: half, height: size.height - 40 }
+  const first = { title: 'All services at once', under: 'from the objects to the commit', lines: drawn(whole) }
+  const second = {
+    title: 'One endpoint or service more or less',
+    under: 'from the watch event to the commit',
+    lines: drawn(change),
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-labelledby="title desc">
+<title id="title">How long services take to reach the kernel</title>
+<desc id="desc">Two charts over the number of services, logarithmic. Left: all services at once. Right: one change. Each with Kubehop, kube-proxy, and kube-proxy's layout through nft.</desc>
+<style>${style}</style>
+<rect class="card" x="0.5" y="0.5" width="${size.width - 1}" height="${size.height - 1}" rx="12"/>
+${panel(first, { ...box, x: 8 })}
+${panel(second, { ...box, x: half })}
+<text class="soft" x="24" y="${size.height - 16}">${escape(footer(report))}</text>
+</svg>
+`
+}
+
+function footer({ machine, date }: Report): string {
+  return `3 endpoints a service; one core for each process; medians, bars to the quartiles. ${describeMachine(machine)}. ${date}`
+}
+
+const style = `
+  text { font-family: "Inter", "Segoe UI", "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; font-size: 13px; fill: #1d2433; }
+  .title { font-size: 16px; font-weight: 700; }
+  .soft, .tick { fill: #5a6478; font-size: 12px; }
+  .mid { text-anchor: middle; }
+  .end { text-anchor: end; }
+  .card { fill: #fcfcfa; stroke: #d5d9e0; }
+  .rule { stroke: #e3e6ec; }
+  .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
+  .spread { stroke-width: 5; stroke-opacity: 0.3; }
+  .label, .value { font-weight: 600; paint-order: stroke; stroke: #fcfcfa; stroke-width: 4px; stroke-linejoin: round; }
+  .value { font-size: 12px; font-weight: 400; }
+  .ours-thin.line, .peer-thin.line { stroke-width: 1.5; stroke-dasharray: 5 4; }
+  .ours.line, .ours.spread, .ours-thin.line, .ours-thin.spread { stroke: #d8450a; }
+  .ours.dot, .ours-thin.dot, .ours.label, .ours-thin.label, .ours.value, .ours-thin.value { fill: #c33d07; }
+  .peer.line, .peer.spread, .peer-thin.line, .peer-thin.spread { stroke: #3f6fd8; }
+  .peer.dot, .peer-thin.dot, .peer.label, .peer-thin.label, .peer.value, .peer-thin.value { fill: #2f5cc0; }
+  .ours-thin.label, .peer-thin.label { font-weight: 400; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6e9ef; }
+    .soft, .tick { fill: #9aa4b5; }
+    .card { fill: #14181f; stroke: #333b48; }
+    .label, .value { stroke: #14181f; }
+    .rule { stroke: #262d38; }
+    .ours.line, .ours.spread, .ours-thin.line, .ours-thin.spread { stroke: #ff8a4c; }
+    .ours.dot, .ours-thin.dot, .ours.label, .ours-thin.label, .ours.value, .ours-thin.value { fill: #ff8a4c; }
+    .peer.line, .peer.spread, .peer-thin.line, .peer-thin.spread { stroke: #82a8ff; }
+    .peer.dot, .peer-thin.dot, .peer.label, .peer-thin.label, .peer.value, .peer-thin.value { fill: #82a8ff; }
+  }
+`
