@@ -2,16 +2,14 @@ import { pino } from 'pino'
 import { address, cidr } from '../../src/base/address.ts'
 import { openPodNetwork } from '../../src/cni/network.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
-import { diff } from '../../src/kernel/nftables/diff.ts'
-import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
 import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
-import { model } from '../../src/proxy/model.ts'
-import { manyServed, nodeFacts, served, serviceAddress } from '../services/make.ts'
-import { greetPort, streamPort } from './ends.ts'
+import { manyServed, served, serviceAddress } from '../services/make.ts'
+import { type Features, openOurs } from '../services/ours.ts'
+import { echoPort, greetPort, streamPort } from './ends.ts'
 
 export interface Place {
   client: Netns
@@ -42,8 +40,13 @@ export function byHand(): Place {
   return { client: client.ns, server: server.ns, address: server.text }
 }
 
-/** A node of Kubehop's: cbr0, two pods, and a kernel that knows `services` services, the last two of which lead to the server. */
-export function ours(services: number, stateDir: string): Place & { service: string; greeting: string } {
+export interface Node extends Place {
+  /** The addresses of services that lead to the server's ports. */
+  readonly services: Readonly<Record<'stream' | 'connections' | 'pingpong', string>>
+}
+
+/** A node of Kubehop's: cbr0, two pods, and a kernel that knows so many services, the last three of which lead to the server. */
+export function ours(services: number, stateDir: string, features: Features = {}): Node {
   const node = createNetns()
   const network = openPodNetwork({
     podCidr: cidr('100.96.1.0/24'),
@@ -55,23 +58,14 @@ export function ours(services: number, stateDir: string): Place & { service: str
   const [client, server] = [createNetns(), createNetns()]
   network.add({ id: 'client', netns: client })
   const pod = network.add({ id: 'server', netns: server })
-  const all = [
-    ...manyServed(services - 2, 3),
-    served(services - 2, [pod.address], streamPort),
-    served(services - 1, [pod.address], greetPort),
-  ]
-  using nftables = openNftables(node)
-  const wanted = model(
-    all.map((each) => each.service),
-    all.map((each) => each.slice),
-    nodeFacts,
-  )
-  nftables.apply(diff(undefined, wanted))
-  return {
-    client,
-    server,
-    address: pod.address,
-    service: serviceAddress(services - 2),
-    greeting: serviceAddress(services - 1),
-  }
+  const proxy = openOurs(node, features)
+  for (const each of manyServed(services - 3, 3)) proxy.put(each)
+  const [stream, connections, pingpong] = [streamPort, greetPort, echoPort].map((port, at) => {
+    const index = services - 3 + at
+    proxy.put(served(index, [pod.address], port))
+    return serviceAddress(index)
+  }) as [string, string, string]
+  proxy.commit()
+  proxy.close()
+  return { client, server, address: pod.address, services: { stream, connections, pingpong } }
 }
