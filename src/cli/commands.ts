@@ -92,7 +92,7 @@ run     the service proxy of this machine, in the place of kube-proxy; until it 
   --healthz ADDRESS:PORT         /healthz and /livez; default: 0.0.0.0:10256; 0 for none
   --metrics ADDRESS:PORT         /metrics; default: 127.0.0.1:10249; 0 for none
   --no-service-counters          do not count connections, packets and bytes of each service
-  --lock FOLDER                  held while it runs, so that a second one waits; default: /run/kubehop/proxy`,
+  --lock FOLDER                  held while it runs, so that a second one waits; default: /run/kubehop/proxy-ipv4`,
     run: async (args) => (await import('./proxy.ts')).proxy(args),
   },
   node: {

@@ -21,7 +21,7 @@ export async function proxyRun(args: string[]): Promise<number> {
       'no-service-counters': { type: 'boolean', default: false },
       healthz: { type: 'string' },
       metrics: { type: 'string' },
-      lock: { type: 'string', default: '/run/kubehop/proxy' },
+      lock: { type: 'string' },
     },
   })
   const nodeName = needed('node', values.node)
@@ -45,7 +45,7 @@ export async function proxyRun(args: string[]): Promise<number> {
       masqueradeAll: values['masquerade-all'],
       counters: !values['no-service-counters'],
       ...places,
-      lock: values.lock,
+      lock: values.lock ?? `/run/kubehop/proxy-ipv${serviceCidr.family}`,
       log,
     })
     await Promise.race([proxy.synced, ended])

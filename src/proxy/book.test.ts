@@ -125,15 +125,15 @@ test('a change that is taken back is none', () => {
 
 test('an address that several services claim is the oldest one’s, and passes on when that goes', () => {
   const aged = (name: string, since: string): Service => {
-    const made = service(name, '100.64.0.9', ['http:80'])
+    const made = service(name, '100.64.0.9', ['dns:53/UDP'])
     return { ...made, metadata: { ...made.metadata, creationTimestamp: since } }
   }
   const young = aged('young', '2026-02-01T00:00:00Z')
   const old = aged('old', '2026-01-01T00:00:00Z')
   const cluster = new Cluster()
-  const flow = flowOf(packAddress(address('100.64.0.9')), 'TCP', 80)
+  const flow = flowOf(packAddress(address('100.64.0.9')), 'UDP', 53)
   const endpointsNow = (): unknown => [...(cluster.book.endpointsOf(flow) ?? [])]
-  cluster.put(slice('young', ['100.96.1.2'], ['http:8080']), slice('old', ['100.96.1.3'], ['http:8080']), young)
+  cluster.put(slice('young', ['100.96.1.2'], ['dns:5353/UDP']), slice('old', ['100.96.1.3'], ['dns:5353/UDP']), young)
   const [ofYoung] = endpointsNow() as string[]
   cluster.put(old)
   const [ofOld] = endpointsNow() as string[]

@@ -61,6 +61,8 @@ export class Book {
   readonly #touchedFlows = new Set<Packed>()
   readonly #touchedPorts = new Set<Port>()
   readonly #changedUdp = new Set<Packed>()
+  /** Services that have won or lost an address while another was changed. */
+  #rivals = new Set<string>()
 
   /** `before`: what an earlier agent left in the kernel. Ports keep the numbers and endpoints the slots that they have there. */
   constructor(node: NodeFacts, before?: Ruleset) {
@@ -88,10 +90,7 @@ export class Book {
     return this.#store.wanted
   }
 
-  /**
-   * Says what a service is now; undefined for one that is gone. Returns the other services that may have won or lost an address by it: see
-   * {@link lost}.
-   */
+  /** Says what a service is now; undefined for one that is gone. Returns the other services that have won or lost an address by it: see {@link lost}. */
   put(key: string, portion: Portion | undefined, since = ''): ReadonlySet<string> {
     const known = this.#services.get(key)
     if (!known && !portion) return nobody
@@ -100,7 +99,7 @@ export class Book {
     const aged = service.since !== since
     service.since = since
     service.ports = (portion?.ports ?? []).map((port) => this.#bring(service, port, aged))
-    for (const port of before) if (!service.ports.includes(port)) this.#withdraw(port)
+    for (const port of before) if (!service.ports.includes(port)) this.#leave(port)
     // The new ones first, so that what stays is not taken out and put in again.
     const addresses = portion?.clusterIP === undefined ? [] : [portion.clusterIP]
     this.#clusterIPs.change(addresses, service.clusterIP === undefined ? [] : [service.clusterIP])
@@ -109,7 +108,7 @@ export class Book {
     service.local = portion?.local ?? []
     if (portion) this.#services.set(key, service)
     else this.#services.delete(key)
-    return this.#rivals(key, [...before, ...service.ports])
+    return this.#takeRivals(key)
   }
 
   /** What the service says is its own, and others have. */
@@ -153,13 +152,12 @@ export class Book {
     return { internal: internal.size, external: external.size }
   }
 
-  /** The endpoints that may serve an address and port now, for senders inside and outside taken together; undefined when no service has it. */
+  /** All endpoints that still serve a UDP address and port, whoever is picked for new senders; undefined when no service has it. */
   endpointsOf(flow: Packed): ReadonlySet<Packed> | undefined {
     const port = this.#claims.holder(flow)
     const how = port && flowIn(port, flow)
     if (!port || !how) return undefined
-    const inside = how.scope === 'local' && how.kind !== 'clusterIP' ? port.cluster : []
-    return new Set([...port[how.scope], ...inside])
+    return new Set(port.serving)
   }
 
   /**
@@ -202,15 +200,13 @@ export class Book {
     const port = service.ports.find((each) => each.name === name) ?? newPort(service, name)
     const before = port.flows
     port.flows = flows
-    for (const { flow } of before)
-      if (!flowIn(portion, flow)) {
-        this.#claims.withdraw(flow, port)
-        this.#touchedFlows.add(flow)
-      }
+    for (const { flow } of before) if (!flowIn(portion, flow)) this.#withdraw(flow, port)
     for (const { flow, kind } of flows) {
       this.#touchedFlows.add(flow)
-      if (aged || before.find((each) => each.flow === flow)?.kind !== kind) this.#claims.add(flow, port)
+      if (aged || flowIn({ flows: before }, flow)?.kind !== kind) this.#claim(flow, port)
     }
+    if (!sameMembers(port.serving, portion.serving)) for (const { flow } of flows) this.#noteUdp(flow)
+    port.serving = portion.serving
     for (const scope of ['cluster', 'local'] as const) {
       const was = port[scope]
       const slots = settle(was, portion[scope])
@@ -222,12 +218,28 @@ export class Book {
     return port
   }
 
-  #withdraw(port: Port): void {
-    for (const { flow } of port.flows) {
-      this.#claims.withdraw(flow, port)
-      this.#touchedFlows.add(flow)
-    }
+  #leave(port: Port): void {
+    for (const { flow } of port.flows) this.#withdraw(flow, port)
     this.#touchedPorts.add(port)
+  }
+
+  #claim(flow: Packed, port: Port): void {
+    this.#noteRival(this.#claims.add(flow, port))
+    this.#noteUdp(flow)
+  }
+
+  #withdraw(flow: Packed, port: Port): void {
+    this.#noteRival(this.#claims.withdraw(flow, port))
+    this.#touchedFlows.add(flow)
+    this.#noteUdp(flow)
+  }
+
+  #noteRival(port: Port | undefined): void {
+    if (port) this.#rivals.add(port.service.key)
+  }
+
+  #noteUdp(flow: Packed): void {
+    if (isUdp(flow)) this.#changedUdp.add(flow)
   }
 
   /** Everything that was touched: first what ports no longer hold, for others may have it now. */
@@ -241,10 +253,7 @@ export class Book {
       else this.#ports.unlist(port)
     }
     for (const [port, held] of holding) this.#ports.list(port, held)
-    for (const flow of this.#touchedFlows) {
-      this.#serve(flow)
-      if (isUdp(flow)) this.#changedUdp.add(flow)
-    }
+    for (const flow of this.#touchedFlows) this.#serve(flow)
     this.#touchedPorts.clear()
     this.#touchedFlows.clear()
   }
@@ -275,14 +284,19 @@ export class Book {
     if (before !== undefined) this.#ways.release(wayOf(before))
   }
 
-  #rivals(key: string, ports: readonly Port[]): ReadonlySet<string> {
-    let rivals: Set<string> | undefined
-    for (const { flows } of ports)
-      for (const { flow } of flows)
-        for (const { service } of this.#claims.all(flow))
-          if (service.key !== key) rivals = (rivals ?? new Set()).add(service.key)
-    return rivals ?? nobody
+  #takeRivals(key: string): ReadonlySet<string> {
+    if (this.#rivals.size === 0) return nobody
+    const rivals = this.#rivals
+    this.#rivals = new Set()
+    rivals.delete(key)
+    return rivals
   }
+}
+
+function sameMembers(a: readonly Packed[], b: readonly Packed[]): boolean {
+  if (a.length !== b.length) return false
+  const members = new Set(a)
+  return b.every((each) => members.has(each))
 }
 
 const nobody: ReadonlySet<string> = new Set()

@@ -34,18 +34,49 @@ export class Claims<T extends Claimant> {
     return claims === undefined ? [] : Array.isArray(claims) ? claims : [claims]
   }
 
-  /** Again for one whose right may have changed. */
-  add(flow: Packed, by: T): void {
+  /** Again for one whose right may have changed. Returns the other one that has lost the address by it, or won. */
+  add(flow: Packed, by: T): T | undefined {
     const claims = this.#claims.get(flow)
-    if (claims === undefined || claims === by) this.#claims.set(flow, by)
-    else this.#claims.set(flow, [...this.all(flow).filter((other) => other !== by), by].sort(byRight(flow)))
+    if (claims === undefined || claims === by) {
+      this.#claims.set(flow, by)
+      return undefined
+    }
+    const before = this.holder(flow)
+    const others = Array.isArray(claims) ? claims : [claims]
+    const at = others.indexOf(by)
+    if (at >= 0) others.splice(at, 1)
+    others.splice(placeFor(by, others, byRight(flow)), 0, by)
+    this.#claims.set(flow, others)
+    const [now] = others
+    if (now === before) return undefined
+    return before === by ? now : before
   }
 
-  withdraw(flow: Packed, by: T): void {
-    const [first, ...rest] = this.all(flow).filter((other) => other !== by)
-    if (first === undefined) this.#claims.delete(flow)
-    else this.#claims.set(flow, rest.length > 0 ? [first, ...rest] : first)
+  /** Returns the one that has won the address by it. */
+  withdraw(flow: Packed, by: T): T | undefined {
+    const claims = this.#claims.get(flow)
+    if (!Array.isArray(claims)) {
+      if (claims === by) this.#claims.delete(flow)
+      return undefined
+    }
+    const at = claims.indexOf(by)
+    if (at < 0) return undefined
+    claims.splice(at, 1)
+    const [first] = claims
+    if (claims.length === 1 && first !== undefined) this.#claims.set(flow, first)
+    return at === 0 ? first : undefined
   }
+}
+
+/** Where it belongs in a list in order. */
+function placeFor<T>(one: T, list: readonly T[], order: (a: T, b: T) => number): number {
+  let [low, high] = [0, list.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (order(list[middle] as T, one) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const rank = { clusterIP: 0, loadBalancer: 1, nodePort: 2, externalIP: 3 } as const
@@ -56,10 +87,16 @@ function byRight(flow: Packed): (a: Claimant, b: Claimant) => number {
     rankOf(a) - rankOf(b) || compare(a.service.since, b.service.since) || compare(a.service.key, b.service.key)
 }
 
-/** What a port says of one of its flows. */
+/** What a port says of one of its flows. Nearly all have one or two; who writes thousands of addresses into a service must not hold up others. */
 export function flowIn({ flows }: Pick<Claimant, 'flows'>, flow: Packed): FlowPortion | undefined {
-  return flows.find((each) => each.flow === flow)
+  if (flows.length <= few) return flows.find((each) => each.flow === flow)
+  let index = indexes.get(flows)
+  if (!index) indexes.set(flows, (index = new Map(flows.map((each) => [each.flow, each]))))
+  return index.get(flow)
 }
+
+const few = 8
+const indexes = new WeakMap<readonly FlowPortion[], ReadonlyMap<Packed, FlowPortion>>()
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0

@@ -19,6 +19,8 @@ export interface Choice {
   readonly cluster: readonly Packed[]
   readonly local: readonly Packed[]
   readonly anywhere: boolean
+  /** All that serve, picked or not: whoever is connected to one of them may stay. */
+  readonly serving: readonly Packed[]
   /** Addresses, packed, of those chosen that are on this node. */
   readonly here: readonly Packed[]
   /** How many of this node are ready: those that only terminate do not count for a load balancer's health check. */
@@ -34,7 +36,7 @@ const none: readonly Packed[] = []
 export function choose(
   found: readonly Found[],
   node: NodeFacts,
-  uses: { readonly cluster: boolean; readonly local: boolean },
+  uses: { readonly cluster: boolean; readonly local: boolean; readonly serving: boolean },
 ): Choice {
   const here = found.filter((endpoint) => endpoint.nodeName === node.name)
   const cluster = uses.cluster ? nearest(servingOf(found), node) : []
@@ -48,6 +50,7 @@ export function choose(
     cluster: valuesOf(cluster),
     local: valuesOf(local),
     anywhere: found.length > 0,
+    serving: uses.serving ? valuesOf(found) : none,
     here: addresses.size > 0 ? [...addresses] : none,
     localReady: here.length === 0 ? 0 : new Set(here.filter(({ ready }) => ready).map(({ value }) => value)).size,
   }

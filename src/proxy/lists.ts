@@ -34,24 +34,24 @@ export function readSlots(kernel: Ruleset | undefined, list: number): Packed[] {
  * after the agent was, and never one of another service.
  */
 function writeNumbers(store: Store, list: number, before: readonly Packed[], now: readonly Packed[]): void {
-  const staying = new Set(now)
+  const numbers = new Map<Packed, number>()
   for (const [slot, endpoint] of before.entries()) {
-    if (staying.has(endpoint)) continue
     const number = store.get('numbers', listKey(list, slot))
-    if (typeof number === 'string') store.delete('remembered', listKey(list, unpackU32(number)))
+    if (typeof number === 'string') numbers.set(endpoint, unpackU32(number))
   }
+  const staying = new Set(now)
+  for (const [endpoint, number] of numbers)
+    if (!staying.has(endpoint)) store.delete('remembered', listKey(list, number))
   for (const [slot, endpoint] of now.entries())
-    store.write('numbers', listKey(list, slot), packU32(numberOf(store, list, endpoint)))
+    store.write('numbers', listKey(list, slot), packU32(numbers.get(endpoint) ?? newNumber(store, list, endpoint)))
   for (let slot = now.length; slot < before.length; slot++) store.delete('numbers', listKey(list, slot))
 }
 
-/** The one that it has, or the first free one from its hash on. */
-function numberOf(store: Store, list: number, endpoint: Packed): number {
+/** The first free one from its hash on. */
+function newNumber(store: Store, list: number, endpoint: Packed): number {
   for (let number = hash(endpoint); ; number = (number + 1) >>> 0) {
     const key = listKey(list, number)
-    const has = store.get('remembered', key)
-    if (has === endpoint) return number
-    if (has !== undefined) continue
+    if (store.get('remembered', key) !== undefined) continue
     store.write('remembered', key, endpoint)
     return number
   }

@@ -1,4 +1,5 @@
 import { tryLockFolder } from '../kernel/lock.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 
 /** How often a waiting agent looks whether the other has ended. Nobody tells: a lock that goes with its process cannot. Milliseconds. */
@@ -23,8 +24,7 @@ export function holdAlone(folder: string, log: Log, held: () => void, waits: () 
       try {
         if (tryIt()) clearInterval(timer)
       } catch (error) {
-        clearInterval(timer)
-        throw error
+        log.error({ folder, err: messageOf(error) }, 'the lock cannot be looked at; trying again')
       }
     }, lookEvery)
   }

@@ -20,16 +20,16 @@ export interface OwnNodeOptions {
   readonly masqueradeAll: boolean
   readonly counters: boolean
   readonly ns: Netns | undefined
-  /** The facts are others now, or the node is being deleted. */
+  /** The facts are others now. */
   readonly onChange: () => void
+  /** Whether the node stays; not called before that changes. */
+  readonly onEligible: (eligible: boolean) => void
 }
 
 export interface OwnNode {
   /** Fulfilled when the Node object has been looked for. */
   readonly synced: Promise<void>
   facts(): NodeFacts
-  /** False once the node is about to go: nothing new should be sent to it. */
-  eligible(): boolean
   close(): void
 }
 
@@ -42,6 +42,9 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
   const { client, name, podCidr, serviceCidr, nodePortAddresses, masqueradeAll, counters, ns } = options
   let node: Node | undefined
   let known = ''
+  let stays = true
+  /** Of the time when there was a Node object with one: it may be made again, and node ports go on meanwhile. */
+  let primary: Address[] = []
   let started = false
   let facts = look()
   const follower = client.follow('Node', {
@@ -59,7 +62,8 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
 
   function update(): void {
     facts = look()
-    const now = JSON.stringify([facts, eligible()])
+    if (eligible() !== stays) options.onEligible((stays = !stays))
+    const now = JSON.stringify(facts)
     if (now === known) return
     known = now
     if (started) options.onChange()
@@ -77,7 +81,7 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
       ...(ownPodCidr ? { ownPodCidr } : {}),
       nodePortAddresses:
         nodePortAddresses === 'primary'
-          ? primaryOf(node, serviceCidr.family)
+          ? (primary = primaryOf(node, serviceCidr.family) ?? primary)
           : addresses.filter((own) => nodePortAddresses.some((range) => contains(range, own))),
       addresses,
       masqueradeAll,
@@ -85,6 +89,7 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
     }
   }
 
+  /** False once the node is about to go: nothing new should be sent to it. */
   function eligible(): boolean {
     return (
       node === undefined ||
@@ -95,7 +100,6 @@ export function followOwnNode(options: OwnNodeOptions): OwnNode {
   return {
     synced: follower.synced,
     facts: () => facts,
-    eligible,
     close() {
       follower.close()
       stop()
@@ -108,12 +112,12 @@ function ownRange(node: Node | undefined, wanted: Cidr['family']): Cidr | undefi
   return podCIDRs.map((text) => parseCidr(text)).find((range) => range?.family === wanted)
 }
 
-function primaryOf(node: Node | undefined, wanted: Cidr['family']): Address[] {
+function primaryOf(node: Node | undefined, wanted: Cidr['family']): Address[] | undefined {
   for (const { type, address } of node?.status?.addresses ?? []) {
     const parsed = type === 'InternalIP' ? parseAddress(address) : undefined
     if (parsed !== undefined && family(parsed) === wanted && isReachable(packAddress(parsed))) return [parsed]
   }
-  return []
+  return undefined
 }
 
 /** Without those that only this machine can use. In order, so that the same addresses are the same facts. */

@@ -5,7 +5,8 @@ const firstRetry = 100
  * or later.
  */
 const firstRepair = 250
-const longest = 30_000
+const longestRetry = 30_000
+const longestRepair = 2000
 /** Who has left the table alone for so long begins anew with the shortest wait. */
 const quiet = 60_000
 
@@ -43,7 +44,7 @@ export function openPace(go: () => void): Pace {
     },
     failed() {
       const wait = retry
-      retry = Math.min(retry * 2, longest)
+      retry = Math.min(retry * 2, longestRetry)
       return later(wait)
     },
     disturbed() {
@@ -51,7 +52,7 @@ export function openPace(go: () => void): Pace {
       if (now - lastDisturbed > quiet) repair = firstRepair
       lastDisturbed = now
       const wait = repair
-      repair = Math.min(repair * 2, longest)
+      repair = Math.min(repair * 2, longestRepair)
       return later(wait)
     },
     close() {

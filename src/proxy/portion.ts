@@ -29,6 +29,8 @@ export interface PortPortion {
   /** Values of `endpoints`, without repeats and in no order that means anything: all that may serve, and those of this node. */
   readonly cluster: readonly Packed[]
   readonly local: readonly Packed[]
+  /** Of UDP: all endpoints that still serve, picked or not. */
+  readonly serving: readonly Packed[]
   /** There are endpoints, if not on this node: without local ones packets are dropped, not refused. */
   readonly anywhere: boolean
   readonly flows: readonly FlowPortion[]
@@ -70,8 +72,7 @@ const longestTimeout = 86_400
 
 /** One service and its slices as elements-to-be. Objects come from the API and are taken for hostile. */
 export function portionOf(service: Service, slices: readonly EndpointSlice[], node: NodeFacts): Portioned {
-  const problems: Problem[] = []
-  const problem = (object: Problem['object'], say: string): void => void problems.push({ object, say })
+  const { problems, problem } = collectProblems(service)
   const { spec } = service
   if (spec.type === 'ExternalName' || service.metadata.labels?.[otherProxyLabel] !== undefined)
     return { portion: undefined, problems }
@@ -107,12 +108,13 @@ export function portionOf(service: Service, slices: readonly EndpointSlice[], no
     const flows = [first]
     for (const other of others)
       if (seen.has(other.flow))
-        problem(service, `nodePort ${port.nodePort} ${protocol} is there twice: the first one counts`)
+        problem(service, `${other.kind} of port ${port.port} ${protocol} is there twice: the first one counts`)
       else flows.push(other)
     for (const { flow } of flows) seen.add(flow)
     const choice = choose(endpointsOf(port, protocol, usable, problem), node, {
       cluster: external || spec.internalTrafficPolicy !== 'Local',
       local: spec.internalTrafficPolicy === 'Local' || (external && spec.externalTrafficPolicy === 'Local'),
+      serving: protocol === 'UDP',
     })
     for (const address of choice.here) local.add(address)
     localEndpoints = Math.max(localEndpoints, choice.localReady)
@@ -126,14 +128,36 @@ export function portionOf(service: Service, slices: readonly EndpointSlice[], no
     : { portion, problems }
 }
 
+/**
+ * Each problem once, however many ports or endpoints have it, and no more than people read. What is left out is counted in the last one.
+ */
+function collectProblems(service: Service): {
+  problems: Problem[]
+  problem: (object: Problem['object'], say: string) => void
+} {
+  const problems: Problem[] = []
+  const known = new Set<string>()
+  const problem = (object: Problem['object'], say: string): void => {
+    const { kind, metadata } = object
+    const key = `${kind} ${metadata.name} ${say}`
+    if (known.has(key)) return
+    known.add(key)
+    if (known.size <= mostProblems) problems.push({ object, say })
+    else problems[mostProblems] = { object: service, say: `and ${known.size - mostProblems} more like these` }
+  }
+  return { problems, problem }
+}
+
+const mostProblems = 10
+
 function portPortion(
   { spec }: Service,
   port: ServicePort,
   protocol: Protocol,
-  { cluster, local, anywhere }: Choice,
+  { cluster, local, serving, anywhere }: Choice,
   flows: readonly FlowPortion[],
 ): PortPortion {
-  return { name: `${protocol}/${port.port}`, sticky: stickySeconds(spec), cluster, local, anywhere, flows }
+  return { name: `${protocol}/${port.port}`, sticky: stickySeconds(spec), cluster, local, serving, anywhere, flows }
 }
 
 function stickySeconds({ sessionAffinity, sessionAffinityConfig }: Service['spec']): number {

@@ -21,6 +21,8 @@ export interface Port extends Claimant {
   /** Endpoints that may serve, by slot where it has a number. */
   cluster: readonly Packed[]
   local: readonly Packed[]
+  /** Of UDP: all that still serve, picked or not. */
+  serving: readonly Packed[]
   /** What is in the table. */
   written: Lists
 }
@@ -35,7 +37,7 @@ const nothing: Lists = { cluster: [], local: [], sticky: 0 }
 const scopes: readonly Scope[] = ['cluster', 'local']
 
 export function newPort(service: Port['service'], name: string): Port {
-  return { service, name, number: 0, anywhere: false, flows: [], ...nothing, written: nothing }
+  return { service, name, number: 0, anywhere: false, flows: [], ...nothing, serving: [], written: nothing }
 }
 
 /** The numbers of ports, and their lists of endpoints in the table. */
@@ -43,8 +45,8 @@ export class Ports {
   readonly #store: Store
   readonly #numbers: PortNumbers
   #before: Ruleset | undefined
-  /** Numbers that were freed since the last commit, by address: who comes back at once is who it was. */
-  readonly #freed = new Map<Packed, number>()
+  /** Numbers that were freed since the last commit, by service and port: who comes back at once is who it was. */
+  readonly #freed = new Map<string, number>()
 
   constructor(store: Store, before: Ruleset | undefined) {
     this.#store = store
@@ -62,7 +64,7 @@ export class Ports {
   unlist(port: Port): void {
     if (port.number === 0) return
     this.#write(port, nothing)
-    for (const { flow } of port.flows) this.#freed.set(flow, port.number)
+    this.#freed.set(nameOf(port), port.number)
     this.#numbers.free(port.number)
     port.number = 0
   }
@@ -70,7 +72,8 @@ export class Ports {
   /** Brings the lists of a port up to date that holds these addresses: those to which they lead. */
   list(port: Port, held: readonly Packed[]): void {
     if (port.number === 0) {
-      port.number = this.#numbers.take(held.map((flow) => this.#freed.get(flow) ?? numberIn(this.#before, flow)))
+      const freed = this.#freed.get(nameOf(port))
+      port.number = this.#numbers.take(freed === undefined ? held.map((flow) => numberIn(this.#before, flow)) : [freed])
       if (this.#before)
         for (const scope of scopes)
           port[scope] = settle(readSlots(this.#before, listNumber(port.number, scope)), port[scope])
@@ -90,6 +93,10 @@ export class Ports {
       )
     port.written = { cluster: wanted.cluster, local: wanted.local, sticky: wanted.sticky }
   }
+}
+
+function nameOf({ service, name }: Port): string {
+  return `${service.key} ${name}`
 }
 
 function listsFor(port: Port, held: readonly Packed[]): Lists {

@@ -70,8 +70,12 @@ export function startProxy(options: ProxyOptions): Proxy {
   let everything = true
   let rebuild = false
   const pace = openPace(commit)
+  const alone = Promise.withResolvers<void>()
+  const lock =
+    options.lock === undefined ? alone.resolve() : holdAlone(options.lock, log, () => alone.resolve(), waiting)
+
   const keeper = keepTable({ ns: options.ns, table, log, onForeignChange })
-  const found = lookFirst()
+  let found = lookFirst()
   const node = followOwnNode({
     client,
     name: options.nodeName,
@@ -81,8 +85,9 @@ export function startProxy(options: ProxyOptions): Proxy {
     masqueradeAll: options.masqueradeAll ?? false,
     counters: options.counters ?? false,
     ns: options.ns,
+    onEligible: (eligible) => health.node(eligible),
     onChange() {
-      health.node(node.eligible())
+      health.queued()
       operations.healthChecks.listenOn(node.facts().nodePortAddresses)
       everything = true
       // It is in the rules, which a book makes when it begins.
@@ -120,9 +125,6 @@ export function startProxy(options: ProxyOptions): Proxy {
   /** The one that the kernel holds. */
   let good: Book | undefined
   const objects = followObjects(client, changed, (slice, old) => metrics.triggered(slice, old))
-  const alone = Promise.withResolvers<void>()
-  const lock =
-    options.lock === undefined ? alone.resolve() : holdAlone(options.lock, log, () => alone.resolve(), waiting)
   void Promise.all([objects.synced, node.synced, alone.promise]).then(() => pace.open(), first.reject)
 
   return {
@@ -177,6 +179,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       return keeper.look()
     } catch (error) {
       keeper.close()
+      lock?.[Symbol.dispose]()
       throw error
     }
   }
@@ -190,7 +193,6 @@ export function startProxy(options: ProxyOptions): Proxy {
   function commit(): void {
     const started = performance.now()
     const seconds = (): number => (performance.now() - started) / 1000
-    const dirty = objects.takeDirty()
     const full = everything || rebuild
     try {
       if (rebuild) {
@@ -198,6 +200,7 @@ export function startProxy(options: ProxyOptions): Proxy {
         everything = true
         rebuild = false
       }
+      const dirty = objects.takeDirty()
       for (const key of everything ? new Set([...dirty, ...objects.keys()]) : dirty) put(key)
       everything = false
       const applied = keeper.commit(book)
@@ -207,10 +210,12 @@ export function startProxy(options: ProxyOptions): Proxy {
       metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })
       if (!good) log.info({ services: book.size }, 'all services are known')
       good = book
+      found = undefined
       pace.succeeded()
       if (applied.messages > 0) tell(applied, performance.now() - started)
       first.resolve()
     } catch (error) {
+      health.queued()
       metrics.failed({ seconds: seconds(), full })
       const retryMs = pace.failed()
       log.error({ err: messageOf(error), retryMs }, 'the kernel refused the services; what it held before stays')
@@ -232,6 +237,7 @@ export function startProxy(options: ProxyOptions): Proxy {
 
   /** Our table is not as we left it: a new book is made of what is there, and what differs is put right. */
   function onForeignChange({ process, pid }: Who): void {
+    health.queued()
     metrics.foreignChange()
     rebuild = true
     const repairMs = pace.disturbed()

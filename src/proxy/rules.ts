@@ -1,6 +1,6 @@
 import type { EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Packed } from '../kernel/nftables/packed.ts'
-import { unpackAddress, unpackU32 } from '../kernel/nftables/packed.ts'
+import { unpackAddress } from '../kernel/nftables/packed.ts'
 import { print } from '../kernel/nftables/print.ts'
 import type { Datum, Ruleset } from '../kernel/nftables/ruleset.ts'
 import { readEndpoint } from './layout/keys.ts'
@@ -82,7 +82,7 @@ function meaningsOf(ruleset: Ruleset, names: Names): (set: string, key: Packed, 
     endpoints: (key, value) => withPod(portMeans(key), value),
     remembered: (key, value) => withPod(portMeans(key), value),
     numbers: portMeans,
-    affinity: (key) => ports.get(unpackU32(key.slice(-4) as Packed) >>> 12),
+    affinity: (key) => portMeans(key.slice(-4) as Packed),
     ways: () => undefined,
     'service-ips': (address) => listed(addresses.get(address)),
     hairpin: (pair) => listed(endpoints.get(unpackAddress(pair.slice(0, pair.length / 2) as Packed))),
@@ -106,7 +106,7 @@ function podNames(from: Names): (service: string, address: string) => string | u
       for (const { endpoints } of from.slicesOf(service))
         for (const { addresses, targetRef } of endpoints ?? [])
           if (addresses?.[0] !== undefined && targetRef?.name !== undefined)
-            names.set(addresses[0], `${(targetRef.kind ?? 'pod').toLowerCase()} ${targetRef.name}`)
+            names.set(addresses[0], `${String(targetRef.kind ?? 'pod').toLowerCase()} ${targetRef.name}`)
       known.set(service, names)
     }
     return names.get(address)

@@ -21,6 +21,7 @@ import {
 } from '../../src/proxy/health/ports.ts'
 import { startHealth, startMetricsServer } from '../../src/proxy/health/server.ts'
 import { openProxyMetrics, type ProxyMetrics } from '../../src/proxy/metrics/metrics.ts'
+import { usualPlaces } from '../../src/proxy/operations.ts'
 
 const silent = pino({ level: 'silent' })
 const node = address('192.168.50.11')
@@ -280,7 +281,10 @@ function world(ns: Netns, log = silent) {
   const health = openHealth({ family: 4, clock })
   const state = { services: 0, endpoints: 0, skippedObjects: 0, noLocalEndpoints: { internal: 0, external: 0 } }
   const metrics: ProxyMetrics = openProxyMetrics({ family: 4, state: () => state, log })
-  const servers = [startHealth({ ns, health, metrics, log }), startMetricsServer({ ns, metrics, log })]
+  const servers = [
+    startHealth({ ns, ...usualPlaces.healthz, health, metrics, log }),
+    startMetricsServer({ ns, ...usualPlaces.metrics, metrics, log }),
+  ]
   return {
     health,
     pass: (seconds: number) => void (now += seconds * 1000),

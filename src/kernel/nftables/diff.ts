@@ -44,9 +44,13 @@ export function transactionOf(table: Table, delta: Delta, first: readonly Op[] =
   const ops: Op[] = [...first]
   for (const set of delta.newSets) ops.push({ op: 'add set', set })
   for (const { rules: _, ...chain } of delta.newChains) ops.push({ op: 'add chain', chain })
-  for (const { name } of delta.changedChains) ops.push({ op: 'flush chain', chain: name })
-  for (const { name, rules } of [...delta.newChains, ...delta.changedChains])
+  for (const { name, rules } of delta.newChains)
     for (const rule of rules) ops.push({ op: 'add rule', chain: name, rule })
+  // The encoder keeps a chain's flush and its new rules together.
+  for (const { name, rules } of delta.changedChains) {
+    ops.push({ op: 'flush chain', chain: name })
+    for (const rule of rules) ops.push({ op: 'add rule', chain: name, rule })
+  }
   const changes = [...delta.elements]
   for (const [set, { added, replaced }] of changes) {
     if (added.length > 0) ops.push({ op: 'add elements', set, elements: added })

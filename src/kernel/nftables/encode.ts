@@ -81,7 +81,8 @@ interface Step {
 
 function* steps({ table, ops }: Transaction): Generator<Step> {
   let setId = 0
-  for (const op of ops) {
+  for (let next = 0; next < ops.length; ) {
+    const op = ops[next++] as Op
     switch (op.op) {
       case 'add elements':
         yield* inChunks(op, table, NFT_MSG.NEWSETELEM, NLM_F_CREATE)
@@ -102,6 +103,19 @@ function* steps({ table, ops }: Transaction): Generator<Step> {
           }
         }
         break
+      case 'flush chain': {
+        // A chain without its rules lets through what it is there to stop.
+        const rules: Op[] = []
+        for (let rule = ops[next]; rule?.op === 'add rule' && rule.chain === op.chain; rule = ops[++next])
+          rules.push(rule)
+        yield {
+          op,
+          write(w) {
+            for (const each of [op, ...rules]) writeOp(w, table, each as Exclude<Op, ElementOp>, 0)
+          },
+        }
+        break
+      }
       default: {
         const id = op.op === 'add set' ? ++setId : 0
         yield { op, write: (w) => writeOp(w, table, op, id) }

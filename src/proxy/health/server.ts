@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Address, address } from '../../base/address.ts'
+import type { Address } from '../../base/address.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Netns } from '../../kernel/netns.ts'
@@ -10,10 +10,8 @@ import { keepListening, type Listening } from './listen.ts'
 
 export interface HealthServerOptions {
   readonly ns?: Netns | undefined
-  /** Every address of the node when left out. */
-  readonly address?: Address
-  /** Upstream's 10256 when left out. */
-  readonly port?: number
+  readonly address: Address
+  readonly port: number
   readonly health: Health
   readonly metrics: ProxyMetrics
   readonly log: Log
@@ -21,16 +19,14 @@ export interface HealthServerOptions {
 
 export interface MetricsServerOptions {
   readonly ns?: Netns | undefined
-  /** Upstream's 127.0.0.1 when left out: who may scrape may learn every service's name. */
-  readonly address?: Address
-  /** Upstream's 10249 when left out. */
-  readonly port?: number
+  readonly address: Address
+  readonly port: number
   readonly metrics: ProxyMetrics
   readonly log: Log
 }
 
 /** /healthz: may this node be sent new connections? False once it is about to go (KEP-3836). /livez: is the proxy well? Then it need not be restarted. */
-export function startHealth({ ns, address: at, port, health, metrics, log }: HealthServerOptions): Listening {
+export function startHealth({ ns, address, port, health, metrics, log }: HealthServerOptions): Listening {
   const answer = (path: 'healthz' | 'livez', response: ServerResponse): void => {
     const report = health.report()
     const good = report.healthy && (path === 'livez' || report.nodeEligible)
@@ -45,8 +41,8 @@ export function startHealth({ ns, address: at, port, health, metrics, log }: Hea
   return serve(
     {
       ns,
-      address: at ?? address('0.0.0.0'),
-      port: port ?? 10256,
+      address,
+      port,
       what: 'health checks',
       log,
       most: 64,
@@ -63,10 +59,10 @@ export function startHealth({ ns, address: at, port, health, metrics, log }: Hea
 const mostScrapes = 4
 
 /** /metrics, and what upstream has on the same port: /healthz, which says that it answers, and /proxyMode. */
-export function startMetricsServer({ ns, address: at, port, metrics, log }: MetricsServerOptions): Listening {
+export function startMetricsServer({ ns, address, port, metrics, log }: MetricsServerOptions): Listening {
   let scrapes = 0
   return serve(
-    { ns, address: at ?? address('127.0.0.1'), port: port ?? 10249, what: 'metrics', log, most: 64, patience: 60_000 },
+    { ns, address, port, what: 'metrics', log, most: 64, patience: 60_000 },
     {
       '/metrics'(request, response) {
         if (scrapes >= mostScrapes) {

@@ -1,25 +1,29 @@
 import type { FieldType, SetSpec } from '../../kernel/nftables/set.ts'
 import type { FamilyFacts } from './family.ts'
 
+/**
+ * In the order in which they are filled, and the other way round emptied: what leads to endpoints comes last, so that where a large change has to be
+ * cut in two, no packet finds a way whose limits or masquerade are not there yet.
+ */
 export const setNames = [
   'endpoints',
   'numbers',
   'remembered',
   'affinity',
   'ways',
-  'services',
-  'inside',
-  'no-endpoints',
-  'no-local-endpoints',
   'service-ips',
   'hairpin',
   'external',
   'external-local',
-  'restricted',
   'sources',
+  'restricted',
   'connections',
   'sent',
   'received',
+  'services',
+  'inside',
+  'no-endpoints',
+  'no-local-endpoints',
 ] as const
 export type SetName = (typeof setNames)[number]
 
@@ -32,7 +36,7 @@ export const counterSets: readonly SetName[] = ['connections', 'sent', 'received
 /** Clients that sticky services remember, all together; who comes when it is full is served and not remembered. */
 const affinitySize = 1 << 20
 
-/** In the order in which they are filled: what others point at comes first. `counters`: with those that count. */
+/** In the order of {@link setNames}. `counters`: with those that count. */
 export function setsOf({ address }: FamilyFacts, counters: boolean): SetSpec[] {
   const flow: readonly FieldType[] = [address, 'inet_proto', 'inet_service']
   const endpoint: readonly FieldType[] = [address, 'inet_service']

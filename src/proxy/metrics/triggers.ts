@@ -1,3 +1,5 @@
+import { triggerTimeAnnotation } from '../slim.ts'
+
 /** What this file reads of an EndpointSlice. */
 export interface Triggered {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> }
@@ -11,8 +13,6 @@ export interface Triggers {
   take(): number[]
 }
 
-/** Written by the endpoint slice controller: when the first pod changed that made it write the slice. */
-const annotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 /** What a proxy remembers whose kernel refuses everything; the rest goes uncounted. */
 const most = 10_000
 
@@ -25,8 +25,8 @@ export function openTriggers(now: () => number = Date.now): Triggers {
   let times: number[] = []
   return {
     add(slice, old) {
-      const text = slice.metadata.annotations?.[annotation]
-      if (text === undefined || text === old?.metadata.annotations?.[annotation]) return
+      const text = slice.metadata.annotations?.[triggerTimeAnnotation]
+      if (text === undefined || text === old?.metadata.annotations?.[triggerTimeAnnotation]) return
       const time = Date.parse(text)
       if (time > started && times.length < most) times.push(time)
     },
