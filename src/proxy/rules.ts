@@ -106,9 +106,14 @@ function podNames(from: Names): (service: string, address: string) => string | u
       for (const { endpoints } of from.slicesOf(service))
         for (const { addresses, targetRef } of endpoints ?? [])
           if (addresses?.[0] !== undefined && targetRef?.name !== undefined)
-            names.set(addresses[0], `${String(targetRef.kind ?? 'pod').toLowerCase()} ${targetRef.name}`)
+            names.set(addresses[0], `${kindOf(targetRef)} ${targetRef.name}`)
       known.set(service, names)
     }
     return names.get(address)
   }
+}
+
+/** From the API, where somebody may have written anything. */
+function kindOf({ kind }: { kind?: unknown }): string {
+  return typeof kind === 'string' ? kind.toLowerCase() : 'pod'
 }

@@ -1,4 +1,4 @@
-import { type Address, type Cidr, contains } from '../base/address.ts'
+import { type Address, type Cidr, contains, parseCidr } from '../base/address.ts'
 import { decisions, type Decision } from '../proxy/decide.ts'
 import { model } from '../proxy/model.ts'
 import { type Cluster, nodeAddresses, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
@@ -28,7 +28,13 @@ export interface Asked {
 
 /** The hops that objects and the rules made from them foretell, up to the pod that the request is for. */
 export function predict(asked: Asked): Hop[] {
-  const all = decide(asked).map((decision) => pathOf(asked, decision))
+  const all = decideAt(asked, asked.source.node).flatMap((decision) => {
+    // A node that is asked has rules of its own: node ports.
+    const owner = ownerOf(asked.cluster, asked.to.address)
+    const there = owner.kind === 'node' && decision.action.is === 'none' ? owner.node.metadata.name : undefined
+    if (there === undefined || there === asked.source.node) return [pathOf(asked, decision)]
+    return decideAt(asked, there).map((second) => pathOf(asked, decision, second))
+  })
   return all.find((path) => agreement(path, asked.observed, asked.unwatched) === undefined) ?? all[0] ?? []
 }
 
@@ -69,9 +75,9 @@ function stationsOf(hops: readonly Hop[]): string[] {
   return stations.map(({ place, acts }) => `${place}: ${acts.sort().join(', ')}`)
 }
 
-/** A service's rules are made from it alone, so only those with this address matter, or, to a node, those with node ports. */
-function decide({ cluster, ranges, source, to, protocol, port }: Asked): Decision[] {
-  const node = cluster.nodes.find(({ metadata }) => metadata.name === source.node)
+/** What a node's rules make of the request. They are made of each service alone, so only those with this address matter, or, to a node, those with node ports. */
+function decideAt({ cluster, ranges, source, to, protocol, port }: Asked, name: string): Decision[] {
+  const node = cluster.nodes.find(({ metadata }) => metadata.name === name)
   const addresses = node ? nodeAddresses(node) : []
   const toNode = addresses.includes(to.address)
   const services = cluster.services.filter(
@@ -80,9 +86,11 @@ function decide({ cluster, ranges, source, to, protocol, port }: Asked): Decisio
       (toNode && service.spec.ports?.some(({ nodePort }) => nodePort === to.port)),
   )
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
+  const own = parseCidr(node?.spec?.podCIDR ?? '')
   const ruleset = model(services, cluster.slices, {
-    name: source.node,
+    name,
     ...(zone === undefined ? {} : { zone }),
+    ...(own ? { ownPodCidr: own } : {}),
     podCidr: ranges.pods,
     serviceCidr: ranges.services,
     nodePortAddresses: addresses,
@@ -97,7 +105,8 @@ function decide({ cluster, ranges, source, to, protocol, port }: Asked): Decisio
   })
 }
 
-function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
+/** `second`: what the node decides for which the request is, where that is another one. */
+function pathOf(asked: Asked, decision: Decision, second?: Decision): Hop[] {
   const { cluster, source, to, protocol, port } = asked
   const start: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
   const path = new Path(source.node, start)
@@ -113,34 +122,57 @@ function pathOf(asked: Asked, { action, masquerade }: Decision): Hop[] {
     return path.at(source.node, nameOf(source.key), 'eth0', 'pod', 'dropped', 'nobody has the address').hops
   path.at(source.node, nameOf(source.key), 'eth0', 'pod', 'sent', `sends to ${start.dst}`)
   path.here('veth', 'veth', 'forwarded', 'out of the other end of its cable')
-  if (action.is === 'reject') return path.here('', 'proxy', 'rejected', 'the service rules refuse it').hops
-  if (action.is === 'drop') return path.here('', 'proxy', 'dropped', 'the service rules throw it away').hops
-  const target = action.is === 'endpoint' ? action : to
-  if (action.is === 'endpoint')
-    path.translate({ ...path.packet, dst: `${target.address}:${target.port}` }, `one of ${action.of}`)
-  const range = nodeOfRange(cluster, target.address)
-  const owner = ownerOf(cluster, target.address)
+  const target = obey(path, decision, to.address)
+  if (target === undefined) return path.hops
+  const range = nodeOfRange(cluster, target)
+  const owner = ownerOf(cluster, target)
   if (owner.kind === 'node' && owner.node.metadata.name === source.node)
     return path.here('cbr0', 'bridge', 'delivered', 'for the node itself').hops
-  if (range?.node.metadata.name === source.node) {
-    if (masquerade) path.translate({ ...path.packet, src: 'the node' }, 'the sender becomes the node')
-    return toPod(path, owner)
-  }
+  if (range?.node.metadata.name === source.node) return toPod(path, owner)
   if (own) path.here('cbr0', 'bridge', 'forwarded', 'for no pod on this bridge: to the node itself')
+  return overTheWire(asked, path, target, second)
+}
+
+/** What rules do with the packet; where it goes then, or undefined when it goes no further. */
+function obey(path: Path, { action, masquerade }: Decision, to: Address): Address | undefined {
+  if (action.is === 'reject') path.here('', 'proxy', 'rejected', 'the service rules refuse it')
+  else if (action.is === 'drop') path.here('', 'proxy', 'dropped', 'the service rules throw it away')
+  else if (action.is === 'none') return to
+  else {
+    path.translate({ ...path.packet, dst: `${action.address}:${action.port}` }, `one of ${action.of}`)
+    if (masquerade) path.translate({ ...path.packet, src: 'the node' }, 'the sender becomes the node')
+    return action.address
+  }
+  return undefined
+}
+
+/** From a node to whatever is not on it. */
+function overTheWire(asked: Asked, path: Path, target: Address, second: Decision | undefined): Hop[] {
+  const { cluster } = asked
+  const range = nodeOfRange(cluster, target)
+  const owner = ownerOf(cluster, target)
   path.here('eth0', 'route', 'forwarded', 'to the next machine')
-  const atRouter = cluster.router?.address === target.address
-  if (cluster.router && !isOnWire(asked, target.address)) {
+  const atRouter = cluster.router?.address === target
+  if (cluster.router && !isOnWire(asked, target)) {
     path.go(cluster.router.name)
     // The table has the nodes' ranges and nothing else.
     if (!atRouter && !range) return path.here('eth0', 'route', 'dropped', 'no line of the table is for it').hops
     path.here('eth0', 'route', atRouter ? 'delivered' : 'forwarded', 'by the table')
   }
-  if (!range)
-    return owner.kind === 'node'
-      ? path.go(owner.node.metadata.name).here('eth0', 'route', 'delivered', 'the node itself').hops
-      : path.hops
-  path.go(range.node.metadata.name)
-  return toPod(path, owner)
+  if (range) {
+    path.go(range.node.metadata.name)
+    return toPod(path, owner)
+  }
+  if (owner.kind !== 'node') return path.hops
+  const node = owner.node.metadata.name
+  path.go(node)
+  const next = second ? obey(path, second, target) : target
+  if (next === undefined) return path.hops
+  if (next === target) return path.here('eth0', 'route', 'delivered', 'the node itself').hops
+  // A service's endpoint: a pod of this node, or of another.
+  return nodeOfRange(cluster, next)?.node.metadata.name === node
+    ? toPod(path, ownerOf(cluster, next))
+    : overTheWire(asked, path, next, undefined)
 }
 
 function toPod(path: Path, owner: ReturnType<typeof ownerOf>): Hop[] {
