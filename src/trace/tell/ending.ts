@@ -1,6 +1,7 @@
 import { type Address, contains } from '../../base/address.ts'
-import { ownerOf } from '../cluster.ts'
+import { ownerOf, serviceAt } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
+import { keptOut } from '../kept-out.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { droppedBy, rulesText, ruleText } from './rules.ts'
 import { hopAt, ipOf, shortName, type Story } from './story.ts'
@@ -66,16 +67,23 @@ function sayRefusal(story: Story, destination: Address): string {
   const last = story.flow.there.at(-1)
   const transport = last && ipOf(last).transport
   const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
+  const protocol = transport?.kind ?? ''
+  const from = last && ipOf(last).source
+  const kept =
+    last && from !== undefined
+      ? keptOut(story.cluster, { from, to: destination, port, protocol, node: last.place.name })
+      : undefined
+  if (kept) return kept.say
+  const served = serviceAt(story.cluster, destination, port, protocol)
+  if (served)
+    return `service ${served.service.metadata.namespace}/${served.service.metadata.name} has no pod that is ready`
   if (owner.kind !== 'service')
     return contains(story.ranges.services, destination)
       ? `no service has ${destination}`
       : `a rule is against ${endsText(story)}`
-  const { metadata, spec } = owner.service
+  const { metadata } = owner.service
   const name = `service ${metadata.namespace}/${metadata.name}`
-  const known = (spec.ports ?? []).some(
-    (one) => one.port === port && (one.protocol ?? 'TCP').toLowerCase() === transport?.kind,
-  )
-  return known ? `${name} has no pod that is ready` : `${name} has no port ${port}`
+  return `${name} has no port ${port}`
 }
 
 function endsText(story: Story): string {

@@ -2,6 +2,7 @@ import type { Hop, Verdict, Why } from '../types.ts'
 import type { Told } from '../tell/tell.ts'
 import type { Story } from '../tell/story.ts'
 import { nobodyHas, nodeRefuses } from './address.ts'
+import { notForYou } from './policy.ts'
 import { noEndpoints, wrongPort } from './service.ts'
 import { nameMissing, noNameServer, slowName } from './name.ts'
 import { nobodyListens, programSilent } from './socket.ts'
@@ -18,6 +19,7 @@ const causes: readonly ((one: Case) => Why[])[] = [
   nameMissing,
   nobodyHas,
   noEndpoints,
+  notForYou,
   wrongPort,
   nobodyListens,
   programSilent,
