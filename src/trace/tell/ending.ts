@@ -2,6 +2,7 @@ import { type Address, contains } from '../../base/address.ts'
 import { ownerOf, serviceAt } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
 import { keptOut } from '../kept-out.ts'
+import type { Ip } from '../packet/ip.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { droppedBy, rulesText, ruleText } from './rules.ts'
 import { hopAt, ipOf, shortName, type Story } from './story.ts'
@@ -13,13 +14,15 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   const told = hops.at(-1)
   if (!last || !told || last.place.kind === 'pod') return [...hops]
   const { destination } = ipOf(last)
-  const component = componentOf(story, destination)
+  const component = componentOf(story, destination, ipOf(last))
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
-  if (refused && told.action === 'forwarded') {
+  if (refused && (told.action === 'forwarded' || told.action === 'delivered')) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
     const say = `${sayRefusal(story, destination)}: refused ${how}`
-    return [...hops, hopAt(story, last, { component, action: 'rejected', say, because })]
+    // That it was for the node itself is what it looked like.
+    const before = told.action === 'delivered' ? hops.slice(0, -1) : hops
+    return [...before, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
   if (story.flow.answer !== undefined) return [...hops]
   const drop = droppedBy(story, last.place, ipOf(last))
@@ -91,8 +94,11 @@ function endsText(story: Story): string {
   return last ? endsOf(ipOf(last)).dst : ''
 }
 
-function componentOf(story: Story, destination: Address): Hop['component'] {
-  return contains(story.ranges.services, destination) || ownerOf(story.cluster, destination).kind === 'service'
+function componentOf(story: Story, destination: Address, { transport }: Ip): Hop['component'] {
+  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
+  return contains(story.ranges.services, destination) ||
+    ownerOf(story.cluster, destination).kind === 'service' ||
+    serviceAt(story.cluster, destination, port, transport?.kind ?? '')
     ? 'proxy'
     : 'policy'
 }

@@ -34,6 +34,8 @@ export function refusedBy(story: Story): 'target' | 'node' | undefined {
   if (!first) return undefined
   if (first.place.kind === 'pod' || first.direction === 'in') return 'target'
   const asked = story.flow.there.at(-1)
+  // A node's own address may be a service's, too: a node port.
+  if (asked && asked.place.name === first.place.name && droppedBy(story, asked.place, ipOf(asked))) return 'node'
   const mine = factsOf(story, first.place)?.addresses ?? []
   return asked && mine.includes(ipOf(asked).destination) ? 'target' : 'node'
 }

@@ -1,18 +1,18 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { isReady, ownerOf, readyEndpoints } from '../cluster.ts'
+import { isReady, ownerOf, readyEndpoints, serviceAt } from '../cluster.ts'
 import { nearest } from '../nearest.ts'
+import { transportOf } from '../target.ts'
 import type { Why } from '../types.ts'
 import type { Case } from './why.ts'
 
 /** A service with nobody behind it: its selector matches no pod, or none of those is ready. */
-export function noEndpoints({ cluster, to, verdict }: Case): Why[] {
+export function noEndpoints({ cluster, to, verdict, target }: Case): Why[] {
   if (!to || verdict === 'delivered') return []
-  const owner = ownerOf(cluster, to.address)
-  if (owner.kind !== 'service') return []
-  const { service } = owner
-  const port = service.spec.ports?.find((one) => one.port === to.port)
-  if (!port || readyEndpoints(cluster, service, port.name).length > 0) return []
+  const at = serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
+  if (!at) return []
+  const { service, port } = at
+  if (readyEndpoints(cluster, service, port.name).length > 0) return []
   const name = `service ${service.metadata.namespace}/${service.metadata.name}`
   const selector = service.spec.selector ?? {}
   const text = selectorText(selector)
@@ -105,7 +105,7 @@ function fixSelector(selector: Record<string, string>, pods: readonly Pod[]): st
       return `pods here have ${key}=${like}: is that meant?`
     if (values.length > 0 && !values.includes(value))
       return `pods here have ${[...new Set(values)]
-        .slice(0, 3)
+        .slice(0, 5)
         .map((one) => `${key}=${one}`)
         .join(', ')}`
     const keys = pods.flatMap((pod) => Object.keys(pod.metadata.labels ?? {}))
