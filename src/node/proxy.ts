@@ -16,10 +16,17 @@ export function proxyRoutes(proxy: Pick<Proxy, 'rules' | 'scrape'>): Routes {
       return true
     }
     const only = url.searchParams.get('service') ?? undefined
-    const text = proxy.rules(only)
+    const text = await proxy.rules(only)
     response
       .writeHead(text === undefined ? 404 : 200, { 'content-type': 'text/plain; charset=utf-8' })
-      .end(text ?? `there is no service ${only}; it is named as NAMESPACE/NAME\n`)
+      .end(text ?? noSuch(only ?? ''))
     return true
   }
+}
+
+function noSuch(service: string): string {
+  const [namespace, name] = service.split('/')
+  return name === undefined
+    ? `"${service}" is no service's whole name: write NAMESPACE/NAME, for example default/${service}`
+    : `there is no service ${name} in namespace ${namespace}`
 }

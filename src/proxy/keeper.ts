@@ -18,7 +18,7 @@ export interface TableKeeper {
   /** What the kernel holds now; the next commit begins there. */
   look(): Ruleset | undefined
   /** The socket, for whoever reads. */
-  readonly nftables: Pick<Nftables, 'elements' | 'readElementsSlowly'>
+  readonly nftables: Pick<Nftables, 'read' | 'readElementsSlowly'>
   close(): void
 }
 

@@ -16,7 +16,7 @@ import { type Place, startOperations } from './operations.ts'
 import { openPace } from './pace.ts'
 import { putService } from './put-service.ts'
 import { readCounters } from './read-counters.ts'
-import { printRules } from './rules.ts'
+import { showRules } from './show.ts'
 import { openSweeper } from './sweep.ts'
 import type { ProxyMetrics, ProxyState } from './metrics/metrics.ts'
 import { openReports } from './reports.ts'
@@ -49,8 +49,8 @@ export interface Proxy {
   readonly synced: Promise<void>
   /** What the kernel holds, as of the last transaction that it accepted. Live: read it, do not keep it. */
   ruleset(): Ruleset
-  /** The same in nft's language, with names beside the elements; of one service (`namespace/name`) only, if asked so: undefined when there is none. */
-  rules(only?: string): string | undefined
+  /** What the kernel holds at this moment, in nft's language, with names beside the elements; of one service (`namespace/name`) only, if asked so: undefined when there is none. */
+  rules(only?: string): Promise<string | undefined>
   /** Answers a scrape of the metrics. */
   scrape: ProxyMetrics['write']
   /** Stops following. What the kernel holds stays and goes on serving; the next agent takes it over. */
@@ -130,10 +130,9 @@ export function startProxy(options: ProxyOptions): Proxy {
   return {
     synced: first.promise,
     ruleset: () => good?.committed() ?? found ?? new Book(node.facts()).wanted,
-    rules(only) {
+    async rules(only) {
       if (only !== undefined && !objects.service(only)) return undefined
-      const ruleset = good?.committed() ?? book.wanted
-      return printRules(withClients(ruleset), { ...objects, holder: (flow) => book.holder(flow) }, only)
+      return showRules(keeper.nftables, table, { ...objects, holder: (flow) => book.holder(flow) }, only)
     },
     scrape: (request, response) => metrics.write(request, response),
     close() {
@@ -161,17 +160,6 @@ export function startProxy(options: ProxyOptions): Proxy {
     rebuild = true
     const say = 'another agent serves the services of this node: this one waits until it ends'
     reports.event(nodeObject, 'AnotherProxy', say)
-  }
-
-  /** Which client is remembered for which endpoint only the kernel knows. */
-  function withClients(ruleset: Ruleset): Ruleset {
-    const set = ruleset.sets.get('affinity')
-    if (!good || !set) return ruleset
-    const { spec } = set
-    return {
-      ...ruleset,
-      sets: new Map(ruleset.sets).set(spec.name, { spec, elements: keeper.nftables.elements(table, spec) }),
-    }
   }
 
   function lookFirst(): Ruleset | undefined {

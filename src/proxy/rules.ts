@@ -1,6 +1,7 @@
 import type { EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Packed } from '../kernel/nftables/packed.ts'
 import { unpackAddress } from '../kernel/nftables/packed.ts'
+import type { Counts } from '../kernel/nftables/element.ts'
 import { print } from '../kernel/nftables/print.ts'
 import type { Datum, Ruleset } from '../kernel/nftables/ruleset.ts'
 import { readEndpoint } from './layout/keys.ts'
@@ -23,9 +24,14 @@ interface Meant {
  * The ruleset in nft's language, with the names of the service and of the endpoint beside each element; with `only`, a service as
  * `namespace/name`, just its elements.
  */
-export function printRules(ruleset: Ruleset, names: Names, only?: string): string {
+export function printRules(
+  ruleset: Ruleset,
+  names: Names,
+  counts: (set: string, key: Packed) => Counts | undefined,
+  only?: string,
+): string {
   const meaning = meaningsOf(ruleset, names)
-  const options = { note: (set: string, key: Packed, datum: Datum) => meaning(set, key, datum)?.say }
+  const options = { counts, note: (set: string, key: Packed, datum: Datum) => meaning(set, key, datum)?.say }
   if (only === undefined) return print(ruleset, options)
   return print(ruleset, {
     ...options,

@@ -64,6 +64,6 @@ test('a name says the way', () => {
     { ...sticky(2, 1), by: 'inside' },
   ] as Way[])
     assert.deepEqual(readWayName(wayName(way)), way)
-  for (const name of ['reject', 'pick-', 'pick-3-4', 'stick-3', 'pick-3-outside'])
+  for (const name of ['refuse', 'pick-', 'pick-3-4', 'stick-3', 'pick-3-outside'])
     assert.equal(readWayName(name), undefined)
 })

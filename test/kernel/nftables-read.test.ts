@@ -31,13 +31,6 @@ function open(ns: ReturnType<typeof withLoopback>, keys: readonly Packed[]): Nft
   return nftables
 }
 
-test('one set alone is read', () => {
-  using ns = withLoopback()
-  using nftables = open(ns, upTo(1000))
-  assert.deepEqual(nftables.elements(table, numbers), new Map(upTo(1000).map((key) => [key, null])))
-  assert.throws(() => nftables.elements(table, { ...numbers, name: 'none' }), { code: 'ENOENT' })
-})
-
 test('of the keys that are asked for, those that are there are read, in any number at once', async () => {
   const some = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 40 })
   await fc.assert(

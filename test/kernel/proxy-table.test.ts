@@ -79,7 +79,7 @@ test('what somebody else does to the table is put right with the next start, and
     [{ op: 'flush chain', chain: 'nat-prerouting' }],
     [
       { op: 'add chain', chain: { name: 'stray' } },
-      { op: 'add rule', chain: 'reject', rule: { exprs: [] } },
+      { op: 'add rule', chain: 'refuse', rule: { exprs: [] } },
     ],
     [{ op: 'delete table' }],
   ] as const

@@ -44,11 +44,6 @@ export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | unde
   }
 }
 
-/** The elements of one set alone. */
-export function readElementsOf(socket: NetlinkSocket, table: Table, spec: SetSpec): Map<Packed, Datum> {
-  return readAllElements(socket, table, spec, sizeNow(socket, table, spec))
-}
-
 export function readRules(socket: NetlinkSocket, table: Table): PlacedRule[] {
   return socket
     .dump(

@@ -4,11 +4,10 @@ import { type Applied, apply, settledGeneration } from './apply.ts'
 import type { Element } from './element.ts'
 import type { Generation } from './generation.ts'
 import type { Packed } from './packed.ts'
-import { readElementsOf, readRules, readRuleset } from './read.ts'
+import { readRules, readRuleset } from './read.ts'
 import { readElementsSlowly } from './read-slowly.ts'
 import type { PlacedRule } from './rule.ts'
-import type { Datum, Ruleset } from './ruleset.ts'
-import type { SetSpec } from './set.ts'
+import type { Ruleset } from './ruleset.ts'
 import type { Table } from './table.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -26,9 +25,7 @@ export interface Nftables extends Disposable {
   apply(transaction: Transaction, generation?: number): Applied
   /** A whole table as the kernel has it, rules with their handles; undefined when there is no such table. */
   read(table: Table): Ruleset | undefined
-  /** What one set of a table holds. Throws a NetlinkError (ENOENT) when there is no such set. */
-  elements(table: Table, set: SetSpec): ReadonlyMap<Packed, Datum>
-  /** The same for some keys, with counters, a few in each turn of the event loop; see {@link readElementsSlowly}. */
+  /** Some elements of a set, with counters, a few in each turn of the event loop; see {@link readElementsSlowly}. */
   readElementsSlowly(
     table: Table,
     set: string,
@@ -54,7 +51,6 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   return {
     apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
     read: (table) => readRuleset(socket, table),
-    elements: (table, set) => readElementsOf(socket, table, set),
     readElementsSlowly: (table, set, keys, { atOnce } = {}) => readElementsSlowly(socket, table, set, keys, atOnce),
     rules: (table) => readRules(socket, table),
     sendLimit,

@@ -85,7 +85,7 @@ export function baseChains(facts: FamilyFacts, ranges: Ranges): Chain[] {
       rules: [...counts(facts, ranges), ...untranslated(facts, ranges.serviceCidr)],
     },
     {
-      name: 'reject',
+      name: refuse,
       rules: [
         {
           exprs: [
@@ -101,6 +101,8 @@ export function baseChains(facts: FamilyFacts, ranges: Ranges): Chain[] {
 }
 
 const sourcesChainName = 'sources'
+/** Not `reject`: nft could not read it back, it is a word of its language. */
+const refuse = 'refuse'
 
 /** Lets a sender pass that is in one of the ranges which the load balancer's service names; one rule for each length of prefix in use. */
 export function sourcesChain(facts: FamilyFacts, prefixes: Iterable<number>): Chain {
@@ -226,7 +228,7 @@ function untranslated(facts: FamilyFacts, serviceCidr: Cidr): Rule[] {
     },
     { exprs: [...ctStateIs('invalid'), verdict('accept')], comment: 'not to a service' },
     {
-      exprs: [...flow(facts, 0), lookup('no-endpoints', 0), to('goto', 'reject')],
+      exprs: [...flow(facts, 0), lookup('no-endpoints', 0), to('goto', refuse)],
       comment: 'a service without endpoints',
     },
     {
@@ -235,7 +237,7 @@ function untranslated(facts: FamilyFacts, serviceCidr: Cidr): Rule[] {
     },
     { exprs: [...toServices('neq'), verdict('accept')], comment: 'not to a service' },
     {
-      exprs: [destination(facts, 0), lookup('service-ips', 0), to('goto', 'reject')],
+      exprs: [destination(facts, 0), lookup('service-ips', 0), to('goto', refuse)],
       comment: 'a service, but not one of its ports',
     },
     { exprs: [verdict('drop')], comment: 'no service has this address' },
