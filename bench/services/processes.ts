@@ -27,7 +27,13 @@ export function startApi(services: number, each: number, core: number | undefine
 }
 
 export function startAgent(core: number | undefined): Agent {
-  return start('agent.ts', [], core)
+  return start('agent.ts', [], core, undefined, launcherOptions())
+}
+
+/** What the launcher gives node, for agents too: how much memory they take depends on it. */
+function launcherOptions(): string[] {
+  const [, options = ''] = /bin\/node" (.*) "\$here\/dist/.exec(readFileSync('kubehop', 'utf8')) ?? []
+  return options.split(' ').filter(Boolean)
 }
 
 function start<Question extends object, Reply>(
@@ -35,9 +41,10 @@ function start<Question extends object, Reply>(
   args: string[],
   core: number | undefined,
   ns?: Netns,
+  execArgv: string[] = process.execArgv,
 ): Helper<Question, Reply> {
   const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc']
-  const child = inNetns(ns, () => fork(join(import.meta.dirname, file), args, { stdio }))
+  const child = inNetns(ns, () => fork(join(import.meta.dirname, file), args, { stdio, execArgv }))
   const pid = child.pid ?? 0
   if (core !== undefined) pin(pid, core)
   async function hear(): Promise<Reply> {
