@@ -42,6 +42,46 @@ test('across nodes it goes through the gateway, the router and its table', async
   assert.ok(story.hops.every((hop) => hop.action !== 'translated'))
 })
 
+/** The nodes hear of a change a moment after the API has it. */
+async function comesTrue(look: () => Promise<Trace>, expected: [Trace['verdict'], boolean]): Promise<Trace> {
+  for (let tries = 0; ; tries++) {
+    const story = await look()
+    if (story.verdict === expected[0] && story.agrees === expected[1]) return story
+    assert.ok(tries < 5, JSON.stringify(story, null, 1))
+  }
+}
+
+test('a node port and a load balancer’s address are foretold on every node, whoever serves them', async () => {
+  const patch = async (what: object, ...more: string[]): Promise<void> => {
+    const { code, err } = await lab.kubectl(
+      'patch',
+      'service',
+      'web',
+      '--type=merge',
+      '-p',
+      JSON.stringify(what),
+      ...more,
+    )
+    assert.equal(code, 0, err)
+  }
+  await patch({ spec: { type: 'LoadBalancer' } })
+  await patch({ status: { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } } }, '--subresource=status')
+  const { out: port } = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[0].nodePort}')
+  for (const externalTrafficPolicy of ['Cluster', 'Local']) {
+    await patch({ spec: { externalTrafficPolicy } })
+    for (const to of ['203.0.113.7', `192.168.50.11:${port}`, `192.168.50.12:${port}`]) {
+      await comesTrue(async () => (await trace('client', `http://${to}/`)).trace, ['delivered', true])
+    }
+  }
+  await patch({ spec: { loadBalancerSourceRanges: ['198.51.100.0/24'] } })
+  const kept = await comesTrue(
+    async () => (await trace('client', 'http://203.0.113.7/', '--timeout', '1')).trace,
+    ['dropped', true],
+  )
+  assert.equal(kept.why[0]?.code, 'SourceRange', JSON.stringify(kept, null, 1))
+  await patch({ spec: { type: 'ClusterIP', externalTrafficPolicy: null, loadBalancerSourceRanges: null } })
+})
+
 test('by a service name: one question, the address, the translation there, and put back on the way back', async () => {
   const { trace: story, code } = await trace('client', 'http://web/')
   assert.equal(code, 0)
