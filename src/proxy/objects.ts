@@ -24,7 +24,7 @@ export function followObjects(
   onBatch: () => void,
   onSlice: (slice: EndpointSlice, old?: EndpointSlice) => void,
 ): Objects {
-  const slices = new Map<string, Map<string, EndpointSlice>>()
+  const slices = new Map<string, EndpointSlice[]>()
   let dirty = new Set<string>()
   let changes = { services: 0, endpoints: 0 }
 
@@ -40,33 +40,32 @@ export function followObjects(
 
   function sliceChanged(change: Change<EndpointSlice>): void {
     changes.endpoints++
-    const key = keyOf(change.object)
-    if (change.type === 'modified') forget(change.old, key)
+    if (change.type === 'modified') forget(change.old)
     if (change.type !== 'deleted') onSlice(change.object, change.type === 'modified' ? change.old : undefined)
-    if (change.type === 'deleted') forget(change.object, key)
+    if (change.type === 'deleted') forget(change.object)
     else {
       const service = serviceKeyOf(change.object)
       if (service === undefined) return
       const of = slices.get(service)
-      if (of) of.set(key, change.object)
-      else slices.set(service, new Map([[key, change.object]]))
+      if (of) of.push(change.object)
+      else slices.set(service, [change.object])
       dirty.add(service)
     }
   }
 
-  function forget(slice: EndpointSlice, key: string): void {
+  function forget(slice: EndpointSlice): void {
     const service = serviceKeyOf(slice)
     if (service === undefined) return
-    const of = slices.get(service)
-    of?.delete(key)
-    if (of?.size === 0) slices.delete(service)
+    const rest = slices.get(service)?.filter(({ metadata }) => metadata.name !== slice.metadata.name) ?? []
+    if (rest.length > 0) slices.set(service, rest)
+    else slices.delete(service)
     dirty.add(service)
   }
 
   return {
     synced: Promise.all([services.synced, followedSlices.synced]),
     service: (key) => services.get(key),
-    slicesOf: (key) => [...(slices.get(key)?.values() ?? [])],
+    slicesOf: (key) => slices.get(key) ?? none,
     keys: () => services.list().map(keyOf),
     takeDirty() {
       const taken = dirty
@@ -90,3 +89,5 @@ export function serviceKeyOf(slice: EndpointSlice): string | undefined {
   const name = slice.metadata.labels?.[serviceNameLabel]
   return name === undefined ? undefined : `${slice.metadata.namespace}/${name}`
 }
+
+const none: readonly EndpointSlice[] = []

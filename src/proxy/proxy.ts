@@ -1,6 +1,7 @@
 import type { Client } from '../api/client/client.ts'
 import type { Cidr } from '../base/address.ts'
 import { messageOf } from '../base/errors.ts'
+import { collectGarbage } from '../base/garbage.ts'
 import type { Log } from '../base/log.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
 import type { Applied } from '../kernel/nftables/socket.ts'
@@ -56,6 +57,9 @@ export interface Proxy {
   /** Stops following. What the kernel holds stays and goes on serving; the next agent takes it over. */
   close(): void
 }
+
+/** Elements of a transaction that leaves so much garbage that it is thrown away at once. */
+const large = 50_000
 
 /**
  * Teaches the kernel of one node where services are: follows Services and EndpointSlices, and makes one transaction of the
@@ -201,6 +205,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       found = undefined
       pace.succeeded()
       if (applied.messages > 0) tell(applied, performance.now() - started)
+      if (applied.elements > large) setImmediate(collectGarbage)
       first.resolve()
     } catch (error) {
       health.queued()

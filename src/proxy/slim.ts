@@ -31,21 +31,21 @@ function orWhole<T>(shape: (object: T) => T, object: T): T {
 function slimmerService({ apiVersion, kind, metadata, spec, status }: Service): Service {
   const ingress = status?.loadBalancer?.ingress
   return {
-    apiVersion,
+    apiVersion: shared(apiVersion),
     kind,
     metadata: slimMeta(metadata, otherProxyLabel),
     spec: defined({
-      type: shared(spec.type),
+      type: unusual(spec.type, 'ClusterIP'),
       clusterIP: spec.clusterIP,
       // A copy of clusterIP where there is one family.
       clusterIPs: spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === spec.clusterIP ? undefined : spec.clusterIPs,
       ports: spec.ports?.map(slimPort),
       externalIPs: spec.externalIPs?.length ? spec.externalIPs : undefined,
-      externalTrafficPolicy: shared(spec.externalTrafficPolicy),
-      internalTrafficPolicy: shared(spec.internalTrafficPolicy),
+      externalTrafficPolicy: unusual(spec.externalTrafficPolicy, 'Cluster'),
+      internalTrafficPolicy: unusual(spec.internalTrafficPolicy, 'Cluster'),
       loadBalancerSourceRanges: spec.loadBalancerSourceRanges?.length ? spec.loadBalancerSourceRanges : undefined,
       healthCheckNodePort: spec.healthCheckNodePort,
-      sessionAffinity: shared(spec.sessionAffinity),
+      sessionAffinity: unusual(spec.sessionAffinity, 'None'),
       sessionAffinityConfig: spec.sessionAffinityConfig,
     }),
     ...(ingress?.length ? { status: { loadBalancer: { ingress } } } : {}),
@@ -55,7 +55,7 @@ function slimmerService({ apiVersion, kind, metadata, spec, status }: Service): 
 function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, ports }: EndpointSlice): EndpointSlice {
   const annotation = metadata.annotations?.[triggerTimeAnnotation]
   return {
-    apiVersion,
+    apiVersion: shared(apiVersion),
     kind,
     metadata: {
       ...slimMeta(metadata, serviceNameLabel),
@@ -133,6 +133,11 @@ function shared<T extends string | undefined>(text: T): T {
 
 const mostTexts = 20_000
 const texts = new Map<string, string>()
+
+/** What is meant anyway need not be said. */
+function unusual<T extends string>(value: T | undefined, usual: T): T | undefined {
+  return value === usual ? undefined : shared(value)
+}
 
 /** Without fields that are undefined. */
 function defined<T extends object>(object: { [K in keyof T]: T[K] | undefined }): T {
