@@ -62,10 +62,10 @@ test('a flagged packet tells every rule that it meets, on its way to an endpoint
       .filter((event) => event.table === table.name && event.handle !== undefined)
       .map(({ chain, handle, verdict }) => `${chain}: ${comments.get(handle ?? 0n)}: ${verdict?.verdict}`)
 
-  until = (event) => event.chain === 'reject' && event.verdict?.verdict === 'drop'
+  until = (event) => event.chain === 'refuse' && event.verdict?.verdict === 'drop'
   assert.equal(await world.ask('100.96.1.2', '100.64.0.22', 80), 'refused')
   await enough.promise
-  assert.deepEqual(story(), ['filter-prerouting: a service without endpoints: goto', 'reject: : drop'])
+  assert.deepEqual(story(), ['filter-prerouting: a service without endpoints: goto', 'refuse: : drop'])
   const [first] = heard
   assert.equal(first?.family, 'ip')
   assert.equal(new Set(heard.map((event) => event.id)).size, 1)

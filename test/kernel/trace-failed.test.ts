@@ -57,7 +57,7 @@ test('a service without endpoints is rejected by the node, and the selector is c
   const trace = await world.trace('client', 'svc/wbe')
   assert.equal(trace.verdict, 'rejected')
   assert.equal(last(trace), 'node1 proxy rejected')
-  assert.match(trace.hops.at(-1)?.because.text ?? '', /a service without endpoints.* -> goto reject/)
+  assert.match(trace.hops.at(-1)?.because.text ?? '', /a service without endpoints.* -> goto refuse/)
   assert.deepEqual(codes(trace), ['SelectorMatchesNothing'])
   assert.equal(trace.why[0]?.fix, 'pods here have app=web: is that meant?')
   assert.ok(trace.agrees)
