@@ -50,7 +50,7 @@ const log = pino(
     // What it says goes nowhere, but is written, as an agent's log is.
     write(line: string) {
       if (line.includes(committedMessage)) committed(process.hrtime.bigint())
-      else if (/"level":[56]0/.test(line)) process.stderr.write(line)
+      else if (/"level":[456]0/.test(line)) process.stderr.write(line)
       writeSync(nowhere, line)
     },
   },
