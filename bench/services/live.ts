@@ -89,7 +89,7 @@ function storm({ seen, commits, cpuMs, wallMs }: Figures, seconds: number): Row[
   const name = `${perSecond.toLocaleString('en')} changes a second for ${seconds} s`
   return [
     { ...lower(`${name}: event to commit`, 'ms', figure(lag)), reach: 'keeps up' },
-    lower('  at its end', 'ms', figure(lag.slice(-perSecond / 10))),
+    lower('  in its last second', 'ms', figure(lag.slice(-perSecond))),
     lower('  at its worst', 'ms', figure([Math.max(...lag)])),
     lower('  of one core', '%', figure([(100 * cpuMs) / wallMs])),
     lower('  changes in one transaction', '', figure([seen.length / commits])),
