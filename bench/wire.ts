@@ -75,8 +75,8 @@ const measures: readonly { kind: Kind; say: string }[] = [
 
 const notes = [
   'sender and receiver are two processes with blocking system calls (bench/wire/talk.ts), no iperf3; 128 KiB at a time, MTU 1500',
-  'there and back: one byte each way on a connection that stays, as netperf TCP_RR, both processes on one core (taskset)',
-  'new connections end with a reset',
+  'there and back: one byte each way on a connection that stays, as netperf TCP_RR; new connections end with a reset',
+  'for both the two processes share one core (taskset): what is measured is the work, not how soon one core wakes another',
   'the bridge made by hand has no packet filter (bridge-nf-call-iptables 0) and no connection tracking',
   'counters: connections, packets and bytes of each service, in the same rules',
 ]
