@@ -11,7 +11,7 @@ const silenceMs = 150_000
 const firstDelayMs = 50
 const longestDelayMs = 10_000
 /** Objects of a list that are asked for at once. */
-const pageSize = 2000
+const pageSize = 500
 
 interface WatchEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'

@@ -186,10 +186,10 @@ export class MessageWriter {
     const at = this.#length
     const end = (at + size + 3) & ~3
     if (end > this.#bytes.length) {
-      const bigger = new Uint8Array(Math.max(end, this.#bytes.length * 2))
-      bigger.set(this.bytes)
-      this.#bytes = bigger
-      this.#view = new DataView(bigger.buffer)
+      // Transferred, the memory it had is free at once, and not only when the garbage is collected.
+      const bigger = this.#bytes.buffer.transfer(Math.max(end, this.#bytes.length * 2))
+      this.#bytes = new Uint8Array(bigger)
+      this.#view = new DataView(bigger)
     }
     // A cleared buffer still holds old bytes, and padding must not leak them.
     for (let i = at + size; i < end; i++) this.#bytes[i] = 0

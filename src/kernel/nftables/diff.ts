@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Element } from './element.ts'
+import type { Element, Elements } from './element.ts'
 import type { Packed } from './packed.ts'
 import { type Chain, type Datum, type NamedSet, type Ruleset, sameDatum, sameHead, sameRules } from './ruleset.ts'
 import { sameSpec, type SetSpec } from './set.ts'
@@ -18,7 +18,7 @@ export interface Delta {
 }
 
 export interface ElementChanges {
-  added: Element[]
+  added: Elements
   replaced: Element[]
   removed: Element[]
 }
@@ -28,7 +28,10 @@ export function noChange(): Delta {
   return { newSets: [], goneSets: [], newChains: [], changedChains: [], goneChains: [], elements: new Map() }
 }
 
-/** The least that turns one ruleset into the other; no operations when they are the same. Pure. */
+/**
+ * The least that turns one ruleset into the other; no operations when they are the same. Pure; but where a set was empty, the transaction reads
+ * what is wanted in it while it is encoded, so `wanted` has to stay as it is until then.
+ */
 export function diff(committed: Ruleset | undefined, wanted: Ruleset): Transaction {
   if (committed === undefined) return transactionOf(wanted.table, whole(wanted), [{ op: 'add table' }])
   if (mustReplace(committed, wanted))
@@ -101,14 +104,28 @@ function between(committed: Ruleset, wanted: Ruleset): Delta {
 }
 
 function elementsBetween(old: NamedSet | undefined, wanted: NamedSet): ElementChanges | undefined {
-  const changes: ElementChanges = { added: [], replaced: [], removed: [] }
+  if (!old?.elements.size)
+    return wanted.elements.size > 0 ? { added: allOf(wanted), replaced: [], removed: [] } : undefined
+  const added: Element[] = []
+  const replaced: Element[] = []
+  const removed: Element[] = []
   for (const [key, datum] of wanted.elements) {
-    const before = old?.elements.get(key)
-    if (before === undefined) changes.added.push(element(key, datum))
-    else if (!sameDatum(before, datum)) changes.replaced.push(element(key, datum))
+    const before = old.elements.get(key)
+    if (before === undefined) added.push(element(key, datum))
+    else if (!sameDatum(before, datum)) replaced.push(element(key, datum))
   }
-  for (const key of old?.elements.keys() ?? []) if (!wanted.elements.has(key)) changes.removed.push({ key })
-  return changes.added.length + changes.replaced.length + changes.removed.length > 0 ? changes : undefined
+  for (const key of old.elements.keys()) if (!wanted.elements.has(key)) removed.push({ key })
+  return added.length + replaced.length + removed.length > 0 ? { added, replaced, removed } : undefined
+}
+
+/** Made one by one as they are asked for, of what the set holds then. */
+function allOf({ elements }: NamedSet): Elements {
+  return {
+    length: elements.size,
+    *[Symbol.iterator]() {
+      for (const [key, datum] of elements) yield element(key, datum)
+    },
+  }
 }
 
 export function element(key: Packed, datum: Datum): Element {

@@ -12,7 +12,7 @@ test('what is written of elements is what is read', () => {
     { key: packU32(4), data: { verdict: 'goto', chain: 'pick-3' } },
   ]
   const writer = new MessageWriter()
-  assert.equal(writeElements(writer, { family: 'ip', name: 't' }, 's', elements, 0), 3)
+  assert.equal(writeElements(writer, { family: 'ip', name: 't' }, 's', elements.values()), 3)
   assert.deepEqual(read(splitHeader(writer.bytes, 4).attributes), elements)
 })
 

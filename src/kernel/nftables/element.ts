@@ -33,29 +33,30 @@ export interface Counts {
   readonly bytes: bigint
 }
 
+/** Elements of one set. Several hundred thousand of them need not all be there at once. */
+export interface Elements extends Iterable<Element> {
+  readonly length: number
+}
+
 /**
- * Writes elements from number `from` on, as many as fit into one message; returns the number of the first that was left. The
- * caller goes on with the next message.
+ * Writes as many of the next elements as fit into one message, and takes no more of them; returns how many. The caller goes on with the next message.
  */
-export function writeElements(
-  writer: MessageWriter,
-  table: Table,
-  set: string,
-  elements: readonly Element[],
-  from: number,
-): number {
+export function writeElements(writer: MessageWriter, table: Table, set: string, elements: Iterator<Element>): number {
   writeElementsKey(writer, table, set)
   const list = writer.startNest(NFTA_SET_ELEM_LIST_ELEMENTS)
-  let next = from
-  for (; next < elements.length && writer.length - list < maxList; next++) {
-    const { key, data } = elements[next] as Element
+  let count = 0
+  while (writer.length - list < maxList) {
+    const next = elements.next()
+    if (next.done) break
+    const { key, data } = next.value
     const element = writer.startNest(NFTA_LIST_ELEM)
     writeData(writer, NFTA_SET_ELEM_KEY, key)
     if (data !== undefined) writeData(writer, NFTA_SET_ELEM_DATA, data)
     writer.endNest(element)
+    count++
   }
   writer.endNest(list)
-  return next
+  return count
 }
 
 /** Names a set whose elements are asked for. */

@@ -1,6 +1,6 @@
 import { MessageWriter } from '../netlink/writer.ts'
 import { writeChain, writeChainKey } from './chain.ts'
-import { type Element, writeElements } from './element.ts'
+import { type Element, type Elements, writeElements } from './element.ts'
 import { beginBatch, endBatch, type NftMessage, NFT_MSG, nftType } from './message.ts'
 import { writeRule, writeRulesKey } from './rule.ts'
 import { writeSet, writeSetKey } from './set.ts'
@@ -63,7 +63,7 @@ function begin(generation: number | undefined): Batch {
  */
 function askGeneration(batch: Batch, table: Table, op: Op, first: MessageWriter): void {
   if (!('elements' in op)) return first.addFlags(NLM_F_ECHO)
-  one(batch.writer, table, op.set, [], 0, NFT_MSG.NEWSETELEM, NLM_F_CREATE | NLM_F_ECHO)
+  one(batch.writer, table, op.set, none, NFT_MSG.NEWSETELEM, NLM_F_CREATE | NLM_F_ECHO)
   batch.ops.push(op)
 }
 
@@ -124,14 +124,15 @@ function* steps({ table, ops }: Transaction): Generator<Step> {
   }
 }
 
-type ElementOp = Extract<Op, { elements: readonly Element[] }>
+type ElementOp = Extract<Op, { elements: Elements }>
 
 function* inChunks(op: ElementOp, table: Table, message: NftMessage, flags: number): Generator<Step> {
-  for (let next = 0; next < op.elements.length; )
+  const elements = op.elements[Symbol.iterator]()
+  for (const left = { count: op.elements.length }; left.count > 0; )
     yield {
       op,
       write(w) {
-        next = one(w, table, op.set, op.elements, next, message, flags)
+        left.count -= one(w, table, op.set, elements, message, flags)
       },
     }
 }
@@ -144,22 +145,25 @@ function all(
   message: NftMessage,
   flags: number,
 ): void {
-  for (let next = 0; next < elements.length; ) next = one(writer, table, set, elements, next, message, flags)
+  const next = elements.values()
+  for (let left = elements.length; left > 0; ) left -= one(writer, table, set, next, message, flags)
 }
 
+const none: Iterator<Element> = [].values()
+
+/** One message of the next elements, as many as fit; returns how many. */
 function one(
   writer: MessageWriter,
   table: Table,
   set: string,
-  elements: readonly Element[],
-  from: number,
+  elements: Iterator<Element>,
   message: NftMessage,
   flags: number,
 ): number {
   const at = writer.start(nftType(message), NLM_F_REQUEST | flags)
-  const next = writeElements(writer, table, set, elements, from)
+  const written = writeElements(writer, table, set, elements)
   writer.end(at)
-  return next
+  return written
 }
 
 function writeOp(writer: MessageWriter, table: Table, op: Exclude<Op, ElementOp>, setId: number): void {

@@ -43,7 +43,7 @@ function readSome(socket: NetlinkSocket, table: Table, set: string, asked: reado
     let next = at
     writer.clear()
     writer.message(nftType(NFT_MSG.GETSETELEM), NLM_F_REQUEST, (w) => {
-      next = writeElements(w, table, set, asked, at)
+      next = at + writeElements(w, table, set, asked.slice(at).values())
     })
     const { errors, messages } = socket.batch(op, writer)
     for (const message of messages) readElements(readHeader(message).attributes, (element) => found.push(element))

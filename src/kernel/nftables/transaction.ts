@@ -1,5 +1,5 @@
 import type { ChainHead } from './chain.ts'
-import type { Element } from './element.ts'
+import type { Element, Elements } from './element.ts'
 import type { Chain, Datum, NamedSet, Ruleset } from './ruleset.ts'
 import type { Packed } from './packed.ts'
 import type { Rule } from './rule.ts'
@@ -17,7 +17,7 @@ export type Op =
   | { readonly op: 'add rule'; readonly chain: string; readonly rule: Rule }
   | { readonly op: 'add set'; readonly set: SetSpec }
   | { readonly op: 'delete set'; readonly set: string }
-  | { readonly op: 'add elements'; readonly set: string; readonly elements: readonly Element[] }
+  | { readonly op: 'add elements'; readonly set: string; readonly elements: Elements }
   /** The kernel cannot change a value: the element is taken out and put in again, which no packet sees. */
   | { readonly op: 'replace elements'; readonly set: string; readonly elements: readonly Element[] }
   | { readonly op: 'delete elements'; readonly set: string; readonly elements: readonly Element[] }
