@@ -144,6 +144,47 @@ test('an address that several services claim is the oldest one’s, and passes o
   assert.deepEqual(endpointsNow(), [ofYoung])
 })
 
+test('a port that loses its address and has it back before the commit keeps its number', () => {
+  const cluster = new Cluster()
+  const mine = { ...service('mine', '100.64.0.9', ['http:80']) }
+  const theirs = service('theirs', '100.64.0.10', ['http:80'])
+  cluster.put(mine, slice('mine', ['100.96.1.2'], ['http:8080']), theirs, slice('theirs', ['100.96.1.3'], ['http:80']))
+  cluster.book.commit()
+  // Both at once: the numbers must not be swapped, for clients are remembered under them.
+  cluster.remove(mine, theirs)
+  assert.equal(cluster.book.wanted.sets.get('services')?.elements.size, 0)
+  cluster.put(theirs, mine)
+  assert.deepEqual(cluster.book.changes().ops, [])
+})
+
+test('when ways run out, who came last is served plainly, said so, and has its own way once one is free', () => {
+  const cluster = new Cluster()
+  const { book } = cluster
+  const names = Array.from({ length: 1281 }, (_, i) => `s${i}`)
+  const sticky = (i: number, timeoutSeconds = i + 1): Service =>
+    service(`s${i}`, `100.65.${i >> 8}.${i & 255}`, ['http:80'], {
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds } },
+    })
+  for (const [i, name] of names.entries())
+    cluster.put(sticky(i), slice(name, ['100.96.1.2', '100.96.1.3'], ['http:8080']))
+  const plainOnes = (): unknown => {
+    book.commit()
+    return [...book.takePlainChanged()].map((key) => [key, book.plain(key).map(({ wanted }) => wanted.sticky)])
+  }
+  assert.deepEqual(plainOnes(), [
+    ['shop/s1279', [1280]],
+    ['shop/s1280', [1281]],
+  ])
+  assert.deepEqual(plainOnes(), [])
+  cluster.remove(sticky(7))
+  assert.deepEqual(plainOnes(), [['shop/s1279', []]])
+  assert.ok(book.wanted.chains.has('stick-2-1280'))
+  // One that asks for what another has needs no way of its own.
+  cluster.put(sticky(1280, 5))
+  assert.deepEqual(plainOnes(), [['shop/s1280', []]])
+})
+
 function frozen(ruleset: Ruleset | undefined): unknown {
   return {
     chains: new Map(ruleset?.chains),
@@ -193,7 +234,7 @@ function numberless(ruleset: Ruleset): unknown {
 /** A transaction's operations, each set's elements in order, for the order within one operation means nothing. */
 function contents(transaction: Transaction): unknown {
   const ops = transaction.ops.map((op) =>
-    'elements' in op ? { ...op, elements: op.elements.toSorted((a, b) => (a.key < b.key ? -1 : 1)) } : op,
+    'elements' in op ? { ...op, elements: [...op.elements].toSorted((a, b) => (a.key < b.key ? -1 : 1)) } : op,
   )
   const name = (op: (typeof ops)[number]): string => {
     if ('chain' in op) return `${op.op} ${typeof op.chain === 'string' ? op.chain : op.chain.name}`

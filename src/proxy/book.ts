@@ -6,9 +6,10 @@ import { Counts } from './counts.ts'
 import { baseChains, sourcesChain } from './layout/chains.ts'
 import { type FamilyFacts, families } from './layout/family.ts'
 import { isUdp } from './layout/keys.ts'
-import { listNumber, type Scope, serviceValue, wayOf } from './layout/numbers.ts'
 import { counterSets, type SetName } from './layout/sets.ts'
 import type { NodeFacts } from './node.ts'
+import type { Way } from './layout/ways.ts'
+import { Pointers } from './pointers.ts'
 import { newPort, type Port, Ports } from './ports.ts'
 import type { FlowPortion, PortPortion, Portion } from './portion.ts'
 import { Restrictions } from './restrictions.ts'
@@ -30,6 +31,13 @@ export interface Lost {
   readonly kind: FlowPortion['kind']
   /** `namespace/name` of the service that has it. */
   readonly holder: string
+}
+
+/** An address and port where endpoints are picked in a plainer way than the service asks for, because there are no more ways. */
+export interface Plain {
+  readonly flow: Packed
+  readonly kind: FlowPortion['kind']
+  readonly wanted: Way
 }
 
 /** A port of a service and the addresses that it holds. */
@@ -54,6 +62,7 @@ export class Book {
   readonly #claims = new Claims<Port>()
   readonly #ports: Ports
   readonly #ways: Ways
+  readonly #pointers: Pointers
   readonly #restrictions: Restrictions
   readonly #clusterIPs: Counts
   readonly #local: Counts
@@ -72,6 +81,7 @@ export class Book {
     this.#store = new Store(this.#facts, chains, this.#counters)
     this.#ports = new Ports(this.#store, before)
     this.#ways = new Ways(this.#facts, this.#store, before)
+    this.#pointers = new Pointers(this.#store, this.#ways)
     this.#restrictions = new Restrictions(this.#facts, this.#store)
     const counts = (set: SetName, key: (address: Packed) => Packed): Counts =>
       new Counts(
@@ -120,6 +130,17 @@ export class Book {
         if (holder && holder !== port) lost.push({ flow, kind, holder: holder.service.key })
       }
     return lost
+  }
+
+  /** Where the service is served otherwise than it asks for. */
+  plain(key: string): Plain[] {
+    const flows = this.#services.get(key)?.ports.flatMap((port) => port.flows) ?? []
+    return flows.flatMap(({ flow, kind }) => this.#pointers.plainer(flow).map((wanted) => ({ flow, kind, wanted })))
+  }
+
+  /** Services of which {@link plain} may say something else than at the last call, as far as changes were asked for meanwhile. */
+  takePlainChanged(): ReadonlySet<string> {
+    return this.#pointers.takeChanged()
   }
 
   /** The service that has an address and port, and the name of its port (`TCP/80`). */
@@ -254,6 +275,7 @@ export class Book {
     }
     for (const [port, held] of holding) this.#ports.list(port, held)
     for (const flow of this.#touchedFlows) this.#serve(flow)
+    for (const flow of this.#pointers.hopeful()) this.#serve(flow)
     this.#touchedPorts.clear()
     this.#touchedFlows.clear()
   }
@@ -265,23 +287,14 @@ export class Book {
     const served = port !== undefined && how !== undefined && port.number > 0 && port[how.scope].length > 0
     const external = how !== undefined && how.kind !== 'clusterIP'
     const inside = external && port !== undefined && how.scope === 'local' && port.number > 0 && port.cluster.length > 0
-    this.#point('services', flow, served ? port : undefined, how?.scope ?? 'cluster')
-    this.#point('inside', flow, inside ? port : undefined, 'cluster')
+    this.#pointers.point('services', flow, served ? port : undefined, how?.scope ?? 'cluster')
+    this.#pointers.point('inside', flow, inside ? port : undefined, 'cluster')
     this.#store.mark('no-endpoints', flow, port !== undefined && !served && !port.anywhere)
     this.#store.mark('no-local-endpoints', flow, port !== undefined && !served && port.anywhere)
     this.#store.mark('external', flow, external && served && how.scope === 'cluster')
     this.#store.mark('external-local', flow, inside)
     this.#restrictions.set(flow, how?.sources)
     if (this.#counters) for (const set of counterSets) this.#store.mark(set, flow, port !== undefined)
-  }
-
-  #point(map: 'services' | 'inside', flow: Packed, port: Port | undefined, scope: Scope): void {
-    const before = this.#store.get(map, flow)
-    if (port) {
-      const way = this.#ways.take({ endpoints: port[scope].length, sticky: port.sticky, by: map })
-      this.#store.write(map, flow, serviceValue(listNumber(port.number, scope), way))
-    } else this.#store.delete(map, flow)
-    if (before !== undefined) this.#ways.release(wayOf(before))
   }
 
   #takeRivals(key: string): ReadonlySet<string> {

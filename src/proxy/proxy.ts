@@ -15,7 +15,7 @@ import { followObjects } from './objects.ts'
 import { followOwnNode, type NodePortAddresses } from './own-node.ts'
 import { type Place, startOperations } from './operations.ts'
 import { openPace } from './pace.ts'
-import { putService } from './put-service.ts'
+import { putService, tellPlain } from './put-service.ts'
 import { readCounters } from './read-counters.ts'
 import { showRules } from './show.ts'
 import { openSweeper } from './sweep.ts'
@@ -197,6 +197,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       everything = false
       const applied = keeper.commit(book)
       if ('foreign' in applied) return onForeignChange(applied.foreign)
+      tellPlain(desk())
       sweeper.add(book.takeChangedUdp())
       health.committed()
       metrics.synced({ seconds: seconds(), full, transactions: applied.batches, elements: applied.elements })
@@ -217,8 +218,12 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
 
   function put(key: string): void {
-    const check = putService(key, { book, objects, node: node.facts(), reports })
+    const check = putService(key, desk())
     operations.healthChecks.set(key, check?.port, check?.localEndpoints ?? 0)
+  }
+
+  function desk(): Parameters<typeof tellPlain>[0] {
+    return { book, objects, node: node.facts(), reports }
   }
 
   function tell({ messages, bytes, batches }: Applied, ms: number): void {

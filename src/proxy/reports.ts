@@ -5,8 +5,8 @@ import type { Problem } from './portion.ts'
 
 /** Says what cannot be obeyed: as an event on the object concerned, once, until something about it changes. */
 export interface Reports {
-  /** All problems of something now; none takes back what was said. `about` tells one matter from another. */
-  say(about: string, problems: readonly Problem[]): void
+  /** All problems of something now; none takes back what was said. `about` tells one matter from another; `reason` is the event's, NotServed when left out. */
+  say(about: string, problems: readonly Problem[], reason?: string): void
   event(object: KubeObject, reason: string, say: string): void
   /** How many matters are open. */
   readonly open: number
@@ -18,7 +18,7 @@ export function openReports(client: Pick<Client, 'event'>, log: Log): Reports {
     get open() {
       return told.size
     },
-    say(about, problems) {
+    say(about, problems, reason = 'NotServed') {
       if (problems.length === 0) {
         told.delete(about)
         return
@@ -26,7 +26,7 @@ export function openReports(client: Pick<Client, 'event'>, log: Log): Reports {
       const all = problems.map(({ say }) => say).join('\n')
       if (told.get(about) === all) return
       told.set(about, all)
-      for (const { object, say } of problems) event(object, 'NotServed', say)
+      for (const { object, say } of problems) event(object, reason, say)
     },
     event,
   }

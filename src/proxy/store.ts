@@ -1,4 +1,5 @@
 import { diff, element, type ElementChanges, noChange, transactionOf } from '../kernel/nftables/diff.ts'
+import type { Element } from '../kernel/nftables/element.ts'
 import type { Packed } from '../kernel/nftables/packed.ts'
 import { type Chain, type Datum, type Ruleset, sameDatum, sameRules } from '../kernel/nftables/ruleset.ts'
 import type { SetSpec } from '../kernel/nftables/set.ts'
@@ -129,15 +130,17 @@ export class Store {
   #changesOf(name: SetName): ElementChanges | undefined {
     const journal = this.#journal.get(name)
     if (!journal) return undefined
-    const changes: ElementChanges = { added: [], replaced: [], removed: [] }
+    const added: Element[] = []
+    const replaced: Element[] = []
+    const removed: Element[] = []
     const { elements } = this.#set(name)
     for (const [key, before] of journal) {
       const now = elements.get(key)
       if (now === undefined) {
-        if (before !== undefined) changes.removed.push({ key })
-      } else if (before === undefined) changes.added.push(element(key, now))
-      else if (!sameDatum(before, now)) changes.replaced.push(element(key, now))
+        if (before !== undefined) removed.push({ key })
+      } else if (before === undefined) added.push(element(key, now))
+      else if (!sameDatum(before, now)) replaced.push(element(key, now))
     }
-    return changes.added.length + changes.replaced.length + changes.removed.length > 0 ? changes : undefined
+    return added.length + replaced.length + removed.length > 0 ? { added, replaced, removed } : undefined
   }
 }

@@ -18,7 +18,7 @@ interface Used {
 /**
  * The ways of picking that services use, each with its number and its chain. Plain ways of up to 512 endpoints have fixed numbers; others
  * get one of the 1,279 that are left while somebody uses them. When those are gone, a service falls back to a plain way: clients are no longer
- * remembered, or only the first 512 endpoints serve. Nobody can take another service's way by asking for many.
+ * remembered, or only the first 512 endpoints serve ({@link Ways.isLesser}). Nobody can take another service's way by asking for many.
  */
 export class Ways {
   readonly #facts: FamilyFacts
@@ -28,6 +28,7 @@ export class Ways {
   /** Numbers that an earlier agent gave. */
   readonly #before = new Map<string, number>()
   #next = firstOther
+  #gaveBack = false
 
   constructor(facts: FamilyFacts, store: Store, before: Ruleset | undefined) {
     this.#facts = facts
@@ -56,8 +57,21 @@ export class Ways {
     return number
   }
 
+  /** Whether what {@link take} gave is another way than the one asked for: nothing better was left. */
+  isLesser(number: number, wanted: Way): boolean {
+    return fixedNumber(wanted) === undefined && this.#byNumber.get(number)?.name !== wayName(wanted)
+  }
+
+  /** Whether a number that any way may have has come free since the last call. */
+  takeGaveBack(): boolean {
+    const gaveBack = this.#gaveBack
+    this.#gaveBack = false
+    return gaveBack
+  }
+
   /** The earlier agent's numbers are in use by now, or free. */
   forgetBefore(): void {
+    this.#gaveBack ||= this.#before.size > 0
     this.#before.clear()
   }
 
@@ -65,6 +79,7 @@ export class Ways {
     const used = this.#byNumber.get(number)
     if (!used || --used.uses > 0) return
     this.#byNumber.delete(number)
+    if (number >= firstOther) this.#gaveBack = true
     this.#others.delete(used.name)
     this.#store.chain(used.name, undefined)
     this.#store.delete('ways', wayKey(number))
@@ -81,6 +96,11 @@ export class Ways {
     }
     return undefined
   }
+}
+
+/** How many endpoints are picked from when all other ways are taken. */
+export function mostPlain(by: Way['by']): number {
+  return plain[by]
 }
 
 function fixedNumber({ endpoints, sticky, by }: Way): number | undefined {

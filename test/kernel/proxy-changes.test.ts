@@ -104,6 +104,27 @@ test('a broken service breaks no other, and is told once', async () => {
   assert.equal(cluster.events.length, 5)
 })
 
+test('a service that finds no way of its own is served plainly, and told', async () => {
+  const others = Array.from({ length: 1300 }, (_, i) => [
+    service(`way${i}`, `100.65.${i >> 8}.${i & 255}`, ['http:80'], {
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 20_000 + i } },
+    }),
+    slice(`way${i}`, ['100.96.1.4@node1'], ['http:8080']),
+  ])
+  const said = (): string[] => cluster.events.filter((event) => event.includes('ServedPlainly'))
+  cluster.put(...others.flat())
+  await kernelHas(() => said().length > 0)
+  assert.equal(
+    said().at(-1),
+    'Service way1299: ServedPlainly: clusterIP 100.65.5.19 TCP 80: clients are not kept at their endpoint for 21299 s (sessionAffinity), ' +
+      'because services have too many different pairs of timeoutSeconds and number of endpoints; give them the same timeoutSeconds',
+  )
+  assert.equal(await by('100.65.5.19'), '100.96.1.4:8080')
+  cluster.remove(...others.flat())
+  await kernelHas(() => !proxy.ruleset().chains.has('stick-1-20000'))
+})
+
 async function by(to: string): Promise<string> {
   const answer = await world.ask('100.96.1.2', to, 80)
   return typeof answer === 'object' ? answer.by : answer
