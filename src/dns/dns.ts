@@ -7,6 +7,7 @@ import { Forwarder } from './forward/forward.ts'
 import type { Upstream } from './forward/upstream.ts'
 import { Metrics } from './server/metrics.ts'
 import { serveOperations } from './server/operations.ts'
+import { handlerList } from './handlers/list.ts'
 import { Responder } from './server/responder.ts'
 import { serveWith } from './server/serve.ts'
 import { serveTcp } from './server/tcp.ts'
@@ -56,7 +57,7 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   const metrics = new Metrics()
   let whole = false
   let retired = false
-  const responder = new Responder({ zone, ...(forward && { forward }), synced: () => whole, log })
+  const responder = new Responder({ ...handlerList({ zone, forward, synced: () => whole }), log })
   const serve = serveWith(responder, metrics, log)
 
   const closing: { close(): Promise<void> | void }[] = []

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { address } from '../../base/address.ts'
+import { handlerList } from '../handlers/list.ts'
 import { Responder } from '../server/responder.ts'
-import { type Asking, queryOf, read, summary } from '../testing/ask.ts'
+import { type Asking, overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { zoneOf } from '../testing/cluster.ts'
 import { record, replyTo, type Script, type ScriptedUpstream, scriptedUpstream } from '../testing/upstream.ts'
 import { encodeMessage } from '../wire/codec.ts'
@@ -185,9 +186,9 @@ test('what is kept grows old: positive answers 30 s at most, negative ones 5 s, 
 
 function server(upstream: Upstream[]): (name: string, type: keyof typeof types, asking?: Asking) => Promise<Message> {
   const forward = new Forwarder({ upstream, log, milliseconds: 300 })
-  const responder = new Responder({ zone: zoneOf(), forward, synced: () => true, log })
+  const responder = new Responder({ ...handlerList({ zone: zoneOf(), forward, synced: () => true }), log })
   return async (name, type, asking = {}) => {
-    const reply = await responder.react(queryOf(name, type, asking), 'udp')
+    const reply = await responder.react(queryOf(name, type, asking), overUdp)
     assert.ok(reply)
     return read(reply)
   }

@@ -1,5 +1,5 @@
 import { rcodes, types } from '../wire/message.ts'
-import type { Transport } from './responder.ts'
+import type { Asker } from '../handlers/handler.ts'
 
 /** Counters under CoreDNS' names, so that its dashboards and alerts work; text as Prometheus reads it. */
 export class Metrics {
@@ -11,7 +11,7 @@ export class Metrics {
   #dropped = 0
 
   /** One message: `query` as it came, `reply` as it goes, undefined when it gets none. */
-  count(transport: Transport, family: 4 | 6, query: Buffer, reply: Buffer | undefined, milliseconds: number): void {
+  count({ transport, family }: Asker, query: Buffer, reply: Buffer | undefined, milliseconds: number): void {
     if (!reply) {
       this.#dropped++
       return

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { address } from '../../base/address.ts'
-import { type Asking, queryOf, read, summary } from '../testing/ask.ts'
+import { type Asking, overTcp, overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { service, slice, zoneOf } from '../testing/cluster.ts'
 import { flags, type Message, types } from '../wire/message.ts'
 import type { Zone, ZoneOptions } from '../zone/zone.ts'
-import { Responder, type Transport } from './responder.ts'
+import { handlerList } from '../handlers/list.ts'
+import type { Transport } from '../handlers/handler.ts'
+import { Responder } from './responder.ts'
 
 type Row = [name: string, type: keyof typeof types | number, expected: string]
 
@@ -273,7 +275,7 @@ test('what is too long for the client is cut at a record, and only TC makes it a
   const addresses = Array.from({ length: 100 }, (_, at) => `172.0.9.${at}`)
   zone.service(service('big', { clusterIP: 'None' }), true)
   zone.slice(slice('big', addresses), true)
-  const server = new Responder({ zone, synced: () => true, log })
+  const server = new Responder({ ...handlerList({ zone, synced: () => true }), log })
   const rows: [Asking, Transport, number, boolean][] = [
     [{}, 'udp', 512, true],
     [{ opt: { size: 100 } }, 'udp', 512, true],
@@ -282,7 +284,10 @@ test('what is too long for the client is cut at a record, and only TC makes it a
     [{}, 'tcp', 65535, false],
   ]
   for (const [asking, transport, limit, cut] of rows) {
-    const reply = await server.react(queryOf('big.testns.svc.cluster.local', 'A', asking), transport)
+    const reply = await server.react(
+      queryOf('big.testns.svc.cluster.local', 'A', asking),
+      transport === 'udp' ? overUdp : overTcp,
+    )
     assert.ok(
       reply && reply.length <= limit && (!cut || reply.length > limit - 16 - 11),
       `${reply?.length} of ${limit}`,
@@ -358,9 +363,9 @@ test('messages that are no good question get a code or nothing', async () => {
     ],
     ['two OPT', change(Buffer.concat([withOpt, withOpt.subarray(-11)]), 10, 2), 1],
   ]
-  const server = new Responder({ zone: zoneOf(), synced: () => true, log })
+  const server = new Responder({ ...handlerList({ zone: zoneOf(), synced: () => true }), log })
   for (const [title, bytes, rcode] of rows) {
-    const reply = await server.react(bytes, 'udp')
+    const reply = await server.react(bytes, overUdp)
     assert.equal(reply && reply.length, rcode === undefined ? undefined : 12, title)
     if (reply) assert.deepEqual([reply.readUInt16BE(0), reply.readUInt8(3) & 0xf], [0x1234, rcode], title)
   }
@@ -370,9 +375,9 @@ function responder(
   zone: Zone,
   synced: () => boolean = () => true,
 ): (name: string, type: keyof typeof types | number, asking?: Asking) => Promise<Message> {
-  const server = new Responder({ zone, synced, log })
+  const server = new Responder({ ...handlerList({ zone, synced }), log })
   return async (name, type, asking = {}) => {
-    const reply = await server.react(queryOf(name, type, asking), 'udp')
+    const reply = await server.react(queryOf(name, type, asking), overUdp)
     assert.ok(reply)
     return read(reply)
   }

@@ -1,22 +1,18 @@
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Metrics } from './metrics.ts'
-import type { Reaction, Responder, Transport } from './responder.ts'
+import type { Asker } from '../handlers/handler.ts'
+import type { Reaction, Responder } from './responder.ts'
 
 /** Takes one message; `answer` is called once, with undefined when the message gets none. Never throws. */
-export type Serve = (
-  bytes: Buffer,
-  transport: Transport,
-  family: 4 | 6,
-  answer: (reply: Buffer | undefined) => void,
-) => void
+export type Serve = (bytes: Buffer, asker: Asker, answer: (reply: Buffer | undefined) => void) => void
 
 /** The responder with counting around it. A defect that a message uncovers costs that message its answer, nothing else. */
 export function serveWith(responder: Responder, metrics: Metrics, log: Log): Serve {
-  return (bytes, transport, family, answer) => {
+  return (bytes, asker, answer) => {
     const start = performance.now()
     const done = (reply: Buffer | undefined): void => {
-      metrics.count(transport, family, bytes, reply, performance.now() - start)
+      metrics.count(asker, bytes, reply, performance.now() - start)
       answer(reply)
     }
     const fail = (error: unknown): void => {
@@ -25,7 +21,7 @@ export function serveWith(responder: Responder, metrics: Metrics, log: Log): Ser
     }
     let reaction: Reaction
     try {
-      reaction = responder.react(bytes, transport)
+      reaction = responder.react(bytes, asker)
     } catch (error) {
       return fail(error)
     }

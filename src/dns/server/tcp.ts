@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { Log } from '../../base/log.ts'
+import { askerAt } from '../handlers/handler.ts'
 import type { Serve } from './serve.ts'
 
 /** How long a connection may be quiet (RFC 7766 section 6.2.3 leaves it to the server). */
@@ -47,7 +48,7 @@ export async function serveTcp(
 }
 
 function serveConnection(socket: Socket, serve: Serve): void {
-  const family = socket.remoteFamily === 'IPv6' ? 6 : 4
+  const asker = askerAt('tcp', socket.remoteAddress ?? '::')
   let have: Buffer = Buffer.alloc(0)
   let waiting = 0
   let ended = false
@@ -73,7 +74,7 @@ function serveConnection(socket: Socket, serve: Serve): void {
     for (; have.length - at >= 2 && have.length - at - 2 >= have.readUInt16BE(at); ) {
       const length = have.readUInt16BE(at)
       waiting++
-      serve(have.subarray(at + 2, at + 2 + length), 'tcp', family, answer)
+      serve(have.subarray(at + 2, at + 2 + length), asker, answer)
       at += 2 + length
     }
     have = have.subarray(at)

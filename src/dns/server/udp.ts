@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../../base/log.ts'
 import { messageOf } from '../../base/errors.ts'
+import { askerAt } from '../handlers/handler.ts'
 import type { Serve } from './serve.ts'
 
 export interface UdpServer {
@@ -19,8 +20,8 @@ export async function serveUdp(
   const six = 'address' in at ? isIPv6(at.address) : false
   const socket = createSocket({ type: six ? 'udp6' : 'udp4', recvBufferSize: 1 << 21 })
   socket.on('message', (bytes, from) => {
-    const family = from.family === 'IPv6' ? 6 : 4
-    serve(bytes, 'udp', family, (reply) => reply && send(socket, reply, from, log))
+    const asker = askerAt('udp', from.address)
+    serve(bytes, asker, (reply) => reply && send(socket, reply, from, log))
   })
   const listening = once(socket, 'listening')
   if ('fd' in at) socket.bind({ fd: at.fd })

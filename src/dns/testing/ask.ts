@@ -1,3 +1,4 @@
+import { askerAt, type Asker } from '../handlers/handler.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
 import { flags, type Message, type ResourceRecord, rcodes, types } from '../wire/message.ts'
 
@@ -67,3 +68,7 @@ function wordsOf(record: ResourceRecord): string {
       return `TYPE${record.code}`
   }
 }
+
+/** A client on this machine. */
+export const overUdp: Asker = askerAt('udp', '127.0.0.1')
+export const overTcp: Asker = askerAt('tcp', '127.0.0.1')

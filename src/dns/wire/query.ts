@@ -8,6 +8,8 @@ export interface Query {
   name: string
   type: number
   class: number
+  /** Name and type in one: two questions with the same key have the same answer. */
+  key: string
   /** The first byte behind the question. */
   end: number
   opt?: Opt
@@ -37,10 +39,13 @@ export function readQuery(bytes: Buffer): Query | Refusal {
   const nameEnd = plainNameEnd(bytes)
   const end = nameEnd + 4
   if (nameEnd < 0 || end > bytes.length) return formerr
+  const name = lowerName(bytes.toString('latin1', 12, nameEnd))
+  const type = bytes.readUInt16BE(nameEnd)
   const query: Query = {
     bytes,
-    name: lowerName(bytes.toString('latin1', 12, nameEnd)),
-    type: bytes.readUInt16BE(nameEnd),
+    name,
+    type,
+    key: name + String.fromCharCode(type),
     class: bytes.readUInt16BE(nameEnd + 2),
     end,
   }
@@ -48,6 +53,16 @@ export function readQuery(bytes: Buffer): Query | Refusal {
   const additionals = bytes.readUInt16BE(10)
   if (records + additionals === 0) return end === bytes.length ? query : formerr
   return readRest(query, records, additionals) ? query : formerr
+}
+
+/** The query on bytes of its own, which nobody overwrites. */
+export function owned(query: Query): Query {
+  return { ...query, bytes: Buffer.from(query.bytes) }
+}
+
+/** The name as it was spelled, in wire form. */
+export function nameOf({ bytes, end }: Query): Uint8Array {
+  return bytes.subarray(12, end - 4)
 }
 
 /** The labels of {@link Query.name}. */

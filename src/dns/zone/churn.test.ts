@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { pino } from 'pino'
 import type { EndpointSlice } from '../../api/objects/endpointslice.ts'
 import type { Service } from '../../api/objects/service.ts'
+import { handlerList } from '../handlers/list.ts'
 import { Responder } from '../server/responder.ts'
-import { queryOf, read, summary } from '../testing/ask.ts'
+import { overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { service, slice } from '../testing/cluster.ts'
 import type { types } from '../wire/message.ts'
 import { Zone } from './zone.ts'
@@ -78,7 +79,7 @@ const questions: [string, keyof typeof types][] = [
 /** An alias is answered later than the rest: only what is answered at once is compared. */
 function answers(server: Responder): string[] {
   return questions.map(([name, type]) => {
-    const reply = server.react(queryOf(name, type, { opt: { size: 4096 } }), 'udp')
+    const reply = server.react(queryOf(name, type, { opt: { size: 4096 } }), overUdp)
     return `${name} ${type} ${reply instanceof Buffer ? summary(read(reply)) : 'an alias'}`
   })
 }
@@ -96,5 +97,5 @@ function empty(): Zone {
 }
 
 function responder(zone: Zone): Responder {
-  return new Responder({ zone, synced: () => true, log })
+  return new Responder({ ...handlerList({ zone, synced: () => true }), log })
 }

@@ -33,11 +33,11 @@ export interface ZoneOptions {
   now: () => number
 }
 
-/** What a question finds. */
+/** What a question finds; `from` says where, for people: `service shop/web`. */
 export type Found =
   /** `owner` keeps the cache keys of answers that must go when it changes; without one the answer is not to be kept. */
-  | { kind: 'records'; answers: ResourceRecord[]; additionals: ResourceRecord[]; owner?: Owner }
-  | { kind: 'alias'; target: string }
+  | { kind: 'records'; from: string; answers: ResourceRecord[]; additionals: ResourceRecord[]; owner?: Owner }
+  | { kind: 'alias'; from: string; target: string }
   /** `apex`: how many of the question's last labels are the name of the zone whose SOA belongs into the answer. */
   | { kind: 'no data' | 'no such name'; apex: number }
   | { kind: 'not ours' }
@@ -144,13 +144,15 @@ export class Zone {
     const state = this.#services.get(`${name}.${namespace}`)
     const records = state && this.#recordsOf(state, `${name}.${namespace}`)
     const under = labels.slice(0, -2).join('.')
-    if (records?.alias !== undefined && under === '') return { kind: 'alias', target: records.alias }
+    if (records?.alias !== undefined && under === '')
+      return { kind: 'alias', from: `service ${namespace}/${name}`, target: records.alias }
     const here = records?.names.get(under)
     if (!state || !here) return this.#none('no such name')
     const owner = [...labels, 'svc', ''].join('.')
     const found = this.#records(dataOf(here, type), owner)
     if (found.kind !== 'records') return found
-    return { ...found, additionals: type === types.SRV ? this.#targets(here.ports) : [], owner: state }
+    const additionals = type === types.SRV ? this.#targets(here.ports) : []
+    return { ...found, from: `service ${namespace}/${name}`, additionals, owner: state }
   }
 
   #findPod([label, namespace, ...more]: string[], type: number): Found {
@@ -185,11 +187,11 @@ export class Zone {
     const pointers = [...(index?.services ?? [])].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
     if (index && pointers.length > 0)
       return type === types.PTR
-        ? { kind: 'records', answers: pointers, additionals: [], owner: index }
+        ? { kind: 'records', from: `address ${name.address}`, answers: pointers, additionals: [], owner: index }
         : { kind: 'no data', apex: apex ?? labels.length }
     if (apex === undefined) return { kind: 'not ours' }
     if (apex === labels.length && type === types.SOA)
-      return { kind: 'records', answers: [this.soa(labels.join('.'))], additionals: [] }
+      return { kind: 'records', from: 'reverse zone', answers: [this.soa(labels.join('.'))], additionals: [] }
     return { kind: whole ? 'no such name' : 'no data', apex }
   }
 
@@ -215,7 +217,7 @@ export class Zone {
     const name = `${owner}${this.options.zone}`
     const answers = data.map((one): ResourceRecord => ({ name, class: 1, ttl: this.options.ttl, ...one }))
     const glue = data[0]?.type === 'NS' ? this.#addressRecords(data[0].target, this.#selfAddresses()) : []
-    return { kind: 'records', answers, additionals: glue }
+    return { kind: 'records', from: `zone ${this.options.zone}`, answers, additionals: glue }
   }
 
   #targets(ports: readonly PortRecord[]): ResourceRecord[] {

@@ -1,5 +1,5 @@
 import { rcodes, types } from '../wire/message.ts'
-import type { Query } from '../wire/query.ts'
+import { nameOf, type Query } from '../wire/query.ts'
 import type { Found, Zone } from '../zone/zone.ts'
 import { type Answer, makeAnswer } from './answer.ts'
 
@@ -40,8 +40,4 @@ function minimal(query: Query, labels: readonly string[]): Answer {
   const name = labels.join('.')
   const answers = [{ name, class: 1, ttl: 3600, type: 'HINFO' as const, strings: ['RFC8482', ''] }]
   return makeAnswer(nameOf(query), { answers })
-}
-
-function nameOf({ bytes, end }: Query): Uint8Array {
-  return bytes.subarray(12, end - 4)
 }
