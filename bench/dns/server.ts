@@ -1,6 +1,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { pino } from 'pino'
+import { address } from '../../src/base/address.ts'
+import { defaults } from '../../src/dns/config/config.ts'
 import { startDns } from '../../src/dns/dns.ts'
 import { bigCluster, clientOf } from './cluster.ts'
 
@@ -40,7 +42,8 @@ async function kubehop(count: number): Promise<number> {
   const client = clientOf(bigCluster(count))
   const log = pino({ level: 'warn' })
   const begun = performance.now()
-  const dns = await startDns({ client, zone: 'cluster.local', listen: [{ address: '127.0.0.1', port: 0 }], log })
+  const config = { ...defaults, listen: [{ address: address('127.0.0.1'), port: 0 }] }
+  const dns = await startDns({ client, config, log })
   await dns.synced
   loadedMilliseconds = performance.now() - begun
   return dns.ports.dns[0] ?? 0

@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inCluster } from '../api/client/http.ts'
-import { type Address, type Cidr, parseAddress, parseCidr } from '../base/address.ts'
+import { type Address, address, type Cidr, parseAddress, parseCidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
+import { type DnsConfig, defaults, forwardDefaults, type UpstreamConfig } from '../dns/config/config.ts'
 import { type Dns, startDns } from '../dns/dns.ts'
-import type { Upstream } from '../dns/forward/upstream.ts'
 import { parseResolvConf } from '../pod/files.ts'
 import { parse, UsageError } from './usage.ts'
 
 /** How long questions are still answered after SIGTERM: until the proxies of all nodes have heard that this pod is going. */
 const lameDuckMilliseconds = 1000
+
+const anywhere = address('0.0.0.0')
+const operations = {
+  health: { address: anywhere, port: 8080 },
+  ready: { address: anywhere, port: 8181 },
+  metrics: { address: anywhere, port: 9153 },
+}
 
 /** `kubehop dns`: the cluster's DNS server, as a pod with a service account, until it is told to end (SIGTERM, SIGINT). */
 export async function dns(args: string[]): Promise<number> {
@@ -34,8 +41,10 @@ export async function dns(args: string[]): Promise<number> {
   const ended = signalled()
   const client = inCluster({ component: 'dns', log })
   try {
-    const operations = { health: 8080, ready: 8181, metrics: 9153 }
-    const server = await startDns({ client, zone: values.zone, listen, upstream, reverse, ttl, log, ...operations })
+    const zone = values.zone.replace(/\.$/, '').toLowerCase()
+    const forward = upstream.length === 0 ? {} : { forward: { ...forwardDefaults, to: upstream } }
+    const config: DnsConfig = { ...defaults, ...operations, zone, listen, reverse, ttl, ...forward }
+    const server = await startDns({ client, config, log })
     log.info({ ports: server.ports }, 'answering')
     server.synced.then(
       () => log.info('the whole cluster is known'),
@@ -65,7 +74,7 @@ function signalled(): { first: Promise<void>; second: Promise<void> } {
 }
 
 /** `9.9.9.9`, `9.9.9.9:5353`, `[2620:fe::fe]:53`, or the path of a resolv.conf. */
-function upstreamsOf(text: string): Upstream[] {
+function upstreamsOf(text: string): UpstreamConfig[] {
   if (text.startsWith('/'))
     return parseResolvConf(readFileSync(text, 'utf8')).servers.flatMap((server) => {
       const address = parseAddress(server)

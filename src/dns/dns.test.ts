@@ -12,12 +12,15 @@ import { bootstrap } from '../api/registry/bootstrap.ts'
 import { Registry } from '../api/registry/registry.ts'
 import { Store } from '../api/store/store.ts'
 import { address } from '../base/address.ts'
-import { type Dns, type DnsOptions, startDns } from './dns.ts'
+import { type DnsConfig, defaults } from './config/config.ts'
+import { type Dns, startDns } from './dns.ts'
 import { dnsManifests } from './manifests.ts'
 import { queryOf, read, summary } from './testing/ask.ts'
 import { readQuery } from './wire/query.ts'
 
 const log = pino({ level: 'silent' })
+const local = address('127.0.0.1')
+const anyPort = { address: local, port: 0 }
 
 test('a cluster is answered over UDP and TCP, and follows its objects', async (t) => {
   const { client, dns, port } = await started(t)
@@ -168,22 +171,43 @@ test('readiness is the whole cluster known, health is the process, and metrics c
 test('an address that cannot be had is an error that leaves nothing open', async (t) => {
   const { port } = await started(t)
   const client = cluster()
-  const start = (options: Partial<DnsOptions>): Promise<Dns> =>
-    startDns({ client, zone: 'cluster.local', listen: [], log, ...options })
+  const start = (options: Partial<DnsConfig>): Promise<Dns> =>
+    startDns({ client, config: { ...defaults, ...options }, log })
   await assert.rejects(
     start({
-      listen: [
-        { address: '127.0.0.1', port: 0 },
-        { address: '127.0.0.1', port },
-      ],
+      listen: [anyPort, { address: local, port }],
     }),
     {
       code: 'EADDRINUSE',
       room: 'dns',
     },
   )
-  await assert.rejects(start({ listen: [{ address: '192.0.2.1', port: 0 }] }), { code: 'EADDRNOTAVAIL' })
+  await assert.rejects(start({ listen: [{ address: address('192.0.2.1'), port: 0 }] }), { code: 'EADDRNOTAVAIL' })
   await assert.rejects(start({ zone: 'not a name' }), { code: 'Invalid' })
+})
+
+test('another configuration is in force with the next question; what needs a restart is told', async (t) => {
+  const { dns, port } = await started(t)
+  await dns.synced
+  const ask = async (name: string, type: 'A' | 'SOA' = 'A') => read(await askUdp(port, queryOf(name, type)))
+  const name = 'kubernetes.default.svc.cluster.local'
+  assert.equal((await ask(name)).answers[0]?.ttl, 30)
+  assert.equal(summary(await ask('example.com')), 'REFUSED')
+  assert.deepEqual(await dns.reconfigure({ ...dns.config, ttl: 7 }), [])
+  assert.equal((await ask(name)).answers[0]?.ttl, 7)
+
+  const before = dns.config
+  const restart = await dns.reconfigure({
+    ...before,
+    ttl: 8,
+    zone: 'other.zone',
+    listen: [],
+    workers: 2,
+    pods: 'verified',
+  })
+  assert.deepEqual(restart, ['zone', 'listen', 'workers', 'pods'])
+  assert.deepEqual(dns.config, { ...before, ttl: 8 })
+  assert.equal((await ask(name)).answers[0]?.ttl, 8)
 })
 
 test("the cluster's own DNS is objects that the API takes", async () => {
@@ -207,7 +231,7 @@ function cluster(): Client {
 
 async function started(
   t: TestContext,
-  options: Partial<DnsOptions> = {},
+  options: Partial<DnsConfig> = {},
   around: (client: Client) => Client = (client) => client,
 ): Promise<{ client: Client; dns: Dns; port: number }> {
   const client = cluster()
@@ -217,14 +241,8 @@ async function started(
   })
   const dns = await startDns({
     client: around(client),
-    zone: 'cluster.local',
-    listen: [{ address: '127.0.0.1', port: 0 }],
+    config: { ...defaults, listen: [anyPort], health: anyPort, ready: anyPort, metrics: anyPort, ...options },
     log,
-    health: 0,
-    ready: 0,
-    metrics: 0,
-    operationsAddress: '127.0.0.1',
-    ...options,
   })
   t.after(async () => {
     await dns.close()

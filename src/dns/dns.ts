@@ -1,64 +1,62 @@
 import type { Client } from '../api/client/client.ts'
-import { type Address, type Cidr } from '../base/address.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { assemble } from './assemble.ts'
+import type { DnsConfig, Place } from './config/config.ts'
+import { withoutRestart } from './config/restart.ts'
 import { followCluster } from './follow.ts'
-import { Forwarder } from './forward/forward.ts'
-import type { Upstream } from './forward/upstream.ts'
+import type { Forwarder } from './forward/forward.ts'
 import { Metrics } from './server/metrics.ts'
 import { serveOperations } from './server/operations.ts'
-import { handlerList } from './handlers/list.ts'
-import { Responder } from './server/responder.ts'
 import { serveWith } from './server/serve.ts'
 import { serveTcp } from './server/tcp.ts'
 import { serveUdp } from './server/udp.ts'
 import { nameToWire } from './wire/name.ts'
 import { Zone, type ZoneOptions } from './zone/zone.ts'
 
-type Listen = { address: string; port: number } | { udpFd: number; tcpFd: number }
+/** A UDP and a TCP socket on one port, bound already. */
+export interface Sockets {
+  readonly udpFd: number
+  readonly tcpFd: number
+}
 
 export interface DnsOptions {
-  client: Client
-  /** `cluster.local` */
-  zone: string
-  /** UDP and TCP on each, on one port; port 0 takes any. Bound sockets may be given instead. */
-  listen: readonly Listen[]
-  /** Name servers for all other names, asked in this order. None: those names are refused. */
-  upstream?: readonly (Address | Upstream)[]
-  /** Seconds; 30 when left out. */
-  ttl?: number
-  log: Log
-  pods?: ZoneOptions['pods']
-  /** Pod and service ranges: reverse names in them are never asked upstream. */
-  reverse?: readonly Cidr[]
-  /** The service in front of this server, `NAME.NAMESPACE`. */
-  self?: string
-  /** Ports of /health, /ready and /metrics; left out: not served. */
-  health?: number
-  ready?: number
-  metrics?: number
-  operationsAddress?: string
+  readonly client: Client
+  readonly config: DnsConfig
+  readonly log: Log
+  /** Served besides `config.listen`. */
+  readonly sockets?: readonly Sockets[]
+  /** Seconds since 1970, for serial numbers. */
+  readonly now?: () => number
 }
 
 export interface Dns {
   /** Fulfilled when the whole cluster is known; until then its names get SERVFAIL and /ready says 503. */
   readonly synced: Promise<void>
   readonly ports: { dns: number[]; health?: number; ready?: number; metrics?: number }
+  /** What is in force. */
+  readonly config: DnsConfig
+  /**
+   * Puts another configuration into force, all of it but what is settled at the start: the names of those options that differ are told. Questions under
+   * way are answered by what they began with. Rejects, and changes nothing, when the new one cannot be had.
+   */
+  reconfigure(config: DnsConfig): Promise<string[]>
   /** From now on /ready says 503, while questions are still answered. */
   retire(): void
   close(): Promise<void>
 }
 
 /** The cluster's DNS server. Rejects with a KubehopError when an address cannot be had; nothing is left open then. */
-export async function startDns(options: DnsOptions): Promise<Dns> {
-  const { client, log } = options
-  const zone = makeZone(options)
-  const forward = makeForwarder(options)
+export async function startDns({ client, config, log, sockets = [], now = unixSeconds }: DnsOptions): Promise<Dns> {
+  if (!nameToWire(`hostmaster.${config.zone}`))
+    throw new KubehopError('dns', 'zone', 'Invalid', `"${config.zone}" is not a domain name, such as cluster.local`)
+  const zone = new Zone({ ...zoneOptions(config), zone: config.zone, now })
   const metrics = new Metrics()
   let whole = false
   let retired = false
-  const responder = new Responder({ ...handlerList({ zone, forward, synced: () => whole }), log })
-  const serve = serveWith(responder, metrics, log)
+  const synced = (): boolean => whole
+  let current = assemble({ config, zone, synced, log })
+  const serve = serveWith({ react: (bytes, asker) => current.responder.react(bytes, asker) }, metrics, log)
 
   const closing: { close(): Promise<void> | void }[] = []
   const close = async (): Promise<void> => {
@@ -67,34 +65,50 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   }
   try {
     const ports: Dns['ports'] = { dns: [] }
-    for (const at of options.listen) {
+    for (const at of [...config.listen, ...sockets]) {
       const pair = await bindPair(at, serve, log)
       closing.push(pair)
       ports.dns.push(pair.port)
     }
-    const wanted = (['health', 'ready', 'metrics'] as const).filter((name) => options[name] !== undefined)
+    const wanted = (['health', 'ready', 'metrics'] as const).flatMap((name) => {
+      const at = config[name]
+      return at ? [{ name, ...at }] : []
+    })
     const pages = {
       health: () => ({ status: 200, body: 'OK' }),
       ready: () => (whole && !retired ? { status: 200, body: 'OK' } : { status: 503, body: 'kubernetes' }),
       metrics: () => ({
         status: 200,
         type: 'text/plain; version=0.0.4; charset=utf-8',
-        body: metrics.text(ports.dns[0] ?? 0, gauges(forward)),
+        body: metrics.text(ports.dns[0] ?? 0, gauges(current.forward)),
       }),
     }
-    const address = options.operationsAddress ?? '0.0.0.0'
     const operations = await serveOperations(
-      wanted.map((name) => ({ port: options[name] ?? 0, address, path: `/${name}`, make: pages[name] })),
+      wanted.map(({ name, address, port }) => ({ port, address, path: `/${name}`, make: pages[name] })),
     )
     closing.push(operations)
-    for (const [at, name] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
+    for (const [at, { name }] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
 
     const following = followCluster(client, zone)
     closing.push(following)
-    const synced = following.synced.then(() => {
-      whole = true
-    })
-    return { synced, ports, retire: () => void (retired = true), close }
+    return {
+      synced: following.synced.then(() => {
+        whole = true
+      }),
+      ports,
+      get config() {
+        return current.config
+      },
+      async reconfigure(next) {
+        const { config, restart } = withoutRestart(current.config, next)
+        // Ready answers go with the old handlers, which the zone tells nothing from now on.
+        zone.configure(zoneOptions(config))
+        current = assemble({ config, zone, synced, log, before: current })
+        return restart
+      },
+      retire: () => void (retired = true),
+      close,
+    }
   } catch (error) {
     await close()
     throw error instanceof KubehopError
@@ -103,30 +117,17 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   }
 }
 
-function makeZone({
-  zone,
-  ttl = 30,
-  pods = 'insecure',
-  reverse = [],
-  self = 'kube-dns.kube-system',
-}: DnsOptions): Zone {
-  const name = zone.replace(/\.$/, '').toLowerCase()
-  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name) || !nameToWire(`hostmaster.${name}`))
-    throw new KubehopError('dns', 'zone', 'Invalid', `"${zone}" is not a domain name, such as cluster.local`)
-  return new Zone({ zone: name, ttl, pods, reverse, self, now: () => Math.floor(Date.now() / 1000) })
+function zoneOptions({ ttl, pods, reverse, self }: DnsConfig): Omit<ZoneOptions, 'zone' | 'now'> {
+  return { ttl, pods, reverse, self }
 }
 
-function makeForwarder({ upstream = [], log }: DnsOptions): Forwarder | undefined {
-  if (upstream.length === 0) return undefined
-  return new Forwarder({
-    upstream: upstream.map((one) => (typeof one === 'string' ? { address: one, port: 53 } : one)),
-    log,
-  })
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000)
 }
 
 /** With port 0 the number that UDP got may be taken for TCP: then another one is tried. */
 async function bindPair(
-  at: Listen,
+  at: Place | Sockets,
   serve: ReturnType<typeof serveWith>,
   log: Log,
 ): Promise<{ port: number; close(): Promise<void> }> {

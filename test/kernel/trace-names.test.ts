@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { pino } from 'pino'
 import { address } from '../../src/base/address.ts'
+import { defaults } from '../../src/dns/config/config.ts'
 import { type Dns, startDns } from '../../src/dns/dns.ts'
 import { bindUdp, listenTcp } from '../../src/kernel/socket.ts'
 import { World } from './trace-world.ts'
@@ -21,8 +22,8 @@ before(async () => {
   const ns = world.netns('dns-1', 'kube-system')
   dns = await startDns({
     client: world.client,
-    zone: 'cluster.local',
-    listen: [{ udpFd: bindUdp(ns, address('0.0.0.0'), 53), tcpFd: listenTcp(ns, address('0.0.0.0'), 53) }],
+    config: defaults,
+    sockets: [{ udpFd: bindUdp(ns, address('0.0.0.0'), 53), tcpFd: listenTcp(ns, address('0.0.0.0'), 53) }],
     log: pino({ level: 'silent' }),
   })
   await Promise.all([dns.synced, world.web('web-1')])

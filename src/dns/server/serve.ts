@@ -8,7 +8,7 @@ import type { Reaction, Responder } from './responder.ts'
 export type Serve = (bytes: Buffer, asker: Asker, answer: (reply: Buffer | undefined) => void) => void
 
 /** The responder with counting around it. A defect that a message uncovers costs that message its answer, nothing else. */
-export function serveWith(responder: Responder, metrics: Metrics, log: Log): Serve {
+export function serveWith(responder: Pick<Responder, 'react'>, metrics: Metrics, log: Log): Serve {
   return (bytes, asker, answer) => {
     const start = performance.now()
     const done = (reply: Buffer | undefined): void => {

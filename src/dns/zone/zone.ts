@@ -54,7 +54,7 @@ const mostRecent = 1000
 
 /** The cluster's names, kept from objects. A change touches only the names of the service concerned. */
 export class Zone {
-  readonly options: ZoneOptions
+  options: Readonly<ZoneOptions>
   /** The SOA's: the time of the last change. */
   serial: number
   /** Called with the cache keys of answers that a change has made stale. */
@@ -72,6 +72,12 @@ export class Zone {
     this.options = options
     this.serial = options.now()
     this.#apex = options.zone.split('.')
+  }
+
+  /** Other options for the same objects: the name of the zone and whether pods are known stay. */
+  configure(options: Omit<ZoneOptions, 'zone' | 'now'>): void {
+    this.options = { ...this.options, ...options }
+    for (const state of this.#services.values()) this.#stale(state)
   }
 
   namespace(name: string, exists: boolean): void {
