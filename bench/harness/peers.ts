@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 
 const version = 'v1.9.1'
 const kubernetes = '1.35.2'
+const coreDnsVersion = 'v1.14.7'
 const folder = resolve('.cache/peers', `cni-plugins-${version}`)
 
 /**
@@ -37,26 +38,47 @@ export function kubeProxy(build: boolean): { program: string } | { missing: stri
     return { missing: 'Go is not here, and kube-proxy has to be built (Debian: apt-get install golang-go)' }
   console.error(`  building kube-proxy ${kubernetes} ...`)
   mkdirSync(home, { recursive: true })
-  const go = (...args: string[]): string => {
-    const { status, stdout, stderr } = spawnSync('go', args, {
-      cwd: home,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' },
-      encoding: 'utf8',
-      maxBuffer: 1 << 26,
-    })
-    if (status === 0) return stdout
-    throw new Error(`kube-proxy could not be built: ${stderr.trim().split('\n').at(-1) ?? ''}`)
-  }
   try {
-    const { GoMod } = JSON.parse(go('mod', 'download', '-json', `k8s.io/kubernetes@v${kubernetes}`)) as {
+    const { GoMod } = JSON.parse(go(home, 'mod', 'download', '-json', `k8s.io/kubernetes@v${kubernetes}`)) as {
       GoMod: string
     }
     writeFileSync(join(home, 'go.mod'), moduleFor(readFileSync(GoMod, 'utf8')))
-    go('build', '-o', 'kube-proxy', 'k8s.io/kubernetes/cmd/kube-proxy')
+    go(home, 'build', '-o', 'kube-proxy', 'k8s.io/kubernetes/cmd/kube-proxy')
     return { program }
   } catch (error) {
-    return { missing: (error as Error).message }
+    return { missing: `kube-proxy could not be built: ${(error as Error).message}` }
   }
+}
+
+/** The program coredns with its usual plugins; built once, from the Go module proxy. `build` false: only if that has been done before. */
+export function coreDns(build: boolean): { program: string } | { missing: string } {
+  const home = resolve('.cache/peers', `coredns-${coreDnsVersion}`)
+  const program = join(home, 'coredns')
+  if (existsSync(program)) return { program }
+  if (spawnSync('go', ['version']).status !== 0)
+    return { missing: 'Go is not here, and CoreDNS has to be built (Debian: apt-get install golang-go)' }
+  if (!build) return { missing: 'CoreDNS has not been built yet: KUBEHOP_COREDNS=build does it, two minutes' }
+  console.error(`  building CoreDNS ${coreDnsVersion} ...`)
+  mkdirSync(home, { recursive: true })
+  try {
+    writeFileSync(join(home, 'go.mod'), `module peer\nrequire github.com/coredns/coredns ${coreDnsVersion}\n`)
+    go(home, 'build', '-o', 'coredns', 'github.com/coredns/coredns')
+    return { program }
+  } catch (error) {
+    return { missing: `CoreDNS could not be built: ${(error as Error).message}` }
+  }
+}
+
+/** Runs Go in the folder `home`. Throws with the last line that it said. */
+function go(home: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('go', args, {
+    cwd: home,
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod' },
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
+  if (status === 0) return stdout
+  throw new Error(stderr.trim().split('\n').at(-1) ?? '')
 }
 
 /** The main module of Kubernetes takes its own libraries from folders beside it; from outside they are published modules, v0.35.2 for v1.35.2. */
