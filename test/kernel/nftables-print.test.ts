@@ -171,6 +171,8 @@ const rules: { readonly [F in 'ip' | 'ip6' | 'inet']: { filter: Rules; preroutin
       [ct('src-ip', 0, 'reply'), is(ip('10.0.0.1'))],
       [ct('dst-ip', 0, 'original'), ipBits(0, packBe32(0xfff00000)), is(ip('10.0.0.0'))],
       [ct('dst-ip', 0, 'original'), protocol(1), ct('proto-dst', 2, 'original'), lookup('external', 0)],
+      [...isUdp, dport(0), is(packBe16(53)), { kind: 'notrack' }],
+      [...isUdp, { kind: 'notrack' }],
       // Devices, addresses of the node, numbers.
       [meta('iifname', 0), is(device('eth0')), accept],
       [meta('oifname', 0), is('veth' as Packed, 'neq')],

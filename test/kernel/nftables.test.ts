@@ -116,6 +116,11 @@ const full = ruleset(
       rules: [{ exprs: [{ kind: 'masq', flags: ['random', 'fully-random'] }] }],
     },
     {
+      name: 'early',
+      hook: { type: 'filter', hook: 'prerouting', priority: -300, policy: 'accept' },
+      rules: [{ exprs: [{ kind: 'notrack' }] }],
+    },
+    {
       name: 'refuse',
       hook: { type: 'filter', hook: 'input', priority: 0, policy: 'drop' },
       comment: 'refuses',
@@ -161,7 +166,13 @@ test('nft reads what we write', (t: TestContext) =>
       objects.flatMap((object) => (object[kind] ? [object[kind]] : []))
     assert.deepEqual(
       all('chain').map(({ name, type, hook, prio, policy }) => [name, type, hook, prio, policy].join(' ').trim()),
-      ['lower', 'first nat prerouting -100 accept', 'last nat postrouting 100 accept', 'refuse filter input 0 drop'],
+      [
+        'lower',
+        'first nat prerouting -100 accept',
+        'last nat postrouting 100 accept',
+        'early filter prerouting -300 accept',
+        'refuse filter input 0 drop',
+      ],
     )
     assert.deepEqual(
       [...all('set'), ...all('map')].map(({ name, type, map, elem, size, comment }) => ({

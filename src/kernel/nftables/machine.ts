@@ -128,6 +128,7 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
   },
   match: ({ name }) => ({ is: 'unknown', why: `the iptables match ${name}` }),
   counter: () => undefined,
+  notrack: () => undefined,
   dynset({ set, op, key, data, timeout }, machine) {
     const spec = machine.sets.spec(set)
     if (!spec) return { is: 'unknown', why: `set ${set}` }

@@ -99,6 +99,9 @@ const printers: { readonly [K in Expr['kind']]: Print<ExprOf<K>> } = {
   match({ name }, printer) {
     statement(printer, `xt match ${quoted(name)}`)
   },
+  notrack(_, printer) {
+    statement(printer, 'notrack')
+  },
   counter({ packets, bytes }, printer) {
     statement(printer, `counter packets ${packets} bytes ${bytes}`)
   },

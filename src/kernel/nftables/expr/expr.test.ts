@@ -130,6 +130,7 @@ const arbitraries: { readonly [K in Expr['kind']]: Arbitrary<ExprOf<K>> } = {
     },
     { requiredKeys: ['kind', 'result', 'fields', 'to'] },
   ),
+  notrack: record({ kind: fc.constant('notrack') }),
 }
 
 for (const [kind, arbitrary] of Object.entries(arbitraries) as [string, Arbitrary<Expr>][])

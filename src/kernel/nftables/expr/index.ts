@@ -14,6 +14,7 @@ import { type Lookup, lookup } from './lookup.ts'
 import { type Match, match } from './match.ts'
 import { type Meta, meta } from './meta.ts'
 import { type Masquerade, masq, type Nat, nat } from './nat.ts'
+import { type Notrack, notrack } from './notrack.ts'
 import { type Numgen, numgen } from './numgen.ts'
 import { type Payload, payload } from './payload.ts'
 import { type Reject, reject } from './reject.ts'
@@ -39,6 +40,7 @@ export type Expr =
   | Dynset
   | Fib
   | Match
+  | Notrack
 /** A step that someone else's rule may have; it is never written. */
 export interface Foreign {
   readonly kind: 'foreign'
@@ -62,6 +64,7 @@ const codecs: { readonly [K in Expr['kind']]: Codec<ExprOf<K>> } = {
   dynset,
   fib,
   match,
+  notrack,
 }
 
 /** The list of expressions of a rule, as attribute `type`. */
@@ -91,6 +94,8 @@ export function readExprs(list: Attributes): (Expr | Foreign)[] {
 export function readExpr(attributes: Attributes): Expr | Foreign {
   const name = needed(attributes.string(NFTA_EXPR_NAME), 'name of an expression')
   const data = attributes.nested(NFTA_EXPR_DATA)
+  // What has no attributes is told without data.
+  if (name === 'notrack') return { kind: name }
   return (data && known(name, data)) ?? { kind: 'foreign', name }
 }
 
