@@ -11,7 +11,9 @@ import { kubeconfig } from '../../src/api/client/kubeconfig.ts'
 import { createNetns, inNetns } from '../../src/kernel/netns.ts'
 import { pin } from '../harness/cores.ts'
 import { nodeFacts, podCidr } from './make.ts'
-import { loopbackUp, type Memory, memoryOf, startApi } from './processes.ts'
+import { loopbackUp } from '../harness/loopback.ts'
+import { type Memory, memoryOf } from '../harness/memory.ts'
+import { startApi } from './processes.ts'
 
 export interface KubeProxyPlan {
   readonly program: string

@@ -3,7 +3,8 @@ import type { Figure, Row } from '../harness/bench.ts'
 import { figure, tail } from '../harness/figure.ts'
 import type { Connection } from '../../src/api/client/http.ts'
 import type { Figures } from './agent.ts'
-import { type Agent, type Api, type Memory, memoryOf, startAgent, startApi } from './processes.ts'
+import { type Memory, memoryOf } from '../harness/memory.ts'
+import { type Agent, type Api, startAgent, startApi } from './processes.ts'
 
 export interface Live {
   readonly services: number
