@@ -18,6 +18,7 @@ export const commands: Record<string, Command> = {
   --service-cidr RANGE  default: 100.64.0.0/13; its address .10 is DNS
   --node-cidr RANGE     default: 192.168.50.0/24, the wire between nodes
   --api-port PORT       on 127.0.0.1; default: a free one
+  --node-dns            a DNS server on every node, which its pods ask at 169.254.20.10 instead of the service
   --timeout SECONDS     for the pods to become ready; default: 60
   --json                print the lab as JSON when it is up
 
@@ -106,7 +107,12 @@ run     the service proxy of this machine, in the place of kube-proxy; until it 
     usage: `usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS[:PORT] | FILE]... [--reverse RANGE]... [--ttl SECONDS]
 
 The DNS server of a cluster; runs as a pod. --upstream: who is asked for other names (FILE: the servers of a resolv.conf); without
-one they are refused. --reverse: pod and service ranges, whose reverse names are never asked upstream.`,
+one they are refused. --reverse: pod and service ranges, whose reverse names are never asked upstream.
+
+As a node's own resolver, on the node itself and as root:
+  --node-address ADDRESS  listen there only, on a device made for it; 169.254.20.10 is usual. At the end both go
+  --keep-node-address     leave the device at the end: questions are refused at once, and go to the next name server of a resolv.conf
+  --kubeconfig FILE       default: the pod's own service account`,
     run: async (args) => (await import('./dns.ts')).dns(args),
   },
   supervise: {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inCluster } from '../api/client/http.ts'
+import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import { type Address, address, type Cidr, parseAddress, parseCidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
 import { type DnsConfig, defaults, forwardDefaults, type UpstreamConfig } from '../dns/config/config.ts'
 import { type Dns, startDns } from '../dns/dns.ts'
+import { holdNodeAddress } from '../dns/node/hold.ts'
 import { parseResolvConf } from '../pod/files.ts'
 import { parse, UsageError } from './usage.ts'
 
@@ -12,13 +14,13 @@ import { parse, UsageError } from './usage.ts'
 const lameDuckMilliseconds = 1000
 
 const anywhere = address('0.0.0.0')
-const operations = {
-  health: { address: anywhere, port: 8080 },
-  ready: { address: anywhere, port: 8181 },
-  metrics: { address: anywhere, port: 9153 },
-}
+const operationsAt = (address: Address): Pick<DnsConfig, 'health' | 'ready' | 'metrics'> => ({
+  health: { address, port: 8080 },
+  ready: { address, port: 8181 },
+  metrics: { address, port: 9153 },
+})
 
-/** `kubehop dns`: the cluster's DNS server, as a pod with a service account, until it is told to end (SIGTERM, SIGINT). */
+/** `kubehop dns`: the cluster's DNS server, as a pod with a service account or as one node's own, until it is told to end (SIGTERM, SIGINT). */
 export async function dns(args: string[]): Promise<number> {
   const { values } = parse({
     args,
@@ -26,6 +28,9 @@ export async function dns(args: string[]): Promise<number> {
       zone: { type: 'string', default: 'cluster.local' },
       port: { type: 'string', default: '53' },
       listen: { type: 'string', multiple: true, default: ['0.0.0.0'] },
+      'node-address': { type: 'string' },
+      'keep-node-address': { type: 'boolean', default: false },
+      kubeconfig: { type: 'string' },
       upstream: { type: 'string', multiple: true, default: [] as string[] },
       reverse: { type: 'string', multiple: true, default: [] as string[] },
       ttl: { type: 'string', default: '30' },
@@ -33,17 +38,27 @@ export async function dns(args: string[]): Promise<number> {
   })
   const log = makeLog('dns')
   const port = numberOf('port', values.port, 0xffff)
-  const listen = values.listen.map((text) => ({ address: addressOf('listen', text), port }))
+  const node = values['node-address']
+  const own = node === undefined ? undefined : addressOf('node-address', node)
+  // A node's own resolver leaves all other addresses of the node to others.
+  const listen = (own ? [own] : values.listen.map((text) => addressOf('listen', text))).map((at) => ({
+    address: at,
+    port,
+  }))
   const upstream = values.upstream.flatMap(upstreamsOf)
   const reverse = values.reverse.map(rangeOf)
   const ttl = numberOf('ttl', values.ttl, 3600)
 
   const ended = signalled()
-  const client = inCluster({ component: 'dns', log })
+  const client =
+    values.kubeconfig === undefined
+      ? inCluster({ component: 'dns', log })
+      : await fromKubeconfig(values.kubeconfig, { component: 'dns', log })
+  const held = own && holdNodeAddress({ address: own, port, keep: values['keep-node-address'] })
   try {
     const zone = values.zone.replace(/\.$/, '').toLowerCase()
     const forward = upstream.length === 0 ? {} : { forward: { ...forwardDefaults, to: upstream } }
-    const config: DnsConfig = { ...defaults, ...operations, zone, listen, reverse, ttl, ...forward }
+    const config: DnsConfig = { ...defaults, ...operationsAt(own ?? anywhere), zone, listen, reverse, ttl, ...forward }
     const server = await startDns({ client, config, log })
     log.info({ ports: server.ports }, 'answering')
     server.synced.then(
@@ -53,6 +68,7 @@ export async function dns(args: string[]): Promise<number> {
     await retire(server, ended)
     await server.close()
   } finally {
+    held?.close()
     client.close()
   }
   return 0

@@ -24,6 +24,8 @@ export interface LabStatus {
   podCidr: string
   serviceCidr: string
   nodeCidr: string
+  /** The address of every node's own resolver; absent where pods ask the service. */
+  nodeDns?: string
   nodes: { name: string; ready: boolean; address: string; podCidr: string; pods: number }[]
 }
 
@@ -40,6 +42,7 @@ export async function describeLab(record: LabRecord): Promise<LabStatus> {
       podCidr: record.podCidr,
       serviceCidr: record.serviceCidr,
       nodeCidr: record.nodeCidr,
+      ...(record.nodeDns !== undefined && { nodeDns: record.nodeDns }),
       nodes: nodes.items.map(({ metadata: { name }, spec, status: state }) => ({
         name,
         ready: state?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false,
@@ -71,6 +74,7 @@ export function renderLab(lab: LabStatus, says: string): string {
     ...table,
     '',
     `  services    ${lab.serviceCidr}`,
+    ...(lab.nodeDns === undefined ? [] : [`  node DNS    ${lab.nodeDns}, on every node`]),
     `  kubeconfig  ${lab.kubeconfig}`,
   ].join('\n')
 }

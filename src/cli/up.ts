@@ -26,6 +26,7 @@ export async function up(args: string[]): Promise<number> {
       'service-cidr': { type: 'string' },
       'node-cidr': { type: 'string' },
       'api-port': { type: 'string' },
+      'node-dns': { type: 'boolean', default: false },
       timeout: { type: 'string', default: '60' },
       json: { type: 'boolean', default: false },
       lab: { type: 'string' },
@@ -38,6 +39,7 @@ export async function up(args: string[]): Promise<number> {
     serviceCidr: values['service-cidr'],
     nodeCidr: values['node-cidr'],
     apiPort: values['api-port'],
+    nodeDns: values['node-dns'],
   })
   const seconds = Number(values.timeout)
   if (!(seconds > 0 && seconds <= 3600))

@@ -27,6 +27,8 @@ export interface LabRecord {
   serviceCidr: string
   nodeCidr: string
   apiPort: number
+  /** Where each node's own resolver is asked, in a lab that has them. */
+  nodeDns?: string
   created: string
 }
 

@@ -19,6 +19,7 @@ test('without wishes a lab is the picture', () => {
     ],
     ['192.168.50.1', '192.168.50.2', '192.168.50.11', '192.168.50.13', '100.64.0.1', '100.64.0.10'],
   )
+  assert.equal(lab.nodeDns, false)
 })
 
 test('each wrong wish is refused with what would be right', () => {

@@ -1,4 +1,4 @@
-import { type Address, type Cidr, formatCidr, nth, overlaps, parseCidr, size } from '../base/address.ts'
+import { type Address, address, type Cidr, formatCidr, nth, overlaps, parseCidr, size } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 
 /** What a lab is made of. All ranges are valid, big enough and disjoint. */
@@ -11,6 +11,8 @@ export interface Settings {
   nodeCidr: Cidr
   /** Port on 127.0.0.1 for kubectl; 0 lets the system choose. */
   apiPort: number
+  /** A resolver of its own on every node, at {@link nodeDnsAddress}. */
+  nodeDns: boolean
   zone: string
 }
 
@@ -22,6 +24,7 @@ export interface SettingsInput {
   serviceCidr?: string | undefined
   nodeCidr?: string | undefined
   apiPort?: string | undefined
+  nodeDns?: boolean | undefined
 }
 
 export const defaults = {
@@ -79,7 +82,8 @@ export function parseSettings(input: SettingsInput): Settings {
   }
   if (wrong.length > 0 || !podCidr || !serviceCidr || !nodeCidr)
     throw new KubehopError('lab', 'settings', 'Invalid', wrong.join('\n'))
-  return { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, zone: 'cluster.local' }
+  const { nodeDns = false } = input
+  return { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, nodeDns, zone: 'cluster.local' }
 }
 
 /** A label of at most 20 characters: it becomes part of paths, titles of processes and a kubeconfig context. */
@@ -98,6 +102,8 @@ export const controlAddress = (of: Settings): Address => nth(of.nodeCidr, 2)
 export const nodeAddress = (of: Settings, index: number): Address => nth(of.nodeCidr, firstNode - 1 + index)
 export const kubernetesAddress = (of: Settings): Address => nth(of.serviceCidr, 1)
 export const dnsAddress = (of: Settings): Address => nth(of.serviceCidr, 10)
+/** The same on every node, where it means that node; the one that Kubernetes' NodeLocal DNSCache (KEP-1024) takes. */
+export const nodeDnsAddress: Address = address('169.254.20.10')
 
 const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].flatMap((text) => parseCidr(text) ?? [])
 

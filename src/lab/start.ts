@@ -26,7 +26,7 @@ import {
 } from './folder.ts'
 import { isolate, ownProc, self } from './isolate.ts'
 import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
-import type { Settings } from './settings.ts'
+import { nodeDnsAddress, type Settings } from './settings.ts'
 import { endLab } from './stop.ts'
 
 /** What the supervisor says while it starts, one JSON line each on descriptor 5. */
@@ -183,6 +183,7 @@ function recordOf(settings: Settings, { outside, init }: Started, apiPort: numbe
     serviceCidr: formatCidr(settings.serviceCidr),
     nodeCidr: formatCidr(settings.nodeCidr),
     apiPort,
+    ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
     created: new Date().toISOString(),
   }
 }

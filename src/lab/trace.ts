@@ -9,7 +9,7 @@ import { localAgent } from '../trace/agent.ts'
 import { traceRequest } from '../trace/coordinate.ts'
 import { httpAgent } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
-import { routerAddress, type Settings } from './settings.ts'
+import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
 import type { Wire } from './wire.ts'
 
 export const tracePath = '/kubehop/trace'
@@ -44,6 +44,7 @@ export function traceExtension(
         ...(namespace !== undefined && { namespace }),
         ...(timeoutMs !== undefined && { timeoutMs }),
         zone: settings.zone,
+        ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
         ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
         places: {
           node(name) {

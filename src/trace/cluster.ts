@@ -17,6 +17,8 @@ export interface Cluster {
   readonly zone: string
   /** The machine between the nodes, where there is one that can be watched. */
   readonly router?: { readonly name: string; readonly address: Address }
+  /** Where each node's own name server is asked. Every node has the address for itself: here it means the node of the pod that asks. */
+  readonly nodeDns?: { readonly address: Address; readonly node: string }
 }
 
 /** Whose an address is. */
@@ -33,7 +35,12 @@ export function ownerOf(cluster: Cluster, address: Address): Owner {
   // A pod that has ended keeps its address in its status, and another may have it by now.
   const pod = cluster.pods.find((one) => isAlive(one) && !one.spec.hostNetwork && podAddress(one) === address)
   if (pod) return { kind: 'pod', pod }
-  const node = cluster.nodes.find((one) => nodeAddresses(one).includes(address) || gatewayOf(one) === address)
+  const { nodeDns } = cluster
+  const node = cluster.nodes.find((one) =>
+    address === nodeDns?.address
+      ? one.metadata.name === nodeDns.node
+      : nodeAddresses(one).includes(address) || gatewayOf(one) === address,
+  )
   if (node) return { kind: 'node', node }
   return cluster.router?.address === address ? { kind: 'router', name: cluster.router.name } : { kind: 'unknown' }
 }

@@ -19,6 +19,8 @@ export interface TraceOptions {
   namespace?: string
   /** `cluster.local` */
   zone?: string
+  /** Where every node has a name server of its own, its address. */
+  nodeDns?: Address
   ranges: Ranges
   places: Places
   /** For the name, and then for the request; more than the 3 s after which the kernel gives up asking for an Ethernet address. */
@@ -34,8 +36,10 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const { client, places, ranges, log, timeoutMs = defaultTimeout, signal = new AbortController().signal } = options
   const target = parseTarget(options.to)
   const wanted = parseSource(options.from)
-  const cluster = await look(client, options)
-  const source = findSource(cluster, wanted, options.namespace ?? 'default')
+  const seen = await look(client, options)
+  const source = findSource(seen, wanted, options.namespace ?? 'default')
+  const { nodeDns } = options
+  const cluster = nodeDns === undefined ? seen : { ...seen, nodeDns: { address: nodeDns, node: source.node } }
   const destination = findDestination(cluster, target, source.key.split('/')[0] ?? '')
   const agent = places.node(source.node)
   if (!agent) {

@@ -38,10 +38,12 @@ export async function lookUp(sender: Sender, destination: Destination): Promise<
     return { port, ...(await watched([{ node: source.node, agent, spec }], sender, request)) }
   })
   if (result.kind !== 'resolved') throw new Error('trace: a name was asked for and something was sent')
-  const by = answeredBy(sender, observations, port)
-  const steps = result.steps.map((step) =>
-    by === undefined || unanswered(step) || step.server === '/etc/hosts' ? step : { ...step, by },
-  )
+  const pod = answeredBy(sender, observations, port)
+  const { nodeDns } = sender.cluster
+  const steps = result.steps.map((step) => {
+    const by = step.server === nodeDns?.address ? `${nodeDns.node}’s own` : pod
+    return by === undefined || unanswered(step) || step.server === '/etc/hosts' ? step : { ...step, by }
+  })
   const [address] = result.addresses
   const server = steps.find(({ server: one }) => one !== '/etc/hosts')?.server as Address | undefined
   return {

@@ -58,7 +58,7 @@ export interface DnsStep {
   /** `NOERROR`, `NXDOMAIN`, ...; `TIMEOUT` when nothing came back, `UNREACHABLE` when a kernel said that nobody is there. */
   readonly rcode: string
   readonly answers: readonly string[]
-  /** The pod that stood behind the server's address, where that was seen: `kube-system/dns-1, node2`. */
+  /** The pod that stood behind the server's address, where that was seen: `kube-system/dns-1, node2`; or `node1’s own`. */
   readonly by?: string
   readonly ms: number
 }

@@ -24,7 +24,9 @@ function sent(story: Story, one: Sighting): Hop {
       ? 'a service’s address: no machine has it'
       : owner.kind === 'unknown'
         ? unowned(story, destination)
-        : `${nameOf(story, destination)}’s address`
+        : destination === story.cluster.nodeDns?.address
+          ? `the name server of ${story.cluster.nodeDns.node} itself`
+          : `${nameOf(story, destination)}’s address`
   const tries = story.flow.tries > 1 ? ` (sent ${story.flow.tries} times)` : ''
   return hopAt(story, one, { component: 'pod', action: 'sent', say: `sent to ${destination}:${port}, ${what}${tries}` })
 }

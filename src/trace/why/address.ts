@@ -41,6 +41,15 @@ export function nodeRefuses({ cluster, to, verdict }: Case): Why[] {
   if (!to || verdict !== 'refused') return []
   const owner = ownerOf(cluster, to.address)
   if (owner.kind !== 'node') return []
+  if (to.address === cluster.nodeDns?.address && to.port === 53)
+    return [
+      {
+        code: 'NodeDnsAway',
+        level: 'error',
+        say: `the name server of ${cluster.nodeDns.node} itself does not run: pods there ask the next one in their resolv.conf`,
+        fix: 'it is started again by itself; where it ends each time, the log says why',
+      },
+    ]
   return [
     {
       code: 'NobodyListens',
