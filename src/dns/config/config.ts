@@ -1,4 +1,4 @@
-import type { Address, Cidr } from '../../base/address.ts'
+import { type Address, address, type Cidr } from '../../base/address.ts'
 
 /** Everything about a DNS server that people can set, checked. What each means to them, and its default, stands in docs/dns.md. */
 export interface DnsConfig {
@@ -119,6 +119,17 @@ export const defaults: DnsConfig = {
   lameDuck: 1,
   workers: 1,
   limits: { tcpConnections: 1000, tcpPerClient: 100, tcpIdle: 10, inFlightPerClient: 200 },
+}
+
+const anywhere = address('0.0.0.0')
+
+/** What holds in a cluster where nothing else is said: {@link defaults}, and the ports that every cluster knows. */
+export const clusterDefaults: DnsConfig = {
+  ...defaults,
+  listen: [{ address: anywhere, port: 53 }],
+  health: { address: anywhere, port: 8080 },
+  ready: { address: anywhere, port: 8181 },
+  metrics: { address: anywhere, port: 9153 },
 }
 
 export const forwardDefaults: Omit<ForwardConfig, 'to'> = {

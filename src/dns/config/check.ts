@@ -1,0 +1,33 @@
+import type { DnsConfig } from './config.ts'
+import { printPlace } from './kinds.ts'
+
+/** What does not go together, though each option for itself is right. */
+export function check(config: DnsConfig): { path: string; say: string }[] {
+  return [...places(config), ...domains(config)]
+}
+
+function* places(config: DnsConfig): Generator<{ path: string; say: string }> {
+  if (config.listen.length === 0)
+    yield { path: 'listen', say: 'nothing is given; allowed is at least one address and port, such as 0.0.0.0:53' }
+  const taken = new Map<string, string>()
+  const all = [
+    ...config.listen.map((at) => ['listen', at] as const),
+    ...(['health', 'ready', 'metrics'] as const).map((name) => [name, config[name]] as const),
+  ]
+  for (const [path, at] of all) {
+    if (!at || at.port === 0) continue
+    const text = printPlace(at)
+    const other = taken.get(text)
+    if (other !== undefined) yield { path, say: `${text} is given, which ${other} has already; allowed is a free one` }
+    taken.set(text, path)
+  }
+}
+
+function* domains(config: DnsConfig): Generator<{ path: string; say: string }> {
+  for (const { domain } of config.stub)
+    if (`.${domain}`.endsWith(`.${config.zone}`))
+      yield {
+        path: `stub.${domain}`,
+        say: `"${domain}" is given; allowed is a domain outside ${config.zone}, whose names this server knows itself`,
+      }
+}
