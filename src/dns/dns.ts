@@ -1,14 +1,19 @@
 import type { Client } from '../api/client/client.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { processFamilies } from '../base/metrics/process.ts'
 import { assemble } from './assemble.ts'
 import type { DnsConfig, Place } from './config/config.ts'
 import { withoutRestart } from './config/restart.ts'
 import { followCluster } from './follow.ts'
-import type { Forwarder } from './forward/forward.ts'
+import { countedFamilies } from './server/families.ts'
+import { InFlight } from './server/in-flight.ts'
 import { Metrics } from './server/metrics.ts'
-import { serveOperations } from './server/operations.ts'
+import { operationPages, serveOperations } from './server/operations.ts'
+import { QueryLog } from './server/query-log.ts'
+import type { Responder } from './server/responder.ts'
 import { serveWith } from './server/serve.ts'
+import { stateFamilies } from './server/state.ts'
 import { serveTcp } from './server/tcp.ts'
 import { serveUdp } from './server/udp.ts'
 import { nameToWire } from './wire/name.ts'
@@ -56,15 +61,20 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
   let retired = false
   const synced = (): boolean => whole
   let current = assemble({ config, zone, synced, log })
-  const serve = serveWith({ react: (bytes, asker) => current.responder.react(bytes, asker) }, metrics, log)
+  const inFlight = new InFlight()
+  const queryLog = new QueryLog(config.queryLog, log)
+  const react: Responder['react'] = (bytes, asker, told) => current.responder.react(bytes, asker, told)
+  const serve = serveWith({ react }, metrics, log, { queryLog, inFlight })
 
+  const ports: Dns['ports'] = { dns: [] }
   const closing: { close(): Promise<void> | void }[] = []
   const close = async (): Promise<void> => {
     retired = true
+    // What has come must be answered: a closed socket drops it without a word.
+    if (ports.dns.length > 0) await inFlight.settled(settleMilliseconds)
     await Promise.all(closing.splice(0).map(async (one) => one.close()))
   }
   try {
-    const ports: Dns['ports'] = { dns: [] }
     for (const at of [...config.listen, ...sockets]) {
       const pair = await bindPair(at, serve, log)
       closing.push(pair)
@@ -74,15 +84,15 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
       const at = config[name]
       return at ? [{ name, ...at }] : []
     })
-    const pages = {
-      health: () => ({ status: 200, body: 'OK' }),
-      ready: () => (whole && !retired ? { status: 200, body: 'OK' } : { status: 503, body: 'kubernetes' }),
-      metrics: () => ({
-        status: 200,
-        type: 'text/plain; version=0.0.4; charset=utf-8',
-        body: metrics.text(ports.dns[0] ?? 0, gauges(current.forward)),
-      }),
-    }
+    const port = (): number => ports.dns[0] ?? 0
+    const pages = operationPages({
+      missing: () => [...(whole ? [] : ['kubernetes']), ...(retired ? ['lameduck'] : [])],
+      families: () => [
+        ...countedFamilies(() => metrics.cells, port()),
+        ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
+        ...processFamilies(),
+      ],
+    })
     const operations = await serveOperations(
       wanted.map(({ name, address, port }) => ({ port, address, path: `/${name}`, make: pages[name] })),
     )
@@ -104,6 +114,7 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
         // Ready answers go with the old handlers, which the zone tells nothing from now on.
         zone.configure(zoneOptions(config))
         current = assemble({ config, zone, synced, log, before: current })
+        queryLog.mode = config.queryLog
         return restart
       },
       retire: () => void (retired = true),
@@ -116,6 +127,9 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
       : new KubehopError('dns', 'listen', codeOf(error), messageOf(error), { cause: error })
   }
 }
+
+/** An upstream that is asked at the very end has its time, and no more. */
+const settleMilliseconds = 3000
 
 function zoneOptions({ ttl, pods, reverse, self }: DnsConfig): Omit<ZoneOptions, 'zone' | 'now'> {
   return { ttl, pods, reverse, self }
@@ -141,19 +155,6 @@ async function bindPair(
       const another = 'port' in at && at.port === 0 && attempt < 10
       if (!another || codeOf(error) !== 'EADDRINUSE') throw error
     }
-  }
-}
-
-function gauges(forward: Forwarder | undefined): Record<string, number> {
-  const memory = { process_resident_memory_bytes: process.memoryUsage.rss() }
-  if (!forward) return memory
-  return {
-    ...memory,
-    coredns_cache_hits_total: forward.counts.hits,
-    coredns_cache_misses_total: forward.counts.misses,
-    coredns_cache_entries: forward.cached,
-    kubehop_dns_forward_requests_total: forward.counts.requests,
-    kubehop_dns_forward_failures_total: forward.counts.failures,
   }
 }
 

@@ -1,18 +1,52 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { messageOf } from '../../base/errors.ts'
+import { exposition } from '../../base/metrics/exposition.ts'
+import type { Family } from '../../base/metrics/family.ts'
 
 export interface Page {
   port: number
   address: string
   path: string
   /** A status and a body, made anew for each request. */
-  make: () => { status: number; type?: string; body: string }
+  make: () => Made | Promise<Made>
+}
+
+interface Made {
+  status: number
+  type?: string
+  body: string
 }
 
 export interface Operations {
   /** In the order of the pages. */
   ports: number[]
   close(): Promise<void>
+}
+
+/**
+ * What the three pages say. Health is that the process turns round. `missing`: what is not ready, in a word each: nothing should be sent here before there
+ * is none. In lame duck mode /ready says so while /health is well, as in CoreDNS.
+ */
+export function operationPages({
+  missing,
+  families,
+}: {
+  missing: () => readonly string[]
+  families: () => Iterable<Family>
+}): Record<'health' | 'ready' | 'metrics', Page['make']> {
+  return {
+    health: () => ({ status: 200, body: 'OK' }),
+    ready() {
+      const parts = missing()
+      return parts.length === 0 ? { status: 200, body: 'OK' } : { status: 503, body: parts.join(',') }
+    },
+    async metrics() {
+      let body = ''
+      for await (const piece of exposition(families())) body += piece
+      return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body }
+    },
+  }
 }
 
 /** Health, readiness and metrics, each on a port of its own as CoreDNS has them; port 0 takes any. */
@@ -41,11 +75,18 @@ export async function serveOperations(pages: readonly Page[]): Promise<Operation
   return { ports: servers.map(portOf), close }
 }
 
+const plain = 'text/plain; charset=utf-8'
+
 async function serveOne({ port, address, path, make }: Page): Promise<Server> {
-  const server = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = request.url?.split('?')[0] === path && (request.method === 'GET' || request.method === 'HEAD')
-    const { status, type = 'text/plain; charset=utf-8', body } = asked ? make() : { status: 404, body: 'not found\n' }
+    const { status, type = plain, body } = asked ? await make() : { status: 404, body: 'not found\n' }
     response.writeHead(status, { 'content-type': type }).end(body)
+  }
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      response.writeHead(500, { 'content-type': plain }).end(`${messageOf(error)}\n`)
+    })
   })
   const listening = once(server, 'listening')
   server.listen(port, address)

@@ -16,9 +16,10 @@ export interface ResponderOptions {
   /** Names outside the cluster can be asked for, too: the RA bit. */
   readonly recursive: boolean
   readonly log: Log
-  /** Told of every question that was understood, when it has been answered. `by`: undefined when no handler had an answer. */
-  readonly onAnswered?: (query: Query, asker: Asker, by: HandlerName | undefined, said: Said) => void
 }
+
+/** Told of a question that was understood, when it has been answered. `by`: undefined when no handler had an answer. */
+export type Told = (query: Query, asker: Asker, by: HandlerName | undefined, said: Said, reply: Buffer) => void
 
 /** undefined: the message gets no answer. */
 export type Reaction = Buffer | undefined | Promise<Buffer>
@@ -34,20 +35,21 @@ export class Responder {
   }
 
   /** `bytes` may be overwritten once this has returned. */
-  react(bytes: Buffer, asker: Asker): Reaction {
+  react(bytes: Buffer, asker: Asker, told?: Told): Reaction {
     const query = readQuery(bytes)
     if (query === undefined) return undefined
     if ('rcode' in query) return refuse(bytes, query.rcode)
     const limit = asker.transport === 'udp' ? udpLimit(query) : 0xffff
-    if (query.opt && query.opt.version !== 0) return this.#reply(query, unasked(rcodes.BADVERS), limit)
+    if (query.opt && query.opt.version !== 0)
+      return this.#finish(query, asker, undefined, unasked(rcodes.BADVERS), limit, told)
     if (query.class !== 1 || query.type === types.AXFR || query.type === types.IXFR)
-      return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit)
+      return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit, told)
     const ready = this.#options.cluster.ready(query.key)
-    if (ready) return this.#finish(query, asker, 'cluster', ready, limit)
-    return this.#ask(owned(query), asker, limit, 0)
+    if (ready) return this.#finish(query, asker, 'cluster', ready, limit, told)
+    return this.#ask(owned(query), asker, limit, told, 0)
   }
 
-  #ask(query: Query, asker: Asker, limit: number, from: number): Buffer | Promise<Buffer> {
+  #ask(query: Query, asker: Asker, limit: number, told: Told | undefined, from: number): Buffer | Promise<Buffer> {
     const { handlers } = this.#options
     for (let at = from; at < handlers.length; at++) {
       const handler = handlers[at] as Handler
@@ -55,21 +57,31 @@ export class Responder {
       if (said instanceof Promise)
         return said.then(
           (came) =>
-            came ? this.#finish(query, asker, handler.name, came, limit) : this.#ask(query, asker, limit, at + 1),
+            came
+              ? this.#finish(query, asker, handler.name, came, limit, told)
+              : this.#ask(query, asker, limit, told, at + 1),
           (error: unknown) => {
             this.#options.log.debug({ handler: handler.name, error: messageOf(error) }, 'no answer could be had')
             const failed: Said = { ...unasked(rcodes.SERVFAIL), from: messageOf(error) }
-            return this.#finish(query, asker, handler.name, failed, limit)
+            return this.#finish(query, asker, handler.name, failed, limit, told)
           },
         )
-      if (said) return this.#finish(query, asker, handler.name, said, limit)
+      if (said) return this.#finish(query, asker, handler.name, said, limit, told)
     }
-    return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit)
+    return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit, told)
   }
 
-  #finish(query: Query, asker: Asker, by: HandlerName | undefined, said: Said, limit: number): Buffer {
-    this.#options.onAnswered?.(query, asker, by, said)
-    return this.#reply(query, said, limit)
+  #finish(
+    query: Query,
+    asker: Asker,
+    by: HandlerName | undefined,
+    said: Said,
+    limit: number,
+    told: Told | undefined,
+  ): Buffer {
+    const reply = this.#reply(query, said, limit)
+    told?.(query, asker, by, said, reply)
+    return reply
   }
 
   #reply(query: Query, said: Said, limit: number): Buffer {
