@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { type Address, addressBytes, family } from '../base/address.ts'
+import { type Address, addressBytes, addressFromBytes, family } from '../base/address.ts'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
 
@@ -102,10 +102,16 @@ function bindRaw(fd: number, address: Address, port: number): number {
 
 /** The port that a bound descriptor got. */
 export function localPort(fd: number): number {
+  return localAddress(fd).port
+}
+
+/** Where a descriptor is bound; `0.0.0.0` or `::` when it takes what comes to any address. */
+export function localAddress(fd: number): { address: Address; port: number } {
   const name = Buffer.alloc(28)
   const length = Buffer.from(Uint32Array.of(name.length).buffer)
   check('read the socket address', getsockname(fd, name, length))
-  return name.readUInt16BE(2)
+  const six = name.readUInt16LE(0) === AF_INET6
+  return { address: addressFromBytes(six ? name.subarray(8, 24) : name.subarray(4, 8)), port: name.readUInt16BE(2) }
 }
 
 /** struct sockaddr_in or sockaddr_in6. */
@@ -124,7 +130,12 @@ function hostPort(address: Address, port: number): string {
 }
 
 function enable(fd: number, level: number, name: number): void {
-  check('set a socket option', setsockopt(fd, level, name, Uint8Array.of(1, 0, 0, 0), 4))
+  setOption(fd, level, name, 1)
+}
+
+/** An option that is an int. */
+export function setOption(fd: number, level: number, name: number, value: number): void {
+  check('set a socket option', setsockopt(fd, level, name, new Uint8Array(Int32Array.of(value).buffer), 4))
 }
 
 function check(op: string, result: number): number {
