@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../base/log.ts'
 import type { DnsConfig } from './config/config.ts'
-import { Forwarder } from './forward/forward.ts'
+import type { Forwarder } from './forward/forward.ts'
+import { type Forwarding, makeForwarding } from './forward/forwarding.ts'
 import { handlerList } from './handlers/list.ts'
 import { Responder } from './server/responder.ts'
 import type { Zone } from './zone/zone.ts'
@@ -11,6 +12,7 @@ export interface Assembly {
   readonly config: DnsConfig
   readonly responder: Responder
   readonly forward: Forwarder | undefined
+  readonly forwarding: Forwarding
 }
 
 export interface AssembleOptions {
@@ -23,17 +25,14 @@ export interface AssembleOptions {
 }
 
 export function assemble({ config, zone, synced, log, before }: AssembleOptions): Assembly {
-  const kept = before && sameForward(before.config, config) ? before.forward : undefined
-  const forward = kept ?? makeForwarder(config, log)
+  const kept = before && sameForwarding(before.config, config) ? before.forwarding : undefined
+  const forwarding = kept ?? makeForwarding(config, log)
+  const { forward } = forwarding
   const responder = new Responder({ ...handlerList({ zone, forward, synced }), log })
-  return { config, responder, forward }
+  return { config, responder, forward, forwarding }
 }
 
-function sameForward(a: DnsConfig, b: DnsConfig): boolean {
-  return isDeepStrictEqual([a.forward, a.cache], [b.forward, b.cache])
-}
-
-function makeForwarder({ forward }: DnsConfig, log: Log): Forwarder | undefined {
-  if (!forward || forward.to.length === 0) return undefined
-  return new Forwarder({ upstream: forward.to, milliseconds: forward.timeout, log })
+function sameForwarding(a: DnsConfig, b: DnsConfig): boolean {
+  const parts = ({ zone, forward, stub, cache, limits }: DnsConfig): unknown[] => [zone, forward, stub, cache, limits]
+  return isDeepStrictEqual(parts(a), parts(b))
 }

@@ -1,50 +1,154 @@
+import type { CacheConfig } from '../config/config.ts'
+import { rcodes } from '../wire/message.ts'
 import type { Reply } from './reply.ts'
 
-/** Seconds that an answer is kept at most: others' names only, never the cluster's. */
-const longest = { positive: 30, negative: 5 }
-
-interface Kept {
-  reply: Reply
-  since: number
-  until: number
+/** What is given from memory. */
+export interface Told {
+  readonly reply: Reply
+  /** `cache (9.9.9.9 port 53)` */
+  readonly from: string
 }
 
-/** Answers of upstreams, the oldest forgotten first. `now` in milliseconds. */
+interface Kept {
+  readonly reply: Reply
+  /** As in {@link Told}. */
+  readonly from: string
+  readonly since: number
+  readonly until: number
+  readonly bytes: number
+  /** Asked for since the hand passed. */
+  used: boolean
+  /** Upstreams have just failed to say it again: until then it is given without asking them. */
+  failedUntil: number
+}
+
+/** What an entry takes besides its message: key, two objects, a place in the table. */
+const overhead = 400
+/** Bytes that an entry may take on average: long answers push out more than one short one. */
+const bytesPerEntry = 1024
+/** RFC 8767 section 4: what answers past their time say, and how long upstreams that failed are left alone. */
+const staleTtl = 30
+const recheckMilliseconds = 5000
+
+/** Answers of upstreams, bounded in number and in bytes. Times are in milliseconds of `now`. */
 export class Cache {
+  readonly counts = {
+    hits: { success: 0, denial: 0 },
+    misses: 0,
+    stale: 0,
+    evictions: { success: 0, denial: 0 },
+  }
   readonly #kept = new Map<string, Kept>()
-  readonly #limit: number
+  readonly #config: CacheConfig
   readonly #now: () => number
+  /** Goes round and round over the entries, and past one that was used since it last came by. */
+  #hand: MapIterator<string>
+  #bytes = 0
+  #denials = 0
 
-  constructor(limit = 10_000, now: () => number = () => performance.now()) {
-    this.#limit = limit
+  constructor(config: CacheConfig, now: () => number = () => performance.now()) {
+    this.#config = config
     this.#now = now
+    this.#hand = this.#kept.keys()
   }
 
-  get size(): number {
-    return this.#kept.size
+  /** With entries whose time is over and that nothing has pushed out yet. */
+  get entries(): { success: number; denial: number } {
+    return { success: this.#kept.size - this.#denials, denial: this.#denials }
   }
 
-  put(key: string, reply: Reply): void {
-    const seconds = Math.min(reply.ttl, reply.negative ? longest.negative : longest.positive)
-    if (seconds <= 0 || reply.truncated || (reply.rcode !== 0 && reply.rcode !== 3)) return
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** `upstream`: who said it. Nothing that was cut, that failed or whose TTL is 0 is kept. */
+  put(key: string, reply: Reply, upstream: string): void {
+    const { positive, negative } = this.#config
+    const seconds = Math.min(reply.ttl, reply.negative ? negative : positive)
+    if (seconds <= 0 || reply.truncated || (reply.rcode !== rcodes.NOERROR && reply.rcode !== rcodes.NXDOMAIN)) return
+    const bytes = overhead + 2 * key.length + reply.bytes.length
+    // One question must not push out all others.
+    if (bytes > (this.#config.size * bytesPerEntry) / 2) return
     const since = this.#now()
-    this.#kept.delete(key)
-    this.#kept.set(key, { reply, since, until: since + seconds * 1000 })
-    if (this.#kept.size > this.#limit) for (const oldest of this.#kept.keys()) return void this.#kept.delete(oldest)
+    const until = since + seconds * 1000
+    this.#forget(key)
+    this.#kept.set(key, { reply, from: `cache (${upstream})`, since, until, bytes, used: false, failedUntil: 0 })
+    this.#bytes += bytes
+    if (reply.negative) this.#denials++
+    this.#shrink()
   }
 
-  /** With its TTLs counted down. */
-  get(key: string): Reply | undefined {
+  /** What is there and within its time. */
+  get(key: string): Told | undefined {
     const kept = this.#kept.get(key)
-    if (!kept) return undefined
+    if (kept === undefined) return undefined
     const now = this.#now()
-    if (now >= kept.until) {
-      this.#kept.delete(key)
+    if (now >= kept.until) return undefined
+    kept.used = true
+    this.counts.hits[kept.reply.negative ? 'denial' : 'success']++
+    return toldAt(kept, now)
+  }
+
+  /** What is past its time, but not for too long. `failing`: upstreams failed to say it again a moment ago. */
+  stale(key: string): { failing: boolean; tell: () => Told } | undefined {
+    const kept = this.#kept.get(key)
+    const now = this.#now()
+    if (kept === undefined || now < kept.until) return undefined
+    if (now >= kept.until + this.#config.serveStale * 1000) {
+      this.#forget(key)
       return undefined
     }
-    const age = Math.floor((now - kept.since) / 1000)
-    const bytes = Buffer.from(kept.reply.bytes)
-    for (const at of kept.reply.ttls) bytes.writeUInt32BE(Math.max(0, bytes.readUInt32BE(at) - age), at)
-    return { ...kept.reply, bytes }
+    return {
+      failing: now < kept.failedUntil,
+      tell: () => {
+        this.counts.stale++
+        kept.used = true
+        return { reply: { ...kept.reply, staleTtl }, from: `stale ${kept.from}` }
+      },
+    }
   }
+
+  /** No upstream would say it again. */
+  failed(key: string): void {
+    const kept = this.#kept.get(key)
+    if (kept) kept.failedUntil = this.#now() + recheckMilliseconds
+  }
+
+  #shrink(): void {
+    const { size } = this.#config
+    while (this.#kept.size > size || this.#bytes > size * bytesPerEntry) {
+      const key = this.#next()
+      const kept = this.#kept.get(key)
+      if (kept === undefined) continue
+      if (kept.used && this.#now() < kept.until) {
+        kept.used = false
+        continue
+      }
+      this.counts.evictions[kept.reply.negative ? 'denial' : 'success']++
+      this.#forget(key)
+    }
+  }
+
+  /** An iterator that is kept: a new one would walk over the holes that its predecessors left. */
+  #next(): string {
+    for (;;) {
+      const { value, done } = this.#hand.next()
+      if (done !== true) return value
+      this.#hand = this.#kept.keys()
+    }
+  }
+
+  #forget(key: string): void {
+    const kept = this.#kept.get(key)
+    if (!kept) return
+    this.#kept.delete(key)
+    this.#bytes -= kept.bytes
+    if (kept.reply.negative) this.#denials--
+  }
+}
+
+function toldAt({ reply, from, since }: Kept, now: number): Told {
+  const { bytes, ttls, rcode, truncated, ttl, negative } = reply
+  const age = Math.floor((now - since) / 1000)
+  return { reply: { bytes, ttls, rcode, truncated, ttl, negative, age }, from }
 }

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { pino } from 'pino'
-import { address } from '../../base/address.ts'
+import { test } from 'node:test'
+import type { UpstreamConfig } from '../config/config.ts'
 import { handlerList } from '../handlers/list.ts'
 import { Responder } from '../server/responder.ts'
 import { type Asking, overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { zoneOf } from '../testing/cluster.ts'
-import { record, replyTo, type Script, type ScriptedUpstream, scriptedUpstream } from '../testing/upstream.ts'
+import { forwarderTo, scripted, silent } from '../testing/forwarder.ts'
+import { record, replyTo } from '../testing/upstream.ts'
 import { encodeMessage } from '../wire/codec.ts'
 import { flags, type Message, type ResourceRecord, types } from '../wire/message.ts'
-import { Cache } from './cache.ts'
-import { Forwarder } from './forward.ts'
-import type { Reply } from './reply.ts'
-import type { Upstream } from './upstream.ts'
 
-const log = pino({ level: 'silent' })
 const soa: ResourceRecord = {
   name: 'test',
   class: 1,
@@ -159,49 +154,14 @@ test('ids and ports of questions to an upstream are not to be guessed', async (t
   assert.ok(ids.size > 35)
 })
 
-test('what is kept grows old: positive answers 30 s at most, negative ones 5 s, failures never', () => {
-  let now = 0
-  const cache = new Cache(3, () => now)
-  const reply = (ttl: number, negative = false, more: Partial<Reply> = {}): Reply => {
-    const bytes = Buffer.alloc(4)
-    bytes.writeUInt32BE(ttl)
-    return { bytes, ttls: [0], rcode: 0, truncated: false, ttl, negative, ...more }
-  }
-  const ttlOf = (key: string): number | undefined => cache.get(key)?.bytes.readUInt32BE(0)
-  cache.put('long', reply(300))
-  cache.put('short', reply(2))
-  cache.put('negative', reply(300, true, { rcode: 3 }))
-  cache.put('failure', reply(300, false, { rcode: 2 }))
-  cache.put('cut', reply(300, false, { truncated: true }))
-  cache.put('none', reply(0))
-  assert.equal(cache.size, 3)
-  now = 1500
-  assert.deepEqual([ttlOf('long'), ttlOf('short'), ttlOf('negative')], [299, 1, 299])
-  now = 5000
-  assert.deepEqual([ttlOf('long'), ttlOf('short'), ttlOf('negative')], [295, undefined, undefined])
-  for (const key of ['a', 'b', 'c']) cache.put(key, reply(10))
-  assert.equal(cache.size, 3)
-  assert.equal(ttlOf('long'), undefined, 'the oldest goes first')
-})
+type Ask = (name: string, type: keyof typeof types, asking?: Asking) => Promise<Message>
 
-function server(upstream: Upstream[]): (name: string, type: keyof typeof types, asking?: Asking) => Promise<Message> {
-  const forward = new Forwarder({ upstream, log, milliseconds: 300 })
-  const responder = new Responder({ ...handlerList({ zone: zoneOf(), forward, synced: () => true }), log })
+function server(upstream: readonly UpstreamConfig[]): Ask {
+  const forward = forwarderTo(upstream, { timeout: 300, maxFails: 1 })
+  const responder = new Responder({ ...handlerList({ zone: zoneOf(), forward, synced: () => true }), log: silent })
   return async (name, type, asking = {}) => {
     const reply = await responder.react(queryOf(name, type, asking), overUdp)
     assert.ok(reply)
     return read(reply)
   }
-}
-
-async function scripted(t: TestContext, script: Script): Promise<ScriptedUpstream> {
-  const upstream = await scriptedUpstream(script)
-  let open = true
-  const close = upstream.close
-  upstream.close = () => {
-    if (open) close()
-    open = false
-  }
-  t.after(() => upstream.close())
-  return { ...upstream, address: address('127.0.0.1') }
 }

@@ -1,120 +1,180 @@
-import { randomInt } from 'node:crypto'
-import { KubehopError, messageOf } from '../../base/errors.ts'
+import { KubehopError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import { flags, rcodes } from '../wire/message.ts'
-import { Cache } from './cache.ts'
-import type { Reply } from './reply.ts'
-import { askUpstream, type Upstream } from './upstream.ts'
+import type { ForwardConfig } from '../config/config.ts'
+import type { Asker } from '../handlers/handler.ts'
+import { rcodes } from '../wire/message.ts'
+import type { Cache, Told } from './cache.ts'
+import type { Clients } from './clients.ts'
+import { isUnder, wireName } from './names.ts'
+import { type Order, orderOf, shuffled } from './order.ts'
+import { type Asked, keyOf } from './question.ts'
+import { Upstream } from './upstream.ts'
 
 export interface ForwardOptions {
-  /** Asked in this order; one that has just failed comes last for a while. */
-  upstream: readonly Upstream[]
-  log: Log
-  /** Per upstream. */
-  milliseconds?: number
+  readonly config: ForwardConfig
+  readonly cache: Cache
+  readonly clients: Clients
+  /** The cluster's zone: nothing about it is ever kept, wherever it came from. */
+  readonly zone: string
+  readonly log: Log
 }
 
-export interface Asked {
-  /** In wire form, one character per byte, in lower case. */
-  name: string
-  type: number
-  /** The DO and CD bits (RFC 4035 section 3.2): part of what is asked. */
-  dnssec: boolean
-  unchecked: boolean
-}
-
-/** How long a failed upstream is asked last. */
-const restMilliseconds = 5000
-/** Questions under way at once; more are refused at once, so that a dead upstream cannot fill the memory. */
-const most = 1000
+/** Clients give up about now (resolv.conf(5), `timeout`): no upstream is asked after so long. */
+const patienceMilliseconds = 4500
+/** When there is something past its time to say, a client waits so long for better (RFC 8767 section 5). */
+const staleMilliseconds = 1800
+/** Clients that wait for a question under way, for each such question that there may be: their questions take memory, too. */
+const waitersPerQuestion = 16
 
 /** Asks other name servers, and keeps what they say for a while. */
 export class Forwarder {
-  readonly counts = { hits: 0, misses: 0, requests: 0, failures: 0 }
+  readonly upstreams: readonly Upstream[]
+  readonly rejects = { concurrent: 0, healthBroken: 0 }
   readonly #options: ForwardOptions
-  readonly #cache = new Cache()
-  readonly #underWay = new Map<string, Promise<Reply>>()
-  readonly #failed = new Map<Upstream, number>()
+  readonly #order: Order
+  readonly #except: readonly string[]
+  readonly #zone: string
+  readonly #underWay = new Map<string, Promise<Told>>()
+  #waiters = 0
 
   constructor(options: ForwardOptions) {
+    const { config, log, zone } = options
     this.#options = options
+    this.#order = orderOf(config.policy)
+    this.#except = config.except.map(wireName)
+    this.#zone = wireName(zone)
+    this.upstreams = config.to.map((to) => new Upstream(to, config, log))
   }
 
   get cached(): number {
-    return this.#cache.size
+    const { success, denial } = this.#options.cache.entries
+    return success + denial
+  }
+
+  get counts(): { hits: number; misses: number; requests: number; failures: number } {
+    const { hits, misses } = this.#options.cache.counts
+    const requests = this.upstreams.reduce((sum, { counts }) => sum + counts.requests, 0)
+    const failures = this.upstreams.reduce((sum, { counts }) => sum + counts.failures, 0)
+    return { hits: hits.success + hits.denial, misses, requests, failures }
+  }
+
+  /** `name`: as `Query.name`. */
+  takes(name: string): boolean {
+    return !this.#except.some((domain) => isUnder(name, domain))
   }
 
   /** Rejects when no upstream answers. The same question asked again meanwhile waits for the first one's answer. */
-  ask(asked: Asked): Promise<Reply> | Reply {
-    const key = `${asked.type} ${asked.dnssec ? 1 : 0}${asked.unchecked ? 1 : 0} ${asked.name}`
-    const kept = this.#cache.get(key)
-    if (kept) {
-      this.counts.hits++
-      return kept
+  ask(asked: Asked, asker?: Asker): Told | Promise<Told> {
+    const key = keyOf(asked)
+    return this.#options.cache.get(key) ?? this.#askOutside(key, asked, asker)
+  }
+
+  /** Questions under way still get their answers. */
+  close(): void {
+    for (const upstream of this.upstreams) upstream.close()
+  }
+
+  #askOutside(key: string, asked: Asked, asker: Asker | undefined): Told | Promise<Told> {
+    const { cache, config, clients } = this.#options
+    cache.counts.misses++
+    const stale = cache.stale(key)
+    if (stale?.failing === true) return stale.tell()
+    const underWay = this.#underWay.get(key)
+    const most = config.maxConcurrent > 0 ? config.maxConcurrent : Number.POSITIVE_INFINITY
+    if ((!underWay && this.#underWay.size >= most) || this.#waiters >= most * waitersPerQuestion) {
+      this.rejects.concurrent++
+      return stale?.tell() ?? Promise.reject(tooMany(`${most} questions are under way already`))
     }
-    this.counts.misses++
-    const known = this.#underWay.get(key)
-    if (known) return known
-    if (this.#underWay.size >= most)
-      return Promise.reject(new KubehopError('dns', 'forward', 'TooMany', `${most} questions are under way already`))
-    const asking = this.#askAll(asked).finally(() => this.#underWay.delete(key))
-    this.#underWay.set(key, asking)
-    return asking.then((reply) => {
-      this.#cache.put(key, reply)
-      return reply
+    const client = asker?.address()
+    if (client !== undefined && !clients.enter(client))
+      return stale?.tell() ?? Promise.reject(tooMany(`${client} has too many questions waiting for an upstream`))
+    this.#waiters++
+    const asking = underWay ?? this.#start(key, asked)
+    const told = stale ? freshOr(stale.tell, asking) : asking
+    return told.finally(() => {
+      this.#waiters--
+      if (client !== undefined) clients.leave(client)
     })
   }
 
-  async #askAll(asked: Asked): Promise<Reply> {
-    let last: Reply | undefined
+  #start(key: string, asked: Asked): Promise<Told> {
+    const { cache } = this.#options
+    const asking = this.#askAll(asked).then(
+      (told) => {
+        this.#underWay.delete(key)
+        if (isRefresh(told)) {
+          if (!isUnder(asked.name, this.#zone)) cache.put(key, told.reply, told.from)
+        } else cache.failed(key)
+        return told
+      },
+      (error: unknown) => {
+        this.#underWay.delete(key)
+        cache.failed(key)
+        throw error
+      },
+    )
+    this.#underWay.set(key, asking)
+    return asking
+  }
+
+  /** Each upstream once, and those which said nothing once more while there is time: a datagram may have been lost. */
+  async #askAll(asked: Asked): Promise<Told> {
+    const start = performance.now()
+    const silent: Upstream[] = []
+    let last: Told | undefined
     let cause: unknown
-    for (const upstream of this.#inOrder()) {
+    const tries = this.#tries()
+    for (let at = 0; at < tries.length + silent.length; at++) {
+      if (performance.now() - start >= patienceMilliseconds) break
+      const upstream = (tries[at] ?? silent[at - tries.length]) as Upstream
       try {
-        this.counts.requests++
-        const reply = await this.#askOne(upstream, asked)
-        this.#failed.delete(upstream)
+        const told = { reply: await upstream.ask(asked), from: upstream.name }
         // "I cannot" and "I may not" are reasons to ask the next one.
-        if (reply.rcode !== rcodes.SERVFAIL && reply.rcode !== rcodes.REFUSED) return reply
-        last = reply
+        if (told.reply.rcode !== rcodes.SERVFAIL && told.reply.rcode !== rcodes.REFUSED) return told
+        last = told
       } catch (error) {
-        this.counts.failures++
-        this.#failed.set(upstream, performance.now())
-        this.#options.log.debug({ upstream: upstream.address, error: messageOf(error) }, 'upstream failed')
         cause = error
+        if (at < tries.length && error instanceof KubehopError && error.code === 'Timeout') silent.push(upstream)
       }
     }
     if (last) return last
-    throw cause ?? new KubehopError('dns', 'forward', 'NoUpstream', 'no upstream is given')
+    throw cause ?? noUpstream(this.upstreams)
   }
 
-  async #askOne(upstream: Upstream, asked: Asked): Promise<Reply> {
-    const milliseconds = this.#options.milliseconds ?? 2000
-    const reply = await askUpstream(upstream, queryFor(asked, true), milliseconds)
-    // A server older than EDNS finds the OPT record malformed (RFC 6891 section 7).
-    return reply.rcode === rcodes.FORMERR ? askUpstream(upstream, queryFor(asked, false), milliseconds) : reply
-  }
-
-  #inOrder(): Upstream[] {
-    const now = performance.now()
-    const rests = (upstream: Upstream): number =>
-      now - (this.#failed.get(upstream) ?? Number.NEGATIVE_INFINITY) < restMilliseconds ? 1 : 0
-    return this.#options.upstream.toSorted((a, b) => rests(a) - rests(b))
+  /** Those that are well in the order of the policy, then the ill ones; of only ill ones any, for then it may be the looking that is broken. */
+  #tries(): Upstream[] {
+    const usable = this.upstreams.filter(({ loops }) => !loops)
+    const well = usable.filter(({ ill }) => !ill)
+    if (well.length > 0) return [...this.#order(well), ...usable.filter(({ ill }) => ill)]
+    if (usable.length > 0) this.rejects.healthBroken++
+    return shuffled(usable).slice(0, 1)
   }
 }
 
-/** The id is random, as the port is: an answer made by a third party has to guess both. */
-function queryFor({ name, type, dnssec, unchecked }: Asked, edns: boolean): Buffer {
-  const out = Buffer.alloc(12 + name.length + 4 + (edns ? 11 : 0))
-  out.writeUInt16BE(randomInt(0x10000), 0)
-  out.writeUInt16BE(flags.RD | (unchecked ? flags.CD : 0), 2)
-  out.writeUInt16BE(1, 4)
-  const end = 12 + out.write(name, 12, 'latin1')
-  out.writeUInt16BE(type, end)
-  out.writeUInt16BE(1, end + 2)
-  if (!edns) return out
-  out.writeUInt16BE(1, 10)
-  out.writeUInt16BE(41, end + 5)
-  out.writeUInt16BE(1232, end + 7)
-  out.writeUInt16BE(dnssec ? 0x8000 : 0, end + 11)
-  return out
+/** Only these renew what is kept (RFC 8767 section 4). */
+function isRefresh({ reply: { rcode } }: Told): boolean {
+  return rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN
+}
+
+/** What comes in good time, else what is past its time; whoever is being asked goes on and renews it. */
+function freshOr(stale: () => Told, asking: Promise<Told>): Promise<Told> {
+  const { promise, resolve } = Promise.withResolvers<Told>()
+  const giveStale = (): void => {
+    if (!given) resolve(stale())
+    given = true
+  }
+  let given = false
+  const timer = setTimeout(giveStale, staleMilliseconds)
+  asking.then((told) => (isRefresh(told) ? resolve(told) : giveStale()), giveStale)
+  return promise.finally(() => clearTimeout(timer))
+}
+
+function tooMany(say: string): KubehopError {
+  return new KubehopError('dns', 'forward', 'TooMany', say)
+}
+
+function noUpstream(upstreams: readonly Upstream[]): KubehopError {
+  const looping = upstreams.find(({ loops }) => loops)
+  if (!looping) return new KubehopError('dns', 'forward', 'NoUpstream', 'no upstream is given')
+  return new KubehopError('dns', 'forward', 'Loop', `${looping.name} sends questions back to this server`)
 }

@@ -1,16 +1,22 @@
+import { decodeMessage } from '../wire/codec.ts'
 import { flags, rcodes, types } from '../wire/message.ts'
 import { lowerName, readName, skipName } from '../wire/name.ts'
 
 /** An upstream's answer, checked, without its OPT record. */
 export interface Reply {
-  bytes: Buffer
+  readonly bytes: Buffer
   /** Where each record's TTL stands. */
-  ttls: readonly number[]
-  rcode: number
-  truncated: boolean
+  readonly ttls: readonly number[]
+  readonly rcode: number
+  readonly truncated: boolean
   /** The smallest TTL, or for a negative answer the SOA's own rule (RFC 2308 section 5); 0 when there is nothing to keep. */
-  ttl: number
-  negative: boolean
+  readonly ttl: number
+  /** No such name, or nothing of the type that was asked for. */
+  readonly negative: boolean
+  /** Seconds since it came: its TTLs are so much lower by now. */
+  readonly age: number
+  /** Past its time (RFC 8767): every TTL is this. */
+  readonly staleTtl?: number
 }
 
 /**
@@ -33,16 +39,37 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   // A code above 15 speaks of the EDNS between us and the upstream: to whoever asked us, it failed.
   const extended = records.opt ? (bytes[records.opt.fixed + 4] ?? 0) : 0
   const rcode = extended === 0 ? word & 0xf : rcodes.SERVFAIL
-  const negative = rcode === rcodes.NXDOMAIN || (rcode === rcodes.NOERROR && bytes.readUInt16BE(6) === 0)
-  const ttl = negative ? (records.soa ?? 0) : Math.min(...records.ttls.map((at) => bytes.readUInt32BE(at)))
-  return {
-    bytes: withoutOpt(bytes, records),
-    ttls: records.ttls.filter((at) => !records.opt || at < records.opt.start),
-    rcode,
-    truncated,
-    ttl: Number.isFinite(ttl) ? ttl : 0,
-    negative,
-  }
+  const negative = rcode === rcodes.NXDOMAIN || (rcode === rcodes.NOERROR && !records.data)
+  const kept = withoutOpt(bytes, records)
+  // An OPT record among the answers, data that do not fit their type: whoever asked could not read that either.
+  if (!decodeMessage(kept)) return undefined
+  const ttls = records.ttls.filter((at) => at < kept.length)
+  // Whoever keeps this answer after us reads the SOA's TTL: it has to say what the rule says.
+  if (negative && records.soa) kept.writeUInt32BE(records.soa.ttl, records.soa.at)
+  // Without an SOA nothing says how long there is nothing.
+  const lasting = negative && !records.soa && bytes.readUInt16BE(6) === 0 ? [] : ttls
+  const ttl = lasting.length === 0 ? 0 : Math.min(...lasting.map((at) => secondsAt(kept, at)))
+  return { bytes: kept, ttls, rcode, truncated, ttl, negative, age: 0 }
+}
+
+/** The message as it is given now, its TTLs counted down. */
+export function bytesNow(reply: Reply): Buffer {
+  if (reply.age === 0 && reply.staleTtl === undefined) return reply.bytes
+  const bytes = Buffer.from(reply.bytes)
+  countDown(bytes, reply)
+  return bytes
+}
+
+/** `out` starts as the reply's bytes do. */
+export function countDown(out: Buffer, { ttls, age, staleTtl }: Reply): void {
+  if (staleTtl !== undefined) for (const at of ttls) out.writeUInt32BE(staleTtl, at)
+  else if (age > 0) for (const at of ttls) out.writeUInt32BE(Math.max(0, secondsAt(out, at) - age), at)
+}
+
+/** A TTL with its highest bit set means 0 (RFC 2181 section 8). */
+function secondsAt(bytes: Buffer, at: number): number {
+  const seconds = bytes.readUInt32BE(at)
+  return seconds > 0x7fffffff ? 0 : seconds
 }
 
 interface Records {
@@ -51,16 +78,20 @@ interface Records {
   end: number
   /** Nothing of it could be kept. */
   none?: true
-  /** How long a "there is none" holds. */
-  soa?: number
+  /** The answer has a record of the type that was asked for. */
+  data?: true
+  /** How long a "there is none" holds, and where the SOA's TTL stands. */
+  soa?: { at: number; ttl: number }
   opt?: { start: number; fixed: number; behind: number }
 }
 
 /** A truncated message may end in the middle of a record: then only its question is kept. */
 function readRecords(bytes: Buffer, start: number, truncated: boolean): Records | undefined {
   const found: Records = { ttls: [], end: start }
-  const counts = [bytes.readUInt16BE(6), bytes.readUInt16BE(8), bytes.readUInt16BE(10)]
-  const total = counts.reduce((sum, count) => sum + count, 0)
+  const wanted = bytes.readUInt16BE(start - 4)
+  const answers = bytes.readUInt16BE(6)
+  const authorities = answers + bytes.readUInt16BE(8)
+  const total = authorities + bytes.readUInt16BE(10)
   for (let index = 0; index < total; index++) {
     const at = found.end
     // Pointers inside a name are followed once here, so that what is passed on can be read by whoever asked.
@@ -70,16 +101,22 @@ function readRecords(bytes: Buffer, start: number, truncated: boolean): Records 
     const type = bytes.readUInt16BE(fixed)
     if (type === types.OPT) found.opt ??= { start: at, fixed, behind: total - index - 1 }
     else found.ttls.push(fixed + 4)
-    if (type === types.SOA && next - fixed >= 30)
-      found.soa = Math.min(bytes.readUInt32BE(fixed + 4), bytes.readUInt32BE(next - 4))
+    if (index < answers && (type === wanted || wanted === types.ANY)) found.data = true
+    if (type === types.SOA && index >= answers && index < authorities && next - fixed >= 30)
+      found.soa = { at: fixed + 4, ttl: Math.min(secondsAt(bytes, fixed + 4), secondsAt(bytes, next - 4)) }
     found.end = next
   }
   return found
 }
 
-/** OPT is hop by hop. It stands last in practice; were it not, what is behind it are additional records, which may go. */
+/**
+ * A copy with memory of its own: a piece of a shared slab would hold the whole slab for as long as it is kept. OPT is hop by hop. It stands last in
+ * practice; were it not, what is behind it are additional records, which may go.
+ */
 function withoutOpt(bytes: Buffer, { opt, end, none }: Records): Buffer {
-  const kept = Buffer.from(bytes.subarray(0, opt ? opt.start : end))
+  const length = opt ? opt.start : end
+  const kept = Buffer.allocUnsafeSlow(length)
+  bytes.copy(kept, 0, 0, length)
   if (none) kept.fill(0, 6, 12)
   if (opt) kept.writeUInt16BE(Math.max(0, kept.readUInt16BE(10) - 1 - opt.behind), 10)
   return kept

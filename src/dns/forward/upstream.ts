@@ -1,83 +1,120 @@
-import { createSocket } from 'node:dgram'
-import { connect } from 'node:net'
-import { type Address, family } from '../../base/address.ts'
-import { KubehopError } from '../../base/errors.ts'
-import { type Reply, readReply } from './reply.ts'
+import type { Log } from '../../base/log.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { ForwardConfig, UpstreamConfig } from '../config/config.ts'
+import { rcodes, types } from '../wire/message.ts'
+import { Durations } from './durations.ts'
+import { isOurs } from './failure.ts'
+import { type Asked, questionFor } from './question.ts'
+import type { Reply } from './reply.ts'
+import { Stream } from './stream.ts'
+import { askOverUdp } from './udp.ts'
 
-/** A name server outside the cluster. */
-export interface Upstream {
-  address: Address
-  port: number
-}
+export type UpstreamOptions = Pick<ForwardConfig, 'timeout' | 'healthInterval' | 'maxFails' | 'forceTcp'>
 
-/**
- * One question to one upstream: over UDP from a port of its own that the kernel picks at random, and over TCP when the answer
- * was cut. Rejects on time-out, on "port unreachable" and on bytes that are no answer over TCP; a stray datagram is ignored.
- */
-export async function askUpstream(upstream: Upstream, query: Buffer, milliseconds: number): Promise<Reply> {
-  const signal = AbortSignal.timeout(milliseconds)
-  const reply = await overUdp(upstream, query, signal)
-  if (!reply.truncated) return reply
-  try {
-    return await overTcp(upstream, query, signal)
-  } catch {
-    // The cut answer with its TC bit lets the client decide.
-    return reply
+/** One name server outside, and how it is. */
+export class Upstream {
+  /** For people: `9.9.9.9 port 53`. */
+  readonly name: string
+  readonly to: UpstreamConfig
+  readonly stream: Stream
+  /** Of its answers, by code. */
+  readonly durations: Durations = new Durations()
+  readonly counts = { requests: 0, failures: 0, probeFailures: 0 }
+  /** What is sent there comes back here. */
+  loops = false
+  readonly #options: UpstreamOptions
+  readonly #log: Log
+  #failsInARow = 0
+  #probe: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(to: UpstreamConfig, options: UpstreamOptions, log: Log) {
+    this.name = `${to.address} port ${to.port}`
+    this.to = to
+    this.stream = new Stream(to, this.name)
+    this.#options = options
+    this.#log = log
   }
-}
 
-function overUdp({ address, port }: Upstream, query: Buffer, signal: AbortSignal): Promise<Reply> {
-  const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-  const socket = createSocket(family(address) === 4 ? 'udp4' : 'udp6')
-  const expire = (): void => reject(timedOut(address, port))
-  signal.addEventListener('abort', expire)
-  socket.on('error', reject)
-  // A connected socket takes datagrams of this peer only, and hears that nobody listens there.
-  socket.on('connect', () => socket.send(query, (error) => error && reject(error)))
-  socket.on('message', (bytes) => {
-    const reply = readReply(bytes, query)
-    if (reply) resolve(reply)
-  })
-  socket.connect(port, address)
-  return promise.finally(() => {
-    signal.removeEventListener('abort', expire)
-    socket.removeAllListeners('error').on('error', () => {})
-    socket.close()
-  })
-}
+  /** It failed so often in a row that it is asked only when the others fail, too. */
+  get ill(): boolean {
+    const { maxFails } = this.#options
+    return maxFails > 0 && this.#failsInARow >= maxFails
+  }
 
-function overTcp({ address, port }: Upstream, query: Buffer, signal: AbortSignal): Promise<Reply> {
-  const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-  const socket = connect(port, address)
-  const expire = (): void => reject(timedOut(address, port))
-  signal.addEventListener('abort', expire)
-  if (signal.aborted) expire()
-  let have: Buffer = Buffer.alloc(0)
-  socket.on('error', reject)
-  socket.on('close', () => reject(noAnswer(address, port)))
-  socket.on('connect', () => {
-    const framed = Buffer.allocUnsafe(2 + query.length)
-    framed.writeUInt16BE(query.length, 0)
-    query.copy(framed, 2)
-    socket.write(framed)
-  })
-  socket.on('data', (chunk: Buffer) => {
-    have = Buffer.concat([have, chunk])
-    if (have.length < 2 || have.length < 2 + have.readUInt16BE(0)) return
-    const reply = readReply(have.subarray(2, 2 + have.readUInt16BE(0)), query)
-    if (reply) resolve(reply)
-    else reject(noAnswer(address, port))
-  })
-  return promise.finally(() => {
-    signal.removeEventListener('abort', expire)
-    socket.destroy()
-  })
-}
+  /** Rejects when there is no answer; an answer that says "I cannot" is one. */
+  async ask(asked: Asked): Promise<Reply> {
+    const start = performance.now()
+    this.counts.requests++
+    try {
+      const reply = await this.#withAndWithoutEdns(asked)
+      this.durations.add(reply.rcode, performance.now() - start)
+      this.#answered()
+      return reply
+    } catch (error) {
+      this.counts.failures++
+      if (!isOurs(error)) this.#failed(error)
+      throw error
+    }
+  }
 
-function timedOut(address: Address, port: number): KubehopError {
-  return new KubehopError('dns', 'forward', 'Timeout', `${address} port ${port} did not answer in time`)
-}
+  /** Questions under way still get their answers. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#probe)
+    this.#probe = undefined
+    this.stream.close()
+  }
 
-function noAnswer(address: Address, port: number): KubehopError {
-  return new KubehopError('dns', 'forward', 'NoAnswer', `${address} port ${port} sent something that is no answer`)
+  async #withAndWithoutEdns(asked: Asked): Promise<Reply> {
+    const reply = await this.#exchange(questionFor(asked, true))
+    // A server older than EDNS finds the OPT record malformed, or not implemented (RFC 6891 section 7).
+    const old = reply.rcode === rcodes.FORMERR || reply.rcode === rcodes.NOTIMP
+    return old ? this.#exchange(questionFor(asked, false)) : reply
+  }
+
+  async #exchange(question: Buffer): Promise<Reply> {
+    const { timeout, forceTcp } = this.#options
+    if (forceTcp || this.to.tls) return this.stream.ask(question, timeout)
+    const start = performance.now()
+    const reply = await askOverUdp({ ...this.to, name: this.name }, question, timeout)
+    if (!reply.truncated) return reply
+    try {
+      return await this.stream.ask(question, Math.max(1, timeout - (performance.now() - start)))
+    } catch {
+      // The cut answer with its TC bit lets the client decide.
+      return reply
+    }
+  }
+
+  #answered(): void {
+    if (this.ill) this.#log.info({ upstream: this.name }, 'upstream answers again')
+    this.#failsInARow = 0
+    clearTimeout(this.#probe)
+    this.#probe = undefined
+  }
+
+  #failed(error: unknown): void {
+    const before = this.ill
+    this.#failsInARow++
+    this.#log.debug({ upstream: this.name, error: messageOf(error) }, 'upstream failed')
+    if (!this.ill) return
+    if (!before)
+      this.#log.warn({ upstream: this.name, error: messageOf(error) }, 'upstream does not answer: asked last')
+    if (!this.#probe && !this.#closed) this.#probeLater()
+  }
+
+  /** Until it answers, whatever it says. */
+  #probeLater(): void {
+    this.#probe = setTimeout(() => {
+      this.#exchange(questionFor({ name: '\0', type: types.NS, dnssec: false, unchecked: false }, true)).then(
+        () => this.#answered(),
+        (error: unknown) => {
+          this.counts.probeFailures++
+          this.#log.debug({ upstream: this.name, error: messageOf(error) }, 'upstream is still silent')
+          if (this.#probe && !this.#closed) this.#probeLater()
+        },
+      )
+    }, this.#options.healthInterval).unref()
+  }
 }

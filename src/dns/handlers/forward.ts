@@ -1,21 +1,20 @@
 import type { Forwarder } from '../forward/forward.ts'
 import { flags } from '../wire/message.ts'
 import type { Query } from '../wire/query.ts'
-import type { Handler, Said } from './handler.ts'
+import type { Asker, Handler, Said } from './handler.ts'
 
 /** All other names are asked of name servers outside. */
-export function forwardHandler(forward: Forwarder): Handler {
+export function forwardHandler(forwarder: Forwarder): Handler {
   return {
     name: 'forward',
-    handle(query: Query) {
-      const unchecked = (query.bytes.readUInt16BE(2) & flags.CD) !== 0
-      const asked = { name: query.name, type: query.type, dnssec: query.opt?.dnssec === true, unchecked }
-      const reply = forward.ask(asked)
-      return reply instanceof Promise ? reply.then(said) : said(reply)
-    },
+    handle: (query: Query, asker: Asker) =>
+      forwarder.takes(query.name) ? forwarded(forwarder, query, asker) : undefined,
   }
 }
 
-function said(reply: Extract<Said, { reply: unknown }>['reply']): Said {
-  return { reply, from: 'upstream' }
+/** Without a promise when the answer is kept. */
+export function forwarded(forwarder: Forwarder, query: Query, asker: Asker): Said | Promise<Said> {
+  const { key, name, type, opt } = query
+  const unchecked = (query.bytes.readUInt16BE(2) & flags.CD) !== 0
+  return forwarder.ask({ key, name, type, dnssec: opt?.dnssec === true, unchecked }, asker)
 }

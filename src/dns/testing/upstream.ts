@@ -1,14 +1,15 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net'
 import { address } from '../../base/address.ts'
-import type { Upstream } from '../forward/upstream.ts'
+import type { UpstreamConfig } from '../config/config.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
 import { flags, type Message, type ResourceRecord } from '../wire/message.ts'
 
-export interface ScriptedUpstream extends Upstream {
+export interface ScriptedUpstream extends UpstreamConfig {
   /** Every question, in the order they came: `udp name`. */
   asked: string[]
+  /** Ends it at once; again: nothing. */
   close(): void
 }
 
@@ -28,21 +29,33 @@ export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream
   udp.on('message', (bytes, from) => {
     for (const reply of answers(bytes, 'udp')) udp.send(reply, from.port, from.address)
   })
+  const connections = new Set<TcpSocket>()
   const tcp = createServer((socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
     socket.on('error', () => {})
+    let have: Buffer = Buffer.alloc(0)
     socket.on('data', (chunk: Buffer) => {
-      for (const reply of answers(chunk.subarray(2), 'tcp')) {
-        const length = Buffer.alloc(2)
-        length.writeUInt16BE(reply.length)
-        socket.write(length)
-        socket.write(reply)
+      have = Buffer.concat([have, chunk])
+      while (have.length >= 2 && have.length >= 2 + have.readUInt16BE(0)) {
+        const end = 2 + have.readUInt16BE(0)
+        for (const reply of answers(have.subarray(2, end), 'tcp')) {
+          const length = Buffer.alloc(2)
+          length.writeUInt16BE(reply.length)
+          socket.write(Buffer.concat([length, reply]))
+        }
+        have = have.subarray(end)
       }
     })
   })
   await bindBoth(udp, tcp)
+  let open = true
   const close = (): void => {
+    if (!open) return
+    open = false
     udp.close()
     tcp.close()
+    for (const socket of connections) socket.destroy()
   }
   return { address: address('127.0.0.1'), port: udp.address().port, asked, close }
 }
