@@ -5,7 +5,7 @@ import { type Address, addressFromBytes, type Family } from '../base/address.ts'
 // memory, laid out once. A datagram and its answer share the name and the control message: an answer goes where its question came from.
 
 export const slots = 64
-/** Bytes of a datagram that are kept, and of an answer at most. */
+/** Bytes of a datagram that are kept, and of an answer that has room in a slot. */
 export const slotData = 4096
 const headerSize = 64 // struct mmsghdr: struct msghdr of 56 bytes, msg_len
 const vectorSize = 16 // struct iovec
@@ -99,14 +99,20 @@ export class Arena {
     )
   }
 
-  /** Lays an answer into a slot; it goes to `to`, or to whom the slot's question came from. */
-  answer(slot: number, bytes: Uint8Array, to?: Peer): void {
+  /** Lays an answer to a slot's question into the slot. */
+  answer(slot: number, bytes: Uint8Array): void {
     this.#bytes.set(bytes, answers + slot * slotData)
     this.#word(outVectors + slot * vectorSize + 8, bytes.length)
-    if (to) this.#address(slot, to)
-    else if (this.#many && !this.#isLinkLocal(slot))
-      // The routes choose the device.
+    // The routes choose the device.
+    if (this.#many && !this.#isLinkLocal(slot))
       this.#word(controls + slot * controlSize + infoAt + this.#shape.device, 0)
+  }
+
+  /** Points the first slot's answer to `bytes`, of any length, which must stay until they are sent. */
+  letter(bytes: Uint8Array, to: Peer): void {
+    this.#bytes.writeBigUInt64LE(koffi.address(bytes), outVectors)
+    this.#word(outVectors + 8, bytes.length)
+    this.#address(0, to)
   }
 
   /** The headers of the answers from a slot on, for sendmmsg. */

@@ -28,7 +28,7 @@ const sendmmsg = declareRaw<[number, Uint8Array, number, number]>('int sendmmsg(
 
 export type { Peer } from './datagram-arena.ts'
 
-/** Datagrams come cut to this, and answers must not be longer. */
+/** Datagrams come cut to this. */
 export const longestDatagram: number = slotData
 
 export interface DatagramSocket extends Disposable {
@@ -63,7 +63,7 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
   if (many) tellLocalAddress(fd, family(local.address))
   largeBuffer(fd)
   const arena = new Arena(family(local.address), many)
-  /** For late answers: the other's slots may be in use. */
+  /** For late answers, and long ones: the other's slots may be in use. */
   let late: Arena | undefined
   let closed = false
   const stop = whenReadable(fd, () => {
@@ -77,14 +77,16 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
   }
   return {
     port: local.port,
-    send(bytes, to) {
-      if (closed) return false
-      late ??= new Arena(family(local.address), many)
-      late.answer(0, bytes, to)
-      return sendmmsg(fd, late.answersFrom(0), 1, MSG_DONTWAIT) === 1
-    },
+    send,
     close,
     [Symbol.dispose]: close,
+  }
+
+  function send(bytes: Uint8Array, to: Peer): boolean {
+    if (closed) return false
+    late ??= new Arena(family(local.address), many)
+    late.letter(bytes, to)
+    return sendmmsg(fd, late.answersFrom(0), 1, MSG_DONTWAIT) === 1
   }
 
   /** True when more may be waiting. */
@@ -95,10 +97,11 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
     for (let slot = 0; slot < count; slot++) {
       const answer = onDatagram(arena.question(slot), arena.peer(slot))
       if (closed) return false
-      if (answer) arena.answer(slot, answer)
+      if (answer && answer.length <= slotData) arena.answer(slot, answer)
       else {
         sendAnswers(fd, arena, first, slot)
         first = slot + 1
+        if (answer) send(answer, arena.peer(slot))
       }
     }
     sendAnswers(fd, arena, first, count)

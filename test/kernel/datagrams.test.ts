@@ -122,6 +122,26 @@ test('a socket of all addresses answers from the one that was asked', async (t) 
   }
 })
 
+test('an answer may be as long as a datagram can be', async (t) => {
+  using server = openDatagrams({
+    at: { address: loopback, port: 0 },
+    onDatagram: (bytes) => Buffer.alloc(bytes.readUInt16BE(0), bytes.subarray(2)),
+  })
+  const one = await client(t, server.port)
+  const lengths = [100, 4096, 4097, 65_507, 65_508, 7]
+  const came: number[] = []
+  for (const [i, length] of lengths.entries()) one.send(Buffer.of(length >> 8, length & 255, 65 + i))
+  while (came.length < lengths.length - 1) {
+    const [answer] = (await once(one, 'message')) as [Buffer]
+    came.push(answer.length)
+    assert.ok(answer.every((byte) => byte === 65 + lengths.indexOf(answer.length)))
+  }
+  assert.deepEqual(
+    came.toSorted((a, b) => a - b),
+    [7, 100, 4096, 4097, 65_507],
+  )
+})
+
 test('what is too long comes cut, and clients that are gone disturb nobody', async (t) => {
   using server = openDatagrams({
     at: { address: loopback, port: 0 },
