@@ -146,12 +146,16 @@ async function bindPair(
   log: Log,
 ): Promise<{ port: number; close(): Promise<void> }> {
   for (let attempt = 1; ; attempt++) {
-    const udp = await serveUdp('udpFd' in at ? { fd: at.udpFd } : at, serve, log)
+    const udp = serveUdp('udpFd' in at ? { fd: at.udpFd } : at, serve)
     try {
       const tcp = await serveTcp('tcpFd' in at ? { fd: at.tcpFd } : { ...at, port: udp.port }, serve, log)
-      return { port: udp.port, close: async () => void (await Promise.all([udp.close(), tcp.close()])) }
+      const close = async (): Promise<void> => {
+        udp.close()
+        await tcp.close()
+      }
+      return { port: udp.port, close }
     } catch (error) {
-      await udp.close()
+      udp.close()
       const another = 'port' in at && at.port === 0 && attempt < 10
       if (!another || codeOf(error) !== 'EADDRINUSE') throw error
     }
