@@ -1,60 +1,90 @@
+import { join } from 'node:path'
+import type { Connection } from '../src/api/client/http.ts'
+import type { Answer, Order as ApiOrder } from './dns/api.ts'
+import { endpointsEach, members } from './dns/cluster.ts'
+import {
+  type Contestant,
+  type Field,
+  type Name,
+  startCoreDns,
+  startEcho,
+  startOurs,
+  startUnbound,
+} from './dns/contestants.ts'
+import { measure, type Plan } from './dns/measure.ts'
+import type { Generator } from './dns/turns.ts'
 import type { Bench, Outcome } from './harness/bench.ts'
-import { figure } from './harness/figure.ts'
-import { rounds } from './harness/rounds.ts'
-import { questions } from './dns/cluster.ts'
-import { load } from './dns/load.ts'
-import { type Server, startServer } from './dns/start.ts'
+import { allowedCores, pin } from './harness/cores.ts'
+import { startHelper } from './harness/helper.ts'
+import { loopbackUp } from './harness/loopback.ts'
+import { coreDns } from './harness/peers.ts'
+import { findProgram } from './harness/programs.ts'
 
 const services = 10_000
+const shortPlan: Plan = { rounds: 3, mixSeconds: 1, kindSeconds: 0.4, halfRounds: 1, halfSeconds: 2, changes: 150 }
+const longPlan: Plan = { rounds: 9, mixSeconds: 2, kindSeconds: 1, halfRounds: 3, halfSeconds: 4, changes: 600 }
 
-/** Questions per second, each contestant's own processor time counted: the loader and other programs do not blur it. */
+/** How fast names are answered on one core, and how soon a change shows. */
 export const bench: Bench = {
-  about: `answering for ${services} services, against a socket in the same runtime that sends back what it gets`,
-  where: 'machine',
-  async run({ long, say }): Promise<Outcome> {
-    const seconds = long ? 4 : 1
-    const echo = await startServer('echo', services)
-    const ours = await startServer('kubehop', services)
-    try {
-      const rows: Outcome['rows'] = []
-      for (const kind of ['services', 'misses', 'headless'] as const) {
-        say(kind)
-        const asked = questions(kind, services)
-        const measured = await rounds(long ? 9 : 5, {
-          ours: () => perCore(ours, asked, seconds),
-          echo: () => perCore(echo, asked, seconds),
-        })
-        rows.push({
-          what: titles[kind],
-          unit: 'questions/s of one core',
-          better: 'higher',
-          figure: figure(measured.ours),
-          peer: { what: 'echo', figure: figure(measured.echo) },
-          ...(kind === 'services' && { reach: '0.9 of the echo' }),
-        })
-      }
-      const { loadedMilliseconds, megabytes } = await ours.state()
-      rows.push(
-        { what: 'objects to answers', unit: 'ms', better: 'lower', figure: figure([loadedMilliseconds]) },
-        { what: 'resident, after all questions', unit: 'MB', better: 'lower', figure: figure([megabytes]) },
-      )
-      return { rows, notes: ['the echo sends the question back as it came; an answer is longer by its records'] }
-    } finally {
-      echo.close()
-      ours.close()
+  about: `answering for ${services.toLocaleString('en')} services of ${endpointsEach} endpoints on one core; against a socket that only sends back, unbound and CoreDNS`,
+  where: 'namespaces',
+  async prepare({ long }) {
+    const unbound = findProgram('unbound')
+    const theirs = coreDns(long)
+    return {
+      ...(unbound === undefined
+        ? { UNBOUND_MISSING: 'the program unbound is not here (Debian: apt-get install unbound)' }
+        : { UNBOUND: unbound }),
+      ...('program' in theirs ? { COREDNS: theirs.program } : { COREDNS_MISSING: theirs.missing }),
     }
+  },
+  async run({ long, say }): Promise<Outcome> {
+    loopbackUp()
+    const [own, other = own] = allowedCores()
+    const pinned = other !== undefined && pin(process.pid, other)
+    const core = pinned ? own : undefined
+    const around = { args: [String(services)], core: pinned ? other : undefined }
+    const file = (name: string): string => join(import.meta.dirname, 'dns', name)
+    using open = new DisposableStack()
+    const api = open.adopt(startHelper<ApiOrder, Answer>({ file: file('api.ts'), ...around }), (it) => it.close())
+    const { connection } = (await api.hear()) as { connection: Connection }
+    const generator: Generator = open.adopt(startHelper({ file: file('generator.ts'), ...around }), (it) => it.close())
+    const field: Field = { all: members(services), connection, core }
+    const here = new Map<Name, Contestant>()
+    for (const [name, start] of contestants()) {
+      say(`starting ${name}`)
+      here.set(
+        name,
+        open.adopt(await start(field), (it) => it.close()),
+      )
+    }
+    const measured = await measure(long ? longPlan : shortPlan, { api, generator, here }, say)
+    const missing = ['UNBOUND_MISSING', 'COREDNS_MISSING'].flatMap((name) => process.env[name] ?? [])
+    return { rows: measured.rows, notes: [...missing, ...measured.notes, ...notes(core, other)] }
   },
 }
 
-const titles = {
-  services: 'A of every service, in random order',
-  misses: 'search-list misses (NXDOMAIN)',
-  headless: 'A of headless services, 3 addresses shuffled',
+/** Those that are here. */
+function contestants(): Map<Name, (field: Field) => Promise<Contestant>> {
+  const { UNBOUND: unbound, COREDNS: theirs } = process.env
+  const here = new Map([
+    ['ours', startOurs],
+    ['echo', startEcho],
+  ] as [Name, (field: Field) => Promise<Contestant>][])
+  if (unbound !== undefined) here.set('unbound', (field) => startUnbound(unbound, field))
+  if (theirs !== undefined) here.set('CoreDNS', (field) => startCoreDns(theirs, field))
+  return here
 }
 
-async function perCore(server: Server, asked: Buffer[], seconds: number): Promise<number> {
-  const before = (await server.state()).cpuMilliseconds
-  const answers = await load(server.port, asked, seconds * 1000)
-  const after = (await server.state()).cpuMilliseconds
-  return (answers * 1000) / (after - before)
+function notes(core: number | undefined, other: number | undefined): string[] {
+  return [
+    core === undefined
+      ? 'processes run on any core: the program taskset is not here (Debian: apt-get install util-linux)'
+      : `each server has one core (taskset), all the same one; who asks and the API server have ${core === other ? 'it, too' : 'another'}`,
+    'the mix: look-ups of programs in pods (A and AAAA of each name of the search list, ndots:5), 35 % of a service beside them, 20 % of another namespace, 10 % by its whole name, 20 % of names outside without the last question, which an upstream would get, 5 % each of a replica, SRV and PTR',
+    'the generator asks over one socket, 256 questions under way; the echo sends the question back as it came, an answer is longer by its records',
+    'half load: half of what each has answered before, questions at random moments; ten times as many figures as rounds',
+    'unbound has the names as local data, in one thread; CoreDNS has the Corefile of kubeadm (its cache leaves the cluster alone) and GOMAXPROCS=1',
+    "a change: from the API server's writing of the event (HTTPS) to the first answer, asked for again and again; an endpoint exchanged, a service more, that service gone",
+  ]
 }

@@ -1,76 +1,69 @@
-import type { Client, FollowOptions } from '../../src/api/client/client.ts'
-import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
+import type { Endpoint, EndpointSlice } from '../../src/api/objects/endpointslice.ts'
 import type { KubeObject } from '../../src/api/objects/meta.ts'
 import type { Service } from '../../src/api/objects/service.ts'
-import { type types } from '../../src/dns/wire/message.ts'
-import { queryOf } from '../../src/dns/testing/ask.ts'
+import { freshService } from '../services/make.ts'
 
-/** Every tenth service is headless; each has three endpoints. */
-export function bigCluster(services: number): { list(kind: string): KubeObject[] } {
-  const objects: Record<string, KubeObject[]> = {
-    Namespace: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } }],
-    Service: Array.from({ length: services }, (_, at) => service(at)),
-    EndpointSlice: Array.from({ length: services }, (_, at) => slice(at)),
-  }
-  return { list: (kind) => objects[kind] ?? [] }
+export const zone = 'cluster.local'
+export const endpointsEach = 3
+
+/** A service of the zone with its slice. */
+export interface Member {
+  readonly name: string
+  readonly namespace: string
+  /** `service-17.team-0.svc.cluster.local` */
+  readonly fullName: string
+  /** Of a headless service the addresses of its endpoints are told, under names of their own, too. */
+  readonly headless: boolean
+  readonly service: Service
+  readonly slice: EndpointSlice
 }
 
-/** As much of a client as the server uses: lists that never change. */
-export function clientOf(cluster: { list(kind: string): KubeObject[] }): Client {
-  const follow = (kind: string, options: FollowOptions<KubeObject> = {}): unknown => {
-    for (const object of cluster.list(kind)) options.onChange?.({ type: 'added', object })
-    options.onBatch?.()
-    return { synced: Promise.resolve(), get: () => undefined, list: () => cluster.list(kind), close: () => {} }
-  }
-  return { follow } as unknown as Client
+/** Every tenth service is headless, as that of a StatefulSet; each has three endpoints; a hundred are in one namespace. */
+export function members(services: number): Member[] {
+  return Array.from({ length: services }, (_, index) => member(index))
 }
 
-/** In random order, the same for every contestant. */
-export function questions(kind: 'services' | 'misses' | 'headless', services: number): Buffer[] {
-  const numbers = Array.from({ length: services }, (_, at) => at)
-  for (let at = services - 1, seed = 1; at > 0; at--) {
-    seed = (seed * 48_271) % 0x7fffffff
-    const other = seed % (at + 1)
-    ;[numbers[at], numbers[other]] = [numbers[other] ?? 0, numbers[at] ?? 0]
-  }
-  const wanted = numbers.filter((at) => kind !== 'headless' || isHeadless(at))
-  return wanted.map((at) => queryOf(nameOf(kind, at), 'A' satisfies keyof typeof types))
-}
-
-function nameOf(kind: 'services' | 'misses' | 'headless', at: number): string {
-  return kind === 'misses' ? `host-${at}.example.test.bench.svc.cluster.local` : `service-${at}.bench.svc.cluster.local`
-}
-
-function isHeadless(at: number): boolean {
-  return at % 10 === 0
-}
-
-function service(at: number): Service {
+export function member(index: number): Member {
+  const { service, slice } = freshService(index, endpointsEach)
+  const { name } = service.metadata
+  const namespace = namespaceOf(index)
+  const headless = index % 10 === 3
   return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: `service-${at}`, namespace: 'bench' },
-    spec: {
-      clusterIP: isHeadless(at) ? 'None' : `100.64.${at >> 8}.${at & 255}`,
-      ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
-    },
+    name,
+    namespace,
+    fullName: `${name}.${namespace}.svc.${zone}`,
+    headless,
+    service: moved(
+      headless ? { ...service, spec: { ...service.spec, clusterIP: 'None', clusterIPs: ['None'] } } : service,
+      namespace,
+    ),
+    slice: moved(headless ? { ...slice, endpoints: slice.endpoints.map(hostnamed) } : slice, namespace),
   }
 }
 
-function slice(at: number): EndpointSlice {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: `service-${at}-x`,
-      namespace: 'bench',
-      labels: { 'kubernetes.io/service-name': `service-${at}` },
-    },
-    addressType: 'IPv4',
-    endpoints: [0, 1, 2].map((one) => ({
-      addresses: [`100.${96 + one}.${at >> 8}.${at & 255}`],
-      conditions: { ready: true },
-    })),
-    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
-  }
+export function namespaces(services: number): KubeObject[] {
+  const names = new Set(Array.from({ length: services }, (_, index) => namespaceOf(index)))
+  return [...names].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, resourceVersion: '1' } }))
+}
+
+/** What an A question about it is answered with. */
+export function addressesOf({ headless, service, slice }: Member): string[] {
+  return headless ? slice.endpoints.flatMap(({ addresses }) => addresses) : [service.spec.clusterIP ?? '']
+}
+
+/** As it says itself in a reverse name. */
+export function hostnameOf(at: number): string {
+  return `replica-${at}`
+}
+
+function hostnamed(endpoint: Endpoint, at: number): Endpoint {
+  return { ...endpoint, hostname: hostnameOf(at) }
+}
+
+function namespaceOf(index: number): string {
+  return `team-${Math.floor(index / 100)}`
+}
+
+function moved<T extends KubeObject>(object: T, namespace: string): T {
+  return { ...object, metadata: { ...object.metadata, namespace } }
 }

@@ -29,7 +29,7 @@ export class StubApi {
   #revision = 1
 
   constructor(kinds: readonly KindName[]) {
-    const made = kinds.map((kind) => ({ kind, objects: new Map(), watches: new Set(), history: [] }) as Collection)
+    const made = kinds.map((kind): Collection => ({ kind, objects: new Map(), watches: new Set(), history: [] }))
     this.#collections = new Map(made.map((one) => [one.kind, one]))
     this.#byPath = new Map(made.map((one) => [pathOf(resources[one.kind]), one]))
   }

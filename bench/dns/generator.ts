@@ -1,0 +1,159 @@
+// Asks a server over one UDP socket, many datagrams with one system call: a socket of Node's own could not keep a fast server busy.
+// Told what to do over IPC.      generator.ts SERVICES
+import { setTimeout as pause } from 'node:timers/promises'
+import { address } from '../../src/base/address.ts'
+import { openDatagrams, type Peer } from '../../src/kernel/datagrams.ts'
+import { tail } from '../harness/figure.ts'
+import { members } from './cluster.ts'
+import { type Kind, messageOf, questionsOf } from './questions.ts'
+
+export interface Order {
+  readonly port: number
+  readonly kind: Kind
+  readonly seconds: number
+  /** So many questions, whether answers come or not; left out: as fast as the answers come. */
+  readonly perSecond?: number
+}
+
+export interface Heard {
+  readonly answered: number
+  readonly lost: number
+  /** From the first question to the last answer. */
+  readonly seconds: number
+  readonly said: Said
+  /** Of paced questions, from each to its answer, in milliseconds: of every tenth of the time the median, and what 99 of 100 stay below. */
+  readonly ms?: { readonly medians: number[]; readonly tails: number[] }
+}
+
+/** Answers by what they say: with records, without any, no such name, all others. */
+export interface Said {
+  records: number
+  empty: number
+  missing: number
+  other: number
+}
+
+/** Questions that are asked again and again. */
+const distinct = 50_000
+/** Under way at once: more than a server takes with one system call, fewer than its socket holds. */
+const underWay = 256
+const drainMs = 100
+
+const all = members(Number(process.argv[2]))
+const messages = new Map<Kind, Buffer[]>()
+process.on('message', (order: Order) => void run(order).then((heard) => process.send?.(heard)))
+process.on('disconnect', () => process.exit(0))
+
+function run(order: Order): Promise<Heard> {
+  return order.perSecond === undefined ? flood(order) : pace(order, order.perSecond)
+}
+
+async function flood({ port, kind, seconds }: Order): Promise<Heard> {
+  const questions = messagesOf(kind)
+  const said = nothing()
+  let [asked, answered, lost, last, open] = [0, 0, 0, 0, true]
+  const next = (): Buffer => questions[asked++ % questions.length] as Buffer
+  using socket = openDatagrams({
+    at: here,
+    onDatagram(bytes) {
+      answered++
+      last = performance.now()
+      count(bytes, said)
+      return open ? next() : undefined
+    },
+  })
+  const begun = performance.now()
+  const ask = (): void => {
+    for (let one = 0; one < underWay; one++) socket.send(next(), server(port))
+  }
+  ask()
+  for (let seen = 0; performance.now() - begun < seconds * 1000; seen = answered) {
+    await pause(Math.min(drainMs, seconds * 1000))
+    if (answered > seen) continue
+    // None of those under way will be answered.
+    lost += underWay
+    ask()
+  }
+  open = false
+  await drained(() => asked - answered - lost <= 0)
+  return { answered, lost: asked - answered, seconds: (last - begun) / 1000, said }
+}
+
+async function pace({ port, kind, seconds }: Order, perSecond: number): Promise<Heard> {
+  const questions = messagesOf(kind)
+  const said = nothing()
+  const times: number[] = []
+  /** When the question with this id was asked. */
+  const askedAt = new Float64Array(1 << 16)
+  let [asked, last] = [0, 0]
+  using socket = openDatagrams({
+    at: here,
+    onDatagram(bytes) {
+      last = performance.now()
+      times.push(last - (askedAt[bytes.readUInt16BE(0)] ?? 0))
+      count(bytes, said)
+      return undefined
+    },
+  })
+  const begun = performance.now()
+  await steadily(perSecond, seconds, () => {
+    const id = asked & 0xffff
+    const question = questions[asked++ % questions.length] as Buffer
+    question.writeUInt16BE(id, 0)
+    askedAt[id] = performance.now()
+    socket.send(question, server(port))
+  })
+  await drained(() => times.length === asked)
+  const ms = { medians: inBlocks(times, 0.5), tails: inBlocks(times, 0.99) }
+  return { answered: times.length, lost: asked - times.length, seconds: (last - begun) / 1000, said, ms }
+}
+
+function inBlocks(times: readonly number[], part: number): number[] {
+  const size = Math.ceil(times.length / 10)
+  const starts = Array.from({ length: size === 0 ? 0 : Math.ceil(times.length / size) }, (_, at) => at * size)
+  return starts.map((from) => tail(times.slice(from, from + size), part, size).median)
+}
+
+/** Calls at random moments, as independent clients ask (a Poisson process); never waits for anything but the time. */
+function steadily(perSecond: number, seconds: number, call: () => void): Promise<void> {
+  const begun = performance.now()
+  let due = begun
+  return new Promise((resolve) => {
+    const turn = (): void => {
+      const now = performance.now()
+      for (; due <= now; due -= (Math.log(1 - Math.random()) * 1000) / perSecond) call()
+      if (now - begun < seconds * 1000) setImmediate(turn)
+      else resolve()
+    }
+    turn()
+  })
+}
+
+async function drained(done: () => boolean): Promise<void> {
+  for (let waited = 0; !done() && waited < drainMs; waited++) await pause(1)
+}
+
+const here = { address: address('127.0.0.1'), port: 0 }
+
+function server(port: number): Peer {
+  return { family: 4, port, host: '\x7f\0\0\x01', local: '', device: 0, address: () => here.address }
+}
+
+function messagesOf(kind: Kind): Buffer[] {
+  const found =
+    messages.get(kind) ?? questionsOf(kind, all, distinct).map((question, at) => messageOf(question, at & 0xffff))
+  messages.set(kind, found)
+  return found
+}
+
+function nothing(): Said {
+  return { records: 0, empty: 0, missing: 0, other: 0 }
+}
+
+function count(reply: Buffer, said: Said): void {
+  const code = (reply[3] ?? 0) & 15
+  if (code === 3) said.missing++
+  else if (code !== 0) said.other++
+  else if (reply.readUInt16BE(6) > 0) said.records++
+  else said.empty++
+}
