@@ -69,7 +69,7 @@ const words: Record<Trace['verdict'], string> = {
   'name-not-found': 'name not found',
 }
 
-/** `web = web.shop.svc.cluster.local = 100.64.12.7    1 question to 100.64.0.10, 0.3 ms` */
+/** `web = web.shop.svc.cluster.local = 100.64.12.7    1 question to 100.64.0.10, 0.3 ms, answered by cluster: service shop/web` */
 function renderName({ dns, to }: Trace): string {
   const last = dns.at(-1)
   if (!last) return ''
@@ -81,7 +81,8 @@ function renderName({ dns, to }: Trace): string {
     return `name     ${name}: ${[...new Set(dns.map(({ question, rcode }) => `${question} ${rcode}`))].join('; ')}    ${questions}`
   const addresses = found.answers.filter((answer) => !answer.includes('->')).join(', ')
   const chain = [...new Set([name, found.question, addresses])]
-  return `name     ${chain.join(' = ')}    ${found.server === '/etc/hosts' ? 'from the pod’s hosts file' : questions}`
+  const source = found.answeredBy === undefined ? '' : `, answered by ${found.answeredBy}`
+  return `name     ${chain.join(' = ')}    ${found.server === '/etc/hosts' ? 'from the pod’s hosts file' : questions + source}`
 }
 
 function servers(dns: readonly DnsStep[]): string {

@@ -60,6 +60,8 @@ export interface DnsStep {
   readonly answers: readonly string[]
   /** The pod that stood behind the server's address, where that was seen: `kube-system/dns-1, node2`; or `node1’s own`. */
   readonly by?: string
+  /** Which part of the server answered, and from what, where the server says so: `cluster: service shop/web`. */
+  readonly answeredBy?: string
   readonly ms: number
 }
 

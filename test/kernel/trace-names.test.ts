@@ -5,6 +5,7 @@ import { address } from '../../src/base/address.ts'
 import { defaults } from '../../src/dns/config/config.ts'
 import { type Dns, startDns } from '../../src/dns/dns.ts'
 import { bindUdp, listenTcp } from '../../src/kernel/socket.ts'
+import { renderTrace } from '../../src/trace/text.ts'
 import { World } from './trace-world.ts'
 
 let world: World
@@ -49,9 +50,14 @@ test('a name is looked up as a program in the pod would, and the pod that answer
         rcode: 'NOERROR',
         answers: ['100.64.0.30'],
         by: 'kube-system/dns-1, node2',
+        answeredBy: 'cluster: service shop/web',
         ms: 0,
       },
     ],
+  )
+  assert.match(
+    renderTrace(trace, { width: 0, color: false, verbose: false }),
+    /^name {5}web = .* = 100\.64\.0\.30 {4}1 question to 100\.64\.0\.10 .*, answered by cluster: service shop\/web$/m,
   )
   assert.equal(trace.hops.at(-1)?.place, 'web-1')
   assert.deepEqual(trace.why, [])
@@ -63,6 +69,10 @@ test('a name with fewer dots than ndots costs questions about names that do not 
   assert.deepEqual(
     trace.dns.map(({ rcode }) => rcode),
     ['NXDOMAIN', 'NXDOMAIN', 'NXDOMAIN', 'NOERROR'],
+  )
+  assert.deepEqual(
+    trace.dns.map(({ answeredBy }) => answeredBy),
+    [...new Array<string>(3).fill('cluster: no such name'), 'cluster: service bank/other'],
   )
   assert.deepEqual(
     trace.why.map(({ code }) => code),

@@ -5,6 +5,7 @@ import { plainAnswer } from '../answer/plain.ts'
 import { relay } from '../answer/relay.ts'
 import type { ClusterHandler } from '../handlers/cluster.ts'
 import type { Asker, Handler, HandlerName, Said } from '../handlers/handler.ts'
+import { explained } from '../wire/explain.ts'
 import { flags, rcodes, types } from '../wire/message.ts'
 import { owned, type Query, readQuery } from '../wire/query.ts'
 
@@ -79,7 +80,8 @@ export class Responder {
     limit: number,
     told: Told | undefined,
   ): Buffer {
-    const reply = this.#reply(query, said, limit)
+    const plain = this.#reply(query, said, limit)
+    const reply = query.opt?.explain === true ? explained(plain, sayWho(by, said), limit) : plain
     told?.(query, asker, by, said, reply)
     return reply
   }
@@ -89,6 +91,12 @@ export class Responder {
     const flagged = (said.authoritative ? flags.AA : 0) | (said.truncated ? flags.TC : 0)
     return compose(query, said.answer, flagged | this.#available, limit)
   }
+}
+
+/** Who gave an answer, and from what: `cluster: service shop/web`. */
+export function sayWho(by: HandlerName | undefined, { from }: Said): string {
+  const who = by ?? 'nobody'
+  return from === who ? who : `${who}: ${from}`
 }
 
 /** Said by the server itself. */

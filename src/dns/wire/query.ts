@@ -1,3 +1,4 @@
+import { asksExplanation } from './explain.ts'
 import { flags, rcodes, types } from './message.ts'
 import { lowerName, skipName } from './name.ts'
 
@@ -21,6 +22,8 @@ interface Opt {
   version: number
   /** The DO bit. */
   dnssec: boolean
+  /** Wants to be told who answers (explain.ts). */
+  explain: boolean
 }
 
 /** A message that gets no answer at all, or one that has only a header with this rcode. */
@@ -104,6 +107,7 @@ function readRest(query: Query, records: number, additionals: number): boolean {
         size: bytes.readUInt16BE(fixed + 2),
         version: bytes.readUInt8(fixed + 5),
         dnssec: (bytes.readUInt8(fixed + 6) & 0x80) !== 0,
+        explain: next > fixed + 10 && asksExplanation(bytes, fixed + 10, next),
       }
     }
     at = next

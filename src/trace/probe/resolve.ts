@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Address } from '../../base/address.ts'
 import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
+import { explainingOpt, explanationIn } from '../../dns/wire/explain.ts'
 import { flags, type Message, rcodes, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { type DnsStep, unanswered } from '../types.ts'
@@ -55,9 +56,9 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
   return { steps, addresses: [] }
 }
 
-export function encodeQuestion(id: number, name: string): Buffer {
+export function encodeQuestion(id: number, name: string, additionals: Message['additionals'] = []): Buffer {
   const questions = [{ name, type: types.A, class: 1 }]
-  return encodeMessage({ id, flags: flags.RD, rcode: 0, questions, answers: [], authorities: [], additionals: [] })
+  return encodeMessage({ id, flags: flags.RD, rcode: 0, questions, answers: [], authorities: [], additionals })
 }
 
 /** `NOERROR`, `NXDOMAIN`, ...; what has no name here is told by its number. */
@@ -78,18 +79,35 @@ export function answersOf(message: Message): { texts: string[]; addresses: Addre
   return { texts, addresses }
 }
 
+/** Asks who answers, too. A server older than EDNS finds that malformed (RFC 6891 section 7) and is asked again without. */
 async function ask(
   question: string,
   server: Address,
   timeoutMs: number,
+  asker: Asker,
+): Promise<{ step: DnsStep; addresses: Address[] }> {
+  const began = performance.now()
+  const asked = await askOnce(question, server, timeoutMs, asker, [explainingOpt(udpSize)])
+  if (asked.step.rcode !== 'FORMERR') return asked
+  return askOnce(question, server, Math.max(1, timeoutMs - (performance.now() - began)), asker, [])
+}
+
+/** What arrives without fragments on any path. */
+const udpSize = 1232
+
+async function askOnce(
+  question: string,
+  server: Address,
+  timeoutMs: number,
   { ns, address, port, signal }: Asker,
+  additionals: Message['additionals'],
 ): Promise<{ step: DnsStep; addresses: Address[] }> {
   const id = randomInt(0x10000)
   const result = await sendDatagram({
     ns,
     from: { address, port },
     to: { address: server, port: 53 },
-    payload: encodeQuestion(id, question),
+    payload: encodeQuestion(id, question, additionals),
     timeoutMs,
     ...(signal && { signal }),
     accepts: (bytes) => decodeMessage(bytes)?.id === id,
@@ -97,7 +115,15 @@ async function ask(
   const message = result.outcome === 'answered' ? decodeMessage(result.message) : undefined
   const { texts, addresses } = message ? answersOf(message) : { texts: [], addresses: [] }
   const rcode = message ? rcodeName(message.rcode) : result.outcome === 'timeout' ? 'TIMEOUT' : 'UNREACHABLE'
-  return { step: { question, type: 'A', server, rcode, answers: texts, ms: round(result.ms) }, addresses }
+  const answeredBy = message && explanationOf(message)
+  const step: DnsStep = { question, type: 'A', server, rcode, answers: texts, ms: round(result.ms) }
+  return { step: answeredBy === undefined ? step : { ...step, answeredBy }, addresses }
+}
+
+function explanationOf({ additionals }: Message): string | undefined {
+  for (const record of additionals)
+    if (record.type === 'other' && record.code === types.OPT) return explanationIn(record.data)
+  return undefined
 }
 
 function* rounds(servers: readonly Address[], attempts: number): Generator<Address> {
