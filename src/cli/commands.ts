@@ -104,10 +104,20 @@ run     the service proxy of this machine, in the place of kube-proxy; until it 
   },
   dns: {
     summary: '',
-    usage: `usage: kubehop dns [--zone ZONE] [--port PORT] [--upstream ADDRESS[:PORT] | FILE]... [--reverse RANGE]... [--ttl SECONDS]
+    usage: `usage: kubehop dns [--config FILE | --corefile FILE] [--zone ZONE] [--port PORT] [--upstream ADDRESS[:PORT] | FILE]... [--reverse RANGE]...
 
-The DNS server of a cluster; runs as a pod. --upstream: who is asked for other names (FILE: the servers of a resolv.conf); without
-one they are refused. --reverse: pod and service ranges, whose reverse names are never asked upstream.
+The DNS server of a cluster; runs as a pod. docs/dns.md has all options of the configuration file. It is read again when it changes, and on SIGHUP.
+  --config FILE      the configuration as YAML
+  --corefile FILE    a CoreDNS configuration instead, as kubeadm makes it
+  --print            say what is configured, as YAML, and end
+
+Flags count more than the file:
+  --zone ZONE        default: cluster.local
+  --listen ADDRESS   may be given several times; default: 0.0.0.0
+  --port PORT        default: 53
+  --upstream ...     who is asked for other names (FILE: the servers of a resolv.conf); without one they are refused
+  --reverse RANGE    a pod or service range, whose reverse names are never asked upstream
+  --ttl SECONDS      default: 30
 
 As a node's own resolver, on the node itself and as root:
   --node-address ADDRESS  listen there only, on a device made for it; 169.254.20.10 is usual. At the end both go

@@ -1,84 +1,99 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inCluster } from '../api/client/http.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { type Address, address, type Cidr, parseAddress, parseCidr } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
 import { makeLog } from '../base/log.ts'
-import { type DnsConfig, defaults, forwardDefaults, type UpstreamConfig } from '../dns/config/config.ts'
+import { clusterDefaults } from '../dns/config/config.ts'
+import { printConfig } from '../dns/config/file.ts'
+import { load, type Loaded, readSource, type Source } from '../dns/config/load.ts'
+import { keepReloading } from '../dns/config/reload.ts'
 import { type Dns, startDns } from '../dns/dns.ts'
 import { holdNodeAddress } from '../dns/node/hold.ts'
-import { parseResolvConf } from '../pod/files.ts'
+import { nodeAddressOf, overrideBy } from './dns-flags.ts'
 import { parse, UsageError } from './usage.ts'
 
-/** How long questions are still answered after SIGTERM: until the proxies of all nodes have heard that this pod is going. */
-const lameDuckMilliseconds = 1000
-
-const anywhere = address('0.0.0.0')
-const operationsAt = (address: Address): Pick<DnsConfig, 'health' | 'ready' | 'metrics'> => ({
-  health: { address, port: 8080 },
-  ready: { address, port: 8181 },
-  metrics: { address, port: 9153 },
-})
+const options = {
+  config: { type: 'string' },
+  corefile: { type: 'string' },
+  print: { type: 'boolean', default: false },
+  zone: { type: 'string' },
+  port: { type: 'string' },
+  listen: { type: 'string', multiple: true },
+  'node-address': { type: 'string' },
+  'keep-node-address': { type: 'boolean', default: false },
+  kubeconfig: { type: 'string' },
+  upstream: { type: 'string', multiple: true },
+  reverse: { type: 'string', multiple: true },
+  ttl: { type: 'string' },
+} as const
+type Flags = ReturnType<typeof parse<{ options: typeof options }>>['values']
 
 /** `kubehop dns`: the cluster's DNS server, as a pod with a service account or as one node's own, until it is told to end (SIGTERM, SIGINT). */
 export async function dns(args: string[]): Promise<number> {
-  const { values } = parse({
-    args,
-    options: {
-      zone: { type: 'string', default: 'cluster.local' },
-      port: { type: 'string', default: '53' },
-      listen: { type: 'string', multiple: true, default: ['0.0.0.0'] },
-      'node-address': { type: 'string' },
-      'keep-node-address': { type: 'boolean', default: false },
-      kubeconfig: { type: 'string' },
-      upstream: { type: 'string', multiple: true, default: [] as string[] },
-      reverse: { type: 'string', multiple: true, default: [] as string[] },
-      ttl: { type: 'string', default: '30' },
-    },
-  })
-  const log = makeLog('dns')
-  const port = numberOf('port', values.port, 0xffff)
-  const node = values['node-address']
-  const own = node === undefined ? undefined : addressOf('node-address', node)
-  // A node's own resolver leaves all other addresses of the node to others.
-  const listen = (own ? [own] : values.listen.map((text) => addressOf('listen', text))).map((at) => ({
-    address: at,
-    port,
-  }))
-  const upstream = values.upstream.flatMap(upstreamsOf)
-  const reverse = values.reverse.map(rangeOf)
-  const ttl = numberOf('ttl', values.ttl, 3600)
+  const { values } = parse({ args, options })
+  let start: Start
+  try {
+    start = readStart(values)
+  } catch (error) {
+    if (!(error instanceof KubehopError && error.code === 'Invalid')) throw error
+    console.error(error.plain)
+    return 2
+  }
+  if (values.print) console.log(printConfig(start.loaded.config).trimEnd())
+  else await serve(values, start)
+  return 0
+}
 
+interface Start {
+  readonly loaded: Loaded
+  readonly file?: { readonly source: Source; readonly text: string }
+}
+
+function readStart(flags: Flags): Start {
+  const override = overrideBy(flags)
+  if (flags.config !== undefined && flags.corefile !== undefined)
+    throw new UsageError('--config and --corefile cannot be given together: one file says it all')
+  const path = flags.config ?? flags.corefile
+  if (path === undefined) return { loaded: { config: override(clusterDefaults), notes: [] } }
+  const source: Source = { path, format: flags.config === undefined ? 'corefile' : 'yaml', override }
+  const text = readSource(path)
+  return { loaded: load(source, text), file: { source, text } }
+}
+
+async function serve(flags: Flags, { loaded: { config, notes }, file }: Start): Promise<void> {
+  const log = makeLog('dns')
+  for (const { line, say } of notes) log.info({ file: file?.source.path, line }, say)
   const ended = signalled()
   const client =
-    values.kubeconfig === undefined
+    flags.kubeconfig === undefined
       ? inCluster({ component: 'dns', log })
-      : await fromKubeconfig(values.kubeconfig, { component: 'dns', log })
-  const held = own && holdNodeAddress({ address: own, port, keep: values['keep-node-address'] })
+      : await fromKubeconfig(flags.kubeconfig, { component: 'dns', log })
+  const own = nodeAddressOf(flags)
+  const held =
+    own && holdNodeAddress({ address: own, port: config.listen[0]?.port ?? 53, keep: flags['keep-node-address'] })
   try {
-    const zone = values.zone.replace(/\.$/, '').toLowerCase()
-    const forward = upstream.length === 0 ? {} : { forward: { ...forwardDefaults, to: upstream } }
-    const config: DnsConfig = { ...defaults, ...operationsAt(own ?? anywhere), zone, listen, reverse, ttl, ...forward }
     const server = await startDns({ client, config, log })
     log.info({ ports: server.ports }, 'answering')
     server.synced.then(
       () => log.info('the whole cluster is known'),
       (error: unknown) => log.error({ error }, 'the cluster cannot be read'),
     )
+    const reloading = file && keepReloading({ ...file, dns: server, log })
+    if (reloading) process.on('SIGHUP', () => void reloading.reload())
     await retire(server, ended)
+    reloading?.close()
     await server.close()
   } finally {
     held?.close()
     client.close()
   }
-  return 0
 }
 
-/** First "not ready", so that nothing new is sent here; then the end, which a second signal brings at once. */
+/** First "not ready", so that nothing new is sent here; then the end, when the proxies of all nodes have heard of it. A second signal brings it at once. */
 async function retire(server: Dns, ended: ReturnType<typeof signalled>): Promise<void> {
   await ended.first
   server.retire()
-  await Promise.race([wait(lameDuckMilliseconds, undefined, { ref: false }), ended.second])
+  await Promise.race([wait(server.config.lameDuck * 1000, undefined, { ref: false }), ended.second])
 }
 
 function signalled(): { first: Promise<void>; second: Promise<void> } {
@@ -87,36 +102,4 @@ function signalled(): { first: Promise<void>; second: Promise<void> } {
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.on(name, () => (count++ === 0 ? first.resolve() : second.resolve()))
   return { first: first.promise, second: second.promise }
-}
-
-/** `9.9.9.9`, `9.9.9.9:5353`, `[2620:fe::fe]:53`, or the path of a resolv.conf. */
-function upstreamsOf(text: string): UpstreamConfig[] {
-  if (text.startsWith('/'))
-    return parseResolvConf(readFileSync(text, 'utf8')).servers.flatMap((server) => {
-      const address = parseAddress(server)
-      return address === undefined ? [] : [{ address, port: 53 }]
-    })
-  if (parseAddress(text) !== undefined) return [{ address: addressOf('upstream', text), port: 53 }]
-  const colon = text.lastIndexOf(':')
-  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
-  if (colon < 0) throw new UsageError(`--upstream "${text}" is not an IP address`)
-  return [{ address: addressOf('upstream', host), port: numberOf('upstream', text.slice(colon + 1), 0xffff) }]
-}
-
-function rangeOf(text: string): Cidr {
-  const range = parseCidr(text)
-  if (!range) throw new UsageError(`--reverse "${text}" is not an address range, such as 100.96.0.0/11`)
-  return range
-}
-
-function addressOf(option: string, text: string): Address {
-  const address = parseAddress(text)
-  if (address === undefined) throw new UsageError(`--${option} "${text}" is not an IP address`)
-  return address
-}
-
-function numberOf(option: string, text: string, most: number): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > most) throw new UsageError(`--${option} "${text}" is not a number up to ${most}`)
-  return value
 }

@@ -46,6 +46,8 @@ export interface Dns {
    * way are answered by what they began with. Rejects, and changes nothing, when the new one cannot be had.
    */
   reconfigure(config: DnsConfig): Promise<string[]>
+  /** Counts a configuration that was wrong, and never came to {@link reconfigure}. */
+  refused(): void
   /** From now on /ready says 503, while questions are still answered. */
   retire(): void
   close(): Promise<void>
@@ -117,6 +119,7 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
         queryLog.mode = config.queryLog
         return restart
       },
+      refused: () => metrics.reloadFailed(),
       retire: () => void (retired = true),
       close,
     }
