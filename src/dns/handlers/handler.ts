@@ -1,6 +1,8 @@
 import { type Address, address, type Family } from '../../base/address.ts'
 import type { Answer } from '../answer/answer.ts'
+import { plainAnswer } from '../answer/plain.ts'
 import type { Reply } from '../forward/reply.ts'
+import { rcodes } from '../wire/message.ts'
 import type { Query } from '../wire/query.ts'
 
 export type Transport = 'udp' | 'tcp'
@@ -41,6 +43,9 @@ export interface Handler {
   /** undefined: not mine, ask the next one. The question is of class IN and no transfer. */
   handle(query: Query, asker: Asker): Said | undefined | Promise<Said | undefined>
 }
+
+/** Until the whole cluster is known: clients ask again then, while "no such name" would be believed and remembered. */
+export const notYet: Said = { answer: plainAnswer(rcodes.SERVFAIL), authoritative: false, from: 'not yet synced' }
 
 /** In the order in which they are asked. */
 export const handlerNames = ['autopath', 'cluster', 'reverse', 'hosts', 'stub', 'forward'] as const

@@ -1,24 +1,47 @@
 import type { Forwarder } from '../forward/forward.ts'
+import type { LoopWatch } from '../forward/loop.ts'
+import type { Stubs } from '../forward/stubs.ts'
 import type { Zone } from '../zone/zone.ts'
-import { type ClusterHandler, clusterHandler } from './cluster.ts'
+import { askInOrder } from './ask.ts'
+import { clusterHandler } from './cluster.ts'
 import { forwardHandler } from './forward.ts'
 import type { Handler } from './handler.ts'
+import { loopHandler } from './loop.ts'
+import { ReadyAnswers } from './ready.ts'
+import { reverseHandler } from './reverse.ts'
+import { stubHandler } from './stub.ts'
 
 /** All handlers, in the order in which they are asked. */
 export interface HandlerList {
   readonly handlers: readonly Handler[]
-  readonly cluster: ClusterHandler
+  readonly ready: ReadyAnswers
   readonly recursive: boolean
 }
 
 export interface Parts {
   readonly zone: Zone
   readonly synced: () => boolean
+  /** Name servers of single domains. */
+  readonly stubs?: Stubs
   readonly forward?: Forwarder | undefined
+  /** Asked before all others. */
+  readonly loop?: LoopWatch
 }
 
-export function handlerList({ zone, synced, forward }: Parts): HandlerList {
-  const cluster = clusterHandler(zone, synced, forward)
-  const handlers: Handler[] = [cluster, ...(forward ? [forwardHandler(forward)] : [])]
-  return { handlers, cluster, recursive: forward !== undefined }
+export function handlerList({ zone, synced, stubs, forward, loop }: Parts): HandlerList {
+  const ready = new ReadyAnswers(zone)
+  const others: Handler[] = [
+    reverseHandler({ zone, synced, ready }),
+    ...(stubs ? [stubHandler(stubs)] : []),
+    ...(forward ? [forwardHandler(forward)] : []),
+  ]
+  // An ExternalName may mean any name that this server has an answer for.
+  const cluster = clusterHandler({
+    zone,
+    synced,
+    ready,
+    outside: (query, asker) => askInOrder(others, query, asker),
+  })
+  const before = loop ? [loopHandler(loop)] : []
+  return { handlers: [...before, cluster, ...others], ready, recursive: forward !== undefined || stubs !== undefined }
 }

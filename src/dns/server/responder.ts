@@ -3,8 +3,8 @@ import type { Log } from '../../base/log.ts'
 import { compose, refuse, udpLimit } from '../answer/compose.ts'
 import { plainAnswer } from '../answer/plain.ts'
 import { relay } from '../answer/relay.ts'
-import type { ClusterHandler } from '../handlers/cluster.ts'
 import type { Asker, Handler, HandlerName, Said } from '../handlers/handler.ts'
+import type { ReadyAnswers } from '../handlers/ready.ts'
 import { explained } from '../wire/explain.ts'
 import { flags, rcodes, types } from '../wire/message.ts'
 import { owned, type Query, readQuery } from '../wire/query.ts'
@@ -12,8 +12,8 @@ import { owned, type Query, readQuery } from '../wire/query.ts'
 export interface ResponderOptions {
   /** In the order in which they are asked. */
   readonly handlers: readonly Handler[]
-  /** One of them, of which ready answers are asked first. */
-  readonly cluster: ClusterHandler
+  /** Looked at before any of them is asked. */
+  readonly ready: ReadyAnswers
   /** Names outside the cluster can be asked for, too: the RA bit. */
   readonly recursive: boolean
   readonly log: Log
@@ -45,8 +45,8 @@ export class Responder {
       return this.#finish(query, asker, undefined, unasked(rcodes.BADVERS), limit, told)
     if (query.class !== 1 || query.type === types.AXFR || query.type === types.IXFR)
       return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit, told)
-    const ready = this.#options.cluster.ready(query.key)
-    if (ready) return this.#finish(query, asker, 'cluster', ready, limit, told)
+    const ready = this.#options.ready.get(query.key)
+    if (ready) return this.#finish(query, asker, ready.by, ready, limit, told)
     return this.#ask(owned(query), asker, limit, told, 0)
   }
 

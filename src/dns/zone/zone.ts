@@ -4,7 +4,6 @@ import { type Address, type Cidr, family } from '../../base/address.ts'
 import type { Data, ResourceRecord } from '../wire/message.ts'
 import { types } from '../wire/message.ts'
 import { PodAddresses, podAddress } from './pods.ts'
-import { readReverse, reverseZone } from './reverse.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
 import {
   addressesNamed,
@@ -113,14 +112,13 @@ export class Zone {
   /** Labels in lower case, the first one first; a label may hold any bytes. */
   find(labels: readonly string[], type: number): Found {
     const depth = labels.length - this.#apex.length
-    if (depth < 0 || this.#apex.some((label, at) => labels[depth + at] !== label))
-      return this.#findReverse(labels, type)
+    if (depth < 0 || this.#apex.some((label, at) => labels[depth + at] !== label)) return { kind: 'not ours' }
     // A dot inside a label would make it look like two.
     if (labels.some((label) => label.includes('.'))) return this.#none('no such name')
     const own = labels.slice(0, depth)
     switch (own.at(-1)) {
       case undefined:
-        return this.#records(this.#atApex(type))
+        return this.#atApex(type)
       case 'svc':
         return this.#findService(own.slice(0, -1), type)
       case 'pod':
@@ -133,6 +131,25 @@ export class Zone {
       default:
         return this.#none('no such name')
     }
+  }
+
+  /** The names of an address; `owner` changes when they do. undefined: it has none. */
+  pointersOf(address: Address): { targets: string[]; owner: Owner } | undefined {
+    const owner = this.#reverse.at(address)
+    const targets = [...(owner?.services ?? [])].flatMap((key) => {
+      const state = this.#services.get(key)
+      const reverse = state ? this.#recordsOf(state, key).reverse : []
+      return reverse.filter((one) => one.address === address).map(({ target }) => target)
+    })
+    return owner && targets.length > 0 ? { targets, owner } : undefined
+  }
+
+  /** The server of the zone `name`, with its addresses. */
+  nameServer(name: string): { answers: ResourceRecord[]; additionals: ResourceRecord[] } {
+    const { zone, ttl } = this.options
+    const target = `ns.dns.${zone}`
+    const answers: ResourceRecord[] = [{ name, class: 1, ttl, type: 'NS', target }]
+    return { answers, additionals: this.#addressRecords(target, this.#selfAddresses()) }
   }
 
   soa(name: string = this.options.zone): ResourceRecord {
@@ -184,32 +201,10 @@ export class Zone {
     return this.#records(dataOf({ addresses: this.#selfAddresses(), ports: [] }, type), 'ns.dns.')
   }
 
-  #findReverse(labels: readonly string[], type: number): Found {
-    const name = readReverse(labels)
-    if (!name) return { kind: 'not ours' }
-    const apex = reverseZone(name, this.options.reverse)
-    const whole = name.bits === (name.step === 8 ? 32 : 128)
-    const index = whole ? this.#reverse.at(name.address) : undefined
-    const pointers = [...(index?.services ?? [])].flatMap((key) => this.#pointers(key, name.address, labels.join('.')))
-    if (index && pointers.length > 0)
-      return type === types.PTR
-        ? { kind: 'records', from: `address ${name.address}`, answers: pointers, additionals: [], owner: index }
-        : { kind: 'no data', apex: apex ?? labels.length }
-    if (apex === undefined) return { kind: 'not ours' }
-    if (apex === labels.length && type === types.SOA)
-      return { kind: 'records', from: 'reverse zone', answers: [this.soa(labels.join('.'))], additionals: [] }
-    return { kind: whole ? 'no such name' : 'no data', apex }
-  }
-
-  #pointers(key: string, address: Address, name: string): ResourceRecord[] {
-    const state = this.#services.get(key)
-    const targets = (state ? this.#recordsOf(state, key).reverse : []).filter((one) => one.address === address)
-    return targets.map(({ target }) => ({ name, class: 1, ttl: this.options.ttl, type: 'PTR', target }))
-  }
-
-  #atApex(type: number): Data[] {
-    if (type === types.SOA) return [this.soa()]
-    return type === types.NS ? [{ type: 'NS', target: `ns.dns.${this.options.zone}` }] : []
+  #atApex(type: number): Found {
+    const { zone } = this.options
+    if (type === types.NS) return { kind: 'records', from: `zone ${zone}`, ...this.nameServer(zone) }
+    return this.#records(type === types.SOA ? [this.soa()] : [])
   }
 
   #selfAddresses(): Address[] {
@@ -222,8 +217,7 @@ export class Zone {
     if (data.length === 0) return this.#none('no data')
     const name = `${owner}${this.options.zone}`
     const answers = data.map((one): ResourceRecord => ({ name, class: 1, ttl: this.options.ttl, ...one }))
-    const glue = data[0]?.type === 'NS' ? this.#addressRecords(data[0].target, this.#selfAddresses()) : []
-    return { kind: 'records', from: `zone ${this.options.zone}`, answers, additionals: glue }
+    return { kind: 'records', from: `zone ${this.options.zone}`, answers, additionals: [] }
   }
 
   #targets(ports: readonly PortRecord[]): ResourceRecord[] {
