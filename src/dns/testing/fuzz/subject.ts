@@ -1,0 +1,46 @@
+import { pino } from 'pino'
+import { handlerList } from '../../handlers/list.ts'
+import { Responder } from '../../server/responder.ts'
+import { service, slice, zoneOf } from '../cluster.ts'
+import type { Random } from './random.ts'
+import { hostileUpstream } from './upstream.ts'
+
+export interface Subject {
+  readonly responder: Responder
+  /** Something in the cluster changes. */
+  change(): void
+}
+
+/** A server with services of every kind, a large one, one that changes, and an upstream that means no good. */
+export function fuzzSubject(random: Random): Subject {
+  const zone = zoneOf()
+  for (const [name, count] of [
+    ['big', 100],
+    ['huge', 3000],
+  ] as const) {
+    zone.service(service(name, { clusterIP: 'None', ports }), true)
+    const addresses = Array.from({ length: count }, (_, at) => `172.1.${at >> 8}.${at & 0xff}`)
+    zone.slice(slice(name, addresses), true)
+  }
+  const change = (): void => {
+    const name = random.pick(['changing', 'changing', 'nosuch', 'svc1'])
+    switch (random.below(4)) {
+      case 0:
+        return zone.service(service(name, { clusterIP: `10.0.0.${random.below(250)}`, ports }), true)
+      case 1:
+        return zone.service(service(name, { clusterIP: 'None', ports }), random.once(2))
+      case 2:
+        return zone.namespace(random.pick(['podns', 'nosuchns']), random.once(2))
+      default: {
+        const addresses = Array.from({ length: random.below(5) }, () => `172.0.0.${random.below(250)}`)
+        return zone.slice(slice(name, addresses), !random.once(4))
+      }
+    }
+  }
+  const list = handlerList({ zone, synced: () => true })
+  const handlers = [...list.handlers, hostileUpstream(random)]
+  const responder = new Responder({ ...list, handlers, recursive: true, log: pino({ level: 'silent' }) })
+  return { responder, change }
+}
+
+const ports = [{ name: 'http', port: 80, protocol: 'TCP' as const }]
