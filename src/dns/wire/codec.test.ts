@@ -60,21 +60,28 @@ test('names have one wire form', () => {
 })
 
 test('a name that would leave the message or never end is refused', () => {
-  const rows: [string, string, number][] = [
-    ['a pointer to itself', 'c000', 0],
-    ['a pointer forward', '0161c00400016200', 0],
-    ['a pointer into its own name', '0161c000', 0],
-    ['two pointers in a circle', 'c002c000', 2],
+  const header = '00'.repeat(12)
+  const rows: [title: string, bytes: string, at: number][] = [
+    ['a pointer to itself', 'c00c', 0],
+    ['a pointer forward', '0161c01000016200', 0],
+    ['a pointer into its own name', '0161c00c', 0],
+    ['two pointers in a circle', 'c00ec00c', 2],
+    ['a pointer into the header', 'c00b', 0],
+    ['a pointer to the first byte', '00c000', 1],
+    ['a pointer behind the message', 'ffff', 0],
     ['cut inside a label', '0361', 0],
     ['cut before its end', '0161', 0],
     ['cut inside a pointer', 'c0', 0],
+    ['nothing', '', 0],
     ['a reserved label type', '4161', 0],
+    ['the other reserved label type', '8161', 0],
+    ['a label of 64 bytes', `40${'61'.repeat(64)}00`, 0],
   ]
-  for (const [title, bytes, at] of rows) assert.equal(readName(hex(bytes), at), undefined, title)
-  const long = hex(`${`3f${'61'.repeat(63)}`.repeat(3)}3d${'61'.repeat(61)}00 0162c000`)
-  assert.equal(readName(long, 0)?.end, 255)
-  assert.equal(readName(long, 255), undefined)
-  assert.equal(skipName(long, 255), 259)
+  for (const [title, bytes, at] of rows) assert.equal(readName(hex(header + bytes), 12 + at), undefined, title)
+  const long = hex(`${header}${`3f${'61'.repeat(63)}`.repeat(3)}3d${'61'.repeat(61)}00 0162c00c`)
+  assert.equal(readName(long, 12)?.end, 267, 'as long as a name may be')
+  assert.equal(readName(long, 267), undefined, 'longer, by way of a pointer')
+  assert.equal(skipName(long, 267), 271)
 })
 
 const label = fc.oneof(

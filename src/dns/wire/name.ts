@@ -3,6 +3,7 @@
 
 const maxWire = 255
 const maxLabel = 63
+const headerLength = 12
 
 /** The wire form, or undefined for what is no name: an empty or long label, more than 255 bytes, a bad escape. */
 export function nameToWire(text: string): Uint8Array | undefined {
@@ -28,7 +29,8 @@ export interface ReadName {
 
 /**
  * The name at `at`, following compression pointers; undefined when it leaves the message, is too long, has a reserved label
- * type, or a pointer that does not point backward (which bounds the work: RFC 1035 section 4.1.4 allows prior names only).
+ * type, or a pointer that does not point backward (which bounds the work: RFC 1035 section 4.1.4 allows prior names only) or
+ * points into the header, whose bytes change from hop to hop.
  */
 export function readName(message: Uint8Array, at: number): ReadName | undefined {
   const labels: string[] = []
@@ -44,7 +46,7 @@ export function readName(message: Uint8Array, at: number): ReadName | undefined 
       if (low === undefined) return undefined
       if (end < 0) end = at + 2
       const target = ((length & 0x3f) << 8) | low
-      if (target >= floor) return undefined
+      if (target >= floor || target < headerLength) return undefined
       floor = at = target
       continue
     }
