@@ -8,9 +8,15 @@ const echoed = 0x7800 | flags.RD
 const ourUdpSize = 1232
 const optLength = 11
 
+/**
+ * Whatever the other side says: a forged source address must not turn a few bytes into sixty thousand at somebody else's, and longer datagrams come
+ * in many fragments or not at all. Who can take more asks again over TCP.
+ */
+const longestUdp = 4096
+
 /** How long an answer over UDP may be (RFC 6891 section 6.2.5). */
 export function udpLimit(query: Query): number {
-  return query.opt ? Math.max(512, query.opt.size) : 512
+  return query.opt ? Math.min(Math.max(512, query.opt.size), longestUdp) : 512
 }
 
 /**
