@@ -26,13 +26,15 @@ export interface AssembleOptions {
 
 export function assemble({ config, zone, synced, log, before }: AssembleOptions): Assembly {
   const kept = before && sameForwarding(before.config, config) ? before.forwarding : undefined
-  const forwarding = kept ?? makeForwarding(config, log)
+  const forwarding = kept ?? makeForwarding(config, log, before?.forwarding.counts)
   const { forward } = forwarding
-  const responder = new Responder({ ...handlerList({ zone, forward, synced }), log })
+  const responder = new Responder({ ...handlerList({ zone, synced, ...forwarding }), log })
   return { config, responder, forward, forwarding }
 }
 
 function sameForwarding(a: DnsConfig, b: DnsConfig): boolean {
-  const parts = ({ zone, forward, stub, cache, limits }: DnsConfig): unknown[] => [zone, forward, stub, cache, limits]
+  const parts = ({ zone, forward, stub, cache, limits }: DnsConfig): unknown[] => {
+    return [zone, forward, stub, cache, limits.inFlightPerClient]
+  }
   return isDeepStrictEqual(parts(a), parts(b))
 }

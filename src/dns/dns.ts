@@ -7,6 +7,7 @@ import type { DnsConfig, Place } from './config/config.ts'
 import { withoutRestart } from './config/restart.ts'
 import { followCluster } from './follow.ts'
 import { countedFamilies } from './server/families.ts'
+import { forwardFamilies } from './server/forward-families.ts'
 import { InFlight } from './server/in-flight.ts'
 import { Metrics } from './server/metrics.ts'
 import { operationPages, serveOperations } from './server/operations.ts'
@@ -92,6 +93,7 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
       families: () => [
         ...countedFamilies(() => metrics.cells, port()),
         ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
+        ...forwardFamilies(current.forwarding, port()),
         ...processFamilies(),
       ],
     })
@@ -103,6 +105,8 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
 
     const following = followCluster(client, zone)
     closing.push(following)
+    closing.push({ close: () => current.forwarding.close() })
+    current.forwarding.start()
     return {
       synced: following.synced.then(() => {
         whole = true
@@ -115,7 +119,12 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
         const { config, restart } = withoutRestart(current.config, next)
         // Ready answers go with the old handlers, which the zone tells nothing from now on.
         zone.configure(zoneOptions(config))
-        current = assemble({ config, zone, synced, log, before: current })
+        const before = current
+        current = assemble({ config, zone, synced, log, before })
+        if (current.forwarding !== before.forwarding) {
+          before.forwarding.close()
+          current.forwarding.start()
+        }
         queryLog.mode = config.queryLog
         return restart
       },

@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { CacheConfig } from '../config/config.ts'
 import { Cache } from './cache.ts'
+import { ForwardCounts } from './counts.ts'
 import { bytesNow, type Reply } from './reply.ts'
 
 const config: CacheConfig = { size: 3, positive: 30, negative: 5, serveStale: 0 }
 
 test('what is kept grows old: positive answers 30 s at most, negative ones 5 s, failures never', () => {
   let now = 0
-  const cache = new Cache({ ...config, size: 30 }, () => now)
+  const cache = new Cache({ ...config, size: 30 }, new ForwardCounts().cache, () => now)
   const ttlOf = (key: string): number | undefined => {
     const told = cache.get(key)
     return told && bytesNow(told.reply).readUInt32BE(0)
@@ -33,7 +34,7 @@ test('what is kept grows old: positive answers 30 s at most, negative ones 5 s, 
 })
 
 test('what is asked for stays when there is no room for all', () => {
-  const cache = new Cache({ ...config, size: 10 }, () => 0)
+  const cache = new Cache({ ...config, size: 10 }, new ForwardCounts().cache, () => 0)
   for (let at = 0; at < 1000; at++) {
     cache.put(`n${at}`, reply(10), 'a')
     if (at > 0) assert.ok(cache.get('n0'))
@@ -43,7 +44,7 @@ test('what is asked for stays when there is no room for all', () => {
 })
 
 test('long answers take the room of several, and one that would take most of it is not kept', () => {
-  const cache = new Cache({ ...config, size: 100 }, () => 0)
+  const cache = new Cache({ ...config, size: 100 }, new ForwardCounts().cache, () => 0)
   for (let at = 0; at < 100; at++) cache.put(`n${at}`, reply(10, {}, 8000), 'a')
   assert.ok(cache.bytes <= 100 * 1024)
   assert.equal(cache.entries.success, 12)
@@ -54,7 +55,7 @@ test('long answers take the room of several, and one that would take most of it 
 
 test('what is past its time is given with a TTL of 30, for as long as is allowed', () => {
   let now = 0
-  const cache = new Cache({ ...config, serveStale: 100 }, () => now)
+  const cache = new Cache({ ...config, serveStale: 100 }, new ForwardCounts().cache, () => now)
   cache.put('a', reply(300), '9.9.9.9 port 53')
   assert.equal(cache.get('a')?.from, 'cache (9.9.9.9 port 53)')
   assert.equal(cache.stale('a'), undefined, 'it is not past its time')
@@ -90,7 +91,7 @@ test('whatever is put and asked for, when and in whatever order, what is told is
       (steps, size, serveStale) => {
         let now = 1
         const limits = { size, positive: 30, negative: 5, serveStale }
-        const cache = new Cache(limits, () => now)
+        const cache = new Cache(limits, new ForwardCounts().cache, () => now)
         const model = new Map<string, { reply: Reply; at: number; until: number }>()
         let evicted = 0
         for (const one of steps) {

@@ -1,5 +1,6 @@
 import type { CacheConfig } from '../config/config.ts'
 import { rcodes } from '../wire/message.ts'
+import type { ByKind, CacheCounts } from './counts.ts'
 import type { Reply } from './reply.ts'
 
 /** What is given from memory. */
@@ -32,12 +33,7 @@ const recheckMilliseconds = 5000
 
 /** Answers of upstreams, bounded in number and in bytes. Times are in milliseconds of `now`. */
 export class Cache {
-  readonly counts = {
-    hits: { success: 0, denial: 0 },
-    misses: 0,
-    stale: 0,
-    evictions: { success: 0, denial: 0 },
-  }
+  readonly counts: CacheCounts
   readonly #kept = new Map<string, Kept>()
   readonly #config: CacheConfig
   readonly #now: () => number
@@ -46,14 +42,15 @@ export class Cache {
   #bytes = 0
   #denials = 0
 
-  constructor(config: CacheConfig, now: () => number = () => performance.now()) {
+  constructor(config: CacheConfig, counts: CacheCounts, now: () => number = () => performance.now()) {
     this.#config = config
+    this.counts = counts
     this.#now = now
     this.#hand = this.#kept.keys()
   }
 
   /** With entries whose time is over and that nothing has pushed out yet. */
-  get entries(): { success: number; denial: number } {
+  get entries(): ByKind {
     return { success: this.#kept.size - this.#denials, denial: this.#denials }
   }
 

@@ -4,7 +4,6 @@ import type { Address } from '../../base/address.ts'
 export class Clients {
   readonly #waiting = new Map<Address, number>()
   readonly #most: number
-  rejects = 0
 
   /** `most`: of one client. */
   constructor(most: number) {
@@ -14,10 +13,7 @@ export class Clients {
   /** False: it has enough of them waiting. */
   enter(client: Address): boolean {
     const waiting = this.#waiting.get(client) ?? 0
-    if (waiting >= this.#most) {
-      this.rejects++
-      return false
-    }
+    if (waiting >= this.#most) return false
     this.#waiting.set(client, waiting + 1)
     return true
   }

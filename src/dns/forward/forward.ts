@@ -5,6 +5,7 @@ import type { Asker } from '../handlers/handler.ts'
 import { rcodes } from '../wire/message.ts'
 import type { Cache, Told } from './cache.ts'
 import type { Clients } from './clients.ts'
+import type { ForwardCounts } from './counts.ts'
 import { isUnder, wireName } from './names.ts'
 import { type Order, orderOf, shuffled } from './order.ts'
 import { type Asked, keyOf } from './question.ts'
@@ -14,6 +15,7 @@ export interface ForwardOptions {
   readonly config: ForwardConfig
   readonly cache: Cache
   readonly clients: Clients
+  readonly counts: ForwardCounts
   /** The cluster's zone: nothing about it is ever kept, wherever it came from. */
   readonly zone: string
   readonly log: Log
@@ -29,7 +31,6 @@ const waitersPerQuestion = 16
 /** Asks other name servers, and keeps what they say for a while. */
 export class Forwarder {
   readonly upstreams: readonly Upstream[]
-  readonly rejects = { concurrent: 0, healthBroken: 0 }
   readonly #options: ForwardOptions
   readonly #order: Order
   readonly #except: readonly string[]
@@ -38,24 +39,12 @@ export class Forwarder {
   #waiters = 0
 
   constructor(options: ForwardOptions) {
-    const { config, log, zone } = options
+    const { config, counts, log, zone } = options
     this.#options = options
     this.#order = orderOf(config.policy)
     this.#except = config.except.map(wireName)
     this.#zone = wireName(zone)
-    this.upstreams = config.to.map((to) => new Upstream(to, config, log))
-  }
-
-  get cached(): number {
-    const { success, denial } = this.#options.cache.entries
-    return success + denial
-  }
-
-  get counts(): { hits: number; misses: number; requests: number; failures: number } {
-    const { hits, misses } = this.#options.cache.counts
-    const requests = this.upstreams.reduce((sum, { counts }) => sum + counts.requests, 0)
-    const failures = this.upstreams.reduce((sum, { counts }) => sum + counts.failures, 0)
-    return { hits: hits.success + hits.denial, misses, requests, failures }
+    this.upstreams = config.to.map((to) => new Upstream(to, config, counts, log))
   }
 
   /** `name`: as `Query.name`. */
@@ -75,19 +64,21 @@ export class Forwarder {
   }
 
   #askOutside(key: string, asked: Asked, asker: Asker | undefined): Told | Promise<Told> {
-    const { cache, config, clients } = this.#options
+    const { cache, config, clients, counts } = this.#options
     cache.counts.misses++
     const stale = cache.stale(key)
     if (stale?.failing === true) return stale.tell()
     const underWay = this.#underWay.get(key)
     const most = config.maxConcurrent > 0 ? config.maxConcurrent : Number.POSITIVE_INFINITY
     if ((!underWay && this.#underWay.size >= most) || this.#waiters >= most * waitersPerQuestion) {
-      this.rejects.concurrent++
+      counts.concurrentRejects++
       return stale?.tell() ?? Promise.reject(tooMany(`${most} questions are under way already`))
     }
     const client = asker?.address()
-    if (client !== undefined && !clients.enter(client))
+    if (client !== undefined && !clients.enter(client)) {
+      counts.clientRejects++
       return stale?.tell() ?? Promise.reject(tooMany(`${client} has too many questions waiting for an upstream`))
+    }
     this.#waiters++
     const asking = underWay ?? this.#start(key, asked)
     const told = stale ? freshOr(stale.tell, asking) : asking
@@ -146,7 +137,7 @@ export class Forwarder {
     const usable = this.upstreams.filter(({ loops }) => !loops)
     const well = usable.filter(({ ill }) => !ill)
     if (well.length > 0) return [...this.#order(well), ...usable.filter(({ ill }) => ill)]
-    if (usable.length > 0) this.rejects.healthBroken++
+    if (usable.length > 0) this.#options.counts.healthBroken++
     return shuffled(usable).slice(0, 1)
   }
 }

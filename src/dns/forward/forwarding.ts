@@ -2,6 +2,7 @@ import type { Log } from '../../base/log.ts'
 import type { DnsConfig } from '../config/config.ts'
 import { Cache } from './cache.ts'
 import { Clients } from './clients.ts'
+import { ForwardCounts } from './counts.ts'
 import { Forwarder } from './forward.ts'
 import { LoopWatch } from './loop.ts'
 import { Stubs } from './stubs.ts'
@@ -10,10 +11,11 @@ import { Stubs } from './stubs.ts'
 export interface Forwarding {
   /** For all names that have no other place; undefined: those are refused. */
   readonly forward: Forwarder | undefined
-  readonly stubs: Stubs
+  /** undefined: there are none. */
+  readonly stubs?: Stubs
   readonly loop: LoopWatch
   readonly cache: Cache
-  readonly clients: Clients
+  readonly counts: ForwardCounts
   /** All of them. */
   readonly forwarders: readonly Forwarder[]
   /** Looks whether an upstream sends questions back: once the server listens. */
@@ -22,23 +24,30 @@ export interface Forwarding {
   close(): void
 }
 
-export type ForwardingConfig = Pick<DnsConfig, 'zone' | 'forward' | 'stub' | 'cache' | 'limits'>
+export type ForwardingConfig = Pick<DnsConfig, 'zone' | 'forward' | 'stub' | 'cache'> & {
+  readonly limits: Pick<DnsConfig['limits'], 'inFlightPerClient'>
+}
 
-export function makeForwarding(config: ForwardingConfig, log: Log): Forwarding {
-  const cache = new Cache(config.cache)
+/** `counts`: of the configuration before, which are counted on. */
+export function makeForwarding(
+  config: ForwardingConfig,
+  log: Log,
+  counts: ForwardCounts = new ForwardCounts(),
+): Forwarding {
+  const cache = new Cache(config.cache, counts.cache)
   const clients = new Clients(config.limits.inFlightPerClient)
   const make = (of: NonNullable<DnsConfig['forward']>): Forwarder =>
-    new Forwarder({ config: of, cache, clients, zone: config.zone, log })
+    new Forwarder({ config: of, cache, clients, counts, zone: config.zone, log })
   const forward = config.forward && config.forward.to.length > 0 ? make(config.forward) : undefined
-  const stubs = new Stubs(config.stub.map(({ domain, forward: of }) => ({ domain, forwarder: make(of) })))
-  const forwarders = [...(forward ? [forward] : []), ...stubs.forwarders]
+  const domains = config.stub.map(({ domain, forward: of }) => ({ domain, forwarder: make(of) }))
+  const forwarders = [...(forward ? [forward] : []), ...domains.map(({ forwarder }) => forwarder)]
   const loop = new LoopWatch(log)
   return {
     forward,
-    stubs,
+    ...(domains.length > 0 && { stubs: new Stubs(domains) }),
     loop,
     cache,
-    clients,
+    counts,
     forwarders,
     start: () => loop.watch(forwarders.flatMap(({ upstreams }) => upstreams)),
     close() {

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.ts'
+import type { UpstreamCounts } from './counts.ts'
 import { lost, noAnswer, timedOut } from './failure.ts'
 import { type Reply, readReply } from './reply.ts'
 
@@ -13,14 +14,15 @@ const idleMilliseconds = 10_000
  * 6.2.1). One that the upstream ends takes the questions which wait on it to a new one, once.
  */
 export class Stream {
-  readonly counts = { hits: 0, misses: 0 }
   readonly #to: UpstreamConfig
   readonly #name: string
+  readonly #counts: Pick<UpstreamCounts, 'connectionHits' | 'connectionMisses'>
   #connection: Connection | undefined
 
   /** `name`: for people. */
-  constructor(to: UpstreamConfig, name: string) {
+  constructor(to: UpstreamConfig, name: string, counts: Pick<UpstreamCounts, 'connectionHits' | 'connectionMisses'>) {
     this.#to = to
+    this.#counts = counts
     this.#name = name
   }
 
@@ -42,9 +44,9 @@ export class Stream {
   }
 
   #send(waiting: Waiting): void {
-    if (this.#connection?.usable) this.counts.hits++
+    if (this.#connection?.usable) this.#counts.connectionHits.add()
     else {
-      this.counts.misses++
+      this.#counts.connectionMisses.add()
       this.#connection = new Connection(open(this.#to), this.#name, (left, error) => {
         // An upstream may end a connection at any time, also while a question is on its way (RFC 7766 section 6.2.4).
         const retry = left.filter(({ again }) => again)

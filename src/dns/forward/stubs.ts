@@ -9,10 +9,6 @@ export class Stubs {
     for (const { domain, forwarder } of domains) this.#domains.set(wireName(domain), forwarder)
   }
 
-  get forwarders(): Forwarder[] {
-    return [...this.#domains.values()]
-  }
-
   /** That of the longest domain that `name`, as `Query.name`, is in and that takes it. */
   find(name: string): Forwarder | undefined {
     for (let at = 0; at < name.length; at += 1 + name.charCodeAt(at)) {

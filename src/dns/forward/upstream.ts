@@ -2,7 +2,7 @@ import type { Log } from '../../base/log.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { ForwardConfig, UpstreamConfig } from '../config/config.ts'
 import { rcodes, types } from '../wire/message.ts'
-import { Durations } from './durations.ts'
+import { type ForwardCounts, type UpstreamCounts, upstreamCounts } from './counts.ts'
 import { isOurs } from './failure.ts'
 import { type Asked, questionFor } from './question.ts'
 import type { Reply } from './reply.ts'
@@ -16,22 +16,21 @@ export class Upstream {
   /** For people: `9.9.9.9 port 53`. */
   readonly name: string
   readonly to: UpstreamConfig
-  readonly stream: Stream
-  /** Of its answers, by code. */
-  readonly durations: Durations = new Durations()
-  readonly counts = { requests: 0, failures: 0, probeFailures: 0 }
   /** What is sent there comes back here. */
   loops = false
   readonly #options: UpstreamOptions
+  readonly #counts: UpstreamCounts
+  readonly #stream: Stream
   readonly #log: Log
   #failsInARow = 0
   #probe: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(to: UpstreamConfig, options: UpstreamOptions, log: Log) {
+  constructor(to: UpstreamConfig, options: UpstreamOptions, counts: ForwardCounts, log: Log) {
     this.name = `${to.address} port ${to.port}`
     this.to = to
-    this.stream = new Stream(to, this.name)
+    this.#counts = upstreamCounts(counts, to)
+    this.#stream = new Stream(to, this.name, this.#counts)
     this.#options = options
     this.#log = log
   }
@@ -45,14 +44,13 @@ export class Upstream {
   /** Rejects when there is no answer; an answer that says "I cannot" is one. */
   async ask(asked: Asked): Promise<Reply> {
     const start = performance.now()
-    this.counts.requests++
     try {
       const reply = await this.#withAndWithoutEdns(asked)
-      this.durations.add(reply.rcode, performance.now() - start)
+      this.#counts.answered(reply.rcode, (performance.now() - start) / 1000)
       this.#answered()
       return reply
     } catch (error) {
-      this.counts.failures++
+      this.#counts.failures.add()
       if (!isOurs(error)) this.#failed(error)
       throw error
     }
@@ -63,7 +61,7 @@ export class Upstream {
     this.#closed = true
     clearTimeout(this.#probe)
     this.#probe = undefined
-    this.stream.close()
+    this.#stream.close()
   }
 
   async #withAndWithoutEdns(asked: Asked): Promise<Reply> {
@@ -75,12 +73,12 @@ export class Upstream {
 
   async #exchange(question: Buffer): Promise<Reply> {
     const { timeout, forceTcp } = this.#options
-    if (forceTcp || this.to.tls) return this.stream.ask(question, timeout)
+    if (forceTcp || this.to.tls) return this.#stream.ask(question, timeout)
     const start = performance.now()
     const reply = await askOverUdp({ ...this.to, name: this.name }, question, timeout)
     if (!reply.truncated) return reply
     try {
-      return await this.stream.ask(question, Math.max(1, timeout - (performance.now() - start)))
+      return await this.#stream.ask(question, Math.max(1, timeout - (performance.now() - start)))
     } catch {
       // The cut answer with its TC bit lets the client decide.
       return reply
@@ -110,7 +108,7 @@ export class Upstream {
       this.#exchange(questionFor({ name: '\0', type: types.NS, dnssec: false, unchecked: false }, true)).then(
         () => this.#answered(),
         (error: unknown) => {
-          this.counts.probeFailures++
+          this.#counts.probeFailures.add()
           this.#log.debug({ upstream: this.name, error: messageOf(error) }, 'upstream is still silent')
           if (this.#probe && !this.#closed) this.#probeLater()
         },

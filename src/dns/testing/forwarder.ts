@@ -9,6 +9,7 @@ import {
 } from '../config/config.ts'
 import { Cache } from '../forward/cache.ts'
 import { Clients } from '../forward/clients.ts'
+import { ForwardCounts } from '../forward/counts.ts'
 import { Forwarder } from '../forward/forward.ts'
 import { wireName } from '../forward/names.ts'
 import type { Asked } from '../forward/question.ts'
@@ -24,9 +25,11 @@ export function forwarderTo(
   cache: Partial<CacheConfig> = {},
   now?: () => number,
 ): Forwarder {
+  const counts = new ForwardCounts()
   return new Forwarder({
     config: { ...forwardDefaults, policy: 'sequential', timeout: 500, ...more, to },
-    cache: new Cache({ ...defaults.cache, ...cache }, now),
+    cache: new Cache({ ...defaults.cache, ...cache }, counts.cache, now),
+    counts,
     clients: new Clients(defaults.limits.inFlightPerClient),
     zone: 'cluster.local',
     log: silent,
