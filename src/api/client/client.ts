@@ -43,6 +43,11 @@ export interface FollowOptions<T> extends ListOptions {
   onChange?: (change: Change<T>) => void
   /** Called after each batch of changes that arrived together (the first list is one batch). */
   onBatch?: () => void
+  /**
+   * Called with true whenever the server has said something (a list, a line of a watch), and with false at each failed attempt to reach it. Not called by
+   * clients that are in one process with the server.
+   */
+  onContact?: (heard: boolean) => void
 }
 
 /** The only way that agents and control loops reach the cluster's state. Over HTTPS, or straight into the store. */

@@ -57,6 +57,7 @@ export function followOver<K extends KindName>(
       for (const item of answer.items) items.push(copy.shaped({ ...item, apiVersion, kind: name }))
       next = answer.metadata.continue || undefined
     } while (next !== undefined)
+    options.onContact?.(true)
     copy.replace(items)
     return version
   }
@@ -84,8 +85,10 @@ export function followOver<K extends KindName>(
         AbortSignal.any([ended.signal, quiet.signal]),
       )
       alive()
+      options.onContact?.(true)
       for await (const line of linesOf(response)) {
         silence.refresh()
+        options.onContact?.(true)
         const event = JSON.parse(line) as WatchEvent
         if (event.type === 'ERROR') {
           if (event.object.code === 410) {
@@ -125,6 +128,7 @@ export function followOver<K extends KindName>(
         if (Date.now() - began < 1000) await pause(firstDelayMs)
       } catch (error) {
         if (copy.closed) return
+        options.onContact?.(false)
         // A refusal needs a person; a server that is away comes back. Either is said once, not at every attempt.
         const level = failing ? 'debug' : error instanceof ApiError ? 'warn' : 'info'
         failing = true
