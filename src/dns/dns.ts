@@ -1,11 +1,13 @@
 import type { Client } from '../api/client/client.ts'
+import type { ObjectReference } from '../api/objects/meta.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { processFamilies } from '../base/metrics/process.ts'
 import { assemble } from './assemble.ts'
 import type { DnsConfig, Place } from './config/config.ts'
 import { withoutRestart } from './config/restart.ts'
-import { followCluster } from './follow.ts'
+import { Contact } from './contact.ts'
+import { type Following, followCluster } from './follow.ts'
 import { countedFamilies } from './server/families.ts'
 import { forwardFamilies } from './server/forward-families.ts'
 import { InFlight } from './server/in-flight.ts'
@@ -34,6 +36,8 @@ export interface DnsOptions {
   readonly sockets?: readonly Sockets[]
   /** Seconds since 1970, for serial numbers. */
   readonly now?: () => number
+  /** Seconds without the API server that are told in an event. */
+  readonly patience?: number
 }
 
 export interface Dns {
@@ -55,7 +59,14 @@ export interface Dns {
 }
 
 /** The cluster's DNS server. Rejects with a KubehopError when an address cannot be had; nothing is left open then. */
-export async function startDns({ client, config, log, sockets = [], now = unixSeconds }: DnsOptions): Promise<Dns> {
+export async function startDns({
+  client,
+  config,
+  log,
+  sockets = [],
+  now = unixSeconds,
+  patience,
+}: DnsOptions): Promise<Dns> {
   if (!nameToWire(`hostmaster.${config.zone}`))
     throw new KubehopError('dns', 'zone', 'Invalid', `"${config.zone}" is not a domain name, such as cluster.local`)
   const zone = new Zone({ ...zoneOptions(config), zone: config.zone, now })
@@ -68,6 +79,14 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
   const queryLog = new QueryLog(config.queryLog, log)
   const react: Responder['react'] = (bytes, asker, told) => current.responder.react(bytes, asker, told)
   const serve = serveWith({ react }, metrics, log, { queryLog, inFlight })
+
+  let following: Following | undefined
+  const contact = new Contact({
+    client,
+    log,
+    about: () => inFront(current.config, following),
+    ...(patience !== undefined && { patience }),
+  })
 
   const ports: Dns['ports'] = { dns: [] }
   const closing: { close(): Promise<void> | void }[] = []
@@ -94,6 +113,7 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
         ...countedFamilies(() => metrics.cells, port()),
         ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
         ...forwardFamilies(current.forwarding, port()),
+        ...contact.families(),
         ...processFamilies(),
       ],
     })
@@ -103,8 +123,8 @@ export async function startDns({ client, config, log, sockets = [], now = unixSe
     closing.push(operations)
     for (const [at, { name }] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
 
-    const following = followCluster(client, zone)
-    closing.push(following)
+    following = followCluster(client, zone, { contact, metrics })
+    closing.push(following, contact)
     closing.push({ close: () => current.forwarding.close() })
     current.forwarding.start()
     return {
@@ -145,6 +165,13 @@ const settleMilliseconds = 3000
 
 function zoneOptions({ ttl, pods, reverse, self }: DnsConfig): Omit<ZoneOptions, 'zone' | 'now'> {
   return { ttl, pods, reverse, self }
+}
+
+/** The service that clients ask: events about the server are told there. */
+function inFront({ self }: DnsConfig, following: Following | undefined): ObjectReference {
+  const [name = '', namespace = ''] = self.split('.')
+  const uid = following?.service(`${namespace}/${name}`)?.metadata.uid
+  return { apiVersion: 'v1', kind: 'Service', namespace, name, ...(uid !== undefined && { uid }) }
 }
 
 function unixSeconds(): number {

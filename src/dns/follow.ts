@@ -2,23 +2,51 @@ import type { Client, Follower } from '../api/client/client.ts'
 import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
 import type { Pod } from '../api/objects/pod.ts'
+import type { Service } from '../api/objects/service.ts'
 import { type Address, parseAddress } from '../base/address.ts'
+import type { Contact } from './contact.ts'
+import { programmedAfter } from './programming.ts'
+import type { Metrics } from './server/metrics.ts'
 import type { Zone } from './zone/zone.ts'
 
+export interface Witness {
+  readonly contact?: Contact
+  readonly metrics?: Metrics
+}
+
+export interface Following {
+  readonly synced: Promise<void>
+  /** By `namespace/name`. */
+  service(key: string): Service | undefined
+  close(): void
+}
+
 /** Keeps a zone like the cluster: services, endpoint slices, namespaces, and pods when their records are verified. */
-export function followCluster(client: Client, zone: Zone): { synced: Promise<void>; close(): void } {
+export function followCluster(client: Client, zone: Zone, { contact, metrics }: Witness = {}): Following {
+  const started = Date.now()
+  const onContact = (kind: string) => (heard: boolean) => contact?.note(kind, heard)
+  const services = client.follow('Service', {
+    onChange: ({ type, object }) => zone.service(object, type !== 'deleted'),
+    onContact: onContact('Service'),
+  })
   const followers: Pick<Follower<KubeObject>, 'synced' | 'close'>[] = [
     client.follow('Namespace', {
       onChange: ({ type, object }) => zone.namespace(object.metadata.name, type !== 'deleted'),
+      onContact: onContact('Namespace'),
     }),
-    client.follow('Service', { onChange: ({ type, object }) => zone.service(object, type !== 'deleted') }),
+    services,
     client.follow('EndpointSlice', {
       onChange: (change) => {
         // A slice whose label is changed leaves one service for another.
         if (change.type === 'modified' && serviceOf(change.old) !== serviceOf(change.object))
           zone.slice(change.old, false)
         zone.slice(change.object, change.type !== 'deleted')
+        if (!metrics || change.type === 'deleted') return
+        const old = change.type === 'modified' ? change.old : undefined
+        const done = programmedAfter(change.object, old, (key) => services.get(key), started)
+        if (done) metrics.programmed(done.kind, done.seconds)
       },
+      onContact: onContact('EndpointSlice'),
     }),
   ]
   if (zone.options.pods === 'verified')
@@ -28,10 +56,12 @@ export function followCluster(client: Client, zone: Zone): { synced: Promise<voi
           const { name, namespace = 'default' } = object.metadata
           zone.pod(namespace, name, type === 'deleted' ? [] : addressesOf(object))
         },
+        onContact: onContact('Pod'),
       }),
     )
   return {
     synced: Promise.all(followers.map((follower) => follower.synced)).then(() => {}),
+    service: (key) => services.get(key),
     close() {
       for (const follower of followers) follower.close()
     },
