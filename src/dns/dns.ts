@@ -17,6 +17,7 @@ import { QueryLog } from './server/query-log.ts'
 import type { Responder } from './server/responder.ts'
 import { serveWith } from './server/serve.ts'
 import { stateFamilies } from './server/state.ts'
+import { Connections } from './server/connections.ts'
 import { serveTcp } from './server/tcp.ts'
 import { serveUdp } from './server/udp.ts'
 import { nameToWire } from './wire/name.ts'
@@ -79,6 +80,7 @@ export async function startDns({
   const queryLog = new QueryLog(config.queryLog, log)
   const react: Responder['react'] = (bytes, asker, told) => current.responder.react(bytes, asker, told)
   const serve = serveWith({ react }, metrics, log, { queryLog, inFlight })
+  const connections = new Connections(config.limits)
 
   let following: Following | undefined
   const contact = new Contact({
@@ -96,9 +98,10 @@ export async function startDns({
     if (ports.dns.length > 0) await inFlight.settled(settleMilliseconds)
     await Promise.all(closing.splice(0).map(async (one) => one.close()))
   }
+  closing.push({ close: () => current.hosts?.close() })
   try {
     for (const at of [...config.listen, ...sockets]) {
-      const pair = await bindPair(at, serve, log)
+      const pair = await bindPair(at, serve, log, connections)
       closing.push(pair)
       ports.dns.push(pair.port)
     }
@@ -145,7 +148,9 @@ export async function startDns({
           before.forwarding.close()
           current.forwarding.start()
         }
+        if (current.hosts !== before.hosts) before.hosts?.close()
         queryLog.mode = config.queryLog
+        connections.limits = config.limits
         return restart
       },
       refused: () => metrics.reloadFailed(),
@@ -183,11 +188,12 @@ async function bindPair(
   at: Place | Sockets,
   serve: ReturnType<typeof serveWith>,
   log: Log,
+  connections: Connections,
 ): Promise<{ port: number; close(): Promise<void> }> {
   for (let attempt = 1; ; attempt++) {
     const udp = serveUdp('udpFd' in at ? { fd: at.udpFd } : at, serve)
     try {
-      const tcp = await serveTcp('tcpFd' in at ? { fd: at.tcpFd } : { ...at, port: udp.port }, serve, log)
+      const tcp = await serveTcp('tcpFd' in at ? { fd: at.tcpFd } : { ...at, port: udp.port }, serve, log, connections)
       const close = async (): Promise<void> => {
         udp.close()
         await tcp.close()
