@@ -21,8 +21,24 @@ import { coreDns } from './harness/peers.ts'
 import { findProgram } from './harness/programs.ts'
 
 const services = 10_000
-const shortPlan: Plan = { rounds: 3, mixSeconds: 1, kindSeconds: 0.4, halfRounds: 1, halfSeconds: 2, changes: 150 }
-const longPlan: Plan = { rounds: 9, mixSeconds: 2, kindSeconds: 1, halfRounds: 3, halfSeconds: 4, changes: 600 }
+const shortPlan: Plan = {
+  mixRounds: 3,
+  mixSeconds: 1,
+  kindRounds: 2,
+  kindSeconds: 0.4,
+  halfRounds: 1,
+  halfSeconds: 1.5,
+  changes: 150,
+}
+const longPlan: Plan = {
+  mixRounds: 9,
+  mixSeconds: 2,
+  kindRounds: 5,
+  kindSeconds: 1,
+  halfRounds: 3,
+  halfSeconds: 3,
+  changes: 600,
+}
 
 /** How fast names are answered on one core, and how soon a change shows. */
 export const bench: Bench = {

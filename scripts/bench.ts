@@ -12,7 +12,7 @@ const { values, positionals } = parseArgs({
   options: {
     long: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
-    /** Draws docs/services-speed.svg from the results that are kept. */
+    /** Draws docs/services-speed.svg and docs/dns-speed.svg from the results that are kept. */
     chart: { type: 'boolean', default: false },
     /** In the process that measures. */
     here: { type: 'boolean', default: false },
@@ -40,9 +40,12 @@ async function main(): Promise<number> {
 
 async function chart(): Promise<number> {
   const { drawServices } = await import('../bench/chart/services.ts')
-  const path = 'docs/services-speed.svg'
-  writeFileSync(path, drawServices(kept('services')))
-  console.log(path)
+  const { drawDns } = await import('../bench/chart/dns.ts')
+  for (const [name, draw] of Object.entries({ services: drawServices, dns: drawDns })) {
+    const path = `docs/${name}-speed.svg`
+    writeFileSync(path, draw(kept(name)))
+    console.log(path)
+  }
   return 0
 }
 

@@ -1,5 +1,6 @@
 import { logScale, sayCount, sayTime, type Scale } from './scale.ts'
 import type { Line, Point } from './series.ts'
+import { round, rule, text } from './shapes.ts'
 
 export interface Drawn {
   readonly line: Line
@@ -90,17 +91,3 @@ function apart(labels: readonly Label[]): Label[] {
   }
   return placed
 }
-
-function rule(x1: number, y1: number, x2: number, y2: number): string {
-  return `<path class="rule" d="M${round(x1)} ${round(y1)}L${round(x2)} ${round(y2)}"/>`
-}
-
-function text(x: number, y: number, of: string, kind: string): string {
-  return `<text class="${kind}" x="${round(x)}" y="${round(y)}">${escape(of)}</text>`
-}
-
-export function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-}
-
-const round = (value: number): number => Math.round(value * 10) / 10

@@ -10,8 +10,10 @@ import { rowsBeside } from './rows.ts'
 import { flood, type Generator, halfOf, notesOn, type Turn } from './turns.ts'
 
 export interface Plan {
-  readonly rounds: number
+  readonly mixRounds: number
   readonly mixSeconds: number
+  /** Of the single kinds of questions. */
+  readonly kindRounds: number
   readonly kindSeconds: number
   readonly halfRounds: number
   readonly halfSeconds: number
@@ -65,13 +67,18 @@ async function each<Value>(
 }
 
 function rates(plan: Plan, place: Place, kind: Kind): Promise<Of<Turn[]>> {
-  const seconds = kind === 'mix' ? plan.mixSeconds : plan.kindSeconds
-  return each(plan.rounds, place, (of) => flood(place.generator, of, kind, seconds))
+  const [count, seconds] = kind === 'mix' ? [plan.mixRounds, plan.mixSeconds] : [plan.kindRounds, plan.kindSeconds]
+  return each(count, place, (of) => flood(place.generator, of, kind, seconds))
 }
 
 function rateRows(kind: Kind, turns: Of<Turn[]>): Row[] {
   const pick = (one: (turn: Turn) => number) => new Map([...turns].map(([name, all]) => [name, figure(all.map(one))]))
-  const cpu = { unit: '/s of its own time', better: 'higher', figures: pick((turn) => turn.perCpuSecond) } as const
+  const cpu = {
+    unit: '/s of its own time',
+    better: 'higher',
+    line: kind,
+    figures: pick((turn) => turn.perCpuSecond),
+  } as const
   if (kind !== 'mix') return rowsBeside({ ...cpu, what: titles[kind] })
   const reach = { echo: '0.9 of the echo', unbound: "unbound's rate", CoreDNS: 'twice its rate' }
   return [
@@ -102,11 +109,12 @@ async function halfLoad(plan: Plan, place: Place, mix: Of<Turn[]>): Promise<Row[
     new Map([...heard].map(([name, all]) => [name, figure(all.flatMap(({ ms }) => ms?.[part] ?? []))]))
   const ms = { unit: 'ms', better: 'lower' } as const
   return [
-    ...rowsBeside({ ...ms, what: 'the mix at half load: question to answer', figures: pick('medians') }),
+    ...rowsBeside({ ...ms, what: 'the mix at half load: question to answer', figures: pick('medians'), line: 'half' }),
     ...rowsBeside({
       ...ms,
       what: '  99 of 100 within',
       figures: pick('tails'),
+      line: 'half99',
       reach: '1 ms',
     }),
   ]
@@ -125,8 +133,18 @@ async function changes(plan: Plan, { api, here }: Place): Promise<Row[]> {
   const pick = (of: (ms: number[]) => Row['figure']) => new Map([...all].map(([name, ms]) => [name, of(ms)]))
   const ms = { unit: 'ms', better: 'lower', reach: '5 ms' } as const
   return [
-    ...rowsBeside({ ...ms, what: 'a change: event to the first answer that shows it', figures: pick(figure) }),
-    ...rowsBeside({ ...ms, what: '  99 of 100 within', figures: pick((all) => tail(all, 0.99, block)) }),
+    ...rowsBeside({
+      ...ms,
+      what: 'a change: event to the first answer that shows it',
+      figures: pick(figure),
+      line: 'change',
+    }),
+    ...rowsBeside({
+      ...ms,
+      what: '  99 of 100 within',
+      figures: pick((all) => tail(all, 0.99, block)),
+      line: 'change99',
+    }),
   ]
 }
 const warmUp = 60

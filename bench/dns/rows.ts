@@ -10,13 +10,15 @@ export interface Beside {
   readonly reach?: Partial<Record<Name, string>> | string
   /** Beside this one alone, or nobody. */
   readonly only?: Name
+  /** What it is in a chart, which has no x: it has bars. */
+  readonly line?: string
 }
 
 /** Our figure, once beside each peer that is here. */
-export function rowsBeside({ what, unit, better, figures, reach, only }: Beside): Row[] {
+export function rowsBeside({ what, unit, better, figures, reach, only, line }: Beside): Row[] {
   const ours = figures.get('ours')
   if (!ours) return []
-  const own = { unit, better, figure: ours }
+  const own = { unit, better, figure: ours, ...(line !== undefined && { point: { line, x: 0 } }) }
   const reachOf = (name: Name): object => {
     const said = typeof reach === 'string' ? reach : reach?.[name]
     return said === undefined ? {} : { reach: said }

@@ -42,20 +42,22 @@ export function halfOf(generator: Generator, of: Contestant, turns: readonly Tur
 /** What a reader should know of these turns: who lost questions, who said something else than we did, whose core was not full. */
 export function notesOn(what: string, turns: ReadonlyMap<Name, readonly Turn[]>): string[] {
   const ours = turns.get('ours')?.[0]?.said
-  return [...turns].flatMap(([name, all]) => {
+  const notes: string[] = []
+  const idle: string[] = []
+  for (const [name, all] of turns) {
     const lost = all.reduce((sum, turn) => sum + turn.lost, 0)
+    if (lost > 0) notes.push(`${what}: ${lost} questions of ${name} were lost`)
     const said = all[0]?.said
+    if (name !== 'echo' && ours && said && differ(ours, said))
+      notes.push(`${what}: ${name} said ${percent(said)}, ours ${percent(ours)}`)
     const busy = figure(all.map((turn) => turn.busy)).median
-    return [
-      ...(lost > 0 ? [`${what}: ${lost} questions of ${name} were lost`] : []),
-      ...(name !== 'echo' && ours && said && differ(ours, said)
-        ? [`${what}: ${name} said ${percent(said)}, ours ${percent(ours)}`]
-        : []),
-      ...(busy < full
-        ? [`${what}: the core of ${name} was only ${Math.round(busy * 100)} % busy, the generator was the limit`]
-        : []),
-    ]
-  })
+    if (busy < full) idle.push(`${name} ${Math.round(busy * 100)} %`)
+  }
+  if (idle.length > 0)
+    notes.push(
+      `${what}: not all cores were full (${idle.join(', ')}): the generator, or another program of this machine, was the limit`,
+    )
+  return notes
 }
 
 const full = 0.9
