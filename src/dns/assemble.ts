@@ -4,6 +4,7 @@ import type { DnsConfig } from './config/config.ts'
 import type { Forwarder } from './forward/forward.ts'
 import { type Forwarding, makeForwarding } from './forward/forwarding.ts'
 import { handlerList } from './handlers/list.ts'
+import { type Hosts, openHosts } from './hosts/hosts.ts'
 import { Responder } from './server/responder.ts'
 import type { Zone } from './zone/zone.ts'
 
@@ -13,6 +14,7 @@ export interface Assembly {
   readonly responder: Responder
   readonly forward: Forwarder | undefined
   readonly forwarding: Forwarding
+  readonly hosts: Hosts | undefined
 }
 
 export interface AssembleOptions {
@@ -28,8 +30,11 @@ export function assemble({ config, zone, synced, log, before }: AssembleOptions)
   const kept = before && sameForwarding(before.config, config) ? before.forwarding : undefined
   const forwarding = kept ?? makeForwarding(config, log, before?.forwarding.counts)
   const { forward } = forwarding
-  const responder = new Responder({ ...handlerList({ zone, synced, ...forwarding }), log })
-  return { config, responder, forward, forwarding }
+  const hosts = isDeepStrictEqual(before?.config.hosts, config.hosts)
+    ? before?.hosts
+    : config.hosts && openHosts(config.hosts, log)
+  const responder = new Responder({ ...handlerList({ zone, synced, hosts, ...forwarding }), log })
+  return { config, responder, forward, forwarding, hosts }
 }
 
 function sameForwarding(a: DnsConfig, b: DnsConfig): boolean {

@@ -1,4 +1,4 @@
-import { questionFor } from '../handlers/ask.ts'
+import { nameText, questionFor } from '../handlers/ask.ts'
 import type { Said } from '../handlers/handler.ts'
 import { type ResourceRecord, rcodes, types } from '../wire/message.ts'
 import { nameToWire } from '../wire/name.ts'
@@ -28,7 +28,7 @@ export async function followAlias(query: Query, { from, target }: Alias, zone: Z
     truncated,
     from,
   })
-  let owner = labelsOf(query.name).join('.')
+  let owner = nameText(query)
   for (let next = target; chain.length < deepest; ) {
     chain.push({ name: owner, class: 1, ttl, type: 'CNAME', target: next })
     if (query.type === types.CNAME || query.type === types.ANY) return done({})

@@ -40,7 +40,7 @@ export interface Place {
   readonly port: number
 }
 
-/** Names with addresses that are told whatever the cluster or upstreams say. */
+/** Names outside the cluster with addresses that are told whatever upstreams say. */
 export interface HostsConfig {
   readonly entries: readonly HostsEntry[]
   /** A file as hosts(5) describes, read again when it changes. */

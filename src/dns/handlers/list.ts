@@ -1,11 +1,13 @@
 import type { Forwarder } from '../forward/forward.ts'
 import type { LoopWatch } from '../forward/loop.ts'
+import type { Hosts } from '../hosts/hosts.ts'
 import type { Stubs } from '../forward/stubs.ts'
 import type { Zone } from '../zone/zone.ts'
 import { askInOrder } from './ask.ts'
 import { clusterHandler } from './cluster.ts'
 import { forwardHandler } from './forward.ts'
 import type { Handler } from './handler.ts'
+import { hostsHandler } from './hosts.ts'
 import { loopHandler } from './loop.ts'
 import { ReadyAnswers } from './ready.ts'
 import { reverseHandler } from './reverse.ts'
@@ -21,6 +23,7 @@ export interface HandlerList {
 export interface Parts {
   readonly zone: Zone
   readonly synced: () => boolean
+  readonly hosts?: Hosts | undefined
   /** Name servers of single domains. */
   readonly stubs?: Stubs
   readonly forward?: Forwarder | undefined
@@ -28,12 +31,13 @@ export interface Parts {
   readonly loop?: LoopWatch
 }
 
-export function handlerList({ zone, synced, stubs, forward, loop }: Parts): HandlerList {
+export function handlerList({ zone, synced, hosts, stubs, forward, loop }: Parts): HandlerList {
   const ready = new ReadyAnswers(zone)
+  const abroad: Handler[] = [...(stubs ? [stubHandler(stubs)] : []), ...(forward ? [forwardHandler(forward)] : [])]
   const others: Handler[] = [
     reverseHandler({ zone, synced, ready }),
-    ...(stubs ? [stubHandler(stubs)] : []),
-    ...(forward ? [forwardHandler(forward)] : []),
+    ...(hosts ? [hostsHandler(hosts, (query, asker) => askInOrder(abroad, query, asker))] : []),
+    ...abroad,
   ]
   // An ExternalName may mean any name that this server has an answer for.
   const cluster = clusterHandler({

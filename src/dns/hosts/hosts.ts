@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { HostsConfig } from '../config/config.ts'
+import { watchFile } from '../config/watch.ts'
+import { type HostsLine, HostsTable, readHosts } from './table.ts'
+
+/** Names with addresses of one's own, as they are now. */
+export interface Hosts {
+  readonly table: HostsTable
+  /** Seconds. */
+  readonly ttl: number
+  close(): void
+}
+
+/** The entries of the configuration and the file's. A file that cannot be read is told, and what was read of it last stays. */
+export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts {
+  const own = entries.map((entry, at): HostsLine => ({ ...entry, from: `hosts entry ${at + 1}` }))
+  let table = new HostsTable(own)
+  if (file === undefined) return { table, ttl, close: () => {} }
+
+  const take = (text: string): void => {
+    const { lines, wrong } = readHosts(text, file)
+    for (const what of wrong) log.warn({ what }, 'left out of the hosts file')
+    table = new HostsTable([...own, ...lines])
+    log.info({ file, lines: lines.length }, 'read the hosts file')
+  }
+  const watch = watchFile(readFirst(file, take), {
+    path: file,
+    onChange: take,
+    onError: (error) => log.warn({ file, error: messageOf(error) }, 'the hosts file cannot be read'),
+  })
+  return {
+    get table() {
+      return table
+    },
+    ttl,
+    close: () => watch.close(),
+  }
+}
+
+/** When there is none yet, the watch tells so. */
+function readFirst(file: string, take: (text: string) => void): string {
+  if (!existsSync(file)) return ''
+  const text = readFileSync(file, 'utf8')
+  take(text)
+  return text
+}
