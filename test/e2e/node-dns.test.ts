@@ -129,6 +129,17 @@ test('while the node’s name server is away the service is asked at once, and a
   )
   assert.equal(away.address, web)
   assert.ok(away.ms < atOnce, `${away.ms} ms`)
+  const traced = await lab.until(
+    'a trace without it',
+    async () => {
+      const pid = pidOf(resolver)
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      const { out } = await lab.kubehop('trace', 'client', 'dns://web', '-o', 'json')
+      return JSON.parse(out) as Trace
+    },
+    ({ verdict }) => verdict === 'refused',
+  )
+  assert.deepEqual([traced.agrees, traced.why.map(({ code }) => code)], [true, ['NodeDnsAway']])
   const again = await lab.until('another one', look, ({ own }) => own === web)
   assert.equal(again.address, web)
 })

@@ -4,10 +4,20 @@ import { unanswered, type Why } from '../types.ts'
 import type { Case } from './why.ts'
 
 /** Nothing was sent because no name server answers; what the trace shows then is the way of the question. */
-export function noNameServer({ dns, to }: Case): Why[] {
+export function noNameServer({ dns, to, cluster }: Case): Why[] {
   const [first] = dns
   if (!first || !dns.every(unanswered)) return []
   const say = `${first.server} did not answer a question about "${first.question}", so nothing could be sent; this is the way of the question`
+  const { nodeDns } = cluster
+  if (first.server === nodeDns?.address && first.rcode === 'TIMEOUT')
+    return [
+      {
+        code: 'NodeDnsHangs',
+        level: 'error',
+        say: `the name server of ${nodeDns.node} itself takes questions and does not answer; programs wait for it, and ask the next one after that`,
+        fix: `end its process, kubehop dns ${nodeDns.node}: another one is started`,
+      },
+    ]
   const known = to !== undefined && first.server === to.address
   return [
     {

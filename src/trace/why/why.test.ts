@@ -88,6 +88,21 @@ test('a port that the service does not have is compared with those it has', () =
   assert.equal(why?.fix, 'ask for port 80, or add port 8080 to the service')
 })
 
+test('a node’s own name server that takes questions and does not answer is named', () => {
+  const nodeDns = { address: address('169.254.20.10'), node: told.source.node }
+  const asked = {
+    ...told,
+    ...nothing,
+    target: parseTarget('dns://far'),
+    to: { address: nodeDns.address, port: 53 },
+    cluster: { ...told.cluster, nodeDns },
+  }
+  const step: DnsStep = { question: 'far', type: 'A', server: nodeDns.address, rcode: 'TIMEOUT', answers: [], ms: 1 }
+  const result: ProbeResult = { kind: 'sent', outcome: 'timeout', ms: 1 }
+  const hangs = `NodeDnsHangs: end its process, kubehop dns ${nodeDns.node}: another one is started`
+  assert.equal(codesAndFixes({ ...asked, dns: [step], result })[0], hangs)
+})
+
 test('a name without an address is compared with the services there are', () => {
   const missing = (name: string, dns: DnsStep[] = []): Told => ({
     ...told,
