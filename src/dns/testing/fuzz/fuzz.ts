@@ -33,7 +33,7 @@ const mostTime = 10
  */
 export async function fuzz(seed: number, messages: number, onPart?: (sent: number) => void): Promise<FuzzReport> {
   const random = new Random(seed)
-  const run = new Run(fuzzSubject(random))
+  const run = new Run(fuzzSubject(random, true))
   const used: number[] = []
   for (let part = 0; part < parts; part++) {
     const end = Math.floor((messages * (part + 1)) / parts)
@@ -57,7 +57,7 @@ export async function fuzz(seed: number, messages: number, onPart?: (sent: numbe
 
 /** The same for one message, over both transports. */
 export async function fuzzOne(message: Buffer): Promise<void> {
-  const run = new Run(fuzzSubject(new Random(1)))
+  const run = new Run(fuzzSubject(new Random(1), true))
   for (const asker of [overUdp, overTcp]) run.one(Buffer.from(message), asker, true)
   await run.settled()
 }

@@ -11,8 +11,8 @@ export interface Subject {
   change(): void
 }
 
-/** A server with services of every kind, a large one, one that changes, and an upstream that means no good. */
-export function fuzzSubject(random: Random): Subject {
+/** A server with services of every kind, a large one, one that changes, and, where wanted, an upstream that means no good. */
+export function fuzzSubject(random: Random, upstream: boolean): Subject {
   const zone = zoneOf()
   for (const [name, count] of [
     ['big', 100],
@@ -38,8 +38,8 @@ export function fuzzSubject(random: Random): Subject {
     }
   }
   const list = handlerList({ zone, synced: () => true })
-  const handlers = [...list.handlers, hostileUpstream(random)]
-  const responder = new Responder({ ...list, handlers, recursive: true, log: pino({ level: 'silent' }) })
+  const handlers = [...list.handlers, ...(upstream ? [hostileUpstream(random)] : [])]
+  const responder = new Responder({ ...list, handlers, recursive: upstream, log: pino({ level: 'silent' }) })
   return { responder, change }
 }
 
