@@ -21,7 +21,7 @@ export const silent: pino.Logger = pino({ level: 'silent' })
 /** Asks the upstreams in their order, where nothing else is said. */
 export function forwarderTo(
   to: readonly UpstreamConfig[],
-  more: Partial<ForwardConfig> = {},
+  { inFlightPerClient = 200, ...more }: Partial<ForwardConfig> & { inFlightPerClient?: number } = {},
   cache: Partial<CacheConfig> = {},
   now?: () => number,
 ): Forwarder {
@@ -30,7 +30,7 @@ export function forwarderTo(
     config: { ...forwardDefaults, policy: 'sequential', timeout: 500, ...more, to },
     cache: new Cache({ ...defaults.cache, ...cache }, counts.cache, now),
     counts,
-    clients: new Clients(defaults.limits.inFlightPerClient),
+    clients: new Clients(inFlightPerClient),
     zone: 'cluster.local',
     log: silent,
   })

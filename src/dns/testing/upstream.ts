@@ -16,8 +16,8 @@ export interface ScriptedUpstream extends UpstreamConfig {
 /** What to send for a question: messages in this order, or raw bytes; none is silence. */
 export type Script = (query: Message, transport: 'udp' | 'tcp') => (Message | Buffer)[]
 
-/** A name server that says what a test wants. */
-export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream> {
+/** A name server that says what a test wants, on a free port or on `port`. */
+export async function scriptedUpstream(script: Script, port: number = 0): Promise<ScriptedUpstream> {
   const asked: string[] = []
   const answers = (bytes: Buffer, transport: 'udp' | 'tcp'): Buffer[] => {
     const query = decodeMessage(bytes)
@@ -48,7 +48,7 @@ export async function scriptedUpstream(script: Script): Promise<ScriptedUpstream
       }
     })
   })
-  await bindBoth(udp, tcp)
+  await bindBoth(udp, tcp, port)
   let open = true
   const close = (): void => {
     if (!open) return
@@ -70,9 +70,9 @@ export function record(name: string, ip: string, ttl = 300): ResourceRecord {
 }
 
 /** One port of both protocols. One that is free for TCP may be somebody's for UDP: then another. */
-async function bindBoth(udp: Socket, tcp: Server): Promise<void> {
+async function bindBoth(udp: Socket, tcp: Server, port: number): Promise<void> {
   for (;;) {
-    tcp.listen(0, '127.0.0.1')
+    tcp.listen(port, '127.0.0.1')
     await once(tcp, 'listening')
     try {
       udp.bind((tcp.address() as AddressInfo).port, '127.0.0.1')
