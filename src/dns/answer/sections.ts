@@ -1,3 +1,4 @@
+import { bytesNow } from '../forward/reply.ts'
 import type { Said } from '../handlers/handler.ts'
 import { decodeMessage } from '../wire/codec.ts'
 import { flags, type ResourceRecord } from '../wire/message.ts'
@@ -13,7 +14,7 @@ export interface Spoken {
 
 /** What was said to `query` as records, which can stand in the answer to another question. undefined: it is malformed. */
 export function sectionsOf(query: Query, said: Said): Spoken | undefined {
-  const bytes = 'reply' in said ? said.reply.bytes : compose(query, said.answer, 0, 0xffff)
+  const bytes = 'reply' in said ? bytesNow(said.reply) : compose(query, said.answer, 0, 0xffff)
   const message = decodeMessage(bytes)
   if (!message) return undefined
   const { rcode, truncated = false } = 'reply' in said ? said.reply : { ...said.answer, ...said }

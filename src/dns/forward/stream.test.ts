@@ -119,7 +119,7 @@ function trust(t: TestContext, { cert }: KeyPair): void {
 
 /** An address that belongs to the name alone. */
 function ipOf(name: string): string {
-  return `192.0.2.${[...name].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 251, 0)}`
+  return `192.0.2.${Buffer.from(name).reduce((sum, byte) => (sum * 31 + byte) % 251, 0)}`
 }
 
 function answerTo(query: Message): Message {
