@@ -22,31 +22,49 @@ export function udpLimit(query: Query): number {
 /**
  * The reply to one query: its own id and question, in its own spelling, the records in a new order, an OPT record when it had
  * one. Over `limit` records are left out from the end; TC says so when one of them is an answer or an authority (RFC 2181
- * section 9).
+ * section 9). What is returned is overwritten by the next reply.
  */
 export function compose(query: Query, answer: Answer, extra: number, limit: number): Buffer {
   const { bytes, end, opt } = query
   const { tail, ends } = answer
   const room = limit - end - (opt ? optLength : 0)
   let kept = ends.length
-  while (kept > 0 && (ends[kept - 1] ?? 0) > room) kept--
-  const length = kept === 0 ? 0 : (ends[kept - 1] ?? 0)
+  let length = tail.length
+  while (length > room) length = --kept === 0 ? 0 : (ends[kept - 1] as number)
   const cut = kept < answer.answers + answer.authorities
 
-  const out = Buffer.allocUnsafe(end + length + (opt ? optLength : 0))
-  bytes.copy(out, 0, 0, end)
-  const asked = (out.readUInt16BE(2) & echoed) | flags.QR | extra
-  out.writeUInt16BE(asked | (cut ? flags.TC : 0) | (answer.rcode & 0xf), 2)
-  out.writeUInt16BE(Math.min(kept, answer.answers), 6)
-  out.writeUInt16BE(Math.min(Math.max(kept - answer.answers, 0), answer.authorities), 8)
-  const additionals = Math.max(kept - answer.answers - answer.authorities, 0)
-  out.writeUInt16BE(additionals + (opt ? 1 : 0), 10)
-  if (length > 0) {
-    tail.copy(out, end, 0, length)
-    for (const run of answer.runs) shuffle(tail, out, end, run.start, run.size, run.count, length)
-  }
-  if (opt) writeOpt(out, end + length, answer.rcode, opt.dnssec)
-  return out
+  const total = end + length + (opt ? optLength : 0)
+  for (let at = 0; at < end; at++) scratch[at] = bytes[at] as number
+  const word = extra | flags.QR | (cut ? flags.TC : 0) | (answer.rcode & 0xf)
+  scratch[2] = ((bytes[2] as number) & (echoed >> 8)) | (word >> 8)
+  scratch[3] = word & 0xff
+  const answers = Math.min(kept, answer.answers)
+  const authorities = Math.min(kept - answers, answer.authorities)
+  writeCount(6, answers)
+  writeCount(8, authorities)
+  writeCount(10, kept - answers - authorities + (opt ? 1 : 0))
+  if (length > shortCopy) scratch.set(length === tail.length ? tail : tail.subarray(0, length), end)
+  else for (let at = 0; at < length; at++) scratch[end + at] = tail[at] as number
+  for (const run of answer.runs) shuffle(tail, scratch, end, run.start, run.size, run.count, length)
+  if (opt) writeOpt(scratch, end + length, answer.rcode, opt.dnssec)
+  return viewOf(total)
+}
+
+/** Most replies are sent at once, and memory of their own would cost more than making them. */
+const scratch = Buffer.alloc(0x10000)
+/** Of every length of a usual reply. */
+const views: (Buffer | undefined)[] = []
+const usual = 1500
+/** Below this a loop is done before a call has begun. */
+const shortCopy = 48
+
+function viewOf(length: number): Buffer {
+  return length > usual ? scratch.subarray(0, length) : (views[length] ??= scratch.subarray(0, length))
+}
+
+function writeCount(at: number, count: number): void {
+  scratch[at] = count >> 8
+  scratch[at + 1] = count & 0xff
 }
 
 /** Only a header, for a message whose question cannot be read. */
@@ -82,9 +100,10 @@ function shuffle(
   for (let at = 0; at < count; at++) order[at] = at
   for (let at = 0; at < places; at++) {
     const pick = at + Math.floor(Math.random() * (count - at))
-    const from = start + (order[pick] ?? 0) * size
-    order[pick] = order[at] ?? 0
-    tail.copy(out, base + start + at * size, from, from + size)
+    const from = start + (order[pick] as number) * size
+    order[pick] = order[at] as number
+    const to = base + start + at * size
+    for (let byte = 0; byte < size; byte++) out[to + byte] = tail[from + byte] as number
   }
 }
 

@@ -28,12 +28,13 @@ export function clusterHandler({ zone, synced, ready, outside }: ClusterParts): 
       switch (found.kind) {
         case 'records': {
           const said = { answer: makeAnswer(nameOf(query), found), authoritative: true, from: found.from }
-          if (found.owner) ready.keep(query.key, found.owner, { ...said, by: 'cluster' })
+          if (found.owner) ready.keep(query, found.owner, { ...said, by: 'cluster' })
           return said
         }
         case 'alias':
           return followAlias(query, found, zone, (question) => outside(question, asker))
         default:
+          if (found.owner && found.kind === 'no data') ready.keep(query, found.owner, 'no data')
           return { answer: negatives.answer(query, found, labels), authoritative: true, from: found.kind }
       }
     },

@@ -32,7 +32,7 @@ export interface Parts {
 }
 
 export function handlerList({ zone, synced, hosts, stubs, forward, loop }: Parts): HandlerList {
-  const ready = new ReadyAnswers(zone)
+  const ready = new ReadyAnswers({ zone, synced, first: true })
   const abroad: Handler[] = [...(stubs ? [stubHandler(stubs)] : []), ...(forward ? [forwardHandler(forward)] : [])]
   const others: Handler[] = [
     reverseHandler({ zone, synced, ready }),

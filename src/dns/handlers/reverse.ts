@@ -30,7 +30,7 @@ export function reverseHandler({ zone, synced, ready }: ReverseParts): Handler {
           return undefined
         case 'records': {
           const said = { answer: makeAnswer(nameOf(query), found), authoritative: true, from: found.from }
-          if (found.owner) ready.keep(query.key, found.owner, { ...said, by: 'reverse' })
+          if (found.owner) ready.keep(query, found.owner, { ...said, by: 'reverse' })
           return said
         }
         default:

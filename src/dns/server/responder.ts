@@ -22,7 +22,7 @@ export interface ResponderOptions {
 /** Told of a question that was understood, when it has been answered. `by`: undefined when no handler had an answer. */
 export type Told = (query: Query, asker: Asker, by: HandlerName | undefined, said: Said, reply: Buffer) => void
 
-/** undefined: the message gets no answer. */
+/** undefined: the message gets no answer. What comes at once is overwritten by the next reply; what was waited for is not. */
 export type Reaction = Buffer | undefined | Promise<Buffer>
 
 /** Turns one message into its reply, by asking the handlers in their order. */
@@ -45,7 +45,7 @@ export class Responder {
       return this.#finish(query, asker, undefined, unasked(rcodes.BADVERS), limit, told)
     if (query.class !== 1 || query.type === types.AXFR || query.type === types.IXFR)
       return this.#finish(query, asker, undefined, unasked(rcodes.REFUSED), limit, told)
-    const ready = this.#options.ready.get(query.key)
+    const ready = this.#options.ready.get(query)
     if (ready) return this.#finish(query, asker, ready.by, ready, limit, told)
     return this.#ask(owned(query), asker, limit, told, 0)
   }
@@ -57,14 +57,14 @@ export class Responder {
       const said = handler.handle(query, asker)
       if (said instanceof Promise)
         return said.then(
-          (came) =>
-            came
-              ? this.#finish(query, asker, handler.name, came, limit, told)
-              : this.#ask(query, asker, limit, told, at + 1),
+          async (came) => {
+            if (came) return Buffer.from(this.#finish(query, asker, handler.name, came, limit, told))
+            return Buffer.from(await this.#ask(query, asker, limit, told, at + 1))
+          },
           (error: unknown) => {
             this.#options.log.debug({ handler: handler.name, error: messageOf(error) }, 'no answer could be had')
             const failed: Said = { ...unasked(rcodes.SERVFAIL), from: messageOf(error) }
-            return this.#finish(query, asker, handler.name, failed, limit, told)
+            return Buffer.from(this.#finish(query, asker, handler.name, failed, limit, told))
           },
         )
       if (said) return this.#finish(query, asker, handler.name, said, limit, told)

@@ -9,11 +9,11 @@ export interface Query {
   name: string
   type: number
   class: number
-  /** Name and type in one: two questions with the same key have the same answer. */
+  /** Name and type in one, as they stand in the message, in lower case: two questions with the same key have the same answer. */
   key: string
   /** The first byte behind the question. */
   end: number
-  opt?: Opt
+  opt: Opt | undefined
 }
 
 /** RFC 6891: what the other side can take. */
@@ -35,27 +35,42 @@ export type Refusal = { rcode: number } | undefined
  */
 export function readQuery(bytes: Buffer): Query | Refusal {
   if (bytes.length < 12) return undefined
-  const word = bytes.readUInt16BE(2)
-  if (word & flags.QR) return undefined
-  if (word & 0x7800) return { rcode: rcodes.NOTIMP }
-  if (bytes.readUInt16BE(4) !== 1) return formerr
-  const nameEnd = plainNameEnd(bytes)
-  const end = nameEnd + 4
-  if (nameEnd < 0 || end > bytes.length) return formerr
-  const name = lowerName(bytes.toString('latin1', 12, nameEnd))
-  const type = bytes.readUInt16BE(nameEnd)
+  const first = bytes[2] as number
+  if (first & (flags.QR >> 8)) return undefined
+  if (first & 0x78) return { rcode: rcodes.NOTIMP }
+  if (bytes[4] !== 0 || bytes[5] !== 1) return formerr
+  let upper = false
+  let at = 12
+  // The first name of a message has nothing before it that a pointer could mean.
+  for (let length = bytes[at]; length !== 0; length = bytes[at]) {
+    if (length === undefined || length > 63) return formerr
+    const next = at + 1 + length
+    if (next > 12 + 254) return formerr
+    while (++at < next) if (((bytes[at] as number) - 65) >>> 0 < 26) upper = true
+  }
+  const end = at + 5
+  if (end > bytes.length) return formerr
+  const key = upper
+    ? lowerName(bytes.toString('latin1', 12, at + 1)) + bytes.toString('latin1', at + 1, at + 3)
+    : bytes.toString('latin1', 12, at + 3)
   const query: Query = {
     bytes,
-    name,
-    type,
-    key: name + String.fromCharCode(type),
-    class: bytes.readUInt16BE(nameEnd + 2),
+    name: key.slice(0, -2),
+    type: ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number),
+    key,
+    class: ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number),
     end,
+    opt: undefined,
   }
   const records = bytes.readUInt16BE(6) + bytes.readUInt16BE(8)
   const additionals = bytes.readUInt16BE(10)
   if (records + additionals === 0) return end === bytes.length ? query : formerr
   return readRest(query, records, additionals) ? query : formerr
+}
+
+/** As {@link Query.key}. `name`: in wire form, one character per byte, in lower case. */
+export function keyOf(name: string, type: number): string {
+  return name + String.fromCharCode(type >> 8, type & 0xff)
 }
 
 /** The query on bytes of its own, which nobody overwrites. */
@@ -80,17 +95,6 @@ export function labelsOf(name: string): string[] {
 }
 
 const formerr = { rcode: rcodes.FORMERR }
-
-/** The first name of a message has nothing before it that a pointer could mean. */
-function plainNameEnd(bytes: Buffer): number {
-  for (let at = 12; at < 12 + 255; ) {
-    const length = bytes[at]
-    if (length === 0) return at + 1
-    if (length === undefined || length > 63) return -1
-    at += 1 + length
-  }
-  return -1
-}
 
 /** The OPT record, from the additional section only; everything must be well-formed and end where the message does. */
 function readRest(query: Query, records: number, additionals: number): boolean {

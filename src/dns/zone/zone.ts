@@ -3,6 +3,7 @@ import type { Service } from '../../api/objects/service.ts'
 import { type Address, type Cidr, family } from '../../base/address.ts'
 import type { Data, ResourceRecord } from '../wire/message.ts'
 import { types } from '../wire/message.ts'
+import { nameToWire } from '../wire/name.ts'
 import { PodAddresses, podAddress } from './pods.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
 import {
@@ -38,7 +39,7 @@ export type Found =
   | { kind: 'records'; from: string; answers: ResourceRecord[]; additionals: ResourceRecord[]; owner?: Owner }
   | { kind: 'alias'; from: string; target: string }
   /** `apex`: how many of the question's last labels are the name of the zone whose SOA belongs into the answer. */
-  | { kind: 'no data' | 'no such name'; apex: number }
+  | { kind: 'no data' | 'no such name'; apex: number; owner?: Owner }
   | { kind: 'not ours' }
 
 interface ServiceState extends Owner {
@@ -61,6 +62,9 @@ export class Zone {
   readonly #apex: string[]
   /** By `NAME.NAMESPACE`. */
   readonly #services = new Map<string, ServiceState>()
+  /** The first two labels of the names of services, in wire form. */
+  readonly #names = new Set<string>()
+  readonly #svcWire: string
   readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
   readonly #reverse = new ReverseIndex()
@@ -71,6 +75,7 @@ export class Zone {
     this.options = options
     this.serial = options.now()
     this.#apex = options.zone.split('.')
+    this.#svcWire = wireText(`svc.${options.zone}`)
   }
 
   /** Other options for the same objects: the name of the zone and whether pods are known stay. */
@@ -107,6 +112,19 @@ export class Zone {
   pod(namespace: string, name: string, addresses: readonly Address[]): void {
     this.#changed()
     this.#pods.set(namespace, name, addresses)
+  }
+
+  /** Whether a name, in lower case and wire form, is below `svc` of this zone and no service has it or a name that it is below. In doubt false. */
+  isMissing(name: string): boolean {
+    const end = name.length - this.#svcWire.length
+    if (end <= 0 || !name.endsWith(this.#svcWire)) return false
+    let [at, last, before] = [0, 0, -1]
+    while (at < end) {
+      before = at === 0 ? -1 : last
+      last = at
+      at += 1 + name.charCodeAt(at)
+    }
+    return at === end && before >= 0 && !this.#names.has(name.slice(before, end))
   }
 
   /** Labels in lower case, the first one first; a label may hold any bytes. */
@@ -173,7 +191,7 @@ export class Zone {
     if (!state || !here) return this.#none('no such name')
     const owner = [...labels, 'svc', ''].join('.')
     const found = this.#records(dataOf(here, type), owner)
-    if (found.kind !== 'records') return found
+    if (found.kind !== 'records') return { kind: 'no data', apex: this.#apex.length, owner: state }
     const additionals = type === types.SRV ? this.#targets(here.ports) : []
     return { ...found, from: `service ${namespace}/${name}`, additionals, owner: state }
   }
@@ -250,6 +268,9 @@ export class Zone {
     const state: ServiceState = this.#services.get(key) ?? { slices: new Map(), keys: [], addresses: new Set() }
     this.#services.set(key, state)
     act(state)
+    const name = wireText(key).slice(0, -1)
+    if (state.service) this.#names.add(name)
+    else this.#names.delete(name)
     this.#recent.delete(key)
     this.#stale(state)
     const before = state.addresses
@@ -277,4 +298,8 @@ function dataOf({ addresses, ports }: NameRecords, type: number): Data[] {
   }
   if (type !== types.SRV) return []
   return ports.map(({ weight, port, target }) => ({ type: 'SRV', priority: 0, weight, port, target }))
+}
+
+function wireText(name: string): string {
+  return Buffer.from(nameToWire(name) ?? []).toString('latin1')
 }
