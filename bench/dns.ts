@@ -23,11 +23,11 @@ import { findProgram } from './harness/programs.ts'
 const services = 10_000
 const shortPlan: Plan = {
   mixRounds: 3,
-  mixSeconds: 1,
+  mixSeconds: 0.8,
   kindRounds: 2,
   kindSeconds: 0.4,
   halfRounds: 1,
-  halfSeconds: 1.5,
+  halfSeconds: 1.2,
   changes: 150,
 }
 const longPlan: Plan = {

@@ -7,13 +7,18 @@ import { tail } from '../harness/figure.ts'
 import { members } from './cluster.ts'
 import { type Kind, messageOf, questionsOf } from './questions.ts'
 
-export interface Order {
+export type Order = {
   readonly port: number
   readonly kind: Kind
-  readonly seconds: number
-  /** So many questions, whether answers come or not; left out: as fast as the answers come. */
-  readonly perSecond?: number
-}
+} & (
+  | {
+      readonly seconds: number
+      /** So many questions, whether answers come or not; left out: as fast as the answers come. */
+      readonly perSecond?: number
+    }
+  /** Every question, as fast as the answers come. */
+  | { readonly once: true }
+)
 
 export interface Heard {
   readonly answered: number
@@ -33,10 +38,13 @@ export interface Said {
   other: number
 }
 
-/** Questions that are asked again and again. */
-const distinct = 50_000
+/** Questions that are asked again and again; of the mix enough to meet every service. */
+const distinct = (kind: Kind): number => (kind === 'mix' ? 40_000 : 10_000)
 /** Under way at once: more than a server takes with one system call, fewer than its socket holds. */
 const underWay = 256
+const lookMs = 20
+/** After so long without any answer those that are missing will not come. */
+const lostMs = 500
 const drainMs = 100
 
 const all = members(Number(process.argv[2]))
@@ -45,13 +53,20 @@ process.on('message', (order: Order) => void run(order).then((heard) => process.
 process.on('disconnect', () => process.exit(0))
 
 function run(order: Order): Promise<Heard> {
-  return order.perSecond === undefined ? flood(order) : pace(order, order.perSecond)
+  const questions = messagesOf(order.kind)
+  if ('once' in order) return flood(order.port, questions, questions.length, Number.POSITIVE_INFINITY)
+  const { port, seconds, perSecond } = order
+  return perSecond === undefined
+    ? flood(port, questions, Number.POSITIVE_INFINITY, seconds)
+    : pace(port, questions, seconds, perSecond)
 }
 
-async function flood({ port, kind, seconds }: Order): Promise<Heard> {
-  const questions = messagesOf(kind)
+/** Until so many have been asked, or the time is over. */
+async function flood(port: number, questions: readonly Buffer[], most: number, seconds: number): Promise<Heard> {
   const said = nothing()
-  let [asked, answered, lost, last, open] = [0, 0, 0, 0, true]
+  let [asked, answered, last] = [0, 0, Number.NEGATIVE_INFINITY]
+  const begun = performance.now()
+  const open = (now = performance.now()): boolean => asked < most && now - begun < seconds * 1000
   const next = (): Buffer => questions[asked++ % questions.length] as Buffer
   using socket = openDatagrams({
     at: here,
@@ -59,28 +74,23 @@ async function flood({ port, kind, seconds }: Order): Promise<Heard> {
       answered++
       last = performance.now()
       count(bytes, said)
-      return open ? next() : undefined
+      return open(last) ? next() : undefined
     },
   })
-  const begun = performance.now()
-  const ask = (): void => {
-    for (let one = 0; one < underWay; one++) socket.send(next(), server(port))
+  while (open()) {
+    if (performance.now() - last > lostMs) {
+      // None of those under way will be answered; or this is the beginning.
+      for (let one = 0; one < underWay; one++) socket.send(next(), server(port))
+      last = performance.now()
+    }
+    await pause(lookMs)
   }
-  ask()
-  for (let seen = 0; performance.now() - begun < seconds * 1000; seen = answered) {
-    await pause(Math.min(drainMs, seconds * 1000))
-    if (answered > seen) continue
-    // None of those under way will be answered.
-    lost += underWay
-    ask()
-  }
-  open = false
-  await drained(() => asked - answered - lost <= 0)
+  await drained(() => answered === asked)
   return { answered, lost: asked - answered, seconds: (last - begun) / 1000, said }
 }
 
-async function pace({ port, kind, seconds }: Order, perSecond: number): Promise<Heard> {
-  const questions = messagesOf(kind)
+/** Whether answers come or not. */
+async function pace(port: number, questions: readonly Buffer[], seconds: number, perSecond: number): Promise<Heard> {
   const said = nothing()
   const times: number[] = []
   /** When the question with this id was asked. */
@@ -141,7 +151,7 @@ function server(port: number): Peer {
 
 function messagesOf(kind: Kind): Buffer[] {
   const found =
-    messages.get(kind) ?? questionsOf(kind, all, distinct).map((question, at) => messageOf(question, at & 0xffff))
+    messages.get(kind) ?? questionsOf(kind, all, distinct(kind)).map((question, at) => messageOf(question, at & 0xffff))
   messages.set(kind, found)
   return found
 }

@@ -1,4 +1,4 @@
-import type { Row } from '../harness/bench.ts'
+import type { Figure, Row } from '../harness/bench.ts'
 import { figure, tail } from '../harness/figure.ts'
 import type { Helper } from '../harness/helper.ts'
 import { memoryOf } from '../harness/memory.ts'
@@ -38,9 +38,12 @@ export async function measure(
   let mix: Of<Turn[]> = new Map()
   for (const kind of kinds) {
     say(titles[kind])
+    const first = await forTheFirstTime(place, kind)
     const turns = await rates(plan, place, kind)
     if (kind === 'mix') mix = turns
     rows.push(...rateRows(kind, turns))
+    if (kind === 'mix')
+      rows.push(...rowsBeside({ ...perCpu, what: '  when each question is asked for the first time', figures: first }))
     notes.push(...notesOn(titles[kind], turns))
   }
   say('at half load')
@@ -65,6 +68,15 @@ async function each<Value>(
   const calls = Object.fromEntries([...here].map(([name, of]) => [name, () => turn(of, name)]))
   return new Map(Object.entries(await rounds(count, calls))) as Map<Name, Value[]>
 }
+
+/** Every question once. Afterwards who keeps answers has them. */
+async function forTheFirstTime({ here, generator }: Place, kind: Kind): Promise<Of<Figure>> {
+  const figures = new Map<Name, Figure>()
+  for (const [name, of] of here) figures.set(name, figure([(await flood(generator, of, kind)).perCpuSecond]))
+  return figures
+}
+
+const perCpu = { unit: '/s of its own time', better: 'higher' } as const
 
 function rates(plan: Plan, place: Place, kind: Kind): Promise<Of<Turn[]>> {
   const [count, seconds] = kind === 'mix' ? [plan.mixRounds, plan.mixSeconds] : [plan.kindRounds, plan.kindSeconds]

@@ -18,10 +18,11 @@ export interface Turn {
   readonly said: Said
 }
 
-/** As fast as it answers. */
-export async function flood(generator: Generator, of: Contestant, kind: Kind, seconds: number): Promise<Turn> {
+/** As fast as it answers; without `seconds` every question once. */
+export async function flood(generator: Generator, of: Contestant, kind: Kind, seconds?: number): Promise<Turn> {
   const before = cpuOf(of.pid)
-  const heard = await generator.ask({ port: of.port, kind, seconds })
+  const how = seconds === undefined ? ({ once: true } as const) : { seconds }
+  const heard = await generator.ask({ port: of.port, kind, ...how })
   const cpuSeconds = (cpuOf(of.pid) - before) / 1000
   const { answered, lost, said } = heard
   return {
