@@ -61,7 +61,12 @@ export async function startTestLab(name: string, ...args: string[]): Promise<Tes
   const state = freshState()
   const kubehop = (...words: string[]): Promise<Result> => run(process.execPath, [main, ...words], state.env)
   const started = await kubehop('up', name, ...args)
-  assert.equal(started.code, 0, `${started.out}\n${started.err}`)
+  if (started.code !== 0) {
+    // What came up in part must not stay.
+    await kubehop('down', name)
+    state.remove()
+    assert.fail(`${started.out}\n${started.err}`)
+  }
   const kubeconfig = (await kubehop('kubeconfig', name)).out.trim()
   const kubectl = (...words: string[]): Promise<Result> =>
     run(
