@@ -15,6 +15,7 @@ import { Metrics } from './server/metrics.ts'
 import { operationPages, serveOperations } from './server/operations.ts'
 import { QueryLog } from './server/query-log.ts'
 import type { Responder } from './server/responder.ts'
+import { checkSelf } from './server/self-check.ts'
 import { serveWith } from './server/serve.ts'
 import { stateFamilies } from './server/state.ts'
 import { Connections } from './server/connections.ts'
@@ -91,18 +92,19 @@ export async function startDns({
   })
 
   const ports: Dns['ports'] = { dns: [] }
+  const pairs: Pair[] = []
   const closing: { close(): Promise<void> | void }[] = []
   const close = async (): Promise<void> => {
     retired = true
-    // What has come must be answered: a closed socket drops it without a word.
-    if (ports.dns.length > 0) await inFlight.settled(settleMilliseconds)
+    // First the answers that are under way, by upstreams too.
+    await Promise.all(pairs.splice(0).map(async (one) => one.close(inFlight)))
     await Promise.all(closing.splice(0).map(async (one) => one.close()))
   }
   closing.push({ close: () => current.hosts?.close() })
   try {
     for (const at of [...config.listen, ...sockets]) {
       const pair = await bindPair(at, serve, log, connections)
-      closing.push(pair)
+      pairs.push(pair)
       ports.dns.push(pair.port)
     }
     const wanted = (['health', 'ready', 'metrics'] as const).flatMap((name) => {
@@ -125,6 +127,7 @@ export async function startDns({
     )
     closing.push(operations)
     for (const [at, { name }] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
+    if (config.health && config.metrics) closing.push(checkSelf({ ...config.health, port: ports.health ?? 0 }, metrics))
 
     following = followCluster(client, zone, { contact, metrics })
     closing.push(following, contact)
@@ -183,20 +186,27 @@ function unixSeconds(): number {
   return Math.floor(Date.now() / 1000)
 }
 
+interface Pair {
+  readonly port: number
+  /** Takes no more questions, and answers those that have come. */
+  close(inFlight: InFlight): Promise<void>
+}
+
 /** With port 0 the number that UDP got may be taken for TCP: then another one is tried. */
 async function bindPair(
   at: Place | Sockets,
   serve: ReturnType<typeof serveWith>,
   log: Log,
   connections: Connections,
-): Promise<{ port: number; close(): Promise<void> }> {
+): Promise<Pair> {
   for (let attempt = 1; ; attempt++) {
     const udp = serveUdp('udpFd' in at ? { fd: at.udpFd } : at, serve)
     try {
       const tcp = await serveTcp('tcpFd' in at ? { fd: at.tcpFd } : { ...at, port: udp.port }, serve, log, connections)
-      const close = async (): Promise<void> => {
+      const close = async (inFlight: InFlight): Promise<void> => {
+        udp.refuse()
+        await Promise.all([tcp.close(settleMilliseconds), inFlight.settled(settleMilliseconds)])
         udp.close()
-        await tcp.close()
       }
       return { port: udp.port, close }
     } catch (error) {

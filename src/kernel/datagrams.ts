@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs'
 import { type Address, type Family, family } from '../base/address.ts'
 import { Arena, type Peer, slotData, slots } from './datagram-arena.ts'
-import { declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
+import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
 import type { Netns } from './netns.ts'
 import { whenReadable } from './reactor.ts'
-import { bindUdp, localAddress, setOption } from './socket.ts'
+import { bindUdp, localAddress, setOption, sockaddr } from './socket.ts'
 
 // A datagram at a time, Node's own sockets spend most of a small server's time: an event, two system calls and half a dozen objects each. Here one
 // system call takes all that wait, and another sends all answers.
@@ -26,6 +26,8 @@ const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
 )
 const sendmmsg = declareRaw<[number, Uint8Array, number, number]>('int sendmmsg(int, void *, unsigned int, int)')
 
+const connect = declare<[number, Uint8Array, number]>('int connect(int, void *, unsigned int)')
+
 export type { Peer } from './datagram-arena.ts'
 
 /** Datagrams come cut to this. */
@@ -35,6 +37,11 @@ export interface DatagramSocket extends Disposable {
   readonly port: number
   /** A late answer. False: it could not be sent, because the peer cannot be reached or the socket is full or closed. */
   send(bytes: Uint8Array, to: Peer): boolean
+  /**
+   * Takes nothing new: who sends from now on is told by the kernel that nobody listens. What has come already is still received and answered, while a
+   * socket that is closed drops it without a word.
+   */
+  refuse(): void
   /** Idempotent. */
   close(): void
 }
@@ -78,6 +85,12 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
   return {
     port: local.port,
     send,
+    refuse() {
+      // A connected socket is only its peer's, and nobody else has this one's own address. A datagram may still be sent to anybody.
+      const own = local.address === '0.0.0.0' ? '127.0.0.1' : local.address === '::' ? '::1' : local.address
+      const name = sockaddr(own as Address, local.port)
+      if (!closed) connect('refuse datagrams', fd, name, name.length)
+    },
     close,
     [Symbol.dispose]: close,
   }

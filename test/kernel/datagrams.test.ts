@@ -53,6 +53,28 @@ for (const host of ['127.0.0.1', '::1'])
     )
   })
 
+for (const host of ['127.0.0.1', '0.0.0.0', '::1', '::'])
+  test(`${host}: a socket that refuses answers what has come, and who sends then is told that nobody listens`, async (t) => {
+    let more = (): void => {}
+    using server = openDatagrams({
+      at: { address: address(host), port: 0 },
+      onDatagram(bytes) {
+        more()
+        return Buffer.from(bytes)
+      },
+    })
+    const to = host.includes(':') ? '::1' : '127.0.0.1'
+    const [one, other] = [await client(t, server.port, to), await client(t, server.port, to)]
+    const answers = once(one, 'message')
+    // Sent while the server's thread is here: it waits in the socket.
+    more = () => server.refuse()
+    one.send('before')
+    assert.equal(String((await answers)[0]), 'before')
+    other.send('after')
+    const [error] = (await once(other, 'error')) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ECONNREFUSED')
+  })
+
 test('a late answer finds its peer, whoever has asked meanwhile', async (t) => {
   const waiting: { text: string; peer: Peer }[] = []
   using server = openDatagrams({

@@ -44,8 +44,7 @@ export class InFlight {
   }
 }
 
-/** Once around the event loop: sockets are read between one setImmediate and the next. */
+/** Around the event loop until every socket has been looked at: a readable one is noticed in one turn and read in the next. */
 async function turn(): Promise<void> {
-  await new Promise(setImmediate)
-  await new Promise(setImmediate)
+  for (let at = 0; at < 3; at++) await new Promise(setImmediate)
 }

@@ -5,6 +5,8 @@ import type { Serve } from './serve.ts'
 
 export interface UdpServer {
   port: number
+  /** Takes no more questions; those that have come are answered until it is closed. */
+  refuse(): void
   close(): void
 }
 
