@@ -28,7 +28,7 @@ export interface AssembleOptions {
 
 export function assemble({ config, zone, synced, log, before }: AssembleOptions): Assembly {
   const kept = before && sameForwarding(before.config, config) ? before.forwarding : undefined
-  const forwarding = kept ?? makeForwarding(config, log, before?.forwarding.counts)
+  const forwarding = kept ?? makeForwarding({ config, log, counts: before?.forwarding.counts })
   const { forward } = forwarding
   const hosts = isDeepStrictEqual(before?.config.hosts, config.hosts)
     ? before?.hosts

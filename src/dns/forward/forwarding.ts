@@ -28,12 +28,20 @@ export type ForwardingConfig = Pick<DnsConfig, 'zone' | 'forward' | 'stub' | 'ca
   readonly limits: Pick<DnsConfig['limits'], 'inFlightPerClient'>
 }
 
-/** `counts`: of the configuration before, which are counted on. */
-export function makeForwarding(
-  config: ForwardingConfig,
-  log: Log,
-  counts: ForwardCounts = new ForwardCounts(),
-): Forwarding {
+export interface ForwardingOptions {
+  readonly config: ForwardingConfig
+  readonly log: Log
+  /** Of the configuration before, which are counted on. */
+  readonly counts?: ForwardCounts | undefined
+  readonly loop?: LoopWatch
+}
+
+export function makeForwarding({
+  config,
+  log,
+  counts = new ForwardCounts(),
+  loop = new LoopWatch(log),
+}: ForwardingOptions): Forwarding {
   const cache = new Cache(config.cache, counts.cache)
   const clients = new Clients(config.limits.inFlightPerClient)
   const make = (of: NonNullable<DnsConfig['forward']>): Forwarder =>
@@ -41,7 +49,6 @@ export function makeForwarding(
   const forward = config.forward && config.forward.to.length > 0 ? make(config.forward) : undefined
   const domains = config.stub.map(({ domain, forward: of }) => ({ domain, forwarder: make(of) }))
   const forwarders = [...(forward ? [forward] : []), ...domains.map(({ forwarder }) => forwarder)]
-  const loop = new LoopWatch(log)
   return {
     forward,
     ...(domains.length > 0 && { stubs: new Stubs(domains) }),

@@ -1,86 +1,98 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { address } from '../../base/address.ts'
-import { queryOf } from '../testing/ask.ts'
+import fc from 'fast-check'
+import { relay } from '../answer/relay.ts'
+import { queryOf, read, summary } from '../testing/ask.ts'
+import { asked } from '../testing/forwarder.ts'
+import { record, replyTo } from '../testing/upstream.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
 import { flags, type Message, type ResourceRecord, types } from '../wire/message.ts'
-import { readReply } from './reply.ts'
+import { readQuery } from '../wire/query.ts'
+import { questionFor } from './question.ts'
+import { type Reply, readReply } from './reply.ts'
 
-const asked = queryOf('www.example.test', 'A')
-const a: ResourceRecord = { name: 'www.example.test', class: 1, ttl: 60, type: 'A', address: address('192.0.2.1') }
-const soa: ResourceRecord = {
-  name: 'example.test',
-  class: 1,
-  ttl: 300,
-  type: 'SOA',
-  mname: 'ns.example.test',
-  rname: 'me.example.test',
-  serial: 1,
-  refresh: 2,
-  retry: 3,
-  expire: 4,
-  minimum: 5,
-}
+const question = questionFor(asked('www.test'), true)
+const query = decodeMessage(question) as Message
+const alias: ResourceRecord = { name: 'www.test', class: 1, ttl: 50, type: 'CNAME', target: 'b.test' }
 const opt: ResourceRecord = { name: '', class: 1232, ttl: 0, type: 'other', code: types.OPT, data: new Uint8Array() }
-const short: ResourceRecord = { ...a, type: 'other', code: types.A, data: Uint8Array.of(192, 0, 2) }
 
-test('what comes from an upstream is an answer that whoever asked can read, or none', () => {
-  const rows: [title: string, reply: Buffer, taken: boolean][] = [
-    ['an answer', reply({ answers: [a] }), true],
-    ['with OPT', reply({ answers: [a], additionals: [opt] }), true],
-    ['in another spelling', spelled(reply({ answers: [a] })), true],
-    ['another id', reply({ id: 1, answers: [a] }), false],
-    ['a question', reply({ flags: flags.RD, answers: [a] }), false],
-    ['another opcode', reply({ flags: flags.QR | 0x2000, answers: [a] }), false],
-    ['another name', reply({ questions: [{ name: 'www.example.net', type: 1, class: 1 }] }), false],
-    ['another type', reply({ questions: [{ name: 'www.example.test', type: 28, class: 1 }] }), false],
-    ['no question', reply({ questions: [] }), false],
-    ['cut', reply({ answers: [a] }).subarray(0, -1), false],
-    ['data that do not fit the type', reply({ answers: [short] }), false],
-    ['OPT among the answers', reply({ answers: [opt] }), false],
-    ['OPT among the authorities', reply({ authorities: [opt] }), false],
-    ['two OPT', reply({ answers: [a], additionals: [opt, opt] }), true],
-    ['records behind OPT, which go', reply({ answers: [a], additionals: [opt, a] }), true],
-    ['SOA behind OPT', reply({ additionals: [opt, soa] }), true],
-    ['a name that points to the header', pointing(reply({ answers: [a] }), 0xc000), false],
-    ['a name that points to itself', pointing(reply({ answers: [a] }), 0xc000 | asked.length), false],
-    ['noise', Buffer.alloc(80, 0xff), false],
-    ['nothing', Buffer.alloc(0), false],
+function soa(ttl: number, minimum: number): ResourceRecord {
+  const rest = { mname: 'ns.test', rname: 'me.test', serial: 1, refresh: 2, retry: 3, expire: 4 }
+  return { name: 'test', class: 1, ttl, type: 'SOA', ...rest, minimum }
+}
+
+test('how long an answer may be kept: the smallest TTL, and the rule of the SOA for what is not there', () => {
+  const rows: [what: string, answers: ResourceRecord[], more: Partial<Message>, ttl: number, negative: boolean][] = [
+    ['one record', [record('www.test', '192.0.2.1', 7)], {}, 7, false],
+    ['the smallest', [alias, record('b.test', '192.0.2.1', 300)], {}, 50, false],
+    ['no such name', [], { rcode: 3, authorities: [soa(900, 60)] }, 60, true],
+    ['no such name, and the SOA is nearly over', [], { rcode: 3, authorities: [soa(4, 60)] }, 4, true],
+    ['nothing of the type', [], { authorities: [soa(900, 60)] }, 60, true],
+    ['an alias of nothing', [alias], { authorities: [soa(900, 60)] }, 50, true],
+    ['an alias of no name', [alias], { rcode: 3, authorities: [soa(900, 20)] }, 20, true],
+    ['an alias, and nothing said about the rest', [alias], {}, 50, true],
+    ['nothing, and nobody says for how long', [], {}, 0, true],
+    ['an SOA that is no word about absence', [], { additionals: [soa(900, 60)] }, 0, true],
+    ['a TTL with its highest bit', [record('www.test', '192.0.2.1', 0xffffffff)], {}, 0, false],
   ]
-  for (const [title, bytes, taken] of rows) {
-    const read = readReply(bytes, asked)
-    assert.equal(read !== undefined, taken, title)
-    if (!read) continue
-    const message = decodeMessage(read.bytes)
-    assert.ok(message, title)
-    const { answers, authorities, additionals } = message
-    for (const one of [...answers, ...authorities, ...additionals])
-      assert.ok(one.type !== 'other' || one.code !== types.OPT, `${title}: OPT is between two neighbours only`)
+  for (const [what, answers, more, ttl, negative] of rows) {
+    const reply = replied(replyTo(query, answers, { ...more, additionals: [...(more.additionals ?? []), opt] }))
+    assert.deepEqual([reply?.ttl, reply?.negative], [ttl, negative], what)
   }
 })
 
-test('one that was truncated in the middle of a record says so, and nothing else', () => {
-  const whole = reply({ flags: flags.QR | flags.TC, answers: [a, a] })
-  for (let length = asked.length; length < whole.length; length++) {
-    const read = readReply(whole.subarray(0, length), asked)
-    assert.ok(read?.truncated)
-    assert.equal(decodeMessage(read.bytes)?.answers.length, 0)
-  }
+test('the SOA of what is not there is passed on with the TTL that the rule gives it', () => {
+  const reply = replied(replyTo(query, [], { rcode: 3, authorities: [soa(900, 60)] }))
+  assert.equal(read(reply?.bytes ?? Buffer.alloc(0)).authorities[0]?.ttl, 60)
 })
 
-function reply(of: Partial<Message>): Buffer {
-  const question = { name: 'www.example.test', type: types.A, class: 1 }
-  const rest = { rcode: 0, answers: [], authorities: [], additionals: [] }
-  return encodeMessage({ id: 0x1234, flags: flags.QR | flags.RA, questions: [question], ...rest, ...of })
-}
+test('the OPT record stays between the upstream and us, wherever it stands', () => {
+  const a = record('ns.test', '192.0.2.9')
+  for (const additionals of [[opt], [a, opt], [opt, a]]) {
+    const reply = replied(replyTo(query, [record('www.test', '192.0.2.1')], { additionals }))
+    assert.match(summary(read(reply?.bytes ?? Buffer.alloc(0))), /^NOERROR 192\.0\.2\.1( \+192\.0\.2\.9)?$/)
+  }
+  assert.equal(replied(replyTo(query, [], { additionals: [opt, opt] })), undefined)
+  assert.equal(replied(replyTo(query, [], { authorities: [opt] })), undefined)
+})
 
-function spelled(bytes: Buffer): Buffer {
-  bytes.write('WWW', 13, 'latin1')
-  return bytes
-}
+test('whatever bytes come, nothing breaks, and what is taken for an answer can be passed on', () => {
+  const asker = readQuery(queryOf('WwW.test', 'A', { opt: { size: 4096 } }))
+  assert.ok(asker && 'bytes' in asker)
+  const records = [alias, record('b.test', '192.0.2.1'), record('b.test', '2001:db8::1'), soa(900, 60), opt]
+  const some = fc.subarray(records)
+  const message = fc.record({
+    answers: some,
+    authorities: some,
+    additionals: some,
+    rcode: fc.nat(15),
+    word: fc.nat(0xffff),
+  })
+  const damage = fc.array(fc.record({ at: fc.nat(400), byte: fc.nat(255) }), { maxLength: 4 })
+  let taken = 0
+  fc.assert(
+    fc.property(message, damage, fc.option(fc.nat(400)), ({ word, ...parts }, damages, cut) => {
+      const whole = encodeMessage(replyTo(query, parts.answers, { ...parts, flags: (word & ~0x7800) | flags.QR }))
+      for (const { at, byte } of damages) whole[Math.min(whole.length - 1, at)] = byte
+      const reply = readReply(whole.subarray(0, cut ?? whole.length), question)
+      if (!reply) return
+      taken++
+      for (const [age, limit] of [
+        [0, 4096],
+        [50, 512],
+        [1000, 40],
+      ] as const) {
+        const out = relay(asker, { ...reply, age }, limit)
+        assert.ok(out.length <= Math.max(limit, asker.end + 11))
+        assert.equal(out.readUInt16BE(0), 0x1234)
+        assert.equal(out.toString('latin1', 12, asker.end), asker.bytes.toString('latin1', 12, asker.end))
+      }
+    }),
+    { numRuns: 3000 },
+  )
+  assert.ok(taken > 100, `${taken} were taken`)
+})
 
-/** The first record's name is a pointer. */
-function pointing(bytes: Buffer, to: number): Buffer {
-  bytes.writeUInt16BE(to, asked.length)
-  return bytes
+function replied(message: Message): Reply | undefined {
+  return readReply(encodeMessage(message), question)
 }

@@ -99,7 +99,9 @@ function readRecords(bytes: Buffer, start: number, truncated: boolean): Records 
     const next = fixed < 0 || fixed + 10 > bytes.length ? -1 : fixed + 10 + bytes.readUInt16BE(fixed + 8)
     if (next < 0 || next > bytes.length) return truncated ? { ttls: [], end: start, none: true } : undefined
     const type = bytes.readUInt16BE(fixed)
-    if (type === types.OPT) found.opt ??= { start: at, fixed, behind: total - index - 1 }
+    // RFC 6891 section 6.1.1.
+    if (type === types.OPT && (index < authorities || found.opt)) return undefined
+    if (type === types.OPT) found.opt = { start: at, fixed, behind: total - index - 1 }
     else found.ttls.push(fixed + 4)
     if (index < answers && (type === wanted || wanted === types.ANY)) found.data = true
     if (type === types.SOA && index >= answers && index < authorities && next - fixed >= 30)
