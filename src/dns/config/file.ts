@@ -4,7 +4,9 @@ import type { DnsConfig } from './config.ts'
 import { schema } from './schema.ts'
 import { type Files, type Mistake, readYaml } from './spot.ts'
 
-export type Read = { readonly config: DnsConfig } | { readonly mistakes: readonly Mistake[] }
+export type Read =
+  /** `notes`: what need not be known, such as a line that means less here than elsewhere. */
+  { readonly config: DnsConfig; readonly notes?: readonly Mistake[] } | { readonly mistakes: readonly Mistake[] }
 
 /** The configuration that a YAML text says, what it does not say as by default; or everything that is wrong with it. */
 export function readConfig(text: string, files: Files): Read {

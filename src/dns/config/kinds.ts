@@ -79,15 +79,17 @@ export function printPlace({ address, port }: Place): string {
   return family(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
 }
 
-/** A line as hosts(5) has them. */
+/** A line as hosts(5) has them; undefined: none. */
+export function readHostsLine(text: string): HostsEntry | undefined {
+  const [first = '', ...rest] = text.trim().split(/\s+/)
+  const address = parseAddress(first)
+  const names = rest.map(readDomain).filter((name) => name !== undefined)
+  return address === undefined || names.length === 0 || names.length < rest.length ? undefined : { address, names }
+}
+
 export const hostsLine: Kind<HostsEntry> = word(
   'an address and its names, such as 10.1.2.3 db.corp.example db',
-  (text) => {
-    const [first = '', ...rest] = text.trim().split(/\s+/)
-    const address = parseAddress(first)
-    const names = rest.map(readDomain).filter((name) => name !== undefined)
-    return address === undefined || names.length === 0 || names.length < rest.length ? undefined : { address, names }
-  },
+  readHostsLine,
   ({ address, names }) => [address, ...names].join(' '),
 )
 

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { check } from './check.ts'
 import type { DnsConfig } from './config.ts'
-import { readConfig } from './file.ts'
-import { type Files, type Mistake, printMistakes } from './spot.ts'
+import type { Outside } from './corefile/draft.ts'
+import { translateCorefile } from './corefile/translate.ts'
+import { type Read, readConfig } from './file.ts'
+import { type Mistake, printMistakes } from './spot.ts'
 
 /** Where a configuration comes from. */
 export interface Source {
@@ -19,17 +21,21 @@ export interface Loaded {
   readonly notes: readonly Mistake[]
 }
 
-/** The machine's own files. */
-export const realFiles: Files = { read: (path) => readFileSync(path, 'utf8') }
+/** The machine's own. */
+const machine: Outside = {
+  read: (path) => readFileSync(path, 'utf8'),
+  glob: (pattern) => globSync(pattern),
+  env: (name) => process.env[name],
+}
 
 /** Throws a KubehopError `Invalid` that lists every mistake in a line of its own, as `FILE:LINE: OPTION: what is wrong`. */
-export function load({ path, override }: Source, text: string, files: Files = realFiles): Loaded {
-  const read = readConfig(text, files)
+export function load({ path, format, override }: Source, text: string, outside: Outside = machine): Loaded {
+  const read: Read = format === 'yaml' ? readConfig(text, outside) : translateCorefile(text, outside)
   if ('mistakes' in read) throw invalid(printMistakes(path, read.mistakes))
   const config = override(read.config)
   const clashes = check(config).map((one) => `${path} with the options of the command line: ${one.path}: ${one.say}`)
   if (clashes.length > 0) throw invalid(clashes.join('\n'))
-  return { config, notes: [] }
+  return { config, notes: read.notes ?? [] }
 }
 
 export function readSource(path: string): string {

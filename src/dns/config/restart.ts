@@ -9,7 +9,14 @@ export function withoutRestart(now: DnsConfig, wanted: DnsConfig): { config: Dns
   const restart: string[] = settled.filter((name) => !isDeepStrictEqual(now[name], wanted[name]))
   const kept = Object.fromEntries(settled.map((name) => [name, now[name]])) as Pick<DnsConfig, (typeof settled)[number]>
   // Pods are followed from the start, or not at all.
-  const morePods = wanted.pods === 'verified' && now.pods !== 'verified'
-  if (morePods) restart.push('pods')
-  return { config: { ...wanted, ...kept, ...(morePods ? { pods: now.pods } : {}) }, restart }
+  const podsKept = followsPods(now) ? {} : { pods: now.pods, autopath: now.autopath }
+  if (!followsPods(wanted)) return { config: { ...wanted, ...kept }, restart }
+  for (const name of Object.keys(podsKept) as (keyof typeof podsKept)[])
+    if (wanted[name] !== now[name]) restart.push(name)
+  return { config: { ...wanted, ...kept, ...podsKept }, restart }
+}
+
+/** Whether the options need to know the cluster's pods. */
+export function followsPods({ pods, autopath }: DnsConfig): boolean {
+  return pods === 'verified' || autopath
 }

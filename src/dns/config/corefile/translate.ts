@@ -1,0 +1,78 @@
+import { nearest } from '../../../api/schema/nearest.ts'
+import { check } from '../check.ts'
+import type { Read } from '../file.ts'
+import type { Mistake } from '../spot.ts'
+import { chooseCache } from './cache.ts'
+import { type Block, Draft, type Outside, within, zoneName } from './draft.ts'
+import { listenAt, readKey, type Server } from './listen.ts'
+import { parseCorefile, type ServerBlock } from './parse.ts'
+import { importLine, plugins } from './plugins.ts'
+
+/** A CoreDNS configuration as one of this server: what it says that clients would see is in force, or refused by its line. */
+export function translateCorefile(text: string, outside: Outside): Read {
+  const { blocks, mistakes } = parseCorefile(text, (name) => outside.env(name))
+  if (mistakes.length > 0) return { mistakes }
+  const draft = new Draft(outside, clusterZones(blocks))
+  const servers = blocks.flatMap((block) => serverOf(block, draft))
+  listenAt(servers, draft)
+  for (const server of servers)
+    for (const directive of server.block.directives) translate(directive, draft, server.block)
+  chooseCache(draft)
+  putStubs(draft)
+  if (!draft.cluster)
+    draft.refuse(
+      { line: blocks[0]?.line ?? 1 },
+      '',
+      'no server block has the plugin kubernetes; add kubernetes cluster.local in-addr.arpa ip6.arpa',
+    )
+  if (draft.mistakes.length === 0)
+    for (const { path, say } of check(draft.config)) draft.refuse({ line: blocks[0]?.line ?? 1 }, path, say)
+  if (draft.mistakes.length > 0) return { mistakes: draft.mistakes.toSorted(byLine) }
+  return { config: draft.config, notes: draft.notes.toSorted(byLine) }
+}
+
+function serverOf({ keys, line, directives }: ServerBlock, draft: Draft): Server[] {
+  const [first = ''] = keys
+  if (first === 'import') importLine({ name: 'import', args: keys.slice(1), line, block: [] }, draft)
+  else if (/^\(.*\)$/.test(first))
+    draft.refuse({ line }, first, 'snippets are not supported; copy its lines to where they are imported')
+  else {
+    const read = keys.map((key) => readKey(key, line, draft)).filter((key) => key !== undefined)
+    return [{ line, ports: read.map(({ port }) => port), block: { zones: read.map(({ zone }) => zone), directives } }]
+  }
+  return []
+}
+
+function translate(at: ServerBlock['directives'][number], draft: Draft, block: Block): void {
+  const plugin = Object.hasOwn(plugins, at.name) ? plugins[at.name] : undefined
+  if (plugin) return plugin.translate(at, draft, block)
+  const like = nearest(at.name, Object.keys(plugins))
+  draft.refuse(at, at.name, `CoreDNS has no such plugin${like === undefined ? '' : `; did you mean ${like}?`}`)
+}
+
+function clusterZones(blocks: readonly ServerBlock[]): string[] {
+  return blocks.flatMap(({ keys, directives }) =>
+    directives
+      .filter(({ name }) => name === 'kubernetes')
+      .flatMap(({ args }) => (args.length > 0 ? args : keys.map((key) => key.replace(/:\d+$/, ''))).map(zoneName)),
+  )
+}
+
+function putStubs(draft: Draft): void {
+  const seen = new Set<string>()
+  for (const { domain, line } of draft.stubs) {
+    if (within(domain, draft.config.zone))
+      draft.refuse(
+        { line },
+        'forward',
+        `names of ${draft.config.zone} are known here and asked nowhere else; take the line out`,
+      )
+    if (seen.has(domain)) draft.refuse({ line }, 'forward', `there is a forward for ${domain} already; allowed is one`)
+    seen.add(domain)
+  }
+  draft.config.stub = draft.stubs.map(({ domain, forward }) => ({ domain, forward }))
+}
+
+function byLine(a: Mistake, b: Mistake): number {
+  return a.line - b.line
+}
