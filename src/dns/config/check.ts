@@ -30,4 +30,11 @@ function* domains(config: DnsConfig): Generator<{ path: string; say: string }> {
         path: `stub.${domain}`,
         say: `"${domain}" is given; allowed is a domain outside ${config.zone}, whose names this server knows itself`,
       }
+  for (const [at, { names }] of (config.hosts?.entries ?? []).entries())
+    for (const name of names)
+      if (`.${name}`.endsWith(`.${config.zone}`))
+        yield {
+          path: `hosts.entries[${at}]`,
+          say: `"${name}" is given; allowed is a name outside ${config.zone}, whose names are those of the cluster's objects`,
+        }
 }

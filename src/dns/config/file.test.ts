@@ -100,6 +100,10 @@ stub:
   corp.example: 10.0.0.1
   a.cluster.local: 10.0.0.1
 listen: []
+hosts:
+  entries:
+    - 10.0.0.1 a.example
+    - 10.0.0.2 b.cluster.local
 `
   const read = readConfig(text, files)
   assert.ok('mistakes' in read)
@@ -109,6 +113,7 @@ listen: []
       [1, 'ready'],
       [4, 'stub.a.cluster.local'],
       [5, 'listen'],
+      [9, 'hosts.entries[1]'],
     ],
   )
 })

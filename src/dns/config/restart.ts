@@ -9,11 +9,10 @@ export function withoutRestart(now: DnsConfig, wanted: DnsConfig): { config: Dns
   const restart: string[] = settled.filter((name) => !isDeepStrictEqual(now[name], wanted[name]))
   const kept = Object.fromEntries(settled.map((name) => [name, now[name]])) as Pick<DnsConfig, (typeof settled)[number]>
   // Pods are followed from the start, or not at all.
-  const podsKept = followsPods(now) ? {} : { pods: now.pods, autopath: now.autopath }
-  if (!followsPods(wanted)) return { config: { ...wanted, ...kept }, restart }
-  for (const name of Object.keys(podsKept) as (keyof typeof podsKept)[])
-    if (wanted[name] !== now[name]) restart.push(name)
-  return { config: { ...wanted, ...kept, ...podsKept }, restart }
+  const pods = wanted.pods === 'verified' && !followsPods(now) ? { pods: now.pods } : {}
+  const autopath = wanted.autopath && !followsPods(now) ? { autopath: now.autopath } : {}
+  restart.push(...Object.keys(pods), ...Object.keys(autopath))
+  return { config: { ...wanted, ...kept, ...pods, ...autopath }, restart }
 }
 
 /** Whether the options need to know the cluster's pods. */

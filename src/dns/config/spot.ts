@@ -97,8 +97,9 @@ export class Spot {
 
   /** The nearest thing on the way to `path` that stands in the text. */
   #find(path: string): Spot {
-    const next = this.fields?.find(({ spot }) => path === spot.path || path.startsWith(`${spot.path}.`))
-    return next && path !== this.path ? next.spot.#find(path) : this
+    const below = this.items ?? this.fields?.map(({ spot }) => spot) ?? []
+    const next = below.find((one) => path === one.path || ['.', '['].some((sign) => path.startsWith(one.path + sign)))
+    return next && path !== this.path ? next.#find(path) : this
   }
 
   #given(): string {

@@ -22,7 +22,7 @@ type Draftable = { -readonly [K in keyof DnsConfig]: DnsConfig[K] }
 /** A configuration on its way from a Corefile: each plugin puts down its part, or what is wrong with its line. */
 export class Draft {
   readonly config: Draftable
-  readonly entries: HostsEntry[] = []
+  readonly entries: (HostsEntry & { line: number })[] = []
   readonly stubs: { domain: string; forward: ForwardConfig; line: number }[] = []
   readonly caches: { block: Block; line: number; cache: DnsConfig['cache'] }[] = []
   readonly mistakes: Mistake[] = []

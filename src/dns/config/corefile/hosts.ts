@@ -30,7 +30,7 @@ export function hosts(at: Directive, draft: Draft, block: Block): void {
     else {
       const line = [property.name, ...property.args].join(' ')
       const entry = readHostsLine(line)
-      if (entry) draft.entries.push(entry)
+      if (entry) draft.entries.push({ ...entry, line: property.line })
       else draft.refuse(property, 'hosts', `"${line}" is given; allowed is an address and its names`)
       lines++
     }
@@ -56,7 +56,7 @@ function put(at: Directive, draft: Draft, file: string | undefined, ttl: number)
     draft.note(at, 'hosts', `the ttl is ${Math.min(before.ttl, ttl)} for all, the smaller one`)
   const path = file ?? before?.file
   draft.config.hosts = {
-    entries: draft.entries,
+    entries: draft.entries.map(({ address, names }) => ({ address, names })),
     ...(path === undefined ? {} : { file: path }),
     ttl: Math.min(ttl, before?.ttl ?? ttl),
   }

@@ -142,6 +142,7 @@ test('what is not supported is refused by its line, and says what to write inste
   rewrite name foo.example foo.default.svc.cluster.local
   hosts {
     10.0.0.1
+    10.0.0.2 db.example db.cluster.local
   }
   template IN A example {
     answer "{{ .Name }} 60 IN A 10.0.0.1"
@@ -175,20 +176,21 @@ import /etc/coredns/taken/*.server
     'Corefile:13: rewrite: not supported; a Service of type ExternalName gives a name another one, `hosts` gives it an address',
     'Corefile:14: hosts: without fallthrough no other name would be answered; add the line fallthrough',
     'Corefile:15: hosts: "10.0.0.1" is given; allowed is an address and its names',
-    'Corefile:17: template: not supported; `hosts` gives single names an address; leave patterns to another name server',
-    'Corefile:20: forward: whose certificate "tls://9.9.9.9" has to show is not said; write tls://ADDRESS%NAME, or tls_servername NAME in its block',
-    'Corefile:20: forward: "dns.corp.example" is given; allowed is an address with or without a port, or a file such as /etc/resolv.conf',
-    'Corefile:20: forward: /etc/other cannot be read: there is no /etc/other',
-    'Corefile:21: forward next: not supported; one name server speaks for a domain',
-    'Corefile:22: forward frce_tcp: CoreDNS has no such property',
-    'Corefile:24: cache: "other.example" is given; allowed is no domain: all names outside the cluster are kept',
-    'Corefile:25: loadbalance: not supported; addresses come in a new order each time, none before others',
-    'Corefile:26: prometheus: "9153" is given; allowed is an address and a port, such as :8080 or 127.0.0.1:8080',
-    'Corefile:28: port 5353 is given; allowed is one port for all server blocks, which is 53 already',
-    'Corefile:29: forward: names of cluster.local are known here and asked nowhere else; take the line out',
-    'Corefile:30: whoami: not supported; take the line out',
-    'Corefile:32: tls://.: questions come over UDP and TCP only; take the server block out',
-    'Corefile:34: import: not supported; copy the lines of /etc/coredns/taken/a.server here',
+    'Corefile:16: hosts: "db.cluster.local" is given; names of cluster.local are those of the cluster\'s objects, make a Service of it',
+    'Corefile:18: template: not supported; `hosts` gives single names an address; leave patterns to another name server',
+    'Corefile:21: forward: whose certificate "tls://9.9.9.9" has to show is not said; write tls://ADDRESS%NAME, or tls_servername NAME in its block',
+    'Corefile:21: forward: "dns.corp.example" is given; allowed is an address with or without a port, or a file such as /etc/resolv.conf',
+    'Corefile:21: forward: /etc/other cannot be read: there is no /etc/other',
+    'Corefile:22: forward next: not supported; one name server speaks for a domain',
+    'Corefile:23: forward frce_tcp: CoreDNS has no such property',
+    'Corefile:25: cache: "other.example" is given; allowed is no domain: all names outside the cluster are kept',
+    'Corefile:26: loadbalance: not supported; addresses come in a new order each time, none before others',
+    'Corefile:27: prometheus: "9153" is given; allowed is an address and a port, such as :8080 or 127.0.0.1:8080',
+    'Corefile:29: port 5353 is given; allowed is one port for all server blocks, which is 53 already',
+    'Corefile:30: forward: names of cluster.local are known here and asked nowhere else; take the line out',
+    'Corefile:31: whoami: not supported; take the line out',
+    'Corefile:33: tls://.: questions come over UDP and TCP only; take the server block out',
+    'Corefile:35: import: not supported; copy the lines of /etc/coredns/taken/a.server here',
   ])
 })
 

@@ -18,7 +18,7 @@ export function translateCorefile(text: string, outside: Outside): Read {
   for (const server of servers)
     for (const directive of server.block.directives) translate(directive, draft, server.block)
   chooseCache(draft)
-  putStubs(draft)
+  putNames(draft)
   if (!draft.cluster)
     draft.refuse(
       { line: blocks[0]?.line ?? 1 },
@@ -58,7 +58,7 @@ function clusterZones(blocks: readonly ServerBlock[]): string[] {
   )
 }
 
-function putStubs(draft: Draft): void {
+function putNames(draft: Draft): void {
   const seen = new Set<string>()
   for (const { domain, line } of draft.stubs) {
     if (within(domain, draft.config.zone))
@@ -70,6 +70,14 @@ function putStubs(draft: Draft): void {
     if (seen.has(domain)) draft.refuse({ line }, 'forward', `there is a forward for ${domain} already; allowed is one`)
     seen.add(domain)
   }
+  for (const { names, line } of draft.entries)
+    for (const name of names)
+      if (within(name, draft.config.zone))
+        draft.refuse(
+          { line },
+          'hosts',
+          `"${name}" is given; names of ${draft.config.zone} are those of the cluster's objects, make a Service of it`,
+        )
   draft.config.stub = draft.stubs.map(({ domain, forward }) => ({ domain, forward }))
 }
 
