@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Connection } from '../src/api/client/http.ts'
+import { messageOf } from '../src/base/errors.ts'
 import type { Answer, Order as ApiOrder } from './dns/api.ts'
 import { endpointsEach, members } from './dns/cluster.ts'
 import {
@@ -11,7 +12,9 @@ import {
   startOurs,
   startUnbound,
 } from './dns/contestants.ts'
+import { openDnsperf } from './dns/dnsperf.ts'
 import { measure, type Plan } from './dns/measure.ts'
+import { messagesOf } from './dns/questions.ts'
 import type { Generator } from './dns/turns.ts'
 import type { Bench, Outcome } from './harness/bench.ts'
 import { allowedCores, pin } from './harness/cores.ts'
@@ -29,6 +32,7 @@ const shortPlan: Plan = {
   halfRounds: 1,
   halfSeconds: 1.2,
   changes: 150,
+  dnsperfRounds: 0,
 }
 const longPlan: Plan = {
   mixRounds: 9,
@@ -38,6 +42,7 @@ const longPlan: Plan = {
   halfRounds: 3,
   halfSeconds: 3,
   changes: 600,
+  dnsperfRounds: 3,
 }
 
 /** How fast names are answered on one core, and how soon a change shows. */
@@ -45,12 +50,15 @@ export const bench: Bench = {
   about: `answering for ${services.toLocaleString('en')} services of ${endpointsEach} endpoints on one core; against a socket that only sends back, unbound and CoreDNS`,
   where: 'namespaces',
   async prepare({ long }) {
-    const unbound = findProgram('unbound')
+    const [unbound, dnsperf] = ['unbound', 'dnsperf'].map(findProgram)
     const theirs = coreDns(long)
     return {
       ...(unbound === undefined
         ? { UNBOUND_MISSING: 'the program unbound is not here (Debian: apt-get install unbound)' }
         : { UNBOUND: unbound }),
+      ...(dnsperf !== undefined && { DNSPERF: dnsperf }),
+      ...(dnsperf === undefined &&
+        long && { DNSPERF_MISSING: 'the program dnsperf is not here (Debian: apt-get install dnsperf)' }),
       ...('program' in theirs ? { COREDNS: theirs.program } : { COREDNS_MISSING: theirs.missing }),
     }
   },
@@ -65,17 +73,25 @@ export const bench: Bench = {
     const api = open.adopt(startHelper<ApiOrder, Answer>({ file: file('api.ts'), ...around }), (it) => it.close())
     const { connection } = (await api.hear()) as { connection: Connection }
     const generator: Generator = open.adopt(startHelper({ file: file('generator.ts'), ...around }), (it) => it.close())
-    const field: Field = { all: members(services), connection, core }
+    const all = members(services)
+    const field: Field = { all, connection, core }
+    const program = process.env['DNSPERF']
+    const dnsperf =
+      program === undefined ? undefined : open.use(openDnsperf(program, messagesOf('mix', all), around.core))
     const here = new Map<Name, Contestant>()
+    const missing = ['UNBOUND_MISSING', 'COREDNS_MISSING', 'DNSPERF_MISSING'].flatMap((name) => process.env[name] ?? [])
     for (const [name, start] of contestants()) {
       say(`starting ${name}`)
-      here.set(
-        name,
-        open.adopt(await start(field), (it) => it.close()),
-      )
+      try {
+        const one = await start(field)
+        here.set(name, one)
+        open.defer(() => one.close())
+      } catch (error) {
+        if (name === 'ours') throw error
+        missing.push(`without ${name}: ${messageOf(error)}`)
+      }
     }
-    const measured = await measure(long ? longPlan : shortPlan, { api, generator, here }, say)
-    const missing = ['UNBOUND_MISSING', 'COREDNS_MISSING'].flatMap((name) => process.env[name] ?? [])
+    const measured = await measure(long ? longPlan : shortPlan, { api, generator, here, dnsperf }, say)
     return { rows: measured.rows, notes: [...missing, ...measured.notes, ...notes(core, other)] }
   },
 }

@@ -5,7 +5,7 @@ import { address } from '../../src/base/address.ts'
 import { openDatagrams, type Peer } from '../../src/kernel/datagrams.ts'
 import { tail } from '../harness/figure.ts'
 import { members } from './cluster.ts'
-import { type Kind, messageOf, questionsOf } from './questions.ts'
+import { type Kind, messagesOf } from './questions.ts'
 
 export type Order = {
   readonly port: number
@@ -38,22 +38,21 @@ export interface Said {
   other: number
 }
 
-/** Questions that are asked again and again; of the mix enough to meet every service. */
-const distinct = (kind: Kind): number => (kind === 'mix' ? 40_000 : 10_000)
 /** Under way at once: more than a server takes with one system call, fewer than its socket holds. */
 const underWay = 256
 const lookMs = 20
 /** After so long without any answer those that are missing will not come. */
 const lostMs = 500
-const drainMs = 100
+const drainMs = 500
 
 const all = members(Number(process.argv[2]))
-const messages = new Map<Kind, Buffer[]>()
+const made = new Map<Kind, Buffer[]>()
 process.on('message', (order: Order) => void run(order).then((heard) => process.send?.(heard)))
 process.on('disconnect', () => process.exit(0))
 
 function run(order: Order): Promise<Heard> {
-  const questions = messagesOf(order.kind)
+  const questions = made.get(order.kind) ?? messagesOf(order.kind, all)
+  made.set(order.kind, questions)
   if ('once' in order) return flood(order.port, questions, questions.length, Number.POSITIVE_INFINITY)
   const { port, seconds, perSecond } = order
   return perSecond === undefined
@@ -147,13 +146,6 @@ const here = { address: address('127.0.0.1'), port: 0 }
 
 function server(port: number): Peer {
   return { family: 4, port, host: '\x7f\0\0\x01', local: '', device: 0, address: () => here.address }
-}
-
-function messagesOf(kind: Kind): Buffer[] {
-  const found =
-    messages.get(kind) ?? questionsOf(kind, all, distinct(kind)).map((question, at) => messageOf(question, at & 0xffff))
-  messages.set(kind, found)
-  return found
 }
 
 function nothing(): Said {

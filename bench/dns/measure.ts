@@ -5,6 +5,7 @@ import { memoryOf } from '../harness/memory.ts'
 import { rounds } from '../harness/rounds.ts'
 import type { Answer, Order as ApiOrder } from './api.ts'
 import type { Contestant, Name } from './contestants.ts'
+import type { Dnsperf } from './dnsperf.ts'
 import { type Kind, kinds } from './questions.ts'
 import { rowsBeside } from './rows.ts'
 import { flood, type Generator, halfOf, notesOn, type Turn } from './turns.ts'
@@ -18,12 +19,15 @@ export interface Plan {
   readonly halfRounds: number
   readonly halfSeconds: number
   readonly changes: number
+  /** With dnsperf, where it is here. */
+  readonly dnsperfRounds: number
 }
 
 export interface Place {
   readonly api: Helper<ApiOrder, Answer>
   readonly generator: Generator
   readonly here: ReadonlyMap<Name, Contestant>
+  readonly dnsperf: Dnsperf | undefined
 }
 
 type Of<Value> = ReadonlyMap<Name, Value>
@@ -45,6 +49,10 @@ export async function measure(
     if (kind === 'mix')
       rows.push(...rowsBeside({ ...perCpu, what: '  when each question is asked for the first time', figures: first }))
     notes.push(...notesOn(titles[kind], turns))
+  }
+  if (plan.dnsperfRounds > 0) {
+    say(`${titles.mix}, asked by dnsperf`)
+    rows.push(...(await secondOpinion(plan, place)))
   }
   say('at half load')
   rows.push(...(await halfLoad(plan, place, mix)))
@@ -110,6 +118,14 @@ function rateRows(kind: Kind, turns: Of<Turn[]>): Row[] {
       only: 'echo',
     }),
   ]
+}
+
+async function secondOpinion(plan: Plan, place: Place): Promise<Row[]> {
+  const { dnsperf } = place
+  if (!dnsperf) return []
+  const all = await each(plan.dnsperfRounds, place, (of) => dnsperf.ask(of, plan.mixSeconds))
+  const figures = new Map([...all].map(([name, values]) => [name, figure(values)]))
+  return rowsBeside({ what: `${titles.mix}, asked by dnsperf: answers`, unit: '/s', better: 'higher', figures })
 }
 
 /** Every contestant at half of what it can do. */

@@ -2,7 +2,7 @@ import { queryOf } from '../../src/dns/testing/ask.ts'
 import { randomOf } from '../harness/random.ts'
 import { addressesOf, hostnameOf, type Member, zone } from './cluster.ts'
 
-export interface Question {
+interface Question {
   readonly name: string
   readonly type: 'A' | 'AAAA' | 'SRV' | 'PTR'
   /** With an OPT record, as Go's resolver and systemd-resolved ask; glibc and musl do not. */
@@ -12,8 +12,13 @@ export interface Question {
 export const kinds = ['mix', 'services', 'misses', 'headless'] as const
 export type Kind = (typeof kinds)[number]
 
+/** Questions as messages: of the mix enough to meet every service. */
+export function messagesOf(kind: Kind, all: readonly Member[]): Buffer[] {
+  return questionsOf(kind, all, kind === 'mix' ? 40_000 : 10_000).map(messageOf)
+}
+
 /** In random order, the same for every contestant and in every run. */
-export function questionsOf(kind: Kind, all: readonly Member[], count: number): Question[] {
+function questionsOf(kind: Kind, all: readonly Member[], count: number): Question[] {
   const random = randomOf(1)
   const any = (from: readonly Member[]): Member => from[random(from.length)] as Member
   const headless = all.filter((one) => one.headless)
@@ -36,8 +41,8 @@ export function questionsOf(kind: Kind, all: readonly Member[], count: number): 
   return questions
 }
 
-export function messageOf({ name, type, edns }: Question, id: number): Buffer {
-  return queryOf(name, type, { id, ...(edns && { opt: { size: 1232 } }) })
+function messageOf({ name, type, edns }: Question, at: number): Buffer {
+  return queryOf(name, type, { id: at & 0xffff, ...(edns && { opt: { size: 1232 } }) })
 }
 
 /**

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Contestant } from './contestants.ts'
+
+/** The program that people measure name servers with, as a second opinion. */
+export interface Dnsperf extends Disposable {
+  /** Answers a second: as fast as they come, for 8 clients. */
+  ask(of: Contestant, seconds: number): Promise<number>
+}
+
+/** `core`: the only one it has; undefined: any. */
+export function openDnsperf(program: string, messages: readonly Buffer[], core: number | undefined): Dnsperf {
+  const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
+  const file = join(folder, 'questions')
+  // Whole messages, each behind its length as over TCP: some have an OPT record, others none.
+  writeFileSync(file, Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])))
+  return {
+    async ask({ port }, seconds) {
+      const args = ['-B', '-d', file, '-s', '127.0.0.1', '-p', String(port), '-l', String(seconds)]
+      const load = ['-c', '8', '-q', '256', '-T', '1']
+      const command = core === undefined ? [program] : ['taskset', '-c', String(core), program]
+      const [first = program, ...rest] = [...command, ...args, ...load]
+      const { stdout } = await promisify(execFile)(first, rest)
+      return Number(/Queries per second:\s+([\d.]+)/.exec(stdout)?.[1])
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+function lengthOf(message: Buffer): Buffer {
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(message.length)
+  return length
+}
