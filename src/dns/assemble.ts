@@ -5,6 +5,7 @@ import type { Forwarder } from './forward/forward.ts'
 import { type Forwarding, makeForwarding } from './forward/forwarding.ts'
 import { handlerList } from './handlers/list.ts'
 import { type Hosts, openHosts } from './hosts/hosts.ts'
+import { nodeSearches } from './searches.ts'
 import { Responder } from './server/responder.ts'
 import type { Zone } from './zone/zone.ts'
 
@@ -33,7 +34,8 @@ export function assemble({ config, zone, synced, log, before }: AssembleOptions)
   const hosts = isDeepStrictEqual(before?.config.hosts, config.hosts)
     ? before?.hosts
     : config.hosts && openHosts(config.hosts, log)
-  const responder = new Responder({ ...handlerList({ zone, synced, hosts, ...forwarding }), log })
+  const autopath = config.autopath ? nodeSearches(config.zone) : undefined
+  const responder = new Responder({ ...handlerList({ zone, synced, hosts, autopath, ...forwarding }), log })
   return { config, responder, forward, forwarding, hosts }
 }
 

@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts'
 import { processFamilies } from '../base/metrics/process.ts'
 import { assemble } from './assemble.ts'
 import type { DnsConfig, Place } from './config/config.ts'
-import { withoutRestart } from './config/restart.ts'
+import { followsPods, withoutRestart } from './config/restart.ts'
 import { Contact } from './contact.ts'
 import { type Following, followCluster } from './follow.ts'
 import { countedFamilies } from './server/families.ts'
@@ -129,7 +129,7 @@ export async function startDns({
     for (const [at, { name }] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
     if (config.health && config.metrics) closing.push(checkSelf({ ...config.health, port: ports.health ?? 0 }, metrics))
 
-    following = followCluster(client, zone, { contact, metrics })
+    following = followCluster(client, zone, { contact, metrics, pods: followsPods(config) })
     closing.push(following, contact)
     closing.push({ close: () => current.forwarding.close() })
     current.forwarding.start()

@@ -12,6 +12,8 @@ import type { Zone } from './zone/zone.ts'
 export interface Witness {
   readonly contact?: Contact
   readonly metrics?: Metrics
+  /** Pods are wanted, too. */
+  readonly pods?: boolean
 }
 
 export interface Following {
@@ -21,8 +23,8 @@ export interface Following {
   close(): void
 }
 
-/** Keeps a zone like the cluster: services, endpoint slices, namespaces, and pods when their records are verified. */
-export function followCluster(client: Client, zone: Zone, { contact, metrics }: Witness = {}): Following {
+/** Keeps a zone like the cluster: services, endpoint slices, namespaces, and pods when they are wanted. */
+export function followCluster(client: Client, zone: Zone, { contact, metrics, pods = false }: Witness = {}): Following {
   const started = Date.now()
   const onContact = (kind: string) => (heard: boolean) => contact?.note(kind, heard)
   const services = client.follow('Service', {
@@ -49,12 +51,12 @@ export function followCluster(client: Client, zone: Zone, { contact, metrics }: 
       onContact: onContact('EndpointSlice'),
     }),
   ]
-  if (zone.options.pods === 'verified')
+  if (pods)
     followers.push(
       client.follow('Pod', {
         onChange: ({ type, object }) => {
           const { name, namespace = 'default' } = object.metadata
-          zone.pod(namespace, name, type === 'deleted' ? [] : addressesOf(object))
+          zone.pod(namespace, name, type === 'deleted' ? [] : addressesOf(object), searchesOf(object))
         },
         onContact: onContact('Pod'),
       }),
@@ -78,3 +80,12 @@ function addressesOf({ status }: Pod): Address[] {
   const texts = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP ?? '']
   return texts.map(parseAddress).filter((address) => address !== undefined)
 }
+
+/** The search domains of its own, behind those of the cluster and the node; undefined: it has not those of the cluster (PodSearch). */
+function searchesOf({ spec }: Pod): readonly string[] | undefined {
+  const { hostNetwork, dnsPolicy = 'ClusterFirst', dnsConfig } = spec
+  const cluster = hostNetwork !== true && dnsPolicy.startsWith('ClusterFirst')
+  return cluster ? (dnsConfig?.searches ?? none) : undefined
+}
+
+const none: readonly string[] = []

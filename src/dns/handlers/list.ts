@@ -4,6 +4,7 @@ import type { Hosts } from '../hosts/hosts.ts'
 import type { Stubs } from '../forward/stubs.ts'
 import type { Zone } from '../zone/zone.ts'
 import { askInOrder } from './ask.ts'
+import { autopathHandler } from './autopath.ts'
 import { clusterHandler } from './cluster.ts'
 import { forwardHandler } from './forward.ts'
 import type { Handler } from './handler.ts'
@@ -27,12 +28,14 @@ export interface Parts {
   /** Name servers of single domains. */
   readonly stubs?: Stubs
   readonly forward?: Forwarder | undefined
+  /** The search domains of nodes; undefined: every pod walks its search list by itself. */
+  readonly autopath?: readonly string[] | undefined
   /** Asked before all others. */
   readonly loop?: LoopWatch
 }
 
-export function handlerList({ zone, synced, hosts, stubs, forward, loop }: Parts): HandlerList {
-  const ready = new ReadyAnswers({ zone, synced, first: true })
+export function handlerList({ zone, synced, hosts, stubs, forward, autopath, loop }: Parts): HandlerList {
+  const ready = new ReadyAnswers({ zone, synced, first: autopath === undefined })
   const abroad: Handler[] = [...(stubs ? [stubHandler(stubs)] : []), ...(forward ? [forwardHandler(forward)] : [])]
   const others: Handler[] = [
     reverseHandler({ zone, synced, ready }),
@@ -46,6 +49,19 @@ export function handlerList({ zone, synced, hosts, stubs, forward, loop }: Parts
     ready,
     outside: (query, asker) => askInOrder(others, query, asker),
   })
-  const before = loop ? [loopHandler(loop)] : []
-  return { handlers: [...before, cluster, ...others], ready, recursive: forward !== undefined || stubs !== undefined }
+  const all = [cluster, ...others]
+  const before = [
+    ...(loop ? [loopHandler(loop)] : []),
+    ...(autopath
+      ? [
+          autopathHandler({
+            zone,
+            synced,
+            nodeSearches: autopath,
+            others: (query, asker) => askInOrder(all, query, asker),
+          }),
+        ]
+      : []),
+  ]
+  return { handlers: [...before, ...all], ready, recursive: forward !== undefined || stubs !== undefined }
 }

@@ -6,28 +6,65 @@ export function podAddress(label: string): Address | undefined {
   return dots ?? (label.includes('-') ? parseAddress(label.replaceAll('-', ':')) : undefined)
 }
 
-/** The addresses that pods have, by namespace. */
-export class PodAddresses {
-  readonly #ofPod = new Map<string, readonly Address[]>()
-  /** How many pods have it: an address may pass to the next one before the first one's end is heard of. */
-  readonly #known = new Map<string, number>()
+/** What a pod's resolver does with a short name. */
+export interface PodSearch {
+  readonly namespace: string
+  /**
+   * Domains of its own, tried behind the cluster's and the node's (dnsConfig). undefined: its search list does not begin with the cluster's
+   * (dnsPolicy Default and None).
+   */
+  readonly searches: readonly string[] | undefined
+}
+
+interface Pod extends PodSearch {
+  readonly addresses: readonly Address[]
+}
+
+/** The addresses that pods have. */
+export class Pods {
+  /** By `NAMESPACE/NAME`. */
+  readonly #pods = new Map<string, Pod>()
+  /** An address may pass to the next pod before the first one's end is heard of. */
+  readonly #at = new Map<Address, Pod | readonly Pod[]>()
 
   has(namespace: string, address: Address): boolean {
-    return this.#known.has(`${namespace} ${address}`)
+    return this.#all(address).some((pod) => pod.namespace === namespace)
   }
 
-  /** None: the pod is gone, or has ended. */
-  set(namespace: string, name: string, addresses: readonly Address[]): void {
-    const pod = `${namespace}/${name}`
-    for (const address of addresses) this.#count(`${namespace} ${address}`, 1)
-    for (const address of this.#ofPod.get(pod) ?? []) this.#count(`${namespace} ${address}`, -1)
-    if (addresses.length > 0) this.#ofPod.set(pod, addresses)
-    else this.#ofPod.delete(pod)
+  /** undefined: nobody's, or of pods that do not agree. */
+  searchOf(address: Address): PodSearch | undefined {
+    const [pod, ...others] = this.#all(address)
+    return others.every((other) => sameSearch(other, pod)) ? pod : undefined
   }
 
-  #count(key: string, more: number): void {
-    const count = (this.#known.get(key) ?? 0) + more
-    if (count > 0) this.#known.set(key, count)
-    else this.#known.delete(key)
+  /** No addresses: the pod is gone, or has ended. */
+  set(namespace: string, name: string, addresses: readonly Address[], searches?: readonly string[]): void {
+    const key = `${namespace}/${name}`
+    const before = this.#pods.get(key)
+    for (const address of before?.addresses ?? []) this.#claim(address, (pods) => pods.filter((pod) => pod !== before))
+    this.#pods.delete(key)
+    if (addresses.length === 0) return
+    const pod = { namespace, addresses, searches }
+    this.#pods.set(key, pod)
+    for (const address of addresses) this.#claim(address, (pods) => [...pods, pod])
   }
+
+  #claim(address: Address, change: (pods: readonly Pod[]) => readonly Pod[]): void {
+    const pods = change(this.#all(address))
+    const [only] = pods
+    if (only) this.#at.set(address, pods.length === 1 ? only : pods)
+    else this.#at.delete(address)
+  }
+
+  #all(address: Address): readonly Pod[] {
+    const found = this.#at.get(address)
+    if (!found) return none
+    return 'namespace' in found ? [found] : found
+  }
+}
+
+const none: readonly Pod[] = []
+
+function sameSearch(a: PodSearch, b: PodSearch | undefined): boolean {
+  return a.namespace === b?.namespace && a.searches?.join(' ') === b.searches?.join(' ')
 }

@@ -4,7 +4,7 @@ import { type Address, type Cidr, family } from '../../base/address.ts'
 import type { Data, ResourceRecord } from '../wire/message.ts'
 import { types } from '../wire/message.ts'
 import { nameToWire } from '../wire/name.ts'
-import { PodAddresses, podAddress } from './pods.ts'
+import { podAddress, Pods, type PodSearch } from './pods.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
 import {
   addressesNamed,
@@ -68,8 +68,8 @@ export class Zone {
   readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
   readonly #reverse = new ReverseIndex()
-  /** Only with verified pod records. */
-  readonly #pods = new PodAddresses()
+  /** Where pods are followed: for verified pod records, and for autopath. */
+  readonly #pods = new Pods()
 
   constructor(options: ZoneOptions) {
     this.options = options
@@ -108,10 +108,20 @@ export class Zone {
     })
   }
 
-  /** The addresses that a pod has now. */
-  pod(namespace: string, name: string, addresses: readonly Address[]): void {
-    this.#changed()
-    this.#pods.set(namespace, name, addresses)
+  /** The addresses that a pod has now, and the search domains as {@link PodSearch} has them. */
+  pod(namespace: string, name: string, addresses: readonly Address[], searches?: readonly string[]): void {
+    if (this.options.pods === 'verified') this.#changed()
+    this.#pods.set(namespace, name, addresses, searches)
+  }
+
+  /** `key`: `NAME.NAMESPACE`. */
+  hasService(key: string): boolean {
+    return this.#services.get(key)?.service !== undefined
+  }
+
+  /** Of the pod that asks from an address. */
+  searchOf(address: Address): PodSearch | undefined {
+    return this.#pods.searchOf(address)
   }
 
   /** Whether a name, in lower case and wire form, is below `svc` of this zone and no service has it or a name that it is below. In doubt false. */
