@@ -7,6 +7,8 @@ import { type Address, addressFromBytes, type Family } from '../base/address.ts'
 export const slots = 64
 /** Bytes of a datagram that are kept, and of an answer that has room in a slot. */
 export const slotData = 4096
+/** Of all lengths there would be a quarter of a million. */
+const mostKeptView = 256
 const headerSize = 64 // struct mmsghdr: struct msghdr of 56 bytes, msg_len
 const vectorSize = 16 // struct iovec
 const nameSize = 32 // struct sockaddr_in6, 28
@@ -56,7 +58,7 @@ export class Arena {
   readonly #many: boolean
   readonly #bytes = Buffer.alloc(size)
   readonly #words = new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset, size >> 2)
-  /** Of every slot and length that came so far: they come again and again. */
+  /** Of every slot and short length that came so far: they come again and again. */
   readonly #views: Buffer[][] = Array.from({ length: slots }, () => [])
 
   constructor(family: Family, many: boolean) {
@@ -87,7 +89,20 @@ export class Arena {
     const length = Math.min(this.#words[(slot * headerSize + 56) >> 2] ?? 0, slotData)
     const views = this.#views[slot] as Buffer[]
     const at = questions + slot * slotData
+    if (length > mostKeptView) return this.#bytes.subarray(at, at + length)
     return (views[length] ??= this.#bytes.subarray(at, at + length))
+  }
+
+  /**
+   * False for what no answer belongs to: port 0 cannot be sent to, and what was sent to a broadcast or multicast address of IPv4 was not sent to us. (IPv6
+   * does not let an answer leave from such an address.)
+   */
+  isAnswerable(slot: number): boolean {
+    const name = names + slot * nameSize
+    if (this.#bytes[name + 2] === 0 && this.#bytes[name + 3] === 0) return false
+    if (!this.#many || this.#family === 6) return true
+    const info = (controls + slot * controlSize + infoAt) >> 2
+    return this.#words[info + 1] === this.#words[info + 2]
   }
 
   peer(slot: number): Peer {

@@ -53,8 +53,8 @@ export interface DatagramOptions {
     | { readonly address: Address; readonly port: number; readonly reusePort?: boolean }
     | { readonly fd: number }
   /**
-   * Takes one datagram. `bytes` are overwritten once this has returned; what it returns is sent back with the answers of others, from the address
-   * that the datagram was sent to.
+   * Takes one datagram that can be answered: from a port, and sent to us alone. `bytes` are overwritten once this has returned; what it returns is sent
+   * back with the answers of others, from the address that the datagram was sent to.
    */
   readonly onDatagram: (bytes: Buffer, peer: Peer) => Uint8Array | undefined
 }
@@ -108,7 +108,7 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
     /** Answers to neighbours go together. */
     let first = 0
     for (let slot = 0; slot < count; slot++) {
-      const answer = onDatagram(arena.question(slot), arena.peer(slot))
+      const answer = arena.isAnswerable(slot) ? onDatagram(arena.question(slot), arena.peer(slot)) : undefined
       if (closed) return false
       if (answer && answer.length <= slotData) arena.answer(slot, answer)
       else {

@@ -10,6 +10,8 @@ import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { watchedCount } from '../../src/kernel/reactor.ts'
 import { bindUdp } from '../../src/kernel/socket.ts'
+import { write } from './packet-bytes.ts'
+import { sendRaw } from './raw-socket.ts'
 
 const loopback = address('127.0.0.1')
 
@@ -142,6 +144,36 @@ test('a socket of all addresses answers from the one that was asked', async (t) 
     assert.equal(bytes.toString(), text)
     return from
   }
+})
+
+test('what was sent to everybody, or from no port, gets no answer', async (t) => {
+  using ns = createNetns()
+  using routes = openRouteSocket(ns)
+  const index = routes.link('lo')?.index ?? assert.fail()
+  const own = address('10.9.0.1')
+  routes.apply(setLink('lo', { up: true }), addAddress({ index, address: own, prefix: 24 }))
+  const asked: string[] = []
+  using server = openDatagrams({
+    ns,
+    at: { address: address('0.0.0.0'), port: 0 },
+    onDatagram(bytes) {
+      asked.push(bytes.toString())
+      return bytes
+    },
+  })
+  const raw = sendRaw(ns)
+  t.after(() => raw.close())
+  const flight = { from: own, port: server.port, protocol: 'UDP', id: 1 } as const
+  raw.send(write({ ...flight, to: own, sourcePort: 0 }), own)
+  const socket = createSocket('udp4')
+  t.after(() => socket.close())
+  socket.bind({ fd: bindUdp(ns, own, 0) })
+  socket.setBroadcast(true)
+  for (const to of ['10.9.0.255', '127.255.255.255']) socket.send('all', server.port, to)
+  const answered = once(socket, 'message')
+  socket.send('you', server.port, own)
+  assert.equal(String((await answered)[0]), 'you')
+  assert.deepEqual(asked, ['you'])
 })
 
 test('an answer may be as long as a datagram can be', async (t) => {
