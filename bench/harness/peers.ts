@@ -57,7 +57,7 @@ export function coreDns(build: boolean): { program: string } | { missing: string
   if (existsSync(program)) return { program }
   if (spawnSync('go', ['version']).status !== 0)
     return { missing: 'Go is not here, and CoreDNS has to be built (Debian: apt-get install golang-go)' }
-  if (!build) return { missing: 'CoreDNS has not been built yet: KUBEHOP_COREDNS=build does it, two minutes' }
+  if (!build) return { missing: 'CoreDNS has not been built yet: npm test does it, two minutes' }
   console.error(`  building CoreDNS ${coreDnsVersion} ...`)
   mkdirSync(home, { recursive: true })
   try {
