@@ -13,7 +13,8 @@ import {
   startUnbound,
 } from './dns/contestants.ts'
 import { openDnsperf } from './dns/dnsperf.ts'
-import { measure, type Plan } from './dns/measure.ts'
+import { measure } from './dns/measure.ts'
+import type { Plan } from './dns/plan.ts'
 import { messagesOf } from './dns/questions.ts'
 import type { Generator } from './dns/turns.ts'
 import type { Bench, Outcome } from './harness/bench.ts'
