@@ -18,7 +18,8 @@ const longest = 30_000
 export class LoopWatch {
   /** Names on their way, as `Query.name`. */
   readonly #sent = new Map<string, Upstream>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #looking = new Set<Upstream>()
+  readonly #timers = new Map<Upstream, NodeJS.Timeout>()
   readonly #log: Log
   readonly #longest: number
   #closed = false
@@ -31,7 +32,12 @@ export class LoopWatch {
 
   /** Once the server listens; goes on by itself until each upstream has answered without a loop. */
   watch(upstreams: readonly Upstream[]): void {
-    for (const upstream of upstreams) void this.#look(upstream, Math.min(first, this.#longest))
+    for (const upstream of upstreams) {
+      const look = (): void => void this.#look(upstream, Math.min(first, this.#longest))
+      // One that begins to send questions back later answers none: they wait for themselves here.
+      upstream.onIll = look
+      look()
+    }
   }
 
   /** A question has come here. True: it is one that was sent to an upstream. */
@@ -47,21 +53,26 @@ export class LoopWatch {
 
   close(): void {
     this.#closed = true
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#sent.clear()
   }
 
   async #look(upstream: Upstream, delay: number): Promise<void> {
+    if (this.#closed || this.#looking.has(upstream)) return
+    this.#looking.add(upstream)
+    clearTimeout(this.#timers.get(upstream))
+    this.#timers.delete(upstream)
     const name = wireName(`${label()}.${label()}.loop.kubehop`)
     this.#sent.set(name, upstream)
     let answered = false
     try {
-      await upstream.ask({ name, type: probeType, dnssec: false, unchecked: false })
+      await upstream.look({ name, type: probeType, dnssec: false, unchecked: false }, true)
       answered = true
     } catch (error) {
       this.#log.debug({ upstream: upstream.name, error: messageOf(error) }, 'could not look for a loop')
     }
     const came = !this.#sent.delete(name)
+    this.#looking.delete(upstream)
     if (this.#closed) return
     if (answered && !came && upstream.loops) {
       upstream.loops = false
@@ -69,14 +80,8 @@ export class LoopWatch {
     }
     if (answered && !came) return
     const next = came ? this.#longest : Math.min(delay * 2, this.#longest)
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer)
-        void this.#look(upstream, next)
-      },
-      came ? this.#longest : delay,
-    ).unref()
-    this.#timers.add(timer)
+    const timer = setTimeout(() => void this.#look(upstream, next), came ? this.#longest : delay).unref()
+    this.#timers.set(upstream, timer)
   }
 }
 

@@ -26,14 +26,18 @@ export class Stream {
     this.#name = name
   }
 
-  /** Rejects on time-out, when no connection can be had, and on bytes that are no answer. */
-  ask(question: Buffer, milliseconds: number): Promise<Reply> {
+  /**
+   * Rejects on time-out, when no connection can be had, and on bytes that are no answer. `background`: the process may end
+   * meanwhile.
+   */
+  ask(question: Buffer, milliseconds: number, background = false): Promise<Reply> {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    const waiting: Waiting = { question, resolve, reject, since: 0, again: true }
+    const waiting: Waiting = { question, resolve, reject, since: 0, again: true, background }
     const timer = setTimeout(() => {
       waiting.connection?.giveUp(waiting)
       reject(timedOut(this.#name))
     }, milliseconds)
+    if (background) timer.unref()
     this.#send(waiting)
     return promise.finally(() => clearTimeout(timer))
   }
@@ -65,6 +69,7 @@ interface Waiting {
   readonly question: Buffer
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: Error) => void
+  readonly background: boolean
   /** How much the connection had received when the question was sent. */
   since: number
   /** May be sent on another connection. */
@@ -90,6 +95,7 @@ class Connection {
     this.#ended = ended
     let cause: unknown = new Error('the connection was closed')
     socket.setNoDelay(true)
+    socket.unref()
     socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => (this.#opened = true))
     socket.on('error', (error) => (cause = error))
     socket.on('timeout', () => this.#waiting.size === 0 && this.#drop())
@@ -117,7 +123,7 @@ class Connection {
     const framed = Buffer.allocUnsafe(2 + question.length)
     framed.writeUInt16BE(question.length, 0)
     question.copy(framed, 2)
-    this.#socket.ref()
+    if (!waiting.background) this.#socket.ref()
     this.#socket.write(framed)
     // Ids have to be found free with few tries.
     if (this.#waiting.size >= 0x4000) this.usable = false

@@ -14,13 +14,18 @@ interface Place {
  * One question from a port of its own, which the kernel picks at random: whoever wants to answer in the upstream's place has to
  * guess port and id together, some 2^31 of them, within one round trip, and learns nothing for the next question. A pool of
  * open sockets would be cheaper and would give the port away to whoever can make us ask a server of theirs. Rejects on time-out
- * and on "port unreachable"; bytes that are not the answer are ignored.
+ * and on "port unreachable"; bytes that are not the answer are ignored. `background`: the process
+ * may end meanwhile.
  */
-export function askOverUdp(at: Place, question: Buffer, milliseconds: number): Promise<Reply> {
+export function askOverUdp(at: Place, question: Buffer, milliseconds: number, background = false): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>()
   const socket = createSocket(family(at.address) === 4 ? 'udp4' : 'udp6')
   const failed = (error: Error): void => reject(lost(at.name, error))
   const timer = setTimeout(() => reject(timedOut(at.name)), milliseconds)
+  if (background) {
+    timer.unref()
+    socket.unref()
+  }
   socket.on('error', failed)
   // A connected socket takes datagrams of this peer only, and hears that nobody listens there.
   socket.on('connect', () => socket.send(question, (error) => error && failed(error)))

@@ -18,6 +18,8 @@ export class Upstream {
   readonly to: UpstreamConfig
   /** What is sent there comes back here. */
   loops = false
+  /** Told when it has become ill. */
+  onIll: () => void = () => {}
   readonly #options: UpstreamOptions
   readonly #counts: UpstreamCounts
   readonly #stream: Stream
@@ -41,11 +43,11 @@ export class Upstream {
     return maxFails > 0 && this.#failsInARow >= maxFails
   }
 
-  /** Rejects when there is no answer; an answer that says "I cannot" is one. */
+  /** Rejects when there is no answer; an answer that says "I cannot" is one. What comes of it says how the upstream is. */
   async ask(asked: Asked): Promise<Reply> {
     const start = performance.now()
     try {
-      const reply = await this.#withAndWithoutEdns(asked)
+      const reply = await this.look(asked)
       this.#counts.answered(reply.rcode, (performance.now() - start) / 1000)
       this.#answered()
       return reply
@@ -56,6 +58,14 @@ export class Upstream {
     }
   }
 
+  /** As {@link ask}, and nothing comes of it. `background`: the process may end meanwhile. */
+  async look(asked: Asked, background = false): Promise<Reply> {
+    const reply = await this.#exchange(questionFor(asked, true), background)
+    // A server older than EDNS finds the OPT record malformed, or not implemented (RFC 6891 section 7).
+    const old = reply.rcode === rcodes.FORMERR || reply.rcode === rcodes.NOTIMP
+    return old ? this.#exchange(questionFor(asked, false), background) : reply
+  }
+
   /** Questions under way still get their answers. */
   close(): void {
     this.#closed = true
@@ -64,21 +74,14 @@ export class Upstream {
     this.#stream.close()
   }
 
-  async #withAndWithoutEdns(asked: Asked): Promise<Reply> {
-    const reply = await this.#exchange(questionFor(asked, true))
-    // A server older than EDNS finds the OPT record malformed, or not implemented (RFC 6891 section 7).
-    const old = reply.rcode === rcodes.FORMERR || reply.rcode === rcodes.NOTIMP
-    return old ? this.#exchange(questionFor(asked, false)) : reply
-  }
-
-  async #exchange(question: Buffer): Promise<Reply> {
+  async #exchange(question: Buffer, background: boolean): Promise<Reply> {
     const { timeout, forceTcp } = this.#options
-    if (forceTcp || this.to.tls) return this.#stream.ask(question, timeout)
+    if (forceTcp || this.to.tls) return this.#stream.ask(question, timeout, background)
     const start = performance.now()
-    const reply = await askOverUdp({ ...this.to, name: this.name }, question, timeout)
+    const reply = await askOverUdp({ ...this.to, name: this.name }, question, timeout, background)
     if (!reply.truncated) return reply
     try {
-      return await this.#stream.ask(question, Math.max(1, timeout - (performance.now() - start)))
+      return await this.#stream.ask(question, Math.max(1, timeout - (performance.now() - start)), background)
     } catch {
       // The cut answer with its TC bit lets the client decide.
       return reply
@@ -97,15 +100,17 @@ export class Upstream {
     this.#failsInARow++
     this.#log.debug({ upstream: this.name, error: messageOf(error) }, 'upstream failed')
     if (!this.ill) return
-    if (!before)
+    if (!before) {
       this.#log.warn({ upstream: this.name, error: messageOf(error) }, 'upstream does not answer: asked last')
+      this.onIll()
+    }
     if (!this.#probe && !this.#closed) this.#probeLater()
   }
 
   /** Until it answers, whatever it says. */
   #probeLater(): void {
     this.#probe = setTimeout(() => {
-      this.#exchange(questionFor({ name: '\0', type: types.NS, dnssec: false, unchecked: false }, true)).then(
+      this.look({ name: '\0', type: types.NS, dnssec: false, unchecked: false }, true).then(
         () => this.#answered(),
         (error: unknown) => {
           this.#counts.probeFailures.add()

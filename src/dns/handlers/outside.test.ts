@@ -103,6 +103,21 @@ test('an upstream that loops no more is asked again', async (t) => {
   assert.equal((await server.ask('b.test'))[0], 'NOERROR 192.0.2.1')
 })
 
+test('an upstream that begins to loop later is found when it answers nothing any more', async (t) => {
+  const good = await saying(t, '192.0.2.1')
+  const relay = await serverWith(t, () => ({}))
+  const server = await serverWith(t, () => ({ forward: to({ address: address('127.0.0.1'), port: relay.port }) }))
+  const here = await serverWith(t, () => ({ forward: to({ address: address('127.0.0.1'), port: server.port }) }))
+  const there = await serverWith(t, () => ({ forward: to(good) }))
+  relay.point(there.forwarding)
+  server.forwarding.start()
+  assert.equal((await server.ask('a.test'))[0], 'NOERROR 192.0.2.1')
+  relay.point(here.forwarding)
+  assert.equal((await server.ask('b.test'))[0], 'SERVFAIL', 'it waits for itself')
+  await until(() => server.loops() === 1)
+  assert.match((await server.ask('c.test'))[2], /sends questions back to this server/)
+})
+
 interface Server {
   readonly port: number
   readonly forwarding: Forwarding
@@ -160,7 +175,7 @@ async function serverWith(
 }
 
 function to(one: UpstreamConfig): ForwardConfig {
-  return { ...forwardDefaults, timeout: 500, to: [one] }
+  return { ...forwardDefaults, timeout: 300, to: [one] }
 }
 
 function saying(t: TestContext, ip: string): Promise<ScriptedUpstream> {
