@@ -7,6 +7,7 @@ import { type Address, parseAddress } from '../base/address.ts'
 import type { Contact } from './contact.ts'
 import { programmedAfter } from './programming.ts'
 import type { Metrics } from './server/metrics.ts'
+import { slimNamespace, slimPod, slimService, slimSlice } from './slim.ts'
 import type { Zone } from './zone/zone.ts'
 
 export interface Witness {
@@ -28,16 +29,19 @@ export function followCluster(client: Client, zone: Zone, { contact, metrics, po
   const started = Date.now()
   const onContact = (kind: string) => (heard: boolean) => contact?.note(kind, heard)
   const services = client.follow('Service', {
+    shape: slimService,
     onChange: ({ type, object }) => zone.service(object, type !== 'deleted'),
     onContact: onContact('Service'),
   })
   const followers: Pick<Follower<KubeObject>, 'synced' | 'close'>[] = [
     client.follow('Namespace', {
+      shape: slimNamespace,
       onChange: ({ type, object }) => zone.namespace(object.metadata.name, type !== 'deleted'),
       onContact: onContact('Namespace'),
     }),
     services,
     client.follow('EndpointSlice', {
+      shape: slimSlice,
       onChange: (change) => {
         // A slice whose label is changed leaves one service for another.
         if (change.type === 'modified' && serviceOf(change.old) !== serviceOf(change.object))
@@ -54,6 +58,7 @@ export function followCluster(client: Client, zone: Zone, { contact, metrics, po
   if (pods)
     followers.push(
       client.follow('Pod', {
+        shape: slimPod,
         onChange: ({ type, object }) => {
           const { name, namespace = 'default' } = object.metadata
           zone.pod(namespace, name, type === 'deleted' ? [] : addressesOf(object), searchesOf(object))

@@ -3,7 +3,7 @@ import type { Service } from '../api/objects/service.ts'
 import type { serviceKinds } from './server/metrics.ts'
 
 /** When the pod or service changed on whose account the slice did: RFC 3339. */
-const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time'
+export const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time'
 
 /**
  * Seconds from a pod's change until it is answered, for a slice that is answered now, and of which kind its service is (Kubernetes' SLI "DNS programming

@@ -46,7 +46,7 @@ interface ServiceState extends Owner {
   service?: Service
   slices: Map<string, EndpointSlice>
   /** Under these the service is in the reverse index. */
-  addresses: ReadonlySet<Address>
+  addresses: readonly Address[]
 }
 
 /** Services whose records are kept after a question: what they are made from is in memory anyway, in less room. */
@@ -275,7 +275,7 @@ export class Zone {
 
   #change(key: string, act: (state: ServiceState) => void): void {
     this.#changed()
-    const state: ServiceState = this.#services.get(key) ?? { slices: new Map(), keys: [], addresses: new Set() }
+    const state: ServiceState = this.#services.get(key) ?? { slices: new Map(), keys: [], addresses: [] }
     this.#services.set(key, state)
     act(state)
     const name = wireText(key).slice(0, -1)
@@ -283,9 +283,9 @@ export class Zone {
     else this.#names.delete(name)
     this.#recent.delete(key)
     this.#stale(state)
-    const before = state.addresses
-    state.addresses = addressesNamed(state.service, state.slices.values())
-    this.#reverse.move(key, before, state.addresses, (owner) => this.#stale(owner))
+    const addresses = addressesNamed(state.service, state.slices.values())
+    this.#reverse.move(key, state.addresses, addresses, (owner) => this.#stale(owner))
+    state.addresses = [...addresses]
     if (!state.service && state.slices.size === 0) this.#services.delete(key)
   }
 
