@@ -126,17 +126,17 @@ async function ask(port: number, name: string): Promise<string> {
 /** Says `ip` for every name, after a while. */
 async function upstream(t: TestContext, ip: string, milliseconds: number): Promise<number> {
   const socket = createSocket('udp4')
+  const timers = new Set<NodeJS.Timeout>()
   socket.on('message', (bytes, from) => {
     const query = decodeMessage(bytes)
-    const name = query?.questions[0]?.name ?? ''
-    if (query)
-      setTimeout(
-        () => socket.send(encodeMessage(replyTo(query, [record(name, ip)])), from.port, from.address),
-        milliseconds,
-      )
+    const reply = query && encodeMessage(replyTo(query, [record(query.questions[0]?.name ?? '', ip)]))
+    if (reply) timers.add(setTimeout(() => socket.send(reply, from.port, from.address), milliseconds))
   })
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
-  t.after(() => socket.close())
+  t.after(() => {
+    for (const timer of timers) clearTimeout(timer)
+    socket.close()
+  })
   return socket.address().port
 }
