@@ -50,7 +50,7 @@ test('when all are ill one is asked anyway', async (t) => {
   let ill = true
   const script: Script = (query, transport) => (ill ? [] : answer(query, transport))
   const two = await Promise.all([scripted(t, script), scripted(t, script)])
-  const forward = forwarderTo(two, { timeout: 30, maxFails: 1, healthInterval: 60_000 })
+  const forward = forwarderTo(two, { timeout: 60, maxFails: 1, healthInterval: 60_000 })
   await assert.rejects(async () => forward.ask(asked('a.test')), { code: 'Timeout' })
   const before = two.map(({ asked }) => asked.length)
   await assert.rejects(async () => forward.ask(asked('b.test')), { code: 'Timeout' })
@@ -64,7 +64,7 @@ test('when all are ill one is asked anyway', async (t) => {
 test('with maxFails 0 an upstream is never ill', async (t) => {
   const silent = await scripted(t, nothing)
   const good = await scripted(t, answer)
-  const forward = forwarderTo([silent, good], { timeout: 20, maxFails: 0, healthInterval: 1 })
+  const forward = forwarderTo([silent, good], { timeout: 60, maxFails: 0, healthInterval: 1 })
   for (let at = 0; at < 4; at++) await forward.ask(asked(`n${at}.test`))
   assert.equal(silent.asked.length, 4)
 })
@@ -110,6 +110,12 @@ test('no more questions are under way than allowed', async (t) => {
   const codes = await Promise.all(names.map((name) => codeOf(forward, name)))
   assert.deepEqual(codes, [...Array<string>(5).fill('Timeout'), ...Array<string>(3).fill('TooMany')])
   assert.equal(await codeOf(forward, 'next.test'), 'Timeout', 'what has ended counts no more')
+})
+
+test('no more clients wait for a question than memory should hold', async (t) => {
+  const forward = forwarderTo([await scripted(t, nothing)], { timeout: 50, maxConcurrent: 2 })
+  const codes = await Promise.all(Array.from({ length: 40 }, async () => codeOf(forward, 'same.test')))
+  assert.equal(codes.filter((code) => code === 'TooMany').length, 8)
 })
 
 test('a client with many questions waiting gets SERVFAIL at once for more, and no other client does', async (t) => {
