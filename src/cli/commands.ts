@@ -18,6 +18,7 @@ export const commands: Record<string, Command> = {
   --service-cidr RANGE  default: 100.64.0.0/13; its address .10 is DNS
   --node-cidr RANGE     default: 192.168.50.0/24, the wire between nodes
   --api-port PORT       on 127.0.0.1; default: a free one
+  --zone DOMAIN         of the names of services; default: cluster.local
   --node-dns            a DNS server on every node, which its pods ask at 169.254.20.10 instead of the service
   --timeout SECONDS     for the pods to become ready; default: 60
   --json                print the lab as JSON when it is up

@@ -27,6 +27,7 @@ export async function up(args: string[]): Promise<number> {
       'node-cidr': { type: 'string' },
       'api-port': { type: 'string' },
       'node-dns': { type: 'boolean', default: false },
+      zone: { type: 'string' },
       timeout: { type: 'string', default: '60' },
       json: { type: 'boolean', default: false },
       lab: { type: 'string' },
@@ -40,6 +41,7 @@ export async function up(args: string[]): Promise<number> {
     nodeCidr: values['node-cidr'],
     apiPort: values['api-port'],
     nodeDns: values['node-dns'],
+    zone: values.zone,
   })
   const seconds = Number(values.timeout)
   if (!(seconds > 0 && seconds <= 3600))

@@ -20,6 +20,8 @@ test('without wishes a lab is the picture', () => {
     ['192.168.50.1', '192.168.50.2', '192.168.50.11', '192.168.50.13', '100.64.0.1', '100.64.0.10'],
   )
   assert.equal(lab.nodeDns, false)
+  assert.equal(lab.zone, 'cluster.local')
+  assert.equal(parseSettings({ zone: 'K8s.Example.' }).zone, 'k8s.example')
 })
 
 test('each wrong wish is refused with what would be right', () => {
@@ -40,6 +42,9 @@ test('each wrong wish is refused with what would be right', () => {
     [{ nodeCidr: '192.168.50.0/29' }, /too small: 3 nodes need 15 addresses/],
     [{ serviceCidr: '127.0.0.0/16' }, /fixed meaning/],
     [{ podCidr: '0.0.0.0/0' }, /fixed meaning/],
+    [{ zone: 'not a name' }, /--zone "not a name" is no domain/],
+    [{ zone: 'a..b' }, /is no domain/],
+    [{ zone: `${'a'.repeat(60)}.com.x` }, /at most 63 characters/],
     [{ apiPort: '70000' }, /--api-port must be a whole number from 0 to 65535/],
   ]
   for (const [input, expected] of rows) assert.throws(() => parseSettings(input), expected, JSON.stringify(input))

@@ -13,6 +13,7 @@ export interface Settings {
   apiPort: number
   /** A resolver of its own on every node, at {@link nodeDnsAddress}. */
   nodeDns: boolean
+  /** The domain that the names of services are in, in lower case, without a dot at the end. */
   zone: string
 }
 
@@ -25,6 +26,7 @@ export interface SettingsInput {
   nodeCidr?: string | undefined
   apiPort?: string | undefined
   nodeDns?: boolean | undefined
+  zone?: string | undefined
 }
 
 export const defaults = {
@@ -34,6 +36,7 @@ export const defaults = {
   serviceCidr: '100.64.0.0/13',
   nodeCidr: '192.168.50.0/24',
   apiPort: '0',
+  zone: 'cluster.local',
 } as const
 
 /** Each node's share of the pod range is a /24, as in the picture. */
@@ -47,6 +50,7 @@ export function parseSettings(input: SettingsInput): Settings {
   const name = labName(input.name ?? defaults.name, wrong)
   const nodes = whole('--nodes', input.nodes ?? defaults.nodes, 1, maxNodes, wrong)
   const apiPort = whole('--api-port', input.apiPort ?? defaults.apiPort, 0, 65535, wrong)
+  const zone = domain('--zone', input.zone ?? defaults.zone, wrong)
   const podCidr = range('--pod-cidr', input.podCidr ?? defaults.podCidr, wrong)
   const serviceCidr = range('--service-cidr', input.serviceCidr ?? defaults.serviceCidr, wrong)
   const nodeCidr = range('--node-cidr', input.nodeCidr ?? defaults.nodeCidr, wrong)
@@ -83,7 +87,17 @@ export function parseSettings(input: SettingsInput): Settings {
   if (wrong.length > 0 || !podCidr || !serviceCidr || !nodeCidr)
     throw new KubehopError('lab', 'settings', 'Invalid', wrong.join('\n'))
   const { nodeDns = false } = input
-  return { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, nodeDns, zone: 'cluster.local' }
+  return { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, nodeDns, zone }
+}
+
+/** Names of services have to fit before it, and hostnames of pods before those. */
+const longestZone = 63
+
+function domain(option: string, text: string, wrong: string[]): string {
+  const name = text.toLowerCase().replace(/\.$/, '')
+  if (name.length > longestZone || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name))
+    wrong.push(`${option} "${text}" is no domain of at most ${longestZone} characters, such as cluster.local`)
+  return name
 }
 
 /** A label of at most 20 characters: it becomes part of paths, titles of processes and a kubeconfig context. */
