@@ -1,14 +1,18 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Client } from '../api/client/client.ts'
 import { inCluster } from '../api/client/http.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import { KubehopError } from '../base/errors.ts'
-import { makeLog } from '../base/log.ts'
+import { type Log, makeLog } from '../base/log.ts'
 import { clusterDefaults } from '../dns/config/config.ts'
 import { printConfig } from '../dns/config/file.ts'
 import { load, type Loaded, readSource, type Source } from '../dns/config/load.ts'
 import { keepReloading } from '../dns/config/reload.ts'
 import { type Dns, startDns } from '../dns/dns.ts'
 import { holdNodeAddress } from '../dns/node/hold.ts'
+import { runWorker } from '../dns/server/worker.ts'
+import { startWorkers } from '../dns/server/workers.ts'
 import { nodeAddressOf, overrideBy } from './dns-flags.ts'
 import { parse, UsageError } from './usage.ts'
 
@@ -22,6 +26,8 @@ const options = {
   'node-address': { type: 'string' },
   'keep-node-address': { type: 'boolean', default: false },
   kubeconfig: { type: 'string' },
+  /** One of several processes at one port: its supervisor gives it its configuration. */
+  worker: { type: 'string' },
   upstream: { type: 'string', multiple: true },
   reverse: { type: 'string', multiple: true },
   ttl: { type: 'string' },
@@ -31,6 +37,7 @@ type Flags = ReturnType<typeof parse<{ options: typeof options }>>['values']
 /** `kubehop dns`: the cluster's DNS server, as a pod with a service account or as one node's own, until it is told to end (SIGTERM, SIGINT). */
 export async function dns(args: string[]): Promise<number> {
   const { values } = parse({ args, options })
+  if (values.worker !== undefined) return beWorker(values)
   let start: Start
   try {
     start = readStart(values)
@@ -64,15 +71,14 @@ async function serve(flags: Flags, { loaded: { config, notes }, file }: Start): 
   const log = makeLog('dns')
   for (const { line, say } of notes) log.info({ file: file?.source.path, line }, say)
   const ended = signalled()
-  const client =
-    flags.kubeconfig === undefined
-      ? inCluster({ component: 'dns', log })
-      : await fromKubeconfig(flags.kubeconfig, { component: 'dns', log })
+  const client = await clientOf(flags, log)
   const own = nodeAddressOf(flags)
   const held =
     own && holdNodeAddress({ address: own, port: config.listen[0]?.port ?? 53, keep: flags['keep-node-address'] })
   try {
-    const server = await startDns({ client, config, log })
+    const server = await (config.workers > 1
+      ? startWorkers({ config, log, spawn: (number) => spawnWorker(flags, number) })
+      : startDns({ client, config, log }))
     log.info({ ports: server.ports }, 'answering')
     server.synced.then(
       () => log.info('the whole cluster is known'),
@@ -87,6 +93,32 @@ async function serve(flags: Flags, { loaded: { config, notes }, file }: Start): 
     held?.close()
     client.close()
   }
+}
+
+async function clientOf({ kubeconfig }: Flags, log: Log): Promise<Client> {
+  const options = { component: 'dns', log }
+  return kubeconfig === undefined ? inCluster(options) : fromKubeconfig(kubeconfig, options)
+}
+
+/** This program again. What ends it is its supervisor: a terminal's signals reach all processes at once. */
+async function beWorker(flags: Flags): Promise<number> {
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => {})
+  const log = makeLog('dns').child({ worker: Number(flags.worker) })
+  const client = await clientOf(flags, log)
+  try {
+    await runWorker({ client, log, channel: process })
+  } finally {
+    client.close()
+  }
+  return 0
+}
+
+function spawnWorker({ kubeconfig }: Flags, number: number): ChildProcess {
+  const args = ['dns', '--worker', String(number), ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig])]
+  return spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  })
 }
 
 /** First "not ready", so that nothing new is sent here; then the end, when the proxies of all nodes have heard of it. A second signal brings it at once. */

@@ -9,7 +9,7 @@ export interface ContactOptions {
   readonly log: Log
   /** What events are about. */
   readonly about: () => ObjectReference
-  /** Seconds away that are worth a word: a server that is only started again is back by then. */
+  /** Seconds away that are worth a word: a server that is only started again is back by then. Infinity: none. */
   readonly patience?: number
 }
 
@@ -62,6 +62,7 @@ export class Contact {
 
   #away(): void {
     this.#lostAt = performance.now()
+    if (!Number.isFinite(this.#options.patience)) return
     this.#timer = setTimeout(() => {
       this.#told = true
       this.#options.log.warn(

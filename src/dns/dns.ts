@@ -2,9 +2,10 @@ import type { Client } from '../api/client/client.ts'
 import type { ObjectReference } from '../api/objects/meta.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Family } from '../base/metrics/family.ts'
 import { processFamilies } from '../base/metrics/process.ts'
 import { assemble } from './assemble.ts'
-import type { DnsConfig, Place } from './config/config.ts'
+import type { DnsConfig } from './config/config.ts'
 import { followsPods, withoutRestart } from './config/restart.ts'
 import { Contact } from './contact.ts'
 import { type Following, followCluster } from './follow.ts'
@@ -12,23 +13,16 @@ import { countedFamilies } from './server/families.ts'
 import { forwardFamilies } from './server/forward-families.ts'
 import { InFlight } from './server/in-flight.ts'
 import { Metrics } from './server/metrics.ts'
-import { operationPages, serveOperations } from './server/operations.ts'
+import { openOperations, operationPages } from './server/operations.ts'
+import { type Pair, type Sockets, servePair } from './server/pair.ts'
 import { QueryLog } from './server/query-log.ts'
 import type { Responder } from './server/responder.ts'
 import { checkSelf } from './server/self-check.ts'
 import { serveWith } from './server/serve.ts'
 import { stateFamilies } from './server/state.ts'
 import { Connections } from './server/connections.ts'
-import { serveTcp } from './server/tcp.ts'
-import { serveUdp } from './server/udp.ts'
 import { nameToWire } from './wire/name.ts'
 import { Zone, type ZoneOptions } from './zone/zone.ts'
-
-/** A UDP and a TCP socket on one port, bound already. */
-export interface Sockets {
-  readonly udpFd: number
-  readonly tcpFd: number
-}
 
 export interface DnsOptions {
   readonly client: Client
@@ -40,6 +34,8 @@ export interface DnsOptions {
   readonly now?: () => number
   /** Seconds without the API server that are told in an event. */
   readonly patience?: number
+  /** Nothing is bound before everything is known: others answer there meanwhile. */
+  readonly joins?: boolean
 }
 
 export interface Dns {
@@ -55,6 +51,8 @@ export interface Dns {
   reconfigure(config: DnsConfig): Promise<string[]>
   /** Counts a configuration that was wrong, and never came to {@link reconfigure}. */
   refused(): void
+  /** What /metrics tells, as numbers that can be added to those of others, and the rest. */
+  counted(): { cells: Float64Array; families: () => Family[] }
   /** From now on /ready says 503, while questions are still answered. */
   retire(): void
   close(): Promise<void>
@@ -68,6 +66,7 @@ export async function startDns({
   sockets = [],
   now = unixSeconds,
   patience,
+  joins = false,
 }: DnsOptions): Promise<Dns> {
   if (!nameToWire(`hostmaster.${config.zone}`))
     throw new KubehopError('dns', 'zone', 'Invalid', `"${config.zone}" is not a domain name, such as cluster.local`)
@@ -101,42 +100,38 @@ export async function startDns({
     await Promise.all(closing.splice(0).map(async (one) => one.close()))
   }
   closing.push({ close: () => current.hosts?.close() })
+  const families = (): Family[] => [
+    ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
+    ...forwardFamilies(current.forwarding, port()),
+    ...contact.families(),
+    ...processFamilies(),
+  ]
+  const port = (): number => ports.dns[0] ?? 0
   try {
+    following = followCluster(client, zone, { contact, metrics, pods: followsPods(config) })
+    closing.push(following, contact)
+    const known = following.synced.then(() => {
+      whole = true
+    })
+    if (joins) await known
     for (const at of [...config.listen, ...sockets]) {
-      const pair = await bindPair(at, serve, log, connections)
+      const pair = await servePair(at, { serve, log, connections, reusePort: config.workers > 1 })
       pairs.push(pair)
       ports.dns.push(pair.port)
     }
-    const wanted = (['health', 'ready', 'metrics'] as const).flatMap((name) => {
-      const at = config[name]
-      return at ? [{ name, ...at }] : []
-    })
-    const port = (): number => ports.dns[0] ?? 0
     const pages = operationPages({
       missing: () => [...(whole ? [] : ['kubernetes']), ...(retired ? ['lameduck'] : [])],
-      families: () => [
-        ...countedFamilies(() => metrics.cells, port()),
-        ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
-        ...forwardFamilies(current.forwarding, port()),
-        ...contact.families(),
-        ...processFamilies(),
-      ],
+      families: () => [...countedFamilies(() => metrics.cells, port()), ...families()],
     })
-    const operations = await serveOperations(
-      wanted.map(({ name, address, port }) => ({ port, address, path: `/${name}`, make: pages[name] })),
-    )
+    const operations = await openOperations(config, pages)
     closing.push(operations)
-    for (const [at, { name }] of wanted.entries()) ports[name] = operations.ports[at] ?? 0
+    Object.assign(ports, operations.ports)
     if (config.health && config.metrics) closing.push(checkSelf({ ...config.health, port: ports.health ?? 0 }, metrics))
 
-    following = followCluster(client, zone, { contact, metrics, pods: followsPods(config) })
-    closing.push(following, contact)
     closing.push({ close: () => current.forwarding.close() })
     current.forwarding.start()
     return {
-      synced: following.synced.then(() => {
-        whole = true
-      }),
+      synced: known,
       ports,
       get config() {
         return current.config
@@ -157,6 +152,7 @@ export async function startDns({
         return restart
       },
       refused: () => metrics.reloadFailed(),
+      counted: () => ({ cells: metrics.cells, families }),
       retire: () => void (retired = true),
       close,
     }
@@ -167,9 +163,6 @@ export async function startDns({
       : new KubehopError('dns', 'listen', codeOf(error), messageOf(error), { cause: error })
   }
 }
-
-/** An upstream that is asked at the very end has its time, and no more. */
-const settleMilliseconds = 3000
 
 function zoneOptions({ ttl, pods, reverse, self }: DnsConfig): Omit<ZoneOptions, 'zone' | 'now'> {
   return { ttl, pods, reverse, self }
@@ -184,37 +177,6 @@ function inFront({ self }: DnsConfig, following: Following | undefined): ObjectR
 
 function unixSeconds(): number {
   return Math.floor(Date.now() / 1000)
-}
-
-interface Pair {
-  readonly port: number
-  /** Takes no more questions, and answers those that have come. */
-  close(inFlight: InFlight): Promise<void>
-}
-
-/** With port 0 the number that UDP got may be taken for TCP: then another one is tried. */
-async function bindPair(
-  at: Place | Sockets,
-  serve: ReturnType<typeof serveWith>,
-  log: Log,
-  connections: Connections,
-): Promise<Pair> {
-  for (let attempt = 1; ; attempt++) {
-    const udp = serveUdp('udpFd' in at ? { fd: at.udpFd } : at, serve)
-    try {
-      const tcp = await serveTcp('tcpFd' in at ? { fd: at.tcpFd } : { ...at, port: udp.port }, serve, log, connections)
-      const close = async (inFlight: InFlight): Promise<void> => {
-        udp.refuse()
-        await Promise.all([tcp.close(settleMilliseconds), inFlight.settled(settleMilliseconds)])
-        udp.close()
-      }
-      return { port: udp.port, close }
-    } catch (error) {
-      udp.close()
-      const another = 'port' in at && at.port === 0 && attempt < 10
-      if (!another || codeOf(error) !== 'EADDRINUSE') throw error
-    }
-  }
 }
 
 function codeOf(error: unknown): string {

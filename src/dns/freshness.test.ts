@@ -87,7 +87,7 @@ class Events {
           ...options,
           onChange: (change) => {
             options.onChange?.(change)
-            this.#told(change as Change<KubeObject>)
+            this.#told(change)
           },
         }),
     }

@@ -3,25 +3,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { messageOf } from '../../base/errors.ts'
 import { exposition } from '../../base/metrics/exposition.ts'
 import type { Family } from '../../base/metrics/family.ts'
+import type { DnsConfig, Place } from '../config/config.ts'
 
-export interface Page {
-  port: number
-  address: string
-  path: string
-  /** A status and a body, made anew for each request. */
-  make: () => Made | Promise<Made>
-}
+const pageNames = ['health', 'ready', 'metrics'] as const
+type PageName = (typeof pageNames)[number]
+
+/** A status and a body, made anew for each request. */
+type Make = () => Made | Promise<Made>
 
 interface Made {
   status: number
   type?: string
   body: string
-}
-
-export interface Operations {
-  /** In the order of the pages. */
-  ports: number[]
-  close(): Promise<void>
 }
 
 /**
@@ -33,8 +26,8 @@ export function operationPages({
   families,
 }: {
   missing: () => readonly string[]
-  families: () => Iterable<Family>
-}): Record<'health' | 'ready' | 'metrics', Page['make']> {
+  families: () => Iterable<Family> | Promise<Iterable<Family>>
+}): Record<PageName, Make> {
   return {
     health: () => ({ status: 200, body: 'OK' }),
     ready() {
@@ -43,15 +36,19 @@ export function operationPages({
     },
     async metrics() {
       let body = ''
-      for await (const piece of exposition(families())) body += piece
+      for await (const piece of exposition(await families())) body += piece
       return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body }
     },
   }
 }
 
-/** Health, readiness and metrics, each on a port of its own as CoreDNS has them; port 0 takes any. */
-export async function serveOperations(pages: readonly Page[]): Promise<Operations> {
+/** Health, readiness and metrics, each on a port of its own as CoreDNS has them, where they are wanted; port 0 takes any. */
+export async function openOperations(
+  config: Pick<DnsConfig, PageName>,
+  pages: Record<PageName, Make>,
+): Promise<{ ports: { [name in PageName]?: number }; close(): Promise<void> }> {
   const servers: Server[] = []
+  const ports: { [name in PageName]?: number } = {}
   const close = async (): Promise<void> => {
     await Promise.all(
       servers.map(async (server) => {
@@ -63,21 +60,24 @@ export async function serveOperations(pages: readonly Page[]): Promise<Operation
     )
   }
   try {
-    for (const page of pages) servers.push(await serveOne(page))
+    for (const name of pageNames) {
+      const at = config[name]
+      if (!at) continue
+      const server = await servePage(at, `/${name}`, pages[name])
+      servers.push(server)
+      const bound = server.address()
+      ports[name] = typeof bound === 'object' && bound ? bound.port : 0
+    }
   } catch (error) {
     await close()
     throw error
   }
-  const portOf = (server: Server): number => {
-    const bound = server.address()
-    return typeof bound === 'object' && bound ? bound.port : 0
-  }
-  return { ports: servers.map(portOf), close }
+  return { ports, close }
 }
 
 const plain = 'text/plain; charset=utf-8'
 
-async function serveOne({ port, address, path, make }: Page): Promise<Server> {
+async function servePage({ address, port }: Place, path: string, make: Make): Promise<Server> {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = request.url?.split('?')[0] === path && (request.method === 'GET' || request.method === 'HEAD')
     const { status, type = plain, body } = asked ? await make() : { status: 404, body: 'not found\n' }

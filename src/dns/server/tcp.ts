@@ -14,10 +14,11 @@ export interface TcpServer {
 
 /**
  * Messages with a length before them, several on one connection, answered as they are ready (RFC 7766). `connections` are those of all servers that
- * share their limits. Rejects with the system's error when the address is taken or not this machine's. `fd`: a bound socket, instead.
+ * share their limits. Rejects with the system's error when the address is taken or not this machine's. `fd`: a bound socket, instead. `reusePort`: shared
+ * with other processes.
  */
 export async function serveTcp(
-  at: { address: string; port: number } | { fd: number },
+  at: { address: string; port: number; reusePort?: boolean } | { fd: number },
   serve: Serve,
   log: Log,
   connections: Connections = new Connections(defaults.limits),
@@ -32,7 +33,7 @@ export async function serveTcp(
   })
   const listening = once(server, 'listening')
   if ('fd' in at) server.listen({ fd: at.fd })
-  else server.listen({ host: at.address, port: at.port, exclusive: true })
+  else server.listen({ host: at.address, port: at.port, exclusive: true, reusePort: at.reusePort ?? false })
   await listening
   server.on('error', (error) => log.warn({ error: error.message }, 'tcp listener failed'))
   const bound = server.address()
