@@ -35,6 +35,9 @@ export class Forwarder {
   readonly #order: Order
   readonly #except: readonly string[]
   readonly #zone: string
+  /** Made once: in a flood an error with its stack costs more than all else. */
+  readonly #full: KubehopError
+  readonly #busy = tooMany('the client has as many questions waiting for an upstream as it may')
   readonly #underWay = new Map<string, Promise<Told>>()
   #waiters = 0
 
@@ -44,6 +47,7 @@ export class Forwarder {
     this.#order = orderOf(config.policy)
     this.#except = config.except.map(wireName)
     this.#zone = wireName(zone)
+    this.#full = tooMany(`${config.maxConcurrent} questions are under way already`)
     this.upstreams = config.to.map((to) => new Upstream(to, config, counts, log))
   }
 
@@ -72,12 +76,12 @@ export class Forwarder {
     const most = config.maxConcurrent > 0 ? config.maxConcurrent : Number.POSITIVE_INFINITY
     if ((!underWay && this.#underWay.size >= most) || this.#waiters >= most * waitersPerQuestion) {
       counts.concurrentRejects++
-      return stale?.tell() ?? Promise.reject(tooMany(`${most} questions are under way already`))
+      return stale?.tell() ?? Promise.reject(this.#full)
     }
     const client = asker?.address()
     if (client !== undefined && !clients.enter(client)) {
       counts.clientRejects++
-      return stale?.tell() ?? Promise.reject(tooMany(`${client} has too many questions waiting for an upstream`))
+      return stale?.tell() ?? Promise.reject(this.#busy)
     }
     this.#waiters++
     const asking = underWay ?? this.#start(key, asked)
