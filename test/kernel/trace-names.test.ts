@@ -15,6 +15,7 @@ before(async () => {
   world.pod('client', 'node1')
   world.pod('web-1', 'node2')
   world.pod('dns-1', 'node2', {}, 'kube-system')
+  world.pod('old-dns', 'node2')
   world.service('web', '100.64.0.30', 80, 8080, ['web-1'])
   world.service('other', '100.64.0.31', 80, 8080, ['web-1'], {}, 'bank')
   world.service('pets', 'None', 8080, 8080, ['web-1'])
@@ -126,6 +127,34 @@ test('when no name server answers, the way of the question is shown', async () =
     )
     assert.equal(trace.hops[0]?.packet.dst, '100.64.0.11:53')
     assert.equal(trace.hops.at(-1)?.component, 'proxy')
+  } finally {
+    world.resolvConf = before
+  }
+})
+
+test('a name server that knows no options, or no EDNS at all, is asked as before', async () => {
+  const server = `
+    const socket = require('dgram').createSocket('udp4')
+    socket.on('message', (bytes, from) => {
+      const question = bytes.subarray(12, bytes.indexOf(0, 12) + 5)
+      const old = bytes.includes('old') && bytes.readUInt16BE(10) > 0
+      const head = Buffer.from([bytes[0], bytes[1], 0x81, old ? 0x81 : 0x80, 0, 1, 0, old ? 0 : 1, 0, 0, 0, 0])
+      const record = Buffer.from(old ? '' : 'c00c000100010000000500046440001e', 'hex')
+      socket.send(Buffer.concat([head, question, record]), from.port, from.address)
+    })
+    socket.bind(53, () => console.log('ready'))`
+  await world.program('old-dns', server)
+  const before = world.resolvConf
+  world.resolvConf = `nameserver ${world.addressOf('old-dns')}\noptions ndots:1\n`
+  try {
+    for (const name of ['plain.example', 'old.example']) {
+      const trace = await world.trace('client', `http://${name}/`)
+      assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
+      assert.deepEqual(
+        trace.dns.map(({ question, rcode, answers, answeredBy }) => [question, rcode, answers, answeredBy]),
+        [[name, 'NOERROR', ['100.64.0.30'], undefined]],
+      )
+    }
   } finally {
     world.resolvConf = before
   }

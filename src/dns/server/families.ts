@@ -1,4 +1,5 @@
 import { type Family, labelsText, numberText } from '../../base/metrics/family.ts'
+import type { HandlerName } from '../handlers/handler.ts'
 import { rcodes } from '../wire/message.ts'
 import {
   answerers,
@@ -61,6 +62,9 @@ export function countedFamilies(cells: () => Float64Array, port: number): Family
     spread('health_request_duration_seconds', 'Time that this server takes to answer its own /health.', healthBounds, [
       { labels: {}, at: places.health },
     ]),
+    labelled('counter', 'coredns_autopath_success_total', 'Search lists that were walked for a pod.', () => [
+      { labels: { server: server.server }, value: responsesOf(cells(), 'autopath') },
+    ]),
     one('coredns_health_request_failures_total', 'Own questions to /health that failed.', places.healthFailures),
     one('coredns_reload_failed_total', 'Configurations that were wrong, and are not in force.', places.reloadFailed),
     one('coredns_panics_total', 'Messages that uncovered a defect.', places.panics),
@@ -104,6 +108,11 @@ function responses(cells: Float64Array, server: Labels): Series {
       return value > 0 ? [{ labels, value }] : []
     }),
   )
+}
+
+function responsesOf(cells: Float64Array, plugin: HandlerName): number {
+  const start = places.responses + answerers.indexOf(plugin) * rcodeCount
+  return cells.slice(start, start + rcodeCount).reduce((sum, value) => sum + value, 0)
 }
 
 const rcodeNames = new Map<number, string>(Object.entries(rcodes).map(([name, code]) => [code, name]))
