@@ -1,19 +1,12 @@
 import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { type Address, type Cidr, family } from '../../base/address.ts'
-import type { Data, ResourceRecord } from '../wire/message.ts'
-import { types } from '../wire/message.ts'
+import type { Address, Cidr } from '../../base/address.ts'
+import type { ResourceRecord } from '../wire/message.ts'
 import { nameToWire } from '../wire/name.ts'
-import { podAddress, Pods, type PodSearch } from './pods.ts'
+import { addressRecords, findName } from './find.ts'
+import { Pods, type PodSearch } from './pods.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
-import {
-  addressesNamed,
-  clusterIPs,
-  type NameRecords,
-  type PortRecord,
-  type ServiceRecords,
-  serviceRecords,
-} from './service.ts'
+import { addressesNamed, clusterIPs, type ServiceRecords, serviceRecords } from './service.ts'
 
 export interface ZoneOptions {
   /** Lower case, without a dot at the end: `cluster.local`. */
@@ -59,7 +52,8 @@ export class Zone {
   serial: number
   /** Called with the cache keys of answers that a change has made stale. */
   onStale: (keys: readonly string[]) => void = () => {}
-  readonly #apex: string[]
+  /** The labels of its name. */
+  readonly apex: readonly string[]
   /** By `NAME.NAMESPACE`. */
   readonly #services = new Map<string, ServiceState>()
   /** The first two labels of the names of services, in wire form. */
@@ -67,6 +61,8 @@ export class Zone {
   readonly #svcWire: string
   readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
+  /** How many services are in each. */
+  readonly #inNamespace = new Map<string, number>()
   readonly #reverse = new ReverseIndex()
   /** Where pods are followed: for verified pod records, and for autopath. */
   readonly #pods = new Pods()
@@ -74,7 +70,7 @@ export class Zone {
   constructor(options: ZoneOptions) {
     this.options = options
     this.serial = options.now()
-    this.#apex = options.zone.split('.')
+    this.apex = options.zone.split('.')
     this.#svcWire = wireText(`svc.${options.zone}`)
   }
 
@@ -93,6 +89,8 @@ export class Zone {
   service(service: Service, exists: boolean): void {
     const key = `${service.metadata.name}.${service.metadata.namespace ?? 'default'}`
     this.#change(key, (state) => {
+      if (exists !== (state.service !== undefined))
+        this.#count(service.metadata.namespace ?? 'default', exists ? 1 : -1)
       if (exists) state.service = service
       else delete state.service
     })
@@ -139,26 +137,32 @@ export class Zone {
 
   /** Labels in lower case, the first one first; a label may hold any bytes. */
   find(labels: readonly string[], type: number): Found {
-    const depth = labels.length - this.#apex.length
-    if (depth < 0 || this.#apex.some((label, at) => labels[depth + at] !== label)) return { kind: 'not ours' }
-    // A dot inside a label would make it look like two.
-    if (labels.some((label) => label.includes('.'))) return this.#none('no such name')
-    const own = labels.slice(0, depth)
-    switch (own.at(-1)) {
-      case undefined:
-        return this.#atApex(type)
-      case 'svc':
-        return this.#findService(own.slice(0, -1), type)
-      case 'pod':
-        return this.#findPod(own.slice(0, -1), type)
-      case 'dns':
-        return this.#findNameServer(own, type)
-      case 'dns-version':
-        if (depth > 1) return this.#none('no such name')
-        return this.#records(type === types.TXT ? [{ type: 'TXT', strings: ['1.1.0'] }] : [], 'dns-version.')
-      default:
-        return this.#none('no such name')
-    }
+    return findName(this, labels, type)
+  }
+
+  /** What a service says; `owner` changes when it does. undefined: there is none. */
+  recordsOf(name: string, namespace: string): { records: ServiceRecords; owner: Owner } | undefined {
+    const key = `${name}.${namespace}`
+    const state = this.#services.get(key)
+    return state && { records: this.#recordsOf(state, key), owner: state }
+  }
+
+  /** A namespace, or a service that is in one which is not known yet. */
+  hasNamespace(name: string): boolean {
+    return this.#namespaces.has(name) || this.#inNamespace.has(name)
+  }
+
+  /** Whether `A-B-C-D.NAMESPACE.pod` has its address. */
+  hasPod(namespace: string, address: Address): boolean {
+    const { pods } = this.options
+    if (pods === 'insecure') return this.#namespaces.has(namespace)
+    return pods === 'verified' && this.#pods.has(namespace, address)
+  }
+
+  /** Where this server is reached. */
+  selfAddresses(): Address[] {
+    const service = this.#services.get(this.options.self)?.service
+    return service ? clusterIPs(service) : []
   }
 
   /** The names of an address; `owner` changes when they do. undefined: it has none. */
@@ -177,7 +181,7 @@ export class Zone {
     const { zone, ttl } = this.options
     const target = `ns.dns.${zone}`
     const answers: ResourceRecord[] = [{ name, class: 1, ttl, type: 'NS', target }]
-    return { answers, additionals: this.#addressRecords(target, this.#selfAddresses()) }
+    return { answers, additionals: addressRecords(target, this.selfAddresses(), ttl) }
   }
 
   soa(name: string = this.options.zone): ResourceRecord {
@@ -185,82 +189,6 @@ export class Zone {
     const times = { refresh: 7200, retry: 1800, expire: 86400, minimum: ttl }
     const names = { mname: `ns.dns.${zone}`, rname: `hostmaster.${zone}` }
     return { name, class: 1, ttl, type: 'SOA', ...names, serial: this.serial, ...times }
-  }
-
-  #findService(labels: string[], type: number): Found {
-    const namespace = labels.at(-1)
-    if (namespace === undefined) return this.#none('no data')
-    const name = labels.at(-2)
-    if (name === undefined) return this.#none(this.#namespaces.has(namespace) ? 'no data' : 'no such name')
-    const state = this.#services.get(`${name}.${namespace}`)
-    const records = state && this.#recordsOf(state, `${name}.${namespace}`)
-    const under = labels.slice(0, -2).join('.')
-    if (records?.alias !== undefined && under === '')
-      return { kind: 'alias', from: `service ${namespace}/${name}`, target: records.alias }
-    const here = records?.names.get(under)
-    if (!state || !here) return this.#none('no such name')
-    const owner = [...labels, 'svc', ''].join('.')
-    const found = this.#records(dataOf(here, type), owner)
-    if (found.kind !== 'records') return { kind: 'no data', apex: this.#apex.length, owner: state }
-    const additionals = type === types.SRV ? this.#targets(here.ports) : []
-    return { ...found, from: `service ${namespace}/${name}`, additionals, owner: state }
-  }
-
-  #findPod([label, namespace, ...more]: string[], type: number): Found {
-    if (namespace === undefined) {
-      // `pod` alone, or a namespace under it.
-      const exists = label === undefined || (this.options.pods !== 'disabled' && this.#namespaces.has(label))
-      return this.#none(exists ? 'no data' : 'no such name')
-    }
-    const address = label === undefined ? undefined : podAddress(label)
-    const { pods } = this.options
-    const known =
-      address !== undefined &&
-      more.length === 0 &&
-      ((pods === 'insecure' && this.#namespaces.has(namespace)) ||
-        (pods === 'verified' && this.#pods.has(namespace, address)))
-    if (!known) return this.#none('no such name')
-    return this.#records(dataOf({ addresses: [address], ports: [] }, type), `${label}.${namespace}.pod.`)
-  }
-
-  #findNameServer(own: string[], type: number): Found {
-    if (own.length === 1) return this.#none('no data')
-    if (own.length > 2 || own[0] !== 'ns') return this.#none('no such name')
-    return this.#records(dataOf({ addresses: this.#selfAddresses(), ports: [] }, type), 'ns.dns.')
-  }
-
-  #atApex(type: number): Found {
-    const { zone } = this.options
-    if (type === types.NS) return { kind: 'records', from: `zone ${zone}`, ...this.nameServer(zone) }
-    return this.#records(type === types.SOA ? [this.soa()] : [])
-  }
-
-  #selfAddresses(): Address[] {
-    const service = this.#services.get(this.options.self)?.service
-    return service ? clusterIPs(service) : []
-  }
-
-  /** `owner`: the part of the name left of the zone, with its dot. */
-  #records(data: Data[], owner = ''): Found {
-    if (data.length === 0) return this.#none('no data')
-    const name = `${owner}${this.options.zone}`
-    const answers = data.map((one): ResourceRecord => ({ name, class: 1, ttl: this.options.ttl, ...one }))
-    return { kind: 'records', from: `zone ${this.options.zone}`, answers, additionals: [] }
-  }
-
-  #targets(ports: readonly PortRecord[]): ResourceRecord[] {
-    const byTarget = new Map<string, Address[]>()
-    for (const { target, addresses } of ports) byTarget.set(target, [...(byTarget.get(target) ?? []), ...addresses])
-    return [...byTarget].flatMap(([target, addresses]) => this.#addressRecords(target, [...new Set(addresses)]))
-  }
-
-  #addressRecords(name: string, addresses: readonly Address[]): ResourceRecord[] {
-    const { ttl } = this.options
-    return addresses.map((address) => ({ name, class: 1, ttl, type: family(address) === 4 ? 'A' : 'AAAA', address }))
-  }
-
-  #none(kind: 'no data' | 'no such name'): Found {
-    return { kind, apex: this.#apex.length }
   }
 
   #recordsOf(state: ServiceState, key: string): ServiceRecords {
@@ -271,6 +199,12 @@ export class Zone {
     if (this.#recent.size >= mostRecent) this.#recent.delete(this.#recent.keys().next().value ?? '')
     this.#recent.set(key, made)
     return made
+  }
+
+  #count(namespace: string, more: number): void {
+    const count = (this.#inNamespace.get(namespace) ?? 0) + more
+    if (count > 0) this.#inNamespace.set(namespace, count)
+    else this.#inNamespace.delete(namespace)
   }
 
   #change(key: string, act: (state: ServiceState) => void): void {
@@ -298,16 +232,6 @@ export class Zone {
   #changed(): void {
     this.serial = Math.max(this.serial, this.options.now())
   }
-}
-
-function dataOf({ addresses, ports }: NameRecords, type: number): Data[] {
-  if (type === types.A || type === types.AAAA) {
-    const wanted = type === types.A ? 4 : 6
-    const kind = type === types.A ? 'A' : 'AAAA'
-    return addresses.filter((address) => family(address) === wanted).map((address) => ({ type: kind, address }))
-  }
-  if (type !== types.SRV) return []
-  return ports.map(({ weight, port, target }) => ({ type: 'SRV', priority: 0, weight, port, target }))
 }
 
 function wireText(name: string): string {
