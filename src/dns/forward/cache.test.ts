@@ -132,5 +132,5 @@ const kinds: readonly Partial<Reply>[] = [{}, { negative: true, rcode: 3 }, { rc
 function reply(ttl: number, more: Partial<Reply> = {}, length = 4): Reply {
   const bytes = Buffer.alloc(length)
   bytes.writeUInt32BE(ttl)
-  return { bytes, ttls: [0], rcode: 0, truncated: false, ttl, negative: false, age: 0, ...more }
+  return { bytes, ttls: [0], runs: [], rcode: 0, truncated: false, ttl, negative: false, age: 0, ...more }
 }

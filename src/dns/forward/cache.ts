@@ -145,7 +145,7 @@ export class Cache {
 }
 
 function toldAt({ reply, from, since }: Kept, now: number): Told {
-  const { bytes, ttls, rcode, truncated, ttl, negative } = reply
+  const { bytes, ttls, runs, rcode, truncated, ttl, negative } = reply
   const age = Math.floor((now - since) / 1000)
-  return { reply: { bytes, ttls, rcode, truncated, ttl, negative, age }, from }
+  return { reply: { bytes, ttls, runs, rcode, truncated, ttl, negative, age }, from }
 }

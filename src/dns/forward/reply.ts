@@ -7,6 +7,8 @@ export interface Reply {
   readonly bytes: Buffer
   /** Where each record's TTL stands. */
   readonly ttls: readonly number[]
+  /** Addresses of one name in the answer, by where they stand: any order is as good. */
+  readonly runs: readonly Run[]
   readonly rcode: number
   readonly truncated: boolean
   /** The smallest TTL, or for a negative answer the SOA's own rule (RFC 2308 section 5); 0 when there is nothing to keep. */
@@ -17,6 +19,12 @@ export interface Reply {
   readonly age: number
   /** Past its time (RFC 8767): every TTL is this. */
   readonly staleTtl?: number
+}
+
+interface Run {
+  readonly at: readonly number[]
+  /** Bytes of an address. */
+  readonly size: number
 }
 
 /**
@@ -49,7 +57,16 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   // Without an SOA nothing says how long there is nothing.
   const lasting = negative && !records.soa && bytes.readUInt16BE(6) === 0 ? [] : ttls
   const ttl = lasting.length === 0 ? 0 : Math.min(...lasting.map((at) => secondsAt(kept, at)))
-  return { bytes: kept, ttls, rcode, truncated, ttl, negative, age: 0 }
+  return {
+    bytes: kept,
+    ttls,
+    runs: records.runs.filter(({ at }) => at.length > 1),
+    rcode,
+    truncated,
+    ttl,
+    negative,
+    age: 0,
+  }
 }
 
 /** The message as it is given now, its TTLs counted down. */
@@ -74,6 +91,7 @@ function secondsAt(bytes: Buffer, at: number): number {
 
 interface Records {
   ttls: number[]
+  runs: { name: string; at: number[]; size: number }[]
   /** Where everything that was read ends. */
   end: number
   /** Nothing of it could be kept. */
@@ -87,7 +105,7 @@ interface Records {
 
 /** A truncated message may end in the middle of a record: then only its question is kept. */
 function readRecords(bytes: Buffer, start: number, truncated: boolean): Records | undefined {
-  const found: Records = { ttls: [], end: start }
+  const found: Records = { ttls: [], runs: [], end: start }
   const wanted = bytes.readUInt16BE(start - 4)
   const answers = bytes.readUInt16BE(6)
   const authorities = answers + bytes.readUInt16BE(8)
@@ -95,20 +113,31 @@ function readRecords(bytes: Buffer, start: number, truncated: boolean): Records 
   for (let index = 0; index < total; index++) {
     const at = found.end
     // Pointers inside a name are followed once here, so that what is passed on can be read by whoever asked.
-    const fixed = readName(bytes, at)?.end ?? -1
+    const owner = readName(bytes, at)
+    const fixed = owner?.end ?? -1
     const next = fixed < 0 || fixed + 10 > bytes.length ? -1 : fixed + 10 + bytes.readUInt16BE(fixed + 8)
-    if (next < 0 || next > bytes.length) return truncated ? { ttls: [], end: start, none: true } : undefined
+    if (next < 0 || next > bytes.length) return truncated ? { ttls: [], runs: [], end: start, none: true } : undefined
     const type = bytes.readUInt16BE(fixed)
     // RFC 6891 section 6.1.1.
     if (type === types.OPT && (index < authorities || found.opt)) return undefined
     if (type === types.OPT) found.opt = { start: at, fixed, behind: total - index - 1 }
     else found.ttls.push(fixed + 4)
     if (index < answers && (type === wanted || wanted === types.ANY)) found.data = true
+    if (index < answers && owner) addToRuns(found.runs, owner.text, type, fixed + 10, next)
     if (type === types.SOA && index >= answers && index < authorities && next - fixed >= 30)
       found.soa = { at: fixed + 4, ttl: Math.min(secondsAt(bytes, fixed + 4), secondsAt(bytes, next - 4)) }
     found.end = next
   }
   return found
+}
+
+function addToRuns(runs: Records['runs'], owner: string, type: number, start: number, end: number): void {
+  const size = end - start
+  if (!(type === types.A && size === 4) && !(type === types.AAAA && size === 16)) return
+  const name = lowerName(owner)
+  const last = runs.at(-1)
+  if (last?.name === name && last.size === size) last.at.push(start)
+  else runs.push({ name, at: [start], size })
 }
 
 /**
