@@ -51,17 +51,9 @@ export const bench: Bench = {
   about: `answering for ${services.toLocaleString('en')} services of ${endpointsEach} endpoints on one core; against a socket that only sends back, unbound and CoreDNS`,
   where: 'namespaces',
   async prepare({ long }) {
-    const [unbound, dnsperf] = ['unbound', 'dnsperf'].map(findProgram)
+    // Built once; there is nothing to look for inside.
     const theirs = coreDns(long)
-    return {
-      ...(unbound === undefined
-        ? { UNBOUND_MISSING: 'the program unbound is not here (Debian: apt-get install unbound)' }
-        : { UNBOUND: unbound }),
-      ...(dnsperf !== undefined && { DNSPERF: dnsperf }),
-      ...(dnsperf === undefined &&
-        long && { DNSPERF_MISSING: 'the program dnsperf is not here (Debian: apt-get install dnsperf)' }),
-      ...('program' in theirs ? { COREDNS: theirs.program } : { COREDNS_MISSING: theirs.missing }),
-    }
+    return 'program' in theirs ? { COREDNS: theirs.program } : { COREDNS_MISSING: theirs.missing }
   },
   async run({ long, say }): Promise<Outcome> {
     loopbackUp()
@@ -76,11 +68,10 @@ export const bench: Bench = {
     const generator: Generator = open.adopt(startHelper({ file: file('generator.ts'), ...around }), (it) => it.close())
     const all = members(services)
     const field: Field = { all, connection, core }
-    const program = process.env['DNSPERF']
-    const dnsperf =
-      program === undefined ? undefined : open.use(openDnsperf(program, messagesOf('mix', all), around.core))
+    const program = findProgram('dnsperf')
+    const dnsperf = program && open.use(openDnsperf(program, messagesOf('mix', all), around.core))
     const here = new Map<Name, Contestant>()
-    const missing = ['UNBOUND_MISSING', 'COREDNS_MISSING', 'DNSPERF_MISSING'].flatMap((name) => process.env[name] ?? [])
+    const missing = missingPrograms(long)
     for (const [name, start] of contestants()) {
       say(`starting ${name}`)
       try {
@@ -99,14 +90,26 @@ export const bench: Bench = {
 
 /** Those that are here. */
 function contestants(): Map<Name, (field: Field) => Promise<Contestant>> {
-  const { UNBOUND: unbound, COREDNS: theirs } = process.env
-  const here = new Map([
+  const here = new Map<Name, (field: Field) => Promise<Contestant>>([
     ['ours', startOurs],
     ['echo', startEcho],
-  ] as [Name, (field: Field) => Promise<Contestant>][])
-  if (unbound !== undefined) here.set('unbound', (field) => startUnbound(unbound, field))
-  if (theirs !== undefined) here.set('CoreDNS', (field) => startCoreDns(theirs, field))
+  ])
+  const unbound = findProgram('unbound')
+  const path = process.env['COREDNS']
+  if (unbound) here.set('unbound', (field) => startUnbound(unbound, field))
+  if (path !== undefined) here.set('CoreDNS', (field) => startCoreDns({ path, env: { GOMAXPROCS: '1' } }, field))
   return here
+}
+
+function missingPrograms(long: boolean): string[] {
+  const wanted = long ? ['unbound', 'dnsperf'] : ['unbound']
+  const coreDns = process.env['COREDNS_MISSING']
+  return [
+    ...wanted
+      .filter((name) => !findProgram(name))
+      .map((name) => `the program ${name} is not here (Debian: apt-get install ${name})`),
+    ...(coreDns === undefined ? [] : [coreDns]),
+  ]
 }
 
 function notes(core: number | undefined, other: number | undefined): string[] {

@@ -6,6 +6,7 @@ import { kubeconfig } from '../../src/api/client/kubeconfig.ts'
 import type { Connection } from '../../src/api/client/http.ts'
 import { pin } from '../harness/cores.ts'
 import { launcherOptions, startHelper } from '../harness/helper.ts'
+import type { Program } from '../harness/programs.ts'
 import { Asker } from './asker.ts'
 import { addressesOf, type Member, zone } from './cluster.ts'
 import { unboundConfig } from './unbound.ts'
@@ -30,7 +31,7 @@ export interface Field {
 
 /** In a namespace of one's own every port is free. */
 const ports = { unbound: 5301, coredns: 5302 }
-const patienceMs = 120_000
+const patienceMs = 60_000
 
 /** As the launcher starts it. */
 export async function startOurs({ all, connection, core }: Field): Promise<Contestant> {
@@ -50,7 +51,7 @@ export async function startEcho({ core }: Field): Promise<Contestant> {
   return { pid: child.pid, port, readyMs: performance.now() - begun, close: () => child.close() }
 }
 
-export async function startUnbound(program: string, { all, core }: Field): Promise<Contestant> {
+export async function startUnbound(program: Program, { all, core }: Field): Promise<Contestant> {
   const port = ports.unbound
   return startProgram(program, { 'unbound.conf': unboundConfig(all, port) }, ['-c', 'unbound.conf'], {
     all,
@@ -60,7 +61,7 @@ export async function startUnbound(program: string, { all, core }: Field): Promi
 }
 
 /** As kubeadm installs it: its cache leaves names of the cluster alone. */
-export async function startCoreDns(program: string, { all, core, connection }: Field): Promise<Contestant> {
+export async function startCoreDns(program: Program, { all, core, connection }: Field): Promise<Contestant> {
   const port = ports.coredns
   const { server, ca = '', cert = '', key = '' } = connection
   const files = {
@@ -82,20 +83,23 @@ export async function startCoreDns(program: string, { all, core, connection }: F
 }
 `,
   }
-  return startProgram(program, files, ['-conf', 'Corefile'], { all, core, port }, { GOMAXPROCS: '1' })
+  return startProgram(program, files, ['-conf', 'Corefile'], { all, core, port })
 }
 
 async function startProgram(
-  program: string,
+  program: Program,
   files: Readonly<Record<string, string>>,
   args: string[],
   { all, core, port }: { all: readonly Member[]; core: number | undefined; port: number },
-  env: Readonly<Record<string, string>> = {},
 ): Promise<Contestant> {
   const cwd = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
   const begun = performance.now()
-  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(program.path, args, {
+    cwd,
+    env: { ...process.env, ...program.env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const close = (): void => {
     child.kill('SIGKILL')
     rmSync(cwd, { recursive: true, force: true })
@@ -103,7 +107,7 @@ async function startProgram(
   const pid = child.pid ?? 0
   if (core !== undefined && child.pid !== undefined) pin(pid, core)
   try {
-    await Promise.race([answers(port, all), ended(program, child)])
+    await Promise.race([answers(port, all), ended(program.path, child)])
   } catch (error) {
     close()
     throw error

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Program } from '../harness/programs.ts'
 import type { Contestant } from './contestants.ts'
 
 /** The program that people measure name servers with, as a second opinion. */
@@ -12,7 +13,7 @@ export interface Dnsperf extends Disposable {
 }
 
 /** `core`: the only one it has; undefined: any. */
-export function openDnsperf(program: string, messages: readonly Buffer[], core: number | undefined): Dnsperf {
+export function openDnsperf(program: Program, messages: readonly Buffer[], core: number | undefined): Dnsperf {
   const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
   const file = join(folder, 'questions')
   // Whole messages, each behind its length as over TCP: some have an OPT record, others none.
@@ -21,9 +22,9 @@ export function openDnsperf(program: string, messages: readonly Buffer[], core: 
     async ask({ port }, seconds) {
       const args = ['-B', '-d', file, '-s', '127.0.0.1', '-p', String(port), '-l', String(seconds)]
       const load = ['-c', '8', '-q', '256', '-T', '1']
-      const command = core === undefined ? [program] : ['taskset', '-c', String(core), program]
-      const [first = program, ...rest] = [...command, ...args, ...load]
-      const { stdout } = await promisify(execFile)(first, rest)
+      const command = core === undefined ? [program.path] : ['taskset', '-c', String(core), program.path]
+      const [first = program.path, ...rest] = [...command, ...args, ...load]
+      const { stdout } = await promisify(execFile)(first, rest, { env: { ...process.env, ...program.env } })
       return Number(/Queries per second:\s+([\d.]+)/.exec(stdout)?.[1])
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
