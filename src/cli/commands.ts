@@ -19,6 +19,7 @@ export const commands: Record<string, Command> = {
   --node-cidr RANGE     default: 192.168.50.0/24, the wire between nodes
   --api-port PORT       on 127.0.0.1; default: a free one
   --zone DOMAIN         of the names of services; default: cluster.local
+  --dns-config FILE     of the DNS server (docs/dns.md); later it is the ConfigMap kube-system/cluster-dns, and may be edited
   --node-dns            a DNS server on every node, which its pods ask at 169.254.20.10 instead of the service
   --timeout SECONDS     for the pods to become ready; default: 60
   --json                print the lab as JSON when it is up

@@ -3,16 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../api/client/client.ts'
 import { inCluster } from '../api/client/http.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { KubehopError } from '../base/errors.ts'
 import { type Log, makeLog } from '../base/log.ts'
 import { clusterDefaults } from '../dns/config/config.ts'
 import { printConfig } from '../dns/config/file.ts'
-import { load, type Loaded, readSource, type Source } from '../dns/config/load.ts'
 import { keepReloading } from '../dns/config/reload.ts'
 import { type Dns, startDns } from '../dns/dns.ts'
 import { holdNodeAddress } from '../dns/node/hold.ts'
 import { runWorker } from '../dns/server/worker.ts'
 import { startWorkers } from '../dns/server/workers.ts'
+import { type LoadedFile, loadFile, whatIsWrong } from './dns-file.ts'
 import { nodeAddressOf, overrideBy } from './dns-flags.ts'
 import { parse, UsageError } from './usage.ts'
 
@@ -38,12 +37,10 @@ type Flags = ReturnType<typeof parse<{ options: typeof options }>>['values']
 export async function dns(args: string[]): Promise<number> {
   const { values } = parse({ args, options })
   if (values.worker !== undefined) return beWorker(values)
-  let start: Start
-  try {
-    start = readStart(values)
-  } catch (error) {
-    if (!(error instanceof KubehopError && error.code === 'Invalid')) throw error
-    console.error(error.plain)
+  let start: Start | undefined
+  const wrong = whatIsWrong(() => (start = readStart(values)))
+  if (!start) {
+    console.error(wrong)
     return 2
   }
   if (values.print) console.log(printConfig(start.loaded.config).trimEnd())
@@ -51,25 +48,21 @@ export async function dns(args: string[]): Promise<number> {
   return 0
 }
 
-interface Start {
-  readonly loaded: Loaded
-  readonly file?: { readonly source: Source; readonly text: string }
-}
+type Start = Pick<LoadedFile, 'loaded'> & Partial<LoadedFile>
 
 function readStart(flags: Flags): Start {
   const override = overrideBy(flags)
-  if (flags.config !== undefined && flags.corefile !== undefined)
+  const { config, corefile } = flags
+  if (config !== undefined && corefile !== undefined)
     throw new UsageError('--config and --corefile cannot be given together: one file says it all')
-  const path = flags.config ?? flags.corefile
-  if (path === undefined) return { loaded: { config: override(clusterDefaults), notes: [] } }
-  const source: Source = { path, format: flags.config === undefined ? 'corefile' : 'yaml', override }
-  const text = readSource(path)
-  return { loaded: load(source, text), file: { source, text } }
+  if (config !== undefined) return loadFile(config, 'yaml', override)
+  if (corefile !== undefined) return loadFile(corefile, 'corefile', override)
+  return { loaded: { config: override(clusterDefaults), notes: [] } }
 }
 
-async function serve(flags: Flags, { loaded: { config, notes }, file }: Start): Promise<void> {
+async function serve(flags: Flags, { loaded: { config, notes }, source, text }: Start): Promise<void> {
   const log = makeLog('dns')
-  for (const { line, say } of notes) log.info({ file: file?.source.path, line }, say)
+  for (const { line, say } of notes) log.info({ file: source?.path, line }, say)
   const ended = signalled()
   const client = await clientOf(flags, log)
   const own = nodeAddressOf(flags)
@@ -84,7 +77,7 @@ async function serve(flags: Flags, { loaded: { config, notes }, file }: Start): 
       () => log.info('the whole cluster is known'),
       (error: unknown) => log.error({ error }, 'the cluster cannot be read'),
     )
-    const reloading = file && keepReloading({ ...file, dns: server, log })
+    const reloading = source && keepReloading({ source, text: text ?? '', dns: server, log })
     if (reloading) process.on('SIGHUP', () => void reloading.reload())
     await retire(server, ended)
     reloading?.close()

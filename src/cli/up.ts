@@ -7,6 +7,8 @@ import { type Readiness, waitReady } from '../lab/ready.ts'
 import { parseSettings, type Settings } from '../lab/settings.ts'
 import { startLab } from '../lab/start.ts'
 import { removeLab } from '../lab/stop.ts'
+import { loadFile, whatIsWrong } from './dns-file.ts'
+import { overrideBy } from './dns-flags.ts'
 import { emptyCluster, readManifests } from './manifests.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { describeLab, renderLab } from './status.ts'
@@ -27,6 +29,7 @@ export async function up(args: string[]): Promise<number> {
       'node-cidr': { type: 'string' },
       'api-port': { type: 'string' },
       'node-dns': { type: 'boolean', default: false },
+      'dns-config': { type: 'string' },
       zone: { type: 'string' },
       timeout: { type: 'string', default: '60' },
       json: { type: 'boolean', default: false },
@@ -41,11 +44,20 @@ export async function up(args: string[]): Promise<number> {
     nodeCidr: values['node-cidr'],
     apiPort: values['api-port'],
     nodeDns: values['node-dns'],
+    dnsConfig: values['dns-config'],
     zone: values.zone,
   })
   const seconds = Number(values.timeout)
   if (!(seconds > 0 && seconds <= 3600))
     throw new UsageError(`--timeout takes seconds from 1 to 3600, not "${values.timeout}"`)
+  const { dnsConfig, zone } = settings
+  if (dnsConfig !== undefined) {
+    const wrong = whatIsWrong(() => loadFile(dnsConfig, 'yaml', overrideBy({ zone })))
+    if (wrong !== undefined) {
+      console.error(wrong)
+      return 2
+    }
+  }
   return start(settings, readManifests(values.file ?? [], emptyCluster(settings)), seconds, values.json)
 }
 

@@ -209,7 +209,7 @@ test('another configuration is in force with the next question; what needs a res
 
 test("the cluster's own DNS is objects that the API takes", async () => {
   const client = cluster()
-  const [account, service, deployment] = dnsManifests({
+  const [account, configMap, service, deployment] = dnsManifests({
     clusterIP: address('100.64.0.10'),
     zone: 'cluster.local',
     command: ['kubehop'],
@@ -217,7 +217,11 @@ test("the cluster's own DNS is objects that the API takes", async () => {
   await client.create('ServiceAccount', account)
   assert.equal((await client.create('Service', service)).spec.clusterIP, '100.64.0.10')
   const made = await client.create('Deployment', deployment)
-  assert.deepEqual(made.spec.template.spec.containers[0]?.args, ['dns', '--zone', 'cluster.local'])
+  const { args, volumeMounts } = made.spec.template.spec.containers[0] ?? {}
+  assert.deepEqual(args, ['dns', '--config', '/run/dns/dns.yaml', '--zone', 'cluster.local'])
+  assert.deepEqual(volumeMounts, [{ name: 'config', mountPath: '/run/dns' }])
+  const { data } = await client.create('ConfigMap', configMap)
+  assert.deepEqual(Object.keys(data ?? {}), ['dns.yaml'])
 })
 
 function cluster(): Client {

@@ -1,5 +1,5 @@
 import type { Service } from '../api/objects/service.ts'
-import type { ServiceAccount } from '../api/objects/simple.ts'
+import type { ConfigMap, ServiceAccount } from '../api/objects/simple.ts'
 import type { Deployment } from '../api/objects/workload.ts'
 import { type Address, type Cidr, formatCidr } from '../base/address.ts'
 
@@ -14,20 +14,36 @@ export interface DnsManifestOptions {
   reverse?: readonly Cidr[]
   /** Name servers for names outside the cluster; none: those are refused. */
   upstream?: readonly string[]
+  /** The configuration file (docs/dns.md). Who edits the ConfigMap changes it while the server runs. */
+  config?: string
 }
 
 const labels = { 'k8s-app': 'kube-dns' }
 const namespace = 'kube-system'
 
 /** The cluster's own DNS: names and labels are those of every Kubernetes cluster, so that tools find it. */
-export function dnsManifests(options: DnsManifestOptions): [ServiceAccount, Service, Deployment] {
-  return [serviceAccount, service(options), deployment(options)]
+export function dnsManifests(options: DnsManifestOptions): [ServiceAccount, ConfigMap, Service, Deployment] {
+  return [serviceAccount, configMap(options), service(options), deployment(options)]
 }
 
 const serviceAccount: ServiceAccount = {
   apiVersion: 'v1',
   kind: 'ServiceAccount',
   metadata: { name: 'cluster-dns', namespace },
+}
+
+const configFile = 'dns.yaml'
+const configFolder = '/run/dns'
+
+function configMap({
+  config = '# All options: docs/dns.md. A change is in force as soon as the pod has it.\n',
+}: DnsManifestOptions): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'cluster-dns', namespace },
+    data: { [configFile]: config },
+  }
 }
 
 function service({ clusterIP }: DnsManifestOptions): Service {
@@ -52,7 +68,7 @@ function service({ clusterIP }: DnsManifestOptions): Service {
 }
 
 function deployment({ zone, command, replicas = 1, reverse = [], upstream = [] }: DnsManifestOptions): Deployment {
-  const args = ['dns', '--zone', zone]
+  const args = ['dns', '--config', `${configFolder}/${configFile}`, '--zone', zone]
   for (const range of reverse) args.push('--reverse', formatCidr(range))
   for (const server of upstream) args.push('--upstream', server)
   return {
@@ -69,12 +85,14 @@ function deployment({ zone, command, replicas = 1, reverse = [], upstream = [] }
           // Its own resolv.conf must not lead back to itself.
           dnsPolicy: 'Default',
           terminationGracePeriodSeconds: 5,
+          volumes: [{ name: 'config', configMap: { name: 'cluster-dns' } }],
           containers: [
             {
               name: 'dns',
               image: 'host',
               command: [...command],
               args,
+              volumeMounts: [{ name: 'config', mountPath: configFolder }],
               ports: [
                 { name: 'dns', containerPort: 53, protocol: 'UDP' },
                 { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },

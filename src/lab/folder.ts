@@ -44,6 +44,8 @@ export function stateRoot(): string {
 
 export const folderOf = (name: string): string => join(stateRoot(), name)
 export const kubeconfigOf = (name: string): string => join(folderOf(name), 'kubeconfig')
+/** The DNS server's configuration, in a lab that was given one. */
+export const dnsConfigIn = (folder: string): string => join(folder, 'dns.yaml')
 export const logOf = (name: string): string => join(folderOf(name), 'log')
 
 /** Only one command at a time decides which labs there are. Held while `body` runs, which must be quick. */

@@ -13,6 +13,8 @@ export interface Settings {
   apiPort: number
   /** A resolver of its own on every node, at {@link nodeDnsAddress}. */
   nodeDns: boolean
+  /** The DNS server's configuration, a file that has been checked; undefined: as by default. */
+  dnsConfig?: string
   /** The domain that the names of services are in, in lower case, without a dot at the end. */
   zone: string
 }
@@ -26,6 +28,7 @@ export interface SettingsInput {
   nodeCidr?: string | undefined
   apiPort?: string | undefined
   nodeDns?: boolean | undefined
+  dnsConfig?: string | undefined
   zone?: string | undefined
 }
 
@@ -86,8 +89,9 @@ export function parseSettings(input: SettingsInput): Settings {
   }
   if (wrong.length > 0 || !podCidr || !serviceCidr || !nodeCidr)
     throw new KubehopError('lab', 'settings', 'Invalid', wrong.join('\n'))
-  const { nodeDns = false } = input
-  return { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, nodeDns, zone }
+  const { nodeDns = false, dnsConfig } = input
+  const settings = { name, nodes, podCidr, serviceCidr, nodeCidr, apiPort, nodeDns, zone }
+  return dnsConfig === undefined ? settings : { ...settings, dnsConfig }
 }
 
 /** Names of services have to fit before it, and hostnames of pods before those. */

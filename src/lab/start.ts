@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { address, formatCidr } from '../base/address.ts'
@@ -13,6 +13,7 @@ import { type ProcessRecord, startedAt } from '../kernel/process.ts'
 import { listenTcp, localPort } from '../kernel/socket.ts'
 import {
   alone,
+  dnsConfigIn,
   folderOf,
   isRunning,
   type LabRecord,
@@ -124,6 +125,7 @@ async function launchSupervisor(settings: Settings, listener: { fd: number; port
   const folder = folderOf(settings.name)
   const log = openSync(logOf(settings.name), 'a', 0o600)
   try {
+    if (settings.dnsConfig !== undefined) copyFileSync(settings.dnsConfig, dnsConfigIn(folder))
     const config: SupervisorConfig = { ...settings, folder, apiPort: listener.port }
     const { child, reported } = await launch(supervisorProgram(JSON.stringify(config)), {
       title: `kubehop lab ${settings.name}`,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Authority } from '../api/certificates/authority.ts'
 import type { Client } from '../api/client/client.ts'
@@ -12,6 +12,7 @@ import { closeOnExec } from '../kernel/descriptor.ts'
 import { listenTcp } from '../kernel/socket.ts'
 import { startRoutes } from '../routes/start.ts'
 import { keepProcesses, type ProcessSpec } from './agents.ts'
+import { dnsConfigIn } from './folder.ts'
 import { packageRoot } from './package.ts'
 import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
@@ -116,6 +117,7 @@ function nodeProcesses(config: SupervisorConfig, wire: Wire, authority: Authorit
       title: `kubehop dns ${name}`,
       args: options('dns', {
         'node-address': nodeDnsAddress,
+        ...(config.dnsConfig !== undefined && { config: dnsConfigIn(config.folder) }),
         kubeconfig: files.kubeconfig,
         zone: config.zone,
         reverse: [config.podCidr, config.serviceCidr].map(formatCidr),
@@ -133,13 +135,15 @@ function options(command: string, values: Record<string, string | string[]>): st
 
 /** The cluster's own DNS is an ordinary Deployment behind an ordinary Service, as everywhere. */
 async function makeDns(client: Client, config: SupervisorConfig): Promise<void> {
-  const [account, service, deployment] = dnsManifests({
+  const [account, configMap, service, deployment] = dnsManifests({
     clusterIP: dnsAddress(config),
     zone: config.zone,
     command: ['node', ...process.execArgv, join(insideContainers, relative(packageRoot(), process.argv[1] ?? ''))],
     reverse: [config.podCidr, config.serviceCidr],
+    ...(config.dnsConfig !== undefined && { config: readFileSync(dnsConfigIn(config.folder), 'utf8') }),
   })
   await client.create('ServiceAccount', account)
+  await client.create('ConfigMap', configMap)
   await client.create('Service', service)
   await client.create('Deployment', deployment)
 }
