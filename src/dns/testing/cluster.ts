@@ -50,6 +50,14 @@ const services: Service[] = [
   service('external-in', { type: 'ExternalName', externalName: 'svc1.testns.svc.cluster.local' }),
   service('external-gone', { type: 'ExternalName', externalName: 'nosuch.testns.svc.cluster.local.' }),
   service('external-ip', { type: 'ExternalName', externalName: '1.2.3.4' }),
+  service('external-2', { type: 'ExternalName', externalName: 'External-In.testns.svc.Cluster.local' }),
+  service('external-apex', { type: 'ExternalName', externalName: 'cluster.local' }),
+  service('external-pod', { type: 'ExternalName', externalName: '10-240-0-1.podns.pod.cluster.local' }),
+  service('external-arpa', { type: 'ExternalName', externalName: '1.0.0.10.in-addr.arpa' }),
+  service('circle-2', { type: 'ExternalName', externalName: 'circle-3.testns.svc.cluster.local' }),
+  service('circle-3', { type: 'ExternalName', externalName: 'circle-2.testns.svc.cluster.local' }),
+  service('pending', { clusterIP: '', ports }),
+  service('odd', { clusterIP: 'None', ports }),
   service('circle', { type: 'ExternalName', externalName: 'circle.testns.svc.cluster.local' }),
   service('kube-dns', { clusterIP: '10.0.0.10', ports: [] }, 'kube-system'),
 ]
@@ -60,6 +68,12 @@ const slices: EndpointSlice[] = [
   slice('hdls1', ['5678:abcd::1', '5678:abcd::2']),
   slice('hdlsnp', ['172.0.0.20'], []),
   slice('starting', ['!172.0.0.30']),
+  slice('odd', ['172.0.0.41 not.a.label']),
+  {
+    ...slice('odd', ['172.0.0.42']),
+    metadata: { ...slice('odd', []).metadata, name: 'odd-fqdn' },
+    addressType: 'FQDN',
+  },
   slice('eager', ['!172.0.0.31 web-0']),
 ]
 
@@ -70,7 +84,7 @@ export function zoneOf(options: Partial<ZoneOptions> = {}): Zone {
     zone: 'cluster.local',
     ttl: 5,
     pods: 'insecure',
-    reverse: [cidr('10.0.0.0/16'), cidr('172.0.0.0/11')],
+    reverse: [cidr('10.0.0.0/16'), cidr('172.0.0.0/11'), cidr('fd00:aa00::/23')],
     self: 'kube-dns.kube-system',
     now: () => 1_700_000_000,
     ...options,
