@@ -23,10 +23,11 @@ const remembered = 10_000
 const bookmarkMs = 30_000
 
 /** Lists and watches of some kinds over HTTPS: as much of an API server as those ask for who follow a cluster. */
-export class StubApi {
+export class StubApi implements Disposable {
   readonly #collections: Map<string, Collection>
   readonly #byPath: Map<string, Collection>
   #revision = 1
+  #close: () => void = () => {}
 
   constructor(kinds: readonly KindName[]) {
     const made = kinds.map((kind): Collection => ({ kind, objects: new Map(), watches: new Set(), history: [] }))
@@ -59,9 +60,18 @@ export class StubApi {
     const server = createServer(options, (request, response) => this.#answer(request, response))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    setInterval(() => this.#bookmark(), bookmarkMs)
+    const bookmarks = setInterval(() => this.#bookmark(), bookmarkMs)
+    this.#close = () => {
+      clearInterval(bookmarks)
+      server.closeAllConnections()
+      server.close()
+    }
     const user = makeClientCertificate(authority, { name: 'bench', groups: ['system:masters'] })
     return { server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: authority.cert, ...user }
+  }
+
+  [Symbol.dispose](): void {
+    this.#close()
   }
 
   #of({ kind }: KubeObject): Collection {
