@@ -5,7 +5,10 @@ import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { address } from '../../base/address.ts'
+import type { Handler } from '../handlers/handler.ts'
+import { handlerList } from '../handlers/list.ts'
 import { overTcp, overUdp, queryOf } from '../testing/ask.ts'
+import { zoneOf } from '../testing/cluster.ts'
 import { wrongWith } from '../testing/fuzz/check.ts'
 import { expectedOf } from '../testing/fuzz/expected.ts'
 import { anyMessage } from '../testing/fuzz/messages.ts'
@@ -15,6 +18,7 @@ import { fuzzSubject } from '../testing/fuzz/subject.ts'
 import { flags } from '../wire/message.ts'
 import { Frames } from './frames.ts'
 import { Metrics } from './metrics.ts'
+import { Responder } from './responder.ts'
 import { type Serve, serveWith } from './serve.ts'
 import { serveTcp } from './tcp.ts'
 import { serveUdp } from './udp.ts'
@@ -76,6 +80,25 @@ test('what is no question, or none for us, gets the code that the RFCs give it, 
     }
 })
 
+test('an answer that had to wait is that to its own question', async () => {
+  const zone = zoneOf()
+  const list = handlerList({ zone, synced: () => true })
+  // Says nothing, and not at once.
+  const slow: Handler = { name: 'autopath', handle: () => Promise.resolve(undefined) }
+  const server = new Responder({ ...list, handlers: [slow, ...list.handlers], log })
+  const names = ['svc1', 'nosuch', 'hdls1', 'svcempty', 'external-in']
+  const questions = names.map((of, id) => queryOf(`${of}.testns.svc.cluster.local`, 'A', { id }))
+  const replies = questions.map(async (question) => {
+    const message = Buffer.from(question)
+    const reaction = server.react(message, overUdp)
+    message.fill(0xee)
+    // One that is there at once is overwritten by the next.
+    return reaction instanceof Promise ? reaction : Buffer.from(reaction ?? [])
+  })
+  for (const [id, reply] of (await Promise.all(replies)).entries())
+    assert.equal(wrongWith(questions[id] ?? Buffer.alloc(0), 'udp', reply), undefined, `question ${id}`)
+})
+
 test('any bytes over UDP get the one answer that they have to, or none', async (t) => {
   const udp = serveUdp({ address: address('127.0.0.1'), port: 0 }, hostile())
   t.after(() => udp.close())
@@ -84,7 +107,7 @@ test('any bytes over UDP get the one answer that they have to, or none', async (
   socket.connect(udp.port, '127.0.0.1')
   await once(socket, 'connect')
   const next = async (bytes: Buffer): Promise<Buffer> => {
-    const reply = once(socket, 'message')
+    const reply = once(socket, 'message', { signal: AbortSignal.timeout(5000) })
     socket.send(bytes)
     return ((await reply) as [Buffer])[0]
   }

@@ -59,7 +59,9 @@ export class Responder {
         return said.then(
           async (came) => {
             if (came) return Buffer.from(this.#finish(query, asker, handler.name, came, limit, told))
-            return Buffer.from(await this.#ask(query, asker, limit, told, at + 1))
+            const next = this.#ask(query, asker, limit, told, at + 1)
+            // Not awaited before it is copied: by then it is another question's answer.
+            return next instanceof Promise ? next : Buffer.from(next)
           },
           (error: unknown) => {
             this.#options.log.debug({ handler: handler.name, error: messageOf(error) }, 'no answer could be had')
