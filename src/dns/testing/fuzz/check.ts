@@ -1,7 +1,8 @@
 import dnsPacket from 'dns-packet'
 import type { Transport } from '../../handlers/handler.ts'
 import { decodeMessage } from '../../wire/codec.ts'
-import { flags, type Message } from '../../wire/message.ts'
+import { explainOption } from '../../wire/explain.ts'
+import { flags, type Message, type ResourceRecord } from '../../wire/message.ts'
 import { type Expected, expectedOf } from './expected.ts'
 
 /** What is wrong with the reply to `message`, in words; undefined: nothing. */
@@ -55,13 +56,14 @@ function wrongAnswer(
   const code = read.rcode | ((opt ? (read.additionals.at(-1)?.ttl ?? 0) >>> 24 : 0) << 4)
   if (rcode === undefined) return undefined
   if (code !== rcode) return `rcode ${code}, not ${rcode}`
-  return records > 0 || reply.length > message.length ? 'a refusal longer than the question' : undefined
+  const longest = message.length + explanation(read.additionals.at(-1)).length
+  return records > 0 || reply.length > longest ? 'a refusal longer than the question' : undefined
 }
 
 /** Exactly as many OPT records as the question has (RFC 6891 section 6.1.1), last here, and DO as it came (RFC 3225 section 3). */
 function wrongOpt(
   { answers, authorities, additionals }: Message,
-  opt: { dnssec: boolean } | undefined,
+  opt: { dnssec: boolean; explain: boolean } | undefined,
 ): string | undefined {
   const opts = [...answers, ...authorities, ...additionals].filter((one) => one.type === 'other' && one.code === 41)
   if (opts.length !== (opt ? 1 : 0)) return `${opts.length} OPT records`
@@ -70,5 +72,16 @@ function wrongOpt(
   if (last !== opts[0]) return 'OPT is not the last record'
   const { ttl = 0, name } = last ?? {}
   if (name !== '' || (ttl & 0x00ff_0000) !== 0) return 'OPT with a name, or of another version'
-  return (ttl & 0xffff) === (opt.dnssec ? 0x8000 : 0) ? undefined : 'OPT with other flags'
+  if ((ttl & 0xffff) !== (opt.dnssec ? 0x8000 : 0)) return 'OPT with other flags'
+  const said = explanation(last)
+  if (said.length === 0) return undefined
+  if (!opt.explain) return 'an option that nobody asked for'
+  const bytes = Buffer.from(said)
+  const good = bytes.length <= 4 + 200 && bytes.readUInt16BE(0) === explainOption
+  return good && bytes.readUInt16BE(2) === bytes.length - 4 ? undefined : 'another option than who answered'
+}
+
+/** The data of OPT. */
+function explanation(record: ResourceRecord | undefined): Uint8Array {
+  return record?.type === 'other' && record.code === 41 ? record.data : Buffer.alloc(0)
 }

@@ -1,3 +1,5 @@
+import { explainOption } from '../../wire/explain.ts'
+
 /** What the RFCs say about the reply to a message, read a second time and without the server's own reader. */
 export type Expected =
   | { kind: 'nothing' }
@@ -8,7 +10,7 @@ export type Expected =
       /** Behind the question. */
       end: number
       type: number
-      opt: { size: number; dnssec: boolean } | undefined
+      opt: { size: number; dnssec: boolean; explain: boolean } | undefined
       /** The code, where the message alone decides it; then there are no records. */
       rcode: number | undefined
     }
@@ -34,7 +36,16 @@ export function expectedOf(message: Buffer): Expected {
   const answer = { kind: 'answer' as const, end, type, rcode }
   if (!opt) return { ...answer, opt: undefined }
   const dnssec = ((message[opt.start + 7] ?? 0) & 0x80) !== 0
-  return { ...answer, opt: { size: message.readUInt16BE(opt.start + 3), dnssec } }
+  const explain = hasOption(message.subarray(opt.start + 11, opt.end))
+  return { ...answer, opt: { size: message.readUInt16BE(opt.start + 3), dnssec, explain } }
+}
+
+function hasOption(options: Buffer): boolean {
+  for (let rest = options; rest.length >= 4; rest = rest.subarray(4 + rest.readUInt16BE(2))) {
+    if (4 + rest.readUInt16BE(2) > rest.length) return false
+    if (rest.readUInt16BE(0) === explainOption) return true
+  }
+  return false
 }
 
 const formErr: Expected = { kind: 'header', rcode: 1 }
@@ -45,6 +56,7 @@ const badVers = 16
 interface Placed {
   index: number
   start: number
+  end: number
   type: number
 }
 
@@ -55,8 +67,9 @@ function readRecords(message: Buffer, from: number, count: number): Placed[] | u
   for (let index = 0; index < count; index++) {
     const name = nameEnd(message, start, true)
     if (name === undefined || name + 10 > message.length) return undefined
-    found.push({ index, start, type: message.readUInt16BE(name) })
-    start = name + 10 + message.readUInt16BE(name + 8)
+    const end = name + 10 + message.readUInt16BE(name + 8)
+    found.push({ index, start, end, type: message.readUInt16BE(name) })
+    start = end
   }
   return start === message.length ? found : undefined
 }

@@ -19,7 +19,7 @@ export interface FuzzReport {
 }
 
 /** Looked at by dns-packet, too. */
-const oracleEvery = 64
+const oracleEvery = 200
 const changeEvery = 500
 /** Parts after each of which the memory is measured. */
 const parts = 10

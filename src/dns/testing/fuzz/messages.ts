@@ -62,8 +62,8 @@ function opt(random: Random): void {
   const length = end
   u16(0)
   for (let left = random.once(3) ? random.below(4) : 0; left > 0; left--) {
-    // Client subnet, cookie, keepalive, padding, extended error; some lie about their length.
-    u16(random.once(4) ? random.u32() : random.pick([8, 10, 11, 12, 15, 3]))
+    // Client subnet, cookie, keepalive, padding, extended error, "who says so"; some lie about their length.
+    u16(random.once(4) ? random.u32() : random.pick([8, 10, 11, 12, 15, 3, 65_001]))
     const size = random.below(40)
     u16(random.once(20) ? random.u32() : size)
     random.fill(room, end, end + size)

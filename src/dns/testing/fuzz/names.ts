@@ -51,7 +51,7 @@ const services = (
 const under = '_http._tcp _dns._udp _nope._tcp _tcp 172-0-0-2 5678-abcd--1 dup-name web-0 *'.split(' ')
 const others = (
   'cluster.local ns.dns.cluster.local dns.cluster.local dns-version.cluster.local svc.cluster.local pod.cluster.local ' +
-  'testns.svc.cluster.local podns.pod.cluster.local local example.test www.example.test'
+  'testns.svc.cluster.local podns.pod.cluster.local local example.test www.example.test hosts.test corp.test a.corp.test www.corp.test'
 ).split(' ')
 const suffixes = [zone, ['svc', ...zone], ['testns', 'svc', ...zone], ['in-addr', 'arpa'], ['ip6', 'arpa'], ['test']]
 

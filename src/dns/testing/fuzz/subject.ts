@@ -1,9 +1,13 @@
 import { pino } from 'pino'
+import { address } from '../../../base/address.ts'
+import { defaults, forwardDefaults } from '../../config/config.ts'
+import { makeForwarding } from '../../forward/forwarding.ts'
 import { handlerList } from '../../handlers/list.ts'
+import { openHosts } from '../../hosts/hosts.ts'
 import { Responder } from '../../server/responder.ts'
 import { service, slice, zoneOf } from '../cluster.ts'
 import type { Random } from './random.ts'
-import { hostileUpstream } from './upstream.ts'
+import { makeHostile } from './upstream.ts'
 
 export interface Subject {
   readonly responder: Responder
@@ -37,10 +41,26 @@ export function fuzzSubject(random: Random, upstream: boolean): Subject {
       }
     }
   }
-  const list = handlerList({ zone, synced: () => true })
-  const handlers = [...list.handlers, ...(upstream ? [hostileUpstream(random)] : [])]
-  const responder = new Responder({ ...list, handlers, recursive: upstream, log: pino({ level: 'silent' }) })
-  return { responder, change }
+  const forwarding = upstream ? makeForwarding({ config, log }) : undefined
+  for (const { upstreams } of forwarding?.forwarders ?? []) for (const one of upstreams) makeHostile(one, random)
+  zone.pod('podns', 'walks', [asker], searches)
+  const autopath = random.once(2) ? searches : undefined
+  const list = handlerList({ zone, synced: () => true, hosts: openHosts(hosts, log), autopath, ...forwarding })
+  return { responder: new Responder({ ...list, log }), change }
 }
 
+const log = pino({ level: 'silent' })
+
+const asker = address('127.0.0.1')
+const searches = ['corp.test']
+const hosts = { entries: [{ address: asker, names: ['www.example.test', 'hosts.test'] }], ttl: 30 }
+const to = ['192.0.2.1', '192.0.2.2'].map((one) => ({ address: address(one), port: 53 }))
+const forward = { ...forwardDefaults, to }
+const config = {
+  ...defaults,
+  forward,
+  stub: [{ domain: 'corp.test', forward }],
+  // Full before the memory is measured first.
+  cache: { ...defaults.cache, size: 200 },
+}
 const ports = [{ name: 'http', port: 80, protocol: 'TCP' as const }]

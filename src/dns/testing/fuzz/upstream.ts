@@ -1,31 +1,28 @@
+import type { Upstream } from '../../forward/upstream.ts'
+import { questionFor } from '../../forward/question.ts'
 import { readReply } from '../../forward/reply.ts'
-import type { Handler, Said } from '../../handlers/handler.ts'
 import { anyName } from './names.ts'
 import type { Random } from './random.ts'
 
-/** An upstream that says the truth, nonsense, or nothing; at once or later. What is no answer is a failure, as it is to the real one. */
-export function hostileUpstream(random: Random): Handler {
-  return {
-    name: 'forward',
-    handle({ bytes, end }) {
-      // It takes longer than all the rest.
-      if (!random.once(4)) return undefined
-      const asked = Buffer.from(bytes.subarray(0, end))
-      asked.fill(0, 4, 12)
-      asked.writeUInt16BE(1, 4)
-      const reply = readReply(anyReply(asked, random), asked)
-      const said: Said | undefined = reply && { reply, from: 'upstream' }
-      if (said && random.once(2)) return said
-      return said ? Promise.resolve(said) : Promise.reject(new Error('nothing that is an answer'))
-    },
+/** Makes an upstream that is never really asked say the truth, nonsense, or nothing. */
+export function makeHostile(upstream: Upstream, random: Random): void {
+  upstream.ask = async (question) => {
+    // Making nonsense takes longer than all the rest.
+    const asked = questionFor(question, true)
+    const reply = random.once(4) ? readReply(anyReply(asked, random), asked) : undefined
+    if (!reply) throw silent
+    return reply
   }
 }
 
+/** Made once: an error with its stack takes longer than a question. */
+const silent = new Error('nothing that is an answer')
 const types = [1, 28, 5, 2, 12, 6, 16, 15, 33, 41, 65, 46]
 
 function anyReply(asked: Buffer, random: Random): Buffer {
+  const question = asked.subarray(0, -11)
   const counts = [random.below(4), random.below(3), random.below(3)]
-  const parts: Buffer[] = [Buffer.from(asked)]
+  const parts: Buffer[] = [question]
   for (let left = counts.reduce((sum, count) => sum + count, 0); left > 0; left--) parts.push(anyRecord(random))
   const reply = Buffer.concat(parts)
   reply.writeUInt16BE(0x8180 | (random.once(4) ? random.u32() & 0x7ff : 0), 2)
