@@ -38,9 +38,9 @@ function findService(zone: Zone, labels: string[], type: number): Found {
   if (!service) return none('no such name', zone)
   const from = `service ${namespace}/${name}`
   const under = labels.slice(0, -2).join('.')
-  const { alias, names } = service.records
+  const { alias } = service.records
   if (alias !== undefined && under === '') return { kind: 'alias', from, target: alias }
-  const here = names.get(under)
+  const here = service.records.at(under)
   if (!here) return none('no such name', zone)
   const found = records(zone, dataOf(here, type), [...labels, 'svc', ''].join('.'))
   if (found.kind !== 'records') return { ...none('no data', zone), owner: service.owner }

@@ -6,7 +6,7 @@ import { nameToWire } from '../wire/name.ts'
 import { addressRecords, findName } from './find.ts'
 import { Pods, type PodSearch } from './pods.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
-import { addressesNamed, clusterIPs, type ServiceRecords, serviceRecords } from './service.ts'
+import { addressesNamed, clusterIPs, ServiceRecords } from './service.ts'
 
 export interface ZoneOptions {
   /** Lower case, without a dot at the end: `cluster.local`. */
@@ -144,7 +144,8 @@ export class Zone {
   recordsOf(name: string, namespace: string): { records: ServiceRecords; owner: Owner } | undefined {
     const key = `${name}.${namespace}`
     const state = this.#services.get(key)
-    return state && { records: this.#recordsOf(state, key), owner: state }
+    const records = state && this.#recordsOf(state, key)
+    return records && { records, owner: state }
   }
 
   /** A namespace, or a service that is in one which is not known yet. */
@@ -170,8 +171,7 @@ export class Zone {
     const owner = this.#reverse.at(address)
     const targets = [...(owner?.services ?? [])].flatMap((key) => {
       const state = this.#services.get(key)
-      const reverse = state ? this.#recordsOf(state, key).reverse : []
-      return reverse.filter((one) => one.address === address).map(({ target }) => target)
+      return (state && this.#recordsOf(state, key))?.targetsOf(address) ?? []
     })
     return owner && targets.length > 0 ? { targets, owner } : undefined
   }
@@ -191,11 +191,10 @@ export class Zone {
     return { name, class: 1, ttl, type: 'SOA', ...names, serial: this.serial, ...times }
   }
 
-  #recordsOf(state: ServiceState, key: string): ServiceRecords {
+  #recordsOf(state: ServiceState, key: string): ServiceRecords | undefined {
     const known = this.#recent.get(key)
-    if (known) return known
-    if (!state.service) return { names: new Map(), reverse: [] }
-    const made = serviceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
+    if (known || !state.service) return known
+    const made = new ServiceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
     if (this.#recent.size >= mostRecent) this.#recent.delete(this.#recent.keys().next().value ?? '')
     this.#recent.set(key, made)
     return made
