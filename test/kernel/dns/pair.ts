@@ -13,7 +13,7 @@ import { ownAddress, startCoreDns } from './coredns.ts'
 import { namespaces, type Named, reverseRanges } from './random-objects.ts'
 import { interwebs } from './upstream.ts'
 
-const log = pino({ level: 'silent' })
+const log = pino({ level: process.env['KUBEHOP_LOG'] ?? 'silent' })
 
 /** CoreDNS and our server in front of one API server. */
 export interface Pairs extends AsyncDisposable {
