@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.ts'
+import { Frames } from '../wire/frames.ts'
 import type { UpstreamCounts } from './counts.ts'
 import { lost, noAnswer, timedOut } from './failure.ts'
 import { type Reply, readReply } from './reply.ts'
@@ -84,7 +85,7 @@ class Connection {
   readonly #name: string
   readonly #ended: Ended
   readonly #waiting = new Map<number, Waiting>()
-  #have: Buffer = Buffer.alloc(0)
+  readonly #frames = new Frames()
   #received = 0
   #opened = false
   usable = true
@@ -155,14 +156,8 @@ class Connection {
 
   #take(chunk: Buffer): void {
     this.#received += chunk.length
-    this.#have = this.#have.length === 0 ? chunk : Buffer.concat([this.#have, chunk])
-    let at = 0
-    for (; this.#have.length - at >= 2 && this.#have.length - at - 2 >= this.#have.readUInt16BE(at); ) {
-      const next = at + 2 + this.#have.readUInt16BE(at)
-      if (!this.#answer(this.#have.subarray(at + 2, next))) return
-      at = next
-    }
-    this.#have = this.#have.subarray(at)
+    this.#frames.push(chunk)
+    for (let message = this.#frames.next(); message; message = this.#frames.next()) if (!this.#answer(message)) return
     this.#rest()
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Log } from '../../base/log.ts'
 import { type Asker, askerAt } from '../handlers/handler.ts'
-import { Frames } from './frames.ts'
+import { Frames } from '../wire/frames.ts'
 import type { Serve } from './serve.ts'
 
 /** Questions of one connection under way at once; at this many it is not read from until one is answered. */

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { defaults } from '../config/config.ts'
 import { Connections, type TcpLimits } from './connections.ts'
-import { Frames } from './frames.ts'
+import { Frames } from '../wire/frames.ts'
 import type { Serve } from './serve.ts'
 import { serveTcp, type TcpServer } from './tcp.ts'
 
