@@ -23,10 +23,10 @@ interface Kept {
   failedUntil: number
 }
 
-/** What an entry takes besides its message: key, two objects, a place in the table. */
-const overhead = 400
+/** What an entry takes besides the bytes of its message and its key: objects, a place in the table (measured). */
+const overhead = 800
 /** Bytes that an entry may take on average: long answers push out more than one short one. */
-const bytesPerEntry = 1024
+const bytesPerEntry = 2048
 /** RFC 8767 section 4: what answers past their time say, and how long upstreams that failed are left alone. */
 const staleTtl = 30
 const recheckMilliseconds = 5000
@@ -35,6 +35,7 @@ const recheckMilliseconds = 5000
 export class Cache {
   readonly counts: CacheCounts
   readonly #kept = new Map<string, Kept>()
+  readonly #names = new Map<string, string>()
   readonly #config: CacheConfig
   readonly #now: () => number
   /** Goes round and round over the entries, and past one that was used since it last came by. */
@@ -69,7 +70,7 @@ export class Cache {
     const since = this.#now()
     const until = since + seconds * 1000
     this.#forget(key)
-    this.#kept.set(key, { reply, from: `cache (${upstream})`, since, until, bytes, used: false, failedUntil: 0 })
+    this.#kept.set(key, { reply, from: this.#nameOf(upstream), since, until, bytes, used: false, failedUntil: 0 })
     this.#bytes += bytes
     if (reply.negative) this.#denials++
     this.#shrink()
@@ -109,6 +110,13 @@ export class Cache {
   failed(key: string): void {
     const kept = this.#kept.get(key)
     if (kept) kept.failedUntil = this.#now() + recheckMilliseconds
+  }
+
+  /** One text for all that an upstream said. */
+  #nameOf(upstream: string): string {
+    let name = this.#names.get(upstream)
+    if (name === undefined) this.#names.set(upstream, (name = `cache (${upstream})`))
+    return name
   }
 
   #shrink(): void {

@@ -21,6 +21,8 @@ export interface Reply {
   readonly staleTtl?: number
 }
 
+const noRuns: readonly Run[] = []
+
 interface Run {
   readonly at: readonly number[]
   /** Bytes of an address. */
@@ -51,7 +53,9 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   const kept = withoutOpt(bytes, records)
   // An OPT record among the answers, data that do not fit their type: whoever asked could not read that either.
   if (!decodeMessage(kept)) return undefined
-  const ttls = records.ttls.filter((at) => at < kept.length)
+  // Copies have no room to grow, and none is made for what is not there: this may be kept.
+  const ttls = records.ttls.filter((at) => at < kept.length).slice()
+  const runs = records.runs.filter(({ at }) => at.length > 1).map(({ at, size }) => ({ at: at.slice(), size }))
   // Whoever keeps this answer after us reads the SOA's TTL: it has to say what the rule says.
   if (negative && records.soa) kept.writeUInt32BE(records.soa.ttl, records.soa.at)
   // Without an SOA nothing says how long there is nothing.
@@ -60,7 +64,7 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   return {
     bytes: kept,
     ttls,
-    runs: records.runs.filter(({ at }) => at.length > 1),
+    runs: runs.length > 0 ? runs : noRuns,
     rcode,
     truncated,
     ttl,
