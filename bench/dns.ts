@@ -17,12 +17,13 @@ import { measure } from './dns/measure.ts'
 import type { Plan } from './dns/plan.ts'
 import { messagesOf } from './dns/questions.ts'
 import type { Generator } from './dns/turns.ts'
-import type { Bench, Outcome } from './harness/bench.ts'
+import type { Bench, Options, Outcome } from './harness/bench.ts'
 import { allowedCores, pin } from './harness/cores.ts'
 import { startHelper } from './harness/helper.ts'
 import { loopbackUp } from './harness/loopback.ts'
 import { coreDns } from './harness/peers.ts'
 import { findProgram } from './harness/programs.ts'
+import { dnsPackages, unpacked } from '../scripts/debian.ts'
 
 const services = 10_000
 const shortPlan: Plan = {
@@ -51,7 +52,7 @@ export const bench: Bench = {
   about: `answering for ${services.toLocaleString('en')} services of ${endpointsEach} endpoints on one core; against a socket that only sends back, unbound and CoreDNS`,
   where: 'namespaces',
   async prepare({ long }) {
-    // Built once; there is nothing to look for inside.
+    if (missingPrograms().length > 0) unpackPrograms()
     const theirs = coreDns(long)
     return 'program' in theirs ? { COREDNS: theirs.program } : { COREDNS_MISSING: theirs.missing }
   },
@@ -70,22 +71,34 @@ export const bench: Bench = {
     const field: Field = { all, connection, core }
     const program = findProgram('dnsperf')
     const dnsperf = program && open.use(openDnsperf(program, messagesOf('mix', all), around.core))
-    const here = new Map<Name, Contestant>()
-    const missing = missingPrograms(long)
-    for (const [name, start] of contestants()) {
-      say(`starting ${name}`)
-      try {
-        const one = await start(field)
-        here.set(name, one)
-        open.defer(() => one.close())
-      } catch (error) {
-        if (name === 'ours') throw error
-        missing.push(`without ${name}: ${messageOf(error)}`)
-      }
-    }
+    const { here, missing } = await startAll(field, open, say)
     const measured = await measure(long ? longPlan : shortPlan, { api, generator, here, dnsperf }, say)
     return { rows: measured.rows, notes: [...missing, ...measured.notes, ...notes(core, other)] }
   },
+}
+
+/** Those that are here and start, until `open` is disposed of. */
+async function startAll(
+  field: Field,
+  open: DisposableStack,
+  say: Options['say'],
+): Promise<{ here: Map<Name, Contestant>; missing: string[] }> {
+  const here = new Map<Name, Contestant>()
+  const missing = missingPrograms().map((name) => `the program ${name} is not here (Debian: apt-get install ${name})`)
+  const coreDns = process.env['COREDNS_MISSING']
+  if (coreDns !== undefined) missing.push(coreDns)
+  for (const [name, start] of contestants()) {
+    say(`starting ${name}`)
+    try {
+      const one = await start(field)
+      here.set(name, one)
+      open.defer(() => one.close())
+    } catch (error) {
+      if (name === 'ours') throw error
+      missing.push(`without ${name}: ${messageOf(error)}`)
+    }
+  }
+  return { here, missing }
 }
 
 /** Those that are here. */
@@ -101,15 +114,18 @@ function contestants(): Map<Name, (field: Field) => Promise<Contestant>> {
   return here
 }
 
-function missingPrograms(long: boolean): string[] {
-  const wanted = long ? ['unbound', 'dnsperf'] : ['unbound']
-  const coreDns = process.env['COREDNS_MISSING']
-  return [
-    ...wanted
-      .filter((name) => !findProgram(name))
-      .map((name) => `the program ${name} is not here (Debian: apt-get install ${name})`),
-    ...(coreDns === undefined ? [] : [coreDns]),
-  ]
+/** Into .cache, where this user may write there. What could not be had is missed inside. */
+function unpackPrograms(): void {
+  try {
+    unpacked(dnsPackages)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EROFS') throw error
+  }
+}
+
+function missingPrograms(): string[] {
+  return ['unbound', 'dnsperf'].filter((name) => !findProgram(name))
 }
 
 function notes(core: number | undefined, other: number | undefined): string[] {

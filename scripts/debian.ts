@@ -3,6 +3,16 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+/** Name servers and clients that people have, for tests and benches. */
+export const dnsPackages: readonly string[] = [
+  'bind9-dnsutils',
+  'knot-dnsutils',
+  'ldnsutils',
+  'unbound',
+  'dnsperf',
+  'musl',
+]
+
 const patienceMs = 180_000
 
 /**

