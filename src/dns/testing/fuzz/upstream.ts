@@ -24,6 +24,12 @@ function anyReply(asked: Buffer, random: Random): Buffer {
   const counts = [random.below(4), random.below(3), random.below(3)]
   const parts: Buffer[] = [question]
   for (let left = counts.reduce((sum, count) => sum + count, 0); left > 0; left--) parts.push(anyRecord(random))
+  // More than fits into some datagrams, or into any.
+  if (random.once(6)) {
+    const more = random.below(random.once(10) ? 400 : 40)
+    for (let left = more; left > 0; left--) parts.splice(1, 0, recordOf(random.pick([1, 1, 1, 28]), random))
+    counts[0] = (counts[0] ?? 0) + more
+  }
   const reply = Buffer.concat(parts)
   reply.writeUInt16BE(0x8180 | (random.once(4) ? random.u32() & 0x7ff : 0), 2)
   for (const [at, count] of counts.entries()) reply.writeUInt16BE(count, 6 + 2 * at)
@@ -33,7 +39,10 @@ function anyReply(asked: Buffer, random: Random): Buffer {
 }
 
 function anyRecord(random: Random): Buffer {
-  const type = random.pick(types)
+  return recordOf(random.pick(types), random)
+}
+
+function recordOf(type: number, random: Random): Buffer {
   const owner = type === 41 ? '\0' : anyOwner(random)
   const data = random.once(10) ? anyName(random) : dataOf(type, random)
   const fixed = Buffer.alloc(10)
