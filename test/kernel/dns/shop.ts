@@ -8,7 +8,8 @@ import { bootstrap } from '../../../src/api/registry/bootstrap.ts'
 import { Registry } from '../../../src/api/registry/registry.ts'
 import { Store } from '../../../src/api/store/store.ts'
 import { address, cidr } from '../../../src/base/address.ts'
-import { defaults, forwardDefaults } from '../../../src/dns/config/config.ts'
+import type { Log } from '../../../src/base/log.ts'
+import { defaults, type DnsConfig, forwardDefaults } from '../../../src/dns/config/config.ts'
 import { startDns } from '../../../src/dns/dns.ts'
 import { service, slice } from '../../../src/dns/testing/cluster.ts'
 import { resolvConf } from '../../../src/pod/files.ts'
@@ -28,26 +29,34 @@ export interface Shop extends AsyncDisposable {
   readonly folder: string
 }
 
-/** A cluster with a few services in namespace `shop`, and its name server at 127.0.0.1, port 53. */
-export async function openShop(): Promise<Shop> {
+export interface ShopOptions {
+  readonly config?: Partial<DnsConfig>
+  /** Hears of every question. */
+  readonly queries?: Log
+}
+
+/** A cluster with a few services in namespace `shop`, where a pod asks from 127.0.0.1, and its name server at 127.0.0.1, port 53. */
+export async function openShop({ config = {}, queries }: ShopOptions = {}): Promise<Shop> {
   const stack = new AsyncDisposableStack()
   const store = new Store()
   const registry = new Registry({ store, serviceCidr: '10.0.0.0/16' })
   bootstrap(registry)
   // Straight into the store: the registry gives addresses of one family.
-  for (const object of objects) store.put((object as AnyObject).kind as 'Service', object as AnyObject)
+  for (const object of structuredClone(objects) as AnyObject[]) store.put(object.kind as 'Service', object)
   const client = localClient({ registry })
   stack.defer(() => client.close())
   const upstream = await interwebs()
   stack.defer(() => upstream.close())
   const dns = await startDns({
     client,
-    log,
+    log: queries ?? log,
     config: {
       ...defaults,
+      queryLog: queries ? 'all' : 'off',
       listen: [{ address: local, port: 53 }],
       reverse: [cidr('10.0.0.0/16'), cidr('172.16.0.0/16')],
       forward: { ...forwardDefaults, to: [{ address: local, port: upstream.port }] },
+      ...config,
     },
   })
   stack.defer(() => dns.close())
@@ -79,5 +88,12 @@ const objects: readonly object[] = [
   service('big', { clusterIP: 'None', clusterIPs: ['None'], ports: http }, 'shop'),
   slice('big', bigAddresses, http, 'shop'),
   service('partner', { type: 'ExternalName', externalName: 'ext.interwebs.test' }, 'shop'),
+  {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'customer', namespace: 'shop' },
+    spec: { containers: [] },
+    status: { podIP: local },
+  },
   service('kube-dns', { clusterIP: '10.0.0.10', clusterIPs: ['10.0.0.10'], ports: http }, 'kube-system'),
 ]
