@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import fc from 'fast-check'
 import { type KeyPair, makeAuthority, makeServerCertificate } from '../../api/certificates/certificates.ts'
 import { asked, forwarderTo } from '../testing/forwarder.ts'
 import { type OnQuery, type StreamServer, streamServer } from '../testing/stream-server.ts'
 import { record, replyTo } from '../testing/upstream.ts'
+import { encodeMessage } from '../wire/codec.ts'
 import type { Message } from '../wire/message.ts'
 import { ForwardCounts, upstreamCounts } from './counts.ts'
 import type { Forwarder } from './forward.ts'
@@ -82,6 +84,41 @@ test('a late answer is not taken for that of another question, and the connectio
   assert.equal(server.connections, 1)
   stream.close()
 })
+
+test('answers come whole however the stream is cut, and bytes that are no message end it', async (t) => {
+  let cuts: readonly number[] = []
+  let junk: Uint8Array | undefined
+  const server = await streamServer(t, (query, _send, connection) => {
+    const stranger = { ...answerTo(query), id: query.id ^ 1 }
+    const frames = [stranger, stranger, answerTo(query)].map(encodeMessage).flatMap((bytes) => [lengthOf(bytes), bytes])
+    const all = Buffer.concat(junk ? [lengthOf(junk), junk, ...frames] : frames)
+    const borders = [0, ...cuts.map((cut) => cut % all.length).sort((a, b) => a - b), all.length]
+    for (const [at, border] of borders.slice(1).entries()) connection.write(all.subarray(borders[at], border))
+  })
+  let at = 0
+  const next = async (forward: Forwarder): Promise<string> => addressOf(forward, `n${at++}.test`)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(400), { maxLength: 12 }),
+      fc.option(fc.uint8Array({ maxLength: 11 }), { nil: undefined }),
+      async (where, bytes) => {
+        ;[cuts, junk] = [where, bytes]
+        const forward = forwarderTo([server.to], { forceTcp: true, timeout: 1000 })
+        if (bytes) await assert.rejects(next(forward), { code: 'NoAnswer' })
+        else {
+          assert.equal(await next(forward), ipOf(`n${at - 1}.test`))
+          assert.equal(await next(forward), ipOf(`n${at - 1}.test`))
+        }
+        forward.close()
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+function lengthOf(bytes: Uint8Array): Buffer {
+  return Buffer.from([bytes.length >> 8, bytes.length & 0xff])
+}
 
 test('over TLS the certificate has to be good and name the server', async (t) => {
   const authority = makeAuthority('test')
