@@ -101,7 +101,7 @@ export async function startDns({
   }
   closing.push({ close: () => current.hosts?.close() })
   const families = (): Family[] => [
-    ...stateFamilies(() => ({ ...current, inFlight, port: port() })),
+    ...stateFamilies(() => ({ ...current, inFlight, connections, port: port() })),
     ...forwardFamilies(current.forwarding, port()),
     ...contact.families(),
     ...processFamilies(),

@@ -10,6 +10,8 @@ export type TcpLimits = Pick<LimitsConfig, 'tcpConnections' | 'tcpPerClient' | '
 export class Connections {
   /** May be changed; what is open stays. */
   limits: TcpLimits
+  /** Those that were ended for want of room. */
+  ended = 0
   /** The one whose last message came longest ago stands first. */
   readonly #open = new Set<Connection>()
   readonly #ofClient = new Map<string, number>()
@@ -31,6 +33,7 @@ export class Connections {
       ((this.#ofClient.get(client) ?? 0) < tcpPerClient || this.#makeRoom(mine)) &&
       (this.#open.size < tcpConnections || this.#makeRoom(() => true))
     if (!fits) {
+      this.ended++
       connection.destroy()
       return false
     }
@@ -46,6 +49,7 @@ export class Connections {
   #makeRoom(among: (connection: Connection) => boolean): boolean {
     for (const connection of this.#open) {
       if (connection.busy || !among(connection)) continue
+      this.ended++
       this.#remove(connection)
       connection.destroy()
       return true

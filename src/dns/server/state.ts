@@ -6,12 +6,14 @@ import type { DnsConfig } from '../config/config.ts'
 import type { Forwarder } from '../forward/forward.ts'
 import type { HandlerName } from '../handlers/handler.ts'
 import { labelled, serverLabels } from './families.ts'
+import type { Connections } from './connections.ts'
 import type { InFlight } from './in-flight.ts'
 
 export interface State {
   readonly config: DnsConfig
   readonly forward: Forwarder | undefined
   readonly inFlight: InFlight
+  readonly connections: Pick<Connections, 'size' | 'ended'>
   readonly port: number
 }
 
@@ -32,6 +34,13 @@ export function stateFamilies(state: () => State): Family[] {
       () => [{ labels: { hash: 'sha512', value: hashOf(state().config) }, value: 1 }],
     ),
     measured('gauge', 'kubehop_dns_in_flight', 'Questions that wait for an answer.', () => state().inFlight.count),
+    measured('gauge', 'kubehop_dns_tcp_connections', 'Open TCP connections.', () => state().connections.size),
+    measured(
+      'counter',
+      'kubehop_dns_tcp_connections_ended_total',
+      'TCP connections that were ended because there were too many.',
+      () => state().connections.ended,
+    ),
   ]
 }
 

@@ -4,6 +4,7 @@ import type { Measured, MeasuredFamily } from './channel.ts'
 /** Gauges of which several processes together have the sum. Of all others they have the greatest, but for those below. */
 const summed = new Set([
   'kubehop_dns_in_flight',
+  'kubehop_dns_tcp_connections',
   'kubehop_dns_cache_bytes',
   'coredns_cache_entries',
   'process_resident_memory_bytes',

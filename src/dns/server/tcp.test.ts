@@ -161,7 +161,7 @@ test('the connection that has been idle longest makes room for a new one', async
   assert.equal(await refused.next(), undefined, 'all others have questions under way')
   for (const id of [1, 4, 5]) held.answer(id)
   assert.deepEqual([await busy.next(), await next.next(), await older.next()], [1, 4, 5])
-  assert.equal(connections.size, 3)
+  assert.deepEqual([connections.size, connections.ended], [3, 2])
 })
 
 test("one client's connections push out its own, not another client's", async (t) => {
@@ -175,7 +175,7 @@ test("one client's connections push out its own, not another client's", async (t
     one.ask(7)
     assert.equal(await one.next(), 7)
   }
-  assert.equal(connections.size, 3)
+  assert.deepEqual([connections.size, connections.ended], [3, 1])
 })
 
 test('a stop lets the answers under way out, takes no more questions, and waits for nobody longer than it may', async (t) => {
