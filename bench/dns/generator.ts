@@ -21,6 +21,7 @@ export type Order = {
 )
 
 export interface Heard {
+  readonly asked: number
   readonly answered: number
   readonly lost: number
   /** From the first question to the last answer. */
@@ -85,7 +86,7 @@ async function flood(port: number, questions: readonly Buffer[], most: number, s
     await pause(lookMs)
   }
   await drained(() => answered === asked)
-  return { answered, lost: asked - answered, seconds: (last - begun) / 1000, said }
+  return { asked, answered, lost: asked - answered, seconds: (last - begun) / 1000, said }
 }
 
 /** Whether answers come or not. */
@@ -114,7 +115,7 @@ async function pace(port: number, questions: readonly Buffer[], seconds: number,
   })
   await drained(() => times.length === asked)
   const ms = { medians: inBlocks(times, 0.5), tails: inBlocks(times, 0.99) }
-  return { answered: times.length, lost: asked - times.length, seconds: (last - begun) / 1000, said, ms }
+  return { asked, answered: times.length, lost: asked - times.length, seconds: (last - begun) / 1000, said, ms }
 }
 
 function inBlocks(times: readonly number[], part: number): number[] {
@@ -123,20 +124,28 @@ function inBlocks(times: readonly number[], part: number): number[] {
   return starts.map((from) => tail(times.slice(from, from + size), part, size).median)
 }
 
-/** Calls at random moments, as independent clients ask (a Poisson process); never waits for anything but the time. */
+/** Calls at random moments, as independent clients ask (a Poisson process), whatever comes meanwhile. */
 function steadily(perSecond: number, seconds: number, call: () => void): Promise<void> {
   const begun = performance.now()
   let due = begun
   return new Promise((resolve) => {
     const turn = (): void => {
       const now = performance.now()
-      for (; due <= now; due -= (Math.log(1 - Math.random()) * 1000) / perSecond) call()
+      // Who was kept from asking for a while does not make up for it: that would be a flood.
+      if (now - due > arrearsMs) due = now
+      for (let calls = 0; due <= now && calls < atOnce; calls++) {
+        call()
+        due -= (Math.log(1 - Math.random()) * 1000) / perSecond
+      }
       if (now - begun < seconds * 1000) setImmediate(turn)
       else resolve()
     }
     turn()
   })
 }
+const arrearsMs = 2
+/** So many, then answers are looked for. */
+const atOnce = 32
 
 async function drained(done: () => boolean): Promise<void> {
   for (let waited = 0; !done() && waited < drainMs; waited++) await pause(1)

@@ -24,7 +24,9 @@ export async function measure(
     say('mix, asked by dnsperf')
     rows.push(...(await secondOpinion(plan, place)))
     say('mix, at half load')
-    rows.push(...(await halfLoad(plan, place, measured.turns)))
+    const half = await halfLoad(plan, place, measured.turns)
+    rows.push(...half.rows)
+    notes.push(...half.notes)
   }
   say('changes')
   rows.push(...(await changes(plan, place)))

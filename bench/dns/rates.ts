@@ -62,23 +62,30 @@ export async function secondOpinion(plan: Plan, place: Place): Promise<Row[]> {
 }
 
 /** Every contestant at half of what it could do with the mix. */
-export async function halfLoad(plan: Plan, place: Place, mix: Of<Turn[]>): Promise<Row[]> {
+export async function halfLoad(plan: Plan, place: Place, mix: Of<Turn[]>): Promise<{ rows: Row[]; notes: string[] }> {
   const heard = await each(plan.halfRounds, place, (of, name) =>
     halfOf(place.generator, of, mix.get(name) ?? [], plan.halfSeconds),
   )
   const pick = (part: 'medians' | 'tails') =>
     new Map([...heard].map(([name, all]) => [name, figure(all.flatMap(({ ms }) => ms?.[part] ?? []))]))
   const ms = { unit: 'ms', better: 'lower' } as const
-  return [
+  const rows = [
     ...rowsBeside({ ...ms, what: 'the mix at half load: question to answer', figures: pick('medians'), line: 'half' }),
-    ...rowsBeside({
-      ...ms,
-      what: '  99 of 100 within',
-      figures: pick('tails'),
-      line: 'half99',
-      reach: '1 ms',
-    }),
+    ...rowsBeside({ ...ms, what: '  99 of 100 within', figures: pick('tails'), line: 'half99', reach: '1 ms' }),
   ]
+  const notes = [...heard].flatMap(([name, all]) => {
+    const kept = figure(all.map((one) => one.kept)).median
+    const lost = all.reduce((sum, one) => sum + one.lost, 0)
+    return [
+      ...(kept < 0.95
+        ? [
+            `half load: ${name} was asked only ${Math.round(100 * kept)} % of it; another program of this machine kept the generator`,
+          ]
+        : []),
+      ...(lost > 0 ? [`half load: ${lost} questions of ${name} were lost`] : []),
+    ]
+  })
+  return { rows, notes }
 }
 
 /** In turns. */

@@ -34,10 +34,16 @@ export async function flood(generator: Generator, of: Contestant, kind: Kind, se
   }
 }
 
-/** At half of the rate that these turns had, with questions at random moments. */
-export function halfOf(generator: Generator, of: Contestant, turns: readonly Turn[], seconds: number): Promise<Heard> {
+/** At half of the rate that these turns had, with questions at random moments. `kept`: the part of that rate which the generator has asked. */
+export async function halfOf(
+  generator: Generator,
+  of: Contestant,
+  turns: readonly Turn[],
+  seconds: number,
+): Promise<Heard & { readonly kept: number }> {
   const perSecond = figure(turns.map((turn) => turn.perSecond)).median / 2
-  return generator.ask({ port: of.port, kind: 'mix', seconds, perSecond })
+  const heard = await generator.ask({ port: of.port, kind: 'mix', seconds, perSecond })
+  return { ...heard, kept: heard.asked / (perSecond * seconds) }
 }
 
 /** What a reader should know of these turns: who lost questions, who said something else than we did, whose core was not full. */
