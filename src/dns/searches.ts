@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { nameToWire } from './wire/name.ts'
 
 /** The search domains that a node gives to its pods behind the cluster's, for which this server's own are taken: resolv.conf(5). */
 export function nodeSearches(zone: string, path = '/etc/resolv.conf'): string[] {
-  return readSearches(readFileSync(path, 'utf8')).filter((domain) => domain !== zone && !domain.endsWith(`.${zone}`))
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  return readSearches(text).filter((domain) => domain !== zone && !domain.endsWith(`.${zone}`))
 }
 
 /** The last line counts, of `search` and its older form `domain`. '' is the root: names as they stand. */

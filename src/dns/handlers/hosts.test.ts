@@ -65,6 +65,8 @@ test('an answer says where it stands', async (t) => {
   writeFileSync(path, text)
   const entries = [{ address: address('10.9.0.77'), names: ['entry.example'] }]
   const hosts = opened(t, { entries, file: path, ttl: 60 })
+  assert.equal(hosts.table.lines, 5)
+  assert.ok(Math.abs((hosts.readAt ?? 0) - Date.now() / 1000) < 60)
   const handler = hostsHandler(hosts, () => Promise.resolve(undefined))
   const from = async (name: string): Promise<string | undefined> =>
     (await handler.handle(readQuery(queryOf(name, 'A')) as Query, overUdp))?.from

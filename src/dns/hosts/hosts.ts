@@ -10,6 +10,8 @@ export interface Hosts {
   readonly table: HostsTable
   /** Seconds. */
   readonly ttl: number
+  /** When the file was read last, in seconds since 1970. undefined: there is none, or none yet. */
+  readonly readAt?: number | undefined
   close(): void
 }
 
@@ -19,10 +21,12 @@ export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts 
   let table = new HostsTable(own)
   if (file === undefined) return { table, ttl, close: () => {} }
 
+  let readAt: number | undefined
   const take = (text: string): void => {
     const { lines, wrong } = readHosts(text, file)
     for (const what of wrong) log.warn({ what }, 'left out of the hosts file')
     table = new HostsTable([...own, ...lines])
+    readAt = Date.now() / 1000
     log.info({ file, lines: lines.length }, 'read the hosts file')
   }
   const watch = watchFile(readFirst(file, take), {
@@ -33,6 +37,9 @@ export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts 
   return {
     get table() {
       return table
+    },
+    get readAt() {
+      return readAt
     },
     ttl,
     close: () => watch.close(),

@@ -20,7 +20,11 @@ export class HostsTable {
   readonly #addresses = new Map<string, { values: Address[]; from: string }>()
   readonly #names = new Map<Address, { values: string[]; from: string }>()
 
+  /** How many there are. */
+  readonly lines: number
+
   constructor(lines: readonly HostsLine[]) {
+    this.lines = lines.length
     for (const { address, names, from } of lines)
       for (const name of names) {
         add(this.#addresses, wireOf(name), address, from)

@@ -5,6 +5,7 @@ import { version } from '../../base/version.ts'
 import type { DnsConfig } from '../config/config.ts'
 import type { Forwarder } from '../forward/forward.ts'
 import type { HandlerName } from '../handlers/handler.ts'
+import type { Hosts } from '../hosts/hosts.ts'
 import { labelled, serverLabels } from './families.ts'
 import type { Connections } from './connections.ts'
 import type { InFlight } from './in-flight.ts'
@@ -12,6 +13,7 @@ import type { InFlight } from './in-flight.ts'
 export interface State {
   readonly config: DnsConfig
   readonly forward: Forwarder | undefined
+  readonly hosts: Hosts | undefined
   readonly inFlight: InFlight
   readonly connections: Pick<Connections, 'size' | 'ended'>
   readonly port: number
@@ -33,6 +35,12 @@ export function stateFamilies(state: () => State): Family[] {
       'A constant 1, labelled by what the configuration hashes to.',
       () => [{ labels: { hash: 'sha512', value: hashOf(state().config) }, value: 1 }],
     ),
+    measured('gauge', 'coredns_hosts_entries', 'Lines of the configuration and the hosts file.', () => {
+      return state().hosts?.table.lines
+    }),
+    measured('gauge', 'coredns_hosts_reload_timestamp_seconds', 'When the hosts file was read last.', () => {
+      return state().hosts?.readAt
+    }),
     measured('gauge', 'kubehop_dns_in_flight', 'Questions that wait for an answer.', () => state().inFlight.count),
     measured('gauge', 'kubehop_dns_tcp_connections', 'Open TCP connections.', () => state().connections.size),
     measured(
