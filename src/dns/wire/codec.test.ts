@@ -81,6 +81,12 @@ test('a name that would leave the message or never end is refused', () => {
   assert.equal(readName(long, 12)?.end, 267, 'as long as a name may be')
   assert.equal(readName(long, 267), undefined, 'longer, by way of a pointer')
   assert.equal(skipName(long, 267), 271)
+  // A root, and pointers to the pointer before.
+  const chain = hex(
+    `${header}00${Array.from({ length: 128 }, (_, at) => (0xc00c + (at === 0 ? 0 : 2 * at - 1)).toString(16)).join('')}`,
+  )
+  assert.equal(readName(chain, 13 + 2 * 126)?.text, '', 'as many pointers as a name may have labels')
+  assert.equal(readName(chain, 13 + 2 * 127), undefined, 'one more')
 })
 
 const label = fc.oneof(

@@ -3,6 +3,7 @@
 
 const maxWire = 255
 const maxLabel = 63
+const maxLabels = 127
 const headerLength = 12
 
 /** The wire form, or undefined for what is no name: an empty or long label, more than 255 bytes, a bad escape. */
@@ -37,6 +38,7 @@ export function readName(message: Uint8Array, at: number): ReadName | undefined 
   let size = 1
   let end = -1
   let floor = at
+  let pointers = 0
   for (;;) {
     const length = message[at]
     if (length === undefined) return undefined
@@ -46,7 +48,8 @@ export function readName(message: Uint8Array, at: number): ReadName | undefined 
       if (low === undefined) return undefined
       if (end < 0) end = at + 2
       const target = ((length & 0x3f) << 8) | low
-      if (target >= floor || target < headerLength) return undefined
+      // No name has more labels; many names that all end in one long chain would keep a reader busy.
+      if (target >= floor || target < headerLength || ++pointers > maxLabels) return undefined
       floor = at = target
       continue
     }
