@@ -73,7 +73,7 @@ export class Forwarder {
     const stale = cache.stale(key)
     if (stale?.failing === true) return stale.tell()
     const underWay = this.#underWay.get(key)
-    const most = config.maxConcurrent > 0 ? config.maxConcurrent : Number.POSITIVE_INFINITY
+    const most = config.maxConcurrent
     if ((!underWay && this.#underWay.size >= most) || this.#waiters >= most * waitersPerQuestion) {
       counts.concurrentRejects++
       return stale?.tell() ?? Promise.reject(this.#full)

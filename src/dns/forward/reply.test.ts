@@ -46,6 +46,18 @@ test('the SOA of what is not there is passed on with the TTL that the rule gives
   assert.equal(read(reply?.bytes ?? Buffer.alloc(0)).authorities[0]?.ttl, 60)
 })
 
+test('a server that spells the name in its own way is understood', () => {
+  const [asked] = query.questions
+  assert.ok(asked)
+  const answers = [record('WWW.test', '192.0.2.1')]
+  const reply = replied(replyTo(query, answers, { questions: [{ ...asked, name: 'WWW.tESt' }] }))
+  const asker = readQuery(queryOf('wWw.TEST', 'A'))
+  assert.ok(reply && asker && 'bytes' in asker)
+  const { questions, answers: told } = read(relay(asker, reply, 512))
+  assert.deepEqual([questions[0]?.name, told[0]?.name], ['wWw.TEST', 'wWw.TEST'])
+  assert.equal(replied(replyTo(query, answers, { questions: [{ ...asked, name: 'WWW.tESt.org' }] })), undefined)
+})
+
 test('the OPT record stays between the upstream and us, wherever it stands', () => {
   const a = record('ns.test', '192.0.2.9')
   for (const additionals of [[opt], [a, opt], [opt, a]]) {
