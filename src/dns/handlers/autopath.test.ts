@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { address, family } from '../../base/address.ts'
+import { defaults } from '../config/config.ts'
+import { withoutRestart } from '../config/restart.ts'
 import { readSearches } from '../searches.ts'
 import { Responder } from '../server/responder.ts'
 import { queryOf, read, summary } from '../testing/ask.ts'
@@ -130,6 +132,13 @@ test('a name that could not be had hides nothing behind it', async (t) => {
   const alone = new Responder({ ...handlerList({ zone: world(), synced: () => true, autopath: [] }), log: silent })
   const reply = await alone.react(queryOf('app.test.podns.svc.cluster.local', 'A'), askerAt('udp', '10.240.0.1'))
   assert.equal(reply && summary(read(reply)), nx, 'nobody to ask')
+})
+
+test('pods are followed from the start, or autopath comes with the next one', () => {
+  const wanted = { ...defaults, autopath: true }
+  assert.deepEqual(withoutRestart(defaults, wanted), { config: defaults, restart: ['autopath'] })
+  assert.deepEqual(withoutRestart({ ...defaults, pods: 'verified' }, wanted), { config: wanted, restart: [] })
+  assert.deepEqual(withoutRestart(wanted, defaults), { config: defaults, restart: [] })
 })
 
 test("the node's domains are those of the last line", () => {

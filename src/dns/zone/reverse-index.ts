@@ -18,6 +18,10 @@ export class ReverseIndex {
     return this.#entries.get(address)
   }
 
+  owners(): Iterable<Owner> {
+    return this.#entries.values()
+  }
+
   /** The addresses of the service `key` were `before` and are `after`; `touch` is called for the entry of each. */
   move(key: string, before: readonly Address[], after: ReadonlySet<Address>, touch: (owner: Owner) => void): void {
     for (const address of before) {

@@ -77,7 +77,7 @@ export class Zone {
   /** Other options for the same objects: the name of the zone and whether pods are known stay. */
   configure(options: Omit<ZoneOptions, 'zone' | 'now'>): void {
     this.options = { ...this.options, ...options }
-    for (const state of this.#services.values()) this.#stale(state)
+    for (const owner of [...this.#services.values(), ...this.#reverse.owners()]) this.#stale(owner)
   }
 
   namespace(name: string, exists: boolean): void {
