@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { address, family } from '../../base/address.ts'
-import { defaults } from '../config/config.ts'
+import { defaults, type DnsConfig } from '../config/config.ts'
 import { withoutRestart } from '../config/restart.ts'
 import { readSearches } from '../searches.ts'
 import { Responder } from '../server/responder.ts'
@@ -135,10 +135,15 @@ test('a name that could not be had hides nothing behind it', async (t) => {
 })
 
 test('pods are followed from the start, or autopath comes with the next one', () => {
-  const wanted = { ...defaults, autopath: true }
-  assert.deepEqual(withoutRestart(defaults, wanted), { config: defaults, restart: ['autopath'] })
-  assert.deepEqual(withoutRestart({ ...defaults, pods: 'verified' }, wanted), { config: wanted, restart: [] })
-  assert.deepEqual(withoutRestart(wanted, defaults), { config: defaults, restart: [] })
+  const rows: [now: Partial<DnsConfig>, wanted: Partial<DnsConfig>, got: boolean, restart: string[]][] = [
+    [{}, { autopath: true }, false, ['autopath']],
+    [{ pods: 'verified' }, { autopath: true }, true, []],
+    [{ autopath: true }, {}, false, []],
+  ]
+  for (const [now, wanted, got, restart] of rows) {
+    const result = withoutRestart({ ...defaults, ...now }, { ...defaults, ...wanted })
+    assert.deepEqual([result.config.autopath, result.restart], [got, restart])
+  }
 })
 
 test("the node's domains are those of the last line", () => {
