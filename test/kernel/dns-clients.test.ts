@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { after, before, describe, test } from 'node:test'
-import { type Ran, run, start, type Tool, toolNamed } from './dns/program.ts'
+import { after, before, test } from 'node:test'
+import { type Files, lines, withProgram } from './dns/program.ts'
 import { bigAddresses, openShop, type Shop } from './dns/shop.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
 // What people see who ask the cluster's name server with the programs that they have.
 
 const zone = 'shop.svc.cluster.local'
+const files = (): Files => shop.files
 let shop: Shop
 
 before(async () => {
@@ -19,23 +19,7 @@ before(async () => {
 
 after(() => shop[Symbol.asyncDispose]())
 
-/** Tests with a program, or one line that says that it is not here. */
-function withProgram(name: string, tests: (ask: (...args: string[]) => Promise<Ran>) => void): void {
-  const tool = toolNamed(name)
-  describe(name, { skip: tool ? false : `${name} is not here` }, () => {
-    tests((...args) => run(tool ?? assert.fail(), args, shop.files))
-  })
-}
-
-/** In order, without empty ones. */
-function lines(text: string): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .sort()
-}
-
-withProgram('dig', (ask) => {
+withProgram('dig', files, (ask) => {
   const short = async (...args: string[]): Promise<string[]> => lines((await ask('+short', ...args)).out)
 
   test('an address, by the whole name, with a dot at its end, and by the search list', async () => {
@@ -117,7 +101,7 @@ withProgram('dig', (ask) => {
   })
 })
 
-withProgram('kdig', (ask) => {
+withProgram('kdig', files, (ask) => {
   test('addresses, ports and names, over UDP and TCP', async () => {
     // Told +notcp, kdig keeps a cut answer.
     for (const transport of ['+noignore', '+tcp']) {
@@ -138,7 +122,7 @@ withProgram('kdig', (ask) => {
   })
 })
 
-withProgram('drill', (ask) => {
+withProgram('drill', files, (ask) => {
   test('an address, a missing name, a pointer, and a long answer', async () => {
     assert.match((await ask(`web.${zone}`)).out, /rcode: NOERROR[^]*\tA\t10\.0\.0\.1$/m)
     assert.match((await ask(`nosuch.${zone}`)).out, /rcode: NXDOMAIN[^]*\tSOA\t/)
@@ -152,176 +136,7 @@ withProgram('drill', (ask) => {
   })
 })
 
-withProgram('getent', (ask) => {
-  const addresses = async (...args: string[]): Promise<{ code: number; addresses: string[] }> => {
-    const { code, out } = await ask(...args)
-    return {
-      code,
-      addresses: lines(out)
-        .filter((line) => line.includes('STREAM'))
-        .map((line) => line.split(' ')[0] ?? ''),
-    }
-  }
-
-  for (const [name, found] of [
-    ['web', ['10.0.0.1']],
-    ['web.shop', ['10.0.0.1']],
-    ['web.shop.svc', ['10.0.0.1']],
-    [`web.${zone}`, ['10.0.0.1']],
-    [`web.${zone}.`, ['10.0.0.1']],
-    ['dual', ['10.0.0.3', 'fd00::3']],
-    ['six', ['fd00::6']],
-    ['db', ['172.16.0.2', '172.16.0.3']],
-    ['db-1.db', ['172.16.0.3']],
-    ['partner', ['192.0.2.1', '2001:db8::1']],
-    ['ext.interwebs.test', ['192.0.2.1', '2001:db8::1']],
-    ['big', bigAddresses],
-  ] as const)
-    test(`glibc finds ${name} by the search list with ndots:5`, async () => {
-      assert.deepEqual(await addresses('ahosts', name), { code: 0, addresses: [...found] })
-    })
-
-  test('glibc says that there is no such name, or no address of the family', async () => {
-    assert.deepEqual(await addresses('ahosts', 'nosuch'), { code: 2, addresses: [] })
-    assert.deepEqual(await addresses('ahosts', 'web.'), { code: 2, addresses: [] })
-    assert.deepEqual(await addresses('ahostsv4', 'six'), { code: 2, addresses: [] })
-  })
-
-  test('glibc finds the name of an address', async () => {
-    assert.match((await ask('hosts', '10.0.0.1')).out, /^10\.0\.0\.1 +web\.shop\.svc\.cluster\.local$/m)
-    assert.match((await ask('hosts', 'fd00::6')).out, /^fd00::6 +six\.shop\.svc\.cluster\.local$/m)
-    assert.equal((await ask('hosts', '10.0.99.99')).code, 2)
-  })
-})
-
-describe("Node's c-ares", () => {
-  const node: Tool = { path: process.execPath, env: [] }
-  /** What each call gave, or the code of its error. */
-  const resolved = async (...calls: [method: string, name: string][]): Promise<unknown> => {
-    const { out, err } = await run(node, ['-e', script, JSON.stringify(calls)], shop.files)
-    assert.equal(err, '')
-    return JSON.parse(out)
-  }
-  const script = `
-    const resolver = new (require('node:dns').promises.Resolver)({ timeout: 3000, tries: 1 })
-    Promise.all(JSON.parse(process.argv[1]).map(([method, name]) => resolver[method](name).catch(({ code }) => code)))
-      .then((all) => console.log(JSON.stringify(all)))`
-
-  test('records of every type', async () => {
-    assert.partialDeepStrictEqual(
-      await resolved(
-        ['resolve4', `web.${zone}`],
-        ['resolve6', `dual.${zone}`],
-        ['resolveSrv', `_http._tcp.web.${zone}`],
-        ['reverse', '10.0.0.1'],
-        ['resolvePtr', '1.0.0.10.in-addr.arpa'],
-        ['resolveCname', `partner.${zone}`],
-        ['resolve4', `partner.${zone}`],
-        ['resolveTxt', 'dns-version.cluster.local'],
-        ['resolveNs', 'cluster.local'],
-      ),
-      [
-        ['10.0.0.1'],
-        ['fd00::3'],
-        [{ priority: 0, weight: 100, port: 80, name: `web.${zone}` }],
-        [`web.${zone}`],
-        [`web.${zone}`],
-        ['ext.interwebs.test'],
-        ['192.0.2.1'],
-        [['1.1.0']],
-        ['ns.dns.cluster.local'],
-      ],
-    )
-  })
-
-  test('"no such name" is ENOTFOUND, "no such record" ENODATA', async () => {
-    assert.deepEqual(
-      await resolved(
-        ['resolve4', `nosuch.${zone}`],
-        ['resolve6', `web.${zone}`],
-        ['resolveSrv', `nosuch.web.${zone}`],
-        ['resolveMx', `web.${zone}`],
-        ['resolveAny', `nosuch.${zone}`],
-      ),
-      ['ENOTFOUND', 'ENODATA', 'ENOTFOUND', 'ENODATA', 'ENOTFOUND'],
-    )
-  })
-
-  test('a long answer, over TCP', async () => {
-    const [addresses] = (await resolved(['resolve4', `big.${zone}`])) as [string[]]
-    assert.deepEqual(addresses.sort(), bigAddresses)
-  })
-
-  test('ANY is answered, with nothing that it knows', async () => {
-    assert.deepEqual(await resolved(['resolveAny', `web.${zone}`]), [[]])
-  })
-})
-
-describe('unbound as a forwarder that spells names in random case', {
-  skip: toolNamed('unbound') && toolNamed('dig') ? false : 'unbound or dig is not here',
-}, () => {
-  const port = '5300'
-  const dig = async (...args: string[]): Promise<string> =>
-    (await run(toolNamed('dig') ?? assert.fail(), ['@127.0.0.1', '-p', port, ...args], shop.files)).out
-  let unbound: Awaited<ReturnType<typeof start>>
-
-  before(async () => {
-    const config = join(shop.folder, 'unbound.conf')
-    writeFileSync(config, forwarder(port))
-    unbound = await start(toolNamed('unbound') ?? assert.fail(), ['-d', '-c', config], shop.files)
-    // It says so when it answers.
-    for await (const line of createInterface({ input: unbound.child.stderr ?? assert.fail() }))
-      if (line.includes('start of service')) return
-    assert.fail(`unbound ended with ${await unbound.exited}`)
-  })
-
-  after(async () => {
-    unbound.child.kill()
-    await unbound.exited
-  })
-
-  test('it believes our answers', async () => {
-    assert.equal(await dig('+short', `web.${zone}`), '10.0.0.1\n')
-    assert.equal(await dig('+short', 'AAAA', `dual.${zone}`), 'fd00::3\n')
-    assert.equal(await dig('+short', '-x', '10.0.0.1'), `web.${zone}.\n`)
-    assert.equal(await dig('+short', 'SRV', `_http._tcp.web.${zone}`), `0 100 80 web.${zone}.\n`)
-    assert.deepEqual(lines(await dig('+short', `partner.${zone}`)), ['192.0.2.1', 'ext.interwebs.test.'])
-    assert.deepEqual(lines(await dig('+short', `big.${zone}`)), bigAddresses)
-  })
-
-  test('it tells "no such name" from "no such record", and keeps both as long as we say', async () => {
-    for (const name of ['web', 'dual', 'six'])
-      for (const type of ['TXT', 'PTR'])
-        assert.match(await dig(type, `${name}.${zone}`), /status: NOERROR[^]*ANSWER: 0/)
-    for (let at = 0; at < 20; at++) {
-      const out = await dig(`nosuch-${at}.${zone}`)
-      assert.match(out, /status: NXDOMAIN/)
-      assert.match(out, /^cluster\.local\.\s+(30|29)\tIN\tSOA\t/m)
-    }
-  })
-})
-
-function forwarder(port: string): string {
-  return `server:
-  interface: 127.0.0.1@${port}
-  use-caps-for-id: yes
-  module-config: "iterator"
-  username: ""
-  chroot: ""
-  directory: "/"
-  pidfile: ""
-  use-syslog: no
-  verbosity: 1
-  do-not-query-localhost: no
-  local-zone: "10.in-addr.arpa" nodefault
-  num-threads: 1
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@53
-`
-}
-
-withProgram('dnsperf', (ask) => {
+withProgram('dnsperf', files, (ask) => {
   test('no question is lost', async () => {
     const file = join(shop.folder, 'questions')
     const names = [

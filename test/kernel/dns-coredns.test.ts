@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { coreDns } from '../../bench/harness/peers.ts'
 import { address } from '../../src/base/address.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
-import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import type { Asked } from './dns/ask.ts'
 import { askBesides, type Besides } from './dns/besides.ts'
@@ -16,6 +15,7 @@ import { differences } from './dns/differences.ts'
 import { startPairs } from './dns/pair.ts'
 import { someServices } from './dns/random-objects.ts'
 import { questionsAbout } from './dns/random-questions.ts'
+import { leaveForOwnNetwork } from './pod-world.ts'
 
 // The same questions to CoreDNS and to us, with the same objects behind both: we answer what it answers, but where we mean to differ.
 
@@ -30,8 +30,9 @@ const peer = coreDns(false)
 const skip = 'missing' in peer ? peer.missing : false
 
 test('whatever CoreDNS is asked, we answer as it does', { skip, timeout: (seconds + 100) * 1000 }, async (t) => {
+  leaveForOwnNetwork()
   using routes = openRouteSocket()
-  routes.apply(setLink(1, { up: true }), addAddress({ index: 1, address: address(ownAddress), prefix: 32 }))
+  routes.apply(addAddress({ index: 1, address: address(ownAddress), prefix: 32 }))
   await using servers = await startPairs('program' in peer ? peer.program : '')
   const seen = new Map(differences.map(({ title }) => [title, 0]))
   let asked = 0
@@ -52,7 +53,7 @@ test('whatever CoreDNS is asked, we answer as it does', { skip, timeout: (second
   t.diagnostic(`${asked} questions, ${[...seen.values()].reduce((sum, times) => sum + times, 0)} known differences`)
   for (const [title, times] of seen) assert.ok(times > 0, `"${title}": CoreDNS does as we do by now`)
 
-  function compare(question: Asked, { theirs, ours, cut }: Both, besides: Besides): string[] {
+  function compare(question: Asked, { theirs, ours, overUdp }: Both, besides: Besides): string[] {
     let expected = saidBy(theirs)
     for (const difference of differences) {
       const other = difference.ours(question, expected, besides)
@@ -60,7 +61,7 @@ test('whatever CoreDNS is asked, we answer as it does', { skip, timeout: (second
       expected = other ?? expected
     }
     const wrong = describeDifference(expected, saidBy(ours))
-    if (cut && !cutRightly(cut, ours)) wrong.push('    it is cut at the wrong place')
+    if (overUdp && !cutRightly(overUdp, ours)) wrong.push('    it is cut at the wrong place')
     if (wrong.length === 0) return []
     const { name, type, class: of, transport, opt } = question
     return [[`  ${name} class ${of} type ${type} ${transport} ${JSON.stringify(opt)}`, ...wrong].join('\n')]

@@ -1,6 +1,6 @@
 import { flags, type Message } from '../../../src/dns/wire/message.ts'
 import { type Asked, askAll } from './ask.ts'
-import { saidBy } from './compare.ts'
+import { saidBy, withFlag } from './compare.ts'
 
 /** Two servers that have the same configuration, as ports of 127.0.0.1. */
 export interface Pair {
@@ -8,27 +8,23 @@ export interface Pair {
   readonly ours: number
 }
 
-/** What two servers say to one question. */
+/** What two servers say to one question, whole: over TCP where it did not fit. */
 export interface Both {
   readonly theirs: Message
   readonly ours: Message
-  /** What we said over UDP where something did not fit, with us or with them: the other two are answers over TCP then. */
-  readonly cut?: Message
+  /** What we said over UDP, where the question came so. */
+  readonly overUdp?: Message
 }
 
-/** As a resolver does it: what did not fit over UDP is asked again over TCP. */
 export async function askBoth({ theirs, ours }: Pair, questions: readonly Asked[]): Promise<Both[]> {
-  const first = await Promise.all([askAll(theirs, questions), askAll(ours, questions)])
-  const again = questions.flatMap((_, at) =>
-    first.some((answers) => answers[at] && answers[at].flags & flags.TC) ? [at] : [],
-  )
-  const overTcp = again.flatMap((at) => (questions[at] ? [{ ...questions[at], transport: 'tcp' as const }] : []))
-  const second = await Promise.all([askAll(theirs, overTcp), askAll(ours, overTcp)])
-  return questions.map((_, at) => {
-    const place = again.indexOf(at)
-    const [one, two] = place < 0 ? [first[0][at], first[1][at]] : [second[0][place], second[1][place]]
+  const first = await askAll(theirs, questions)
+  const again = await askAll(theirs, overTcp(questions.filter((_, at) => isCut(first[at]))))
+  const whole = first.map((message) => (isCut(message) ? again.shift() : message))
+  const [said, all] = await Promise.all([askAll(ours, questions), askAll(ours, overTcp(questions))])
+  return questions.map(({ transport }, at) => {
+    const [one, two, overUdp] = [whole[at], all[at], said[at]]
     if (!one || !two) throw new Error(`question ${at} was lost`)
-    return { theirs: one, ours: two, ...(place >= 0 && first[1][at] && { cut: first[1][at] }) }
+    return { theirs: one, ours: two, ...(transport === 'udp' && overUdp && { overUdp }) }
   })
 }
 
@@ -42,6 +38,17 @@ export function cutRightly(cut: Message, whole: Message): boolean {
     within(part.answers, all.answers) &&
     within(part.additionals, all.additionals) &&
     part.rcode === all.rcode &&
+    part.opt === all.opt &&
+    part.question === all.question &&
+    withFlag(part, 'TC', false).flags === all.flags &&
     part.flags.includes('TC') !== complete
   )
+}
+
+function overTcp(questions: readonly Asked[]): Asked[] {
+  return questions.map((question) => ({ ...question, transport: 'tcp' }))
+}
+
+function isCut(message: Message | undefined): boolean {
+  return message !== undefined && (message.flags & flags.TC) !== 0
 }

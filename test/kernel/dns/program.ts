@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
+import { describe } from 'node:test'
 import { launch } from '../../../src/kernel/launch/launch.ts'
 import { Program, strings } from '../../../src/kernel/launch/program.ts'
 import { CLONE_NEWNS, CLOSE_RANGE_CLOEXEC, MS_BIND, MS_REC, MS_SLAVE } from '../../../src/kernel/launch/syscalls.ts'
@@ -20,6 +22,8 @@ export interface Ran {
   readonly code: number
   readonly out: string
   readonly err: string
+  /** `out` before it was taken for text. */
+  readonly bytes: Buffer
 }
 
 /** As scripts/prepare.ts unpacked it, or else as it is installed. */
@@ -36,8 +40,8 @@ export function toolNamed(name: string): Tool | undefined {
 /** Runs a program to its end. */
 export async function run(tool: Tool, args: readonly string[], files: Files): Promise<Ran> {
   const { child, exited } = await start(tool, args, files)
-  const [code, out, err] = await Promise.all([exited, all(child.stdout), all(child.stderr)])
-  return { code, out, err }
+  const [code, bytes, err] = await Promise.all([exited, all(child.stdout), all(child.stderr)])
+  return { code, out: bytes.toString(), err: err.toString(), bytes }
 }
 
 /** Resolves when the program runs. */
@@ -55,6 +59,26 @@ export async function start(
   return launch(program, { title: 'client', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-function all(stream: Readable | null): Promise<string> {
-  return stream ? text(stream) : Promise.resolve('')
+async function all(stream: Readable | null): Promise<Buffer> {
+  return stream ? buffer(stream) : Buffer.alloc(0)
+}
+
+/** Tests with a program, or one line that says that it is not here. */
+export function withProgram(
+  name: string,
+  files: () => Files,
+  tests: (ask: (...args: string[]) => Promise<Ran>) => void,
+): void {
+  const tool = toolNamed(name)
+  void describe(name, { skip: tool ? false : `${name} is not here` }, () => {
+    tests((...args) => run(tool ?? assert.fail(), args, files()))
+  })
+}
+
+/** In order, without empty ones. */
+export function lines(text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort()
 }

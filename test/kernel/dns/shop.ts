@@ -27,6 +27,8 @@ export interface Shop extends AsyncDisposable {
   readonly files: Files
   /** For files of a test; goes with the shop. */
   readonly folder: string
+  /** What came to the name server outside: `udp NAME`. */
+  readonly asked: readonly string[]
 }
 
 export interface ShopOptions {
@@ -63,7 +65,7 @@ export async function openShop({ config = {}, queries }: ShopOptions = {}): Prom
   await dns.synced
   const folder = mkdtempSync(join(tmpdir(), 'shop-'))
   stack.defer(() => rmSync(folder, { recursive: true }))
-  return { files: filesIn(folder), folder, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return { files: filesIn(folder), folder, asked: upstream.asked, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
 function filesIn(folder: string): Files {
