@@ -6,9 +6,12 @@ import type { Serve } from './serve.ts'
 
 /** Questions of one connection under way at once; at this many it is not read from until one is answered. */
 const mostUnderWay = 100
-/** Bytes of answers that a client has not fetched; past this it is not read from until it has. */
-const mostUnsent = 1 << 18
+/** Bytes of answers that a client has not fetched; past this it is not read from until it has. (Not below what a socket calls full: `drain` follows.) */
+const mostUnsent = 1 << 16
+const longestAnswer = 2 + 0xffff
 const headerLength = 12
+/** Answers that are there at once go together: each by itself would take a multiple of its bytes while it waits. */
+const gathered = Buffer.allocUnsafeSlow(mostUnsent + longestAnswer)
 
 export interface ConnectionOptions {
   readonly serve: Serve
@@ -33,7 +36,10 @@ export class Connection {
   #deaf = false
   /** No more will be answered than what is under way. */
   #ending = false
+  /** This connection's bytes in `gathered`, while it works. */
+  #held = 0
   #working = false
+  #due = false
 
   /** `socket` is half-open on purpose: a client that has said everything still waits for its answers. */
   constructor(socket: Socket, { serve, log, idleMilliseconds }: ConnectionOptions) {
@@ -44,7 +50,10 @@ export class Connection {
     // Not the socket's own timeout, which every byte would renew.
     this.#timer = setTimeout(() => this.#tooLong(), idleMilliseconds)
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    socket.on('drain', () => this.#moved())
+    socket.on('drain', () => {
+      this.#timer.refresh()
+      this.#workSoon()
+    })
     socket.on('end', () => {
       this.#ending = true
       this.#work()
@@ -83,22 +92,34 @@ export class Connection {
   /** Asks what has come whole, as far as the limits allow. */
   #work(): void {
     // An answer that is ready at once comes back here from inside.
-    if (this.#working) return
+    if (this.#working || this.#socket.destroyed) return
     this.#working = true
-    this.#socket.cork()
     let message: Buffer | undefined
     while (!this.#full && (message = this.#frames.next())) this.#ask(message)
-    this.#socket.uncork()
+    if (this.#held > 0) this.#socket.write(Buffer.from(gathered.subarray(0, this.#held)))
+    this.#held = 0
     this.#working = false
     if (this.#full) this.#socket.pause()
+    else if (message) this.#workSoon()
     else {
       this.#socket.resume()
       if (this.#ending && !this.busy) this.#socket.end()
     }
   }
 
+  /** Others have their turn before. */
+  #workSoon(): void {
+    if (this.#due) return
+    this.#due = true
+    this.#socket.pause()
+    setImmediate(() => {
+      this.#due = false
+      this.#work()
+    })
+  }
+
   get #full(): boolean {
-    return this.#underWay >= mostUnderWay || this.#socket.writableLength > mostUnsent
+    return this.#underWay >= mostUnderWay || this.#socket.writableLength + this.#held > mostUnsent
   }
 
   #ask(message: Buffer): void {
@@ -110,8 +131,14 @@ export class Connection {
     this.#serve(message, this.#asker, (reply) => {
       this.#underWay--
       if (this.#socket.destroyed) return
-      if (reply) this.#socket.write(framed(reply))
-      this.#moved()
+      this.#timer.refresh()
+      if (reply && this.#working) this.#held = frame(reply, gathered, this.#held)
+      else if (reply) {
+        const framed = Buffer.allocUnsafe(2 + reply.length)
+        frame(reply, framed, 0)
+        this.#socket.write(framed)
+      }
+      this.#work()
     })
   }
 
@@ -121,11 +148,6 @@ export class Connection {
     this.#frames = new Frames()
   }
 
-  #moved(): void {
-    this.#timer.refresh()
-    this.#work()
-  }
-
   /** While answers are under way it is not the client who is slow. */
   #tooLong(): void {
     if (this.busy) this.#timer.refresh()
@@ -133,9 +155,8 @@ export class Connection {
   }
 }
 
-function framed(reply: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(2 + reply.length)
-  bytes.writeUInt16BE(reply.length, 0)
-  reply.copy(bytes, 2)
-  return bytes
+/** Returns where the next one goes. */
+function frame(reply: Buffer, into: Buffer, at: number): number {
+  into.writeUInt16BE(reply.length, at)
+  return at + 2 + reply.copy(into, at + 2)
 }

@@ -33,10 +33,11 @@ export class Frames {
     return this.#bytes.subarray(from, this.#start)
   }
 
-  /** Twice the room each time: a message that comes byte after byte must not be copied for each of them. */
+  /** Twice the room each time, but none behind the message: one that comes byte after byte must not be copied for each of them. */
   #grow(more: number): void {
     const have = this.#end - this.#start
-    const larger = Buffer.allocUnsafe(Math.max(2 * have, have + more, 512))
+    const message = have < 2 ? 0 : 2 + this.#bytes.readUInt16BE(this.#start)
+    const larger = Buffer.allocUnsafeSlow(Math.max(have + more, Math.min(Math.max(2 * have, 512), message)))
     this.#bytes.copy(larger, 0, this.#start, this.#end)
     this.#bytes = larger
     this.#start = 0
