@@ -147,7 +147,7 @@ test('readiness is the whole cluster known, health is the process, and metrics c
     return [response.status, await response.text()]
   }
   assert.deepEqual(await get('health'), [200, 'OK'])
-  assert.deepEqual(await get('ready'), [503, 'kubernetes'])
+  assert.deepEqual(await get('ready'), [503, 'kubernetes (Service, Namespace, EndpointSlice)'])
   const name = 'kubernetes.default.svc.cluster.local'
   assert.equal(summary(read(await askUdp(port, queryOf(name, 'A')))), 'SERVFAIL')
   release()

@@ -120,7 +120,10 @@ export async function startDns({
       ports.dns.push(pair.port)
     }
     const pages = operationPages({
-      missing: () => [...(whole ? [] : ['kubernetes']), ...(retired ? ['lameduck'] : [])],
+      missing: () => [
+        ...(whole ? [] : [`kubernetes (${following?.waiting().join(', ')})`]),
+        ...(retired ? ['lameduck'] : []),
+      ],
       families: () => [...countedFamilies(() => metrics.cells, port()), ...families()],
     })
     const operations = await openOperations(config, pages)

@@ -19,6 +19,8 @@ export interface Witness {
 
 export interface Following {
   readonly synced: Promise<void>
+  /** Kinds of which not everything is known yet. */
+  waiting(): string[]
   /** By `namespace/name`. */
   service(key: string): Service | undefined
   close(): void
@@ -33,30 +35,30 @@ export function followCluster(client: Client, zone: Zone, { contact, metrics, po
     onChange: ({ type, object }) => zone.service(object, type !== 'deleted'),
     onContact: onContact('Service'),
   })
-  const followers: Pick<Follower<KubeObject>, 'synced' | 'close'>[] = [
-    client.follow('Namespace', {
-      shape: slimNamespace,
-      onChange: ({ type, object }) => zone.namespace(object.metadata.name, type !== 'deleted'),
-      onContact: onContact('Namespace'),
-    }),
-    services,
-    client.follow('EndpointSlice', {
-      shape: slimSlice,
-      onChange: (change) => {
-        // A slice whose label is changed leaves one service for another.
-        if (change.type === 'modified' && serviceOf(change.old) !== serviceOf(change.object))
-          zone.slice(change.old, false)
-        zone.slice(change.object, change.type !== 'deleted')
-        if (!metrics || change.type === 'deleted') return
-        const old = change.type === 'modified' ? change.old : undefined
-        const done = programmedAfter(change.object, old, (key) => services.get(key), started)
-        if (done) metrics.programmed(done.kind, done.seconds)
-      },
-      onContact: onContact('EndpointSlice'),
-    }),
-  ]
+  const followers = new Map<string, Pick<Follower<KubeObject>, 'synced' | 'close'>>()
+  const namespaces = client.follow('Namespace', {
+    shape: slimNamespace,
+    onChange: ({ type, object }) => zone.namespace(object.metadata.name, type !== 'deleted'),
+    onContact: onContact('Namespace'),
+  })
+  const slices = client.follow('EndpointSlice', {
+    shape: slimSlice,
+    onChange: (change) => {
+      // A slice whose label is changed leaves one service for another.
+      if (change.type === 'modified' && serviceOf(change.old) !== serviceOf(change.object))
+        zone.slice(change.old, false)
+      zone.slice(change.object, change.type !== 'deleted')
+      if (!metrics || change.type === 'deleted') return
+      const old = change.type === 'modified' ? change.old : undefined
+      const done = programmedAfter(change.object, old, (key) => services.get(key), started)
+      if (done) metrics.programmed(done.kind, done.seconds)
+    },
+    onContact: onContact('EndpointSlice'),
+  })
+  followers.set('Service', services).set('Namespace', namespaces).set('EndpointSlice', slices)
   if (pods)
-    followers.push(
+    followers.set(
+      'Pod',
       client.follow('Pod', {
         shape: slimPod,
         onChange: ({ type, object }) => {
@@ -66,11 +68,17 @@ export function followCluster(client: Client, zone: Zone, { contact, metrics, po
         onContact: onContact('Pod'),
       }),
     )
+  const waiting = new Set(followers.keys())
+  const known = async ([kind, { synced }]: [string, Pick<Follower<KubeObject>, 'synced'>]): Promise<void> => {
+    await synced
+    waiting.delete(kind)
+  }
   return {
-    synced: Promise.all(followers.map((follower) => follower.synced)).then(() => {}),
+    synced: Promise.all([...followers].map(known)).then(() => {}),
+    waiting: () => [...waiting],
     service: (key) => services.get(key),
     close() {
-      for (const follower of followers) follower.close()
+      for (const follower of followers.values()) follower.close()
     },
   }
 }

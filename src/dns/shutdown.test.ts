@@ -11,18 +11,20 @@ import { dnsCommand } from './testing/command.ts'
 
 const name = 'web.default.svc.cluster.local'
 
-test('a server that is told to end loses no question: it says so, goes on for a while, and answers what has come', async () => {
-  await using api = await testApi()
-  const client = connect(api.as('admin'))
-  await client.create('Service', {
-    metadata: { name: 'web', namespace: 'default' },
-    spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
-  })
-  client.close()
-  using upstream = await heldUpstream()
-  await using command = await dnsCommand({
-    kubeconfig: api.kubeconfig,
-    config: `
+for (const workers of [1, 2])
+  test(`${workers === 1 ? 'a server that is told to end loses no question' : 'nor do several at one port'}: it says so, goes on for a while, and answers what has come`, async () => {
+    await using api = await testApi()
+    const client = connect(api.as('admin'))
+    await client.create('Service', {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
+    })
+    client.close()
+    using upstream = await heldUpstream()
+    await using command = await dnsCommand({
+      kubeconfig: api.kubeconfig,
+      config: `
+workers: ${workers}
 listen: ["127.0.0.1:0"]
 health: 127.0.0.1:0
 ready: 127.0.0.1:0
@@ -30,41 +32,41 @@ metrics: 127.0.0.1:0
 lameDuck: 1s
 forward: {to: ["127.0.0.1:${upstream.port}"], timeout: 5s}
 `,
+    })
+    const { ports, child } = command
+    const get = async (path: 'health' | 'ready' | 'metrics'): Promise<string> => {
+      const response = await fetch(`http://127.0.0.1:${ports[path]}/${path}`)
+      return `${response.status} ${await response.text()}`
+    }
+    await command.line(({ msg }) => msg === 'the whole cluster is known')
+    assert.equal(await get('ready'), '200 OK')
+
+    const port = ports.dns[0] ?? 0
+    const askers = await Promise.all([1, 2, 3, 4].map(() => askUntilRefused(port)))
+    const slow = await asker(port)
+    const outside = slow.summary('example.com')
+    await upstream.asked
+    const stream = await overTcp(port)
+
+    child.kill('SIGTERM')
+    while ((await get('ready')) !== '503 lameduck') assert.equal(await get('health'), '200 OK')
+    assert.equal(await get('health'), '200 OK')
+    assert.equal(await stream.ask(), 20)
+    const answered = askers.map(({ count }) => count())
+    for (const [at, { ended }] of askers.entries()) {
+      assert.equal(await ended, 'ECONNREFUSED')
+      assert.ok((askers[at]?.count() ?? 0) > (answered[at] ?? 0), 'questions were answered until the end')
+    }
+    const metrics = await get('metrics')
+    assert.match(metrics, /^coredns_health_request_duration_seconds_count [1-9]/m)
+    assert.match(metrics, /^coredns_health_request_failures_total 0$/m)
+    assert.match(metrics, /^kubehop_dns_in_flight 1$/m)
+    // Nobody listens any more, and what has come is answered still.
+    upstream.release()
+    assert.equal(await outside, 'NOERROR 192.0.2.7')
+    assert.equal(await command.ended, 0)
+    slow.close()
   })
-  const { ports, child } = command
-  const get = async (path: 'health' | 'ready' | 'metrics'): Promise<string> => {
-    const response = await fetch(`http://127.0.0.1:${ports[path]}/${path}`)
-    return `${response.status} ${await response.text()}`
-  }
-  await command.line(({ msg }) => msg === 'the whole cluster is known')
-  assert.equal(await get('ready'), '200 OK')
-
-  const port = ports.dns[0] ?? 0
-  const askers = await Promise.all([1, 2, 3, 4].map(() => askUntilRefused(port)))
-  const slow = await asker(port)
-  const outside = slow.summary('example.com')
-  await upstream.asked
-  const stream = await overTcp(port)
-
-  child.kill('SIGTERM')
-  while ((await get('ready')) !== '503 lameduck') assert.equal(await get('health'), '200 OK')
-  assert.equal(await get('health'), '200 OK')
-  assert.equal(await stream.ask(), 20)
-  const answered = askers.map(({ count }) => count())
-  for (const [at, { ended }] of askers.entries()) {
-    assert.equal(await ended, 'ECONNREFUSED')
-    assert.ok((askers[at]?.count() ?? 0) > (answered[at] ?? 0), 'questions were answered until the end')
-  }
-  const metrics = await get('metrics')
-  assert.match(metrics, /^coredns_health_request_duration_seconds_count [1-9]/m)
-  assert.match(metrics, /^coredns_health_request_failures_total 0$/m)
-  assert.match(metrics, /^kubehop_dns_in_flight 1$/m)
-  // Nobody listens any more, and what has come is answered still.
-  upstream.release()
-  assert.equal(await outside, 'NOERROR 192.0.2.7')
-  assert.equal(await command.ended, 0)
-  slow.close()
-})
 
 /** One question after the other. Each must be answered, but the one that the kernel refuses in the end. */
 async function askUntilRefused(port: number): Promise<{ count: () => number; ended: Promise<string> }> {

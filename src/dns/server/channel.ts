@@ -23,7 +23,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly op: 'start' | 'configure'; readonly code: string; readonly say: string }
   | { readonly kind: 'synced' }
   | { readonly kind: 'configured' }
-  | ({ readonly kind: 'measured' } & Measured)
+  | ({ readonly kind: 'measured'; readonly whole: boolean } & Measured)
 
 export interface Measured {
   readonly cells: Float64Array

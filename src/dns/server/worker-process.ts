@@ -18,10 +18,13 @@ export class WorkerProcess {
   readonly ended: Promise<string>
   ports: readonly number[] = []
   knows = false
+  /** How often in a row it has not said in time what it counts. */
+  silent = 0
   /** What it has told at last. */
   last: Measured | undefined
   readonly #child: ChildProcess
   readonly #waiting = new Map<FromWorker['kind'], Set<(message: FromWorker) => void>>()
+  #killed = false
   readonly #began = performance.now()
 
   constructor(number: number, spawn: Spawn) {
@@ -55,9 +58,18 @@ export class WorkerProcess {
   }
 
   /** Also tells how many seconds the answer took. Rejects when it does not come. */
-  async measure(whole: boolean): Promise<{ measured: Measured; seconds: number }> {
+  async measure(
+    whole: boolean,
+    within: number = patienceMilliseconds,
+  ): Promise<{ measured: Measured; seconds: number }> {
     const start = performance.now()
-    const { cells, families } = await this.#ask({ kind: 'measure', whole }, 'measured', patienceMilliseconds)
+    this.silent++
+    const { cells, families } = await this.#ask({ kind: 'measure', whole }, 'measured', {
+      within,
+      // A look and a scrape may be under way at once.
+      fits: (message) => message.whole === whole,
+    })
+    this.silent = 0
     this.last = { cells, families: whole ? families : (this.last?.families ?? []) }
     return { measured: this.last, seconds: (performance.now() - start) / 1000 }
   }
@@ -69,14 +81,20 @@ export class WorkerProcess {
     clearTimeout(timer)
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL')
+  /** False: it has been killed before. */
+  kill(): boolean {
+    if (this.#killed) return false
+    this.#killed = true
+    return this.#child.kill('SIGKILL')
   }
 
   #ask<K extends 'listening' | 'configured' | 'measured'>(
     message: ToWorker,
     answer: K,
-    within?: number,
+    {
+      within,
+      fits = () => true,
+    }: { within?: number; fits?: (message: Extract<FromWorker, { kind: K }>) => boolean } = {},
   ): Promise<Extract<FromWorker, { kind: K }>> {
     return new Promise((resolve, reject) => {
       const fail = (code: string, say: string): void => {
@@ -85,6 +103,7 @@ export class WorkerProcess {
       }
       const stops = [
         this.#on(answer, (message) => {
+          if (!fits(message)) return
           stop()
           resolve(message)
         }),

@@ -6,7 +6,7 @@ import type { FromWorker, ToWorker } from './channel.ts'
 import { measuredOf } from './sum.ts'
 
 /** The process as its supervisor started it: with a channel. */
-type Channel = Pick<NodeJS.Process, 'on' | 'off' | 'send' | 'disconnect'>
+type Channel = Pick<NodeJS.Process, 'on' | 'off' | 'send' | 'disconnect' | 'connected'>
 
 /** One of several that answer at one port, until its supervisor says so or is gone. It follows the cluster itself. */
 export async function runWorker({
@@ -47,8 +47,9 @@ export async function runWorker({
         return
       case 'measure': {
         const { cells, families } = dns?.counted() ?? { cells: new Float64Array(), families: () => [] }
-        measuredOf(message.whole ? families() : []).then(
-          (told) => tell({ kind: 'measured', cells, families: told }),
+        const { whole } = message
+        measuredOf(whole ? families() : []).then(
+          (told) => tell({ kind: 'measured', whole, cells, families: told }),
           (error: unknown) => log.warn({ error: messageOf(error) }, 'metrics could not be told'),
         )
         return
@@ -60,8 +61,8 @@ export async function runWorker({
   channel.on('message', hear)
   channel.on('disconnect', ended.resolve)
   await ended.promise
-  channel.off('message', hear)
   channel.off('disconnect', ended.resolve)
   await dns?.close()
-  channel.disconnect?.()
+  channel.off('message', hear)
+  if (channel.connected) channel.disconnect?.()
 }

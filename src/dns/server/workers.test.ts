@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { pino } from 'pino'
 import { connect } from '../../api/client/http.ts'
 import { testApi } from '../../api/testing.ts'
+import { address } from '../../base/address.ts'
+import { defaults } from '../config/config.ts'
 import { asker } from '../testing/asker.ts'
 import { dnsCommand, type Line } from '../testing/command.ts'
+import { startWorkers } from './workers.ts'
 
+const main = join(import.meta.dirname, '../../cli/main.ts')
 const name = 'web.default.svc.cluster.local'
 const questions = 40
 
@@ -67,6 +75,52 @@ lameDuck: 0s
 
   child.kill('SIGTERM')
   assert.equal(await command.ended, 0)
+})
+
+test('a worker that is there and says nothing is ended, and started again', async () => {
+  await using api = await testApi()
+  const folder = mkdtempSync(join(tmpdir(), 'kubehop-dns-'))
+  const kubeconfig = join(folder, 'kubeconfig')
+  writeFileSync(kubeconfig, api.kubeconfig)
+  const lines: string[] = []
+  const seen = Promise.withResolvers<void>()
+  const log = pino(
+    {},
+    {
+      write: (line: string) => {
+        lines.push((JSON.parse(line) as { msg: string }).msg)
+        if (lines.at(-1) === 'a worker was started again and answers') seen.resolve()
+      },
+    },
+  )
+  const children = new Map<number, ChildProcess>()
+  const dns = await startWorkers({
+    config: { ...defaults, workers: 2, listen: [{ address: address('127.0.0.1'), port: 0 }] },
+    log,
+    lookMilliseconds: 100,
+    spawn(number) {
+      const args = [main, 'dns', '--worker', String(number), '--kubeconfig', kubeconfig]
+      const child = spawn(process.execPath, [...process.execArgv, ...args], {
+        stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
+        serialization: 'advanced',
+      })
+      children.set(number, child)
+      return child
+    },
+  })
+  await dns.synced
+  // A configuration that changes reaches all of them.
+  assert.deepEqual(await dns.reconfigure({ ...dns.config, ttl: 7, zone: 'example.org' }), ['zone'])
+  assert.deepEqual([dns.config.ttl, dns.config.zone], [7, 'cluster.local'])
+  children.get(2)?.kill('SIGSTOP')
+  await seen.promise
+  assert.deepEqual(lines, [
+    'a worker has said nothing for too long, and is ended',
+    'a worker ended; it is started again',
+    'a worker was started again and answers',
+  ])
+  await dns.close()
+  rmSync(folder, { recursive: true })
 })
 
 test('a port that cannot be had ends all of them', async () => {

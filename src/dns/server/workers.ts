@@ -18,10 +18,12 @@ export interface WorkersOptions {
   readonly log: Log
   /** Starts a process that ends in `runWorker`. */
   readonly spawn: Spawn
+  /** How often workers are looked at: as long as one takes to say a word, a question waits there. */
+  readonly lookMilliseconds?: number
 }
 
-/** How often workers are looked at: as long as one takes to say a word, a question waits there. */
-const lookMilliseconds = 1000
+/** Looks in a row that find a worker silent: the kernel gives it clients still, who get no answers. */
+const mostSilent = 10
 const firstDelay = 100
 const longestDelay = 10_000
 
@@ -30,18 +32,30 @@ const longestDelay = 10_000
  * nothing: it serves health, readiness and the sum of all metrics, and starts a worker again that has ended, which joins the others once it knows the
  * whole cluster.
  */
-export async function startWorkers({ config: first, log, spawn }: WorkersOptions): Promise<Dns> {
+export async function startWorkers({
+  config: first,
+  log,
+  spawn,
+  lookMilliseconds = 1000,
+}: WorkersOptions): Promise<Dns> {
   let config = first
   let retired = false
   const own = new Metrics()
   const crew = new Crew({ config: () => config, log, spawn })
   const looking = setInterval(() => {
-    for (const worker of crew.present)
-      worker.measure(false).then(
-        ({ seconds }) => own.healthAsked(seconds, false),
-        () => own.healthAsked(lookMilliseconds / 1000, true),
-      )
+    // One that is being started has not begun to listen.
+    for (const worker of crew.present) if (worker.ports.length > 0) look(worker)
   }, lookMilliseconds).unref()
+  const look = (worker: WorkerProcess): void => {
+    worker.measure(false, lookMilliseconds).then(
+      ({ seconds }) => own.healthAsked(seconds, false),
+      () => {
+        own.healthAsked(lookMilliseconds / 1000, true)
+        if (worker.silent >= mostSilent && worker.kill())
+          log.error({ worker: worker.number }, 'a worker has said nothing for too long, and is ended')
+      },
+    )
+  }
   let operations: Awaited<ReturnType<typeof openOperations>> | undefined
   const close = async (): Promise<void> => {
     retired = true
