@@ -3,6 +3,7 @@ import { sectionsOf } from '../answer/sections.ts'
 import { rcodes, type ResourceRecord, types } from '../wire/message.ts'
 import { nameToWire } from '../wire/name.ts'
 import { labelsOf, nameOf, type Query } from '../wire/query.ts'
+import type { PodSearch } from '../zone/pods.ts'
 import type { Zone } from '../zone/zone.ts'
 import { nameText, questionFor } from './ask.ts'
 import type { Asker, Handler, Said } from './handler.ts'
@@ -29,6 +30,8 @@ export interface AutopathParts {
 export function autopathHandler({ zone, synced, nodeSearches, others }: AutopathParts): Handler {
   const walk = async (query: Query, asker: Asker, names: readonly string[]): Promise<Said | undefined> => {
     for (const name of names) {
+      // Nothing else is to be had from the cluster for it.
+      if (zone.find(labelsOf(name), query.type).kind === 'no such name') continue
       const question = questionFor(name, query)
       // What failed here the pod is told when it comes to this name itself.
       const said = await others(question, asker).catch(() => undefined)
@@ -50,6 +53,17 @@ export function autopathHandler({ zone, synced, nodeSearches, others }: Autopath
     return undefined
   }
 
+  /** By what is known of a pod: it is made once for each. */
+  const lists = new WeakMap<PodSearch, readonly string[]>()
+  const listOf = (asker: Asker): readonly string[] | undefined => {
+    const pod = zone.searchOf(asker.address())
+    const known = pod && lists.get(pod)
+    if (!pod || known) return known
+    const list = searchList(zone.options.zone, pod, nodeSearches)
+    lists.set(pod, list)
+    return list
+  }
+
   return {
     name: 'autopath',
     handle(query: Query, asker: Asker) {
@@ -57,7 +71,7 @@ export function autopathHandler({ zone, synced, nodeSearches, others }: Autopath
       const labels = labelsOf(query.name)
       const found = zone.find(labels, query.type)
       if (found.kind !== 'no such name') return undefined
-      const list = searchList(zone, asker, nodeSearches)
+      const list = listOf(asker)
       const short = list?.[0] && under(query.name, labels, list[0])
       if (!list || !short) return undefined
       const own = labelsOf(short + '\0')
@@ -72,12 +86,10 @@ export function autopathHandler({ zone, synced, nodeSearches, others }: Autopath
 /** Bytes (RFC 1035 section 3.1). */
 const longestName = 255
 
-/** In wire form, as the asker's resolv.conf has it; undefined: nobody knows. */
-function searchList(zone: Zone, asker: Asker, nodeSearches: readonly string[]): string[] | undefined {
-  const { namespace, searches } = zone.searchOf(asker.address()) ?? {}
-  if (namespace === undefined || searches === undefined) return undefined
-  const { zone: name } = zone.options
-  const all = [`${namespace}.svc.${name}`, `svc.${name}`, name, ...nodeSearches, ...searches]
+/** In wire form, as the pod's resolv.conf has it; empty: nobody knows. */
+function searchList(zone: string, { namespace, searches }: PodSearch, nodeSearches: readonly string[]): string[] {
+  if (!searches) return []
+  const all = [`${namespace}.svc.${zone}`, `svc.${zone}`, zone, ...nodeSearches, ...searches]
   return [...new Set(all)].flatMap((domain) => {
     const wire = nameToWire(domain.toLowerCase())
     return wire ? [Buffer.from(wire).toString('latin1')] : []
