@@ -40,7 +40,7 @@ function bytesOf({ name, type, class: of, recursion, opt }: Asked, id: number): 
 }
 
 type Numbered = readonly (readonly [number, Buffer])[]
-/** Under way at once: so few that no socket's buffer overflows. */
+/** Under way at once on one socket: so few that no buffer overflows, and that nobody is one client too many. */
 const window = 50
 const patienceMs = 10_000
 
@@ -81,12 +81,11 @@ async function overTcp(port: number, queries: Numbered, put: (reply: Buffer) => 
   if (queries.length === 0) return
   const socket = connect(port, '127.0.0.1')
   socket.setTimeout(patienceMs, () => socket.destroy(new Error('no answer over TCP')))
-  for (const [, bytes] of queries) {
-    const length = Buffer.alloc(2)
-    length.writeUInt16BE(bytes.length)
-    socket.write(Buffer.concat([length, bytes]))
+  let [sent, answered] = [0, 0]
+  const send = (): void => {
+    for (; sent < queries.length && sent - answered < window; sent++) socket.write(framed(queries[sent]?.[1]))
   }
-  let left = queries.length
+  send()
   let pending = Buffer.alloc(0)
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     pending = Buffer.concat([pending, chunk])
@@ -94,9 +93,16 @@ async function overTcp(port: number, queries: Numbered, put: (reply: Buffer) => 
       const end = 2 + pending.readUInt16BE(0)
       put(pending.subarray(2, end))
       pending = pending.subarray(end)
-      left--
+      answered++
     }
-    if (left === 0) break
+    if (answered === queries.length) return
+    send()
   }
-  if (left > 0) throw new Error(`the connection ended with ${left} questions unanswered`)
+  throw new Error(`the connection ended with ${queries.length - answered} questions unanswered`)
+}
+
+function framed(message: Buffer = Buffer.alloc(0)): Buffer {
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(message.length)
+  return Buffer.concat([length, message])
 }
