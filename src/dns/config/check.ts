@@ -1,4 +1,5 @@
-import type { DnsConfig } from './config.ts'
+import { type Address, family } from '../../base/address.ts'
+import type { DnsConfig, Place } from './config.ts'
 import { printPlace } from './kinds.ts'
 
 /** What does not go together, though each option for itself is right. */
@@ -9,18 +10,29 @@ export function check(config: DnsConfig): { path: string; say: string }[] {
 function* places(config: DnsConfig): Generator<{ path: string; say: string }> {
   if (config.listen.length === 0)
     yield { path: 'listen', say: 'nothing is given; allowed is at least one address and port, such as 0.0.0.0:53' }
-  const taken = new Map<string, string>()
   const all = [
     ...config.listen.map((at) => ['listen', at] as const),
     ...(['health', 'ready', 'metrics'] as const).map((name) => [name, config[name]] as const),
   ]
+  const taken: (readonly [string, Place])[] = []
   for (const [path, at] of all) {
     if (!at || at.port === 0) continue
-    const text = printPlace(at)
-    const other = taken.get(text)
-    if (other !== undefined) yield { path, say: `${text} is given, which ${other} has already; allowed is a free one` }
-    taken.set(text, path)
+    const other = taken.find(([, before]) => clash(before, at))
+    if (other)
+      yield {
+        path,
+        say: `${printPlace(at)} is given, but ${other[0]} has ${printPlace(other[1])} already; allowed is a free one`,
+      }
+    taken.push([path, at])
   }
+}
+
+/** Any address of a family takes all of them; that of IPv6 takes those of IPv4, too. */
+function clash(a: Place, b: Place): boolean {
+  if (a.port !== b.port) return false
+  const takes = (one: Address, other: Address): boolean =>
+    one === other || one === '::' || (one === '0.0.0.0' && family(other) === 4)
+  return takes(a.address, b.address) || takes(b.address, a.address)
 }
 
 function* domains(config: DnsConfig): Generator<{ path: string; say: string }> {
