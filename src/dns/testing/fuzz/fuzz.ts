@@ -55,11 +55,17 @@ export async function fuzz(seed: number, messages: number, onPart?: (sent: numbe
   return { messages, codes: run.codes, ratio: run.ratio, growth }
 }
 
-/** The same for one message, over both transports. */
-export async function fuzzOne(message: Buffer): Promise<void> {
+/** The same for single messages, over both transports. Rejects with why the first one that fails is there, and what is wrong. */
+export async function fuzzThese(messages: readonly { readonly bytes: Buffer; readonly why: string }[]): Promise<void> {
   const run = new Run(fuzzSubject(new Random(1), true))
-  for (const asker of [overUdp, overTcp]) run.one(Buffer.from(message), asker, true)
-  await run.settled()
+  for (const { bytes, why } of messages)
+    for (const asker of [overUdp, overTcp])
+      try {
+        run.one(Buffer.from(bytes), asker, true)
+        await run.settled()
+      } catch (error) {
+        throw new Error(`${why}: ${String(error)}`, { cause: error })
+      }
 }
 
 class Run {

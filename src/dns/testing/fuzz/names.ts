@@ -2,25 +2,28 @@ import type { Random } from './random.ts'
 
 /** A name in wire form, one character per byte: most exist or nearly do, so that every branch of the zone is walked. */
 export function anyName(random: Random): string {
-  const kind = random.below(16)
-  if (kind < 7) return known(random)
+  const kind = random.below(24)
   switch (kind) {
-    case 7:
+    case 0:
+    case 1:
       return wire([podLabel(random), random.pick(namespaces), 'pod', ...zone])
-    case 8:
+    case 2:
       return reverse4(random)
-    case 9:
+    case 3:
       return reverse6(random)
-    case 10:
+    case 4:
       return wire([anyLabel(random), random.pick(services), 'testns', 'svc', ...zone])
-    case 11:
+    case 5:
       return wire([random.pick(services), 'testns', 'svc', ...zone, 'testns', 'svc', ...zone])
-    case 12:
+    case 6:
       return longest(random)
-    case 13:
+    case 7:
       return wire(Array.from({ length: random.below(8) }, () => anyLabel(random)))
-    default:
+    case 8:
+    case 9:
       return wire([anyLabel(random), ...random.pick(suffixes)])
+    default:
+      return known(random)
   }
 }
 
