@@ -57,6 +57,11 @@ withProgram('dig', files, (ask) => {
     assert.match(out, /^WeB\.shop\.svc\.cluster\.local\. 30\tIN\tA\t10\.0\.0\.1$/m)
   })
 
+  test('who answered is told to who asks with the option 65001', async () => {
+    const { out } = await ask('+ednsopt=65001', `web.${zone}`)
+    assert.match(out, /^; OPT=65001: ([0-9a-f]{2} )+\("cluster: service shop\/web"\)$/m)
+  })
+
   test('EDNS is there for who has it, and of no other version', async () => {
     assert.match((await ask(`web.${zone}`)).out, /EDNS: version: 0, flags:; udp: \d+/)
     assert.match((await ask('+dnssec', `web.${zone}`)).out, /EDNS: version: 0, flags: do;/)
