@@ -14,6 +14,7 @@ import { forwardFamilies } from './server/forward-families.ts'
 import { InFlight } from './server/in-flight.ts'
 import { Metrics } from './server/metrics.ts'
 import { openOperations, operationPages } from './server/operations.ts'
+import { overflowFamily } from './server/overflow.ts'
 import { type Pair, type Sockets, servePair } from './server/pair.ts'
 import { QueryLog } from './server/query-log.ts'
 import type { Responder } from './server/responder.ts'
@@ -104,6 +105,7 @@ export async function startDns({
     ...stateFamilies(() => ({ ...current, inFlight, connections, port: port() })),
     ...forwardFamilies(current.forwarding, port()),
     ...contact.families(),
+    overflowFamily(),
     ...processFamilies(),
   ]
   const port = (): number => ports.dns[0] ?? 0
