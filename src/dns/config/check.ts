@@ -17,7 +17,7 @@ function* places(config: DnsConfig): Generator<{ path: string; say: string }> {
   const taken: (readonly [string, Place])[] = []
   for (const [path, at] of all) {
     if (!at || at.port === 0) continue
-    const other = taken.find(([, before]) => clash(before, at))
+    const other = taken.find(([name, before]) => clash(before, at, name === 'listen' && path === 'listen'))
     if (other)
       yield {
         path,
@@ -27,11 +27,11 @@ function* places(config: DnsConfig): Generator<{ path: string; say: string }> {
   }
 }
 
-/** Any address of a family takes all of them; that of IPv6 takes those of IPv4, too. */
-function clash(a: Place, b: Place): boolean {
+/** Any address of a family takes all of them. That of IPv6 takes those of IPv4, too, but not where questions come in. */
+function clash(a: Place, b: Place, questions: boolean): boolean {
   if (a.port !== b.port) return false
   const takes = (one: Address, other: Address): boolean =>
-    one === other || one === '::' || (one === '0.0.0.0' && family(other) === 4)
+    one === other || (one === '::' && (!questions || family(other) === 6)) || (one === '0.0.0.0' && family(other) === 4)
   return takes(a.address, b.address) || takes(b.address, a.address)
 }
 

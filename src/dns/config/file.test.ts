@@ -123,9 +123,11 @@ test('two places that cannot be had at once are told', () => {
     const read = readConfig(text, files)
     return 'mistakes' in read ? read.mistakes.map(({ say }) => say) : []
   }
-  assert.deepEqual(wrong('listen: [0.0.0.0:53, "[::]:53"]'), [
-    '[::]:53 is given, but listen has 0.0.0.0:53 already; allowed is a free one',
+  assert.deepEqual(wrong('listen: [0.0.0.0:53, 127.0.0.1:53]'), [
+    '127.0.0.1:53 is given, but listen has 0.0.0.0:53 already; allowed is a free one',
   ])
+  assert.deepEqual(wrong('listen: [0.0.0.0:53, "[::]:53"]'), [])
+  assert.equal(wrong('{health: "[::]:80", ready: 0.0.0.0:80}').length, 1)
   assert.equal(wrong('health: 127.0.0.1:8181').length, 1)
   assert.deepEqual(wrong('listen: [127.0.0.1:53, "[::1]:53", 127.0.0.1:0, 127.0.0.1:0]'), [])
 })

@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { check } from './check.ts'
 import type { DnsConfig } from './config.ts'
@@ -26,6 +26,9 @@ const machine: Outside = {
   read: (path) => readFileSync(path, 'utf8'),
   glob: (pattern) => globSync(pattern),
   env: (name) => process.env[name],
+  get ipv6() {
+    return existsSync('/proc/net/if_inet6')
+  },
 }
 
 /** Throws a KubehopError `Invalid` that lists every mistake in a line of its own, as `FILE:LINE: OPTION: what is wrong`. */

@@ -33,7 +33,11 @@ export async function serveTcp(
   })
   const listening = once(server, 'listening')
   if ('fd' in at) server.listen({ fd: at.fd })
-  else server.listen({ host: at.address, port: at.port, exclusive: true, reusePort: at.reusePort ?? false })
+  // As over UDP: an address of IPv6, any of them too, is for IPv6 alone.
+  else {
+    const { address: host, port, reusePort = false } = at
+    server.listen({ host, port, exclusive: true, reusePort, ipv6Only: true })
+  }
   await listening
   server.on('error', (error) => log.warn({ error: error.message }, 'tcp listener failed'))
   const bound = server.address()

@@ -8,6 +8,8 @@ export interface Outside extends Files {
   /** The files that a pattern such as `/etc/coredns/custom/*.server` means. */
   glob(pattern: string): readonly string[]
   env(name: string): string | undefined
+  /** This machine has IPv6. Where no address is given CoreDNS takes both families then. */
+  readonly ipv6: boolean
 }
 
 /** A server block as its plugins see it. */

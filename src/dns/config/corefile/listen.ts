@@ -1,8 +1,9 @@
-import { type Address, parseAddress, parseCidr } from '../../../base/address.ts'
-import { clusterDefaults } from '../config.ts'
+import { type Address, address, parseAddress, parseCidr } from '../../../base/address.ts'
 import { type Block, type Draft, zoneName } from './draft.ts'
 
 const usual = 53
+const anyIpv4 = address('0.0.0.0')
+const anyIpv6 = address('::')
 
 /** A server block and the port that its keys name. */
 export interface Server {
@@ -50,6 +51,6 @@ export function listenAt(servers: readonly Server[], draft: Draft): void {
       }
     }
   }
-  const listen = clusterDefaults.listen.map(({ address }) => address)
-  draft.config.listen = [...(addresses.size > 0 ? addresses : listen)].map((address) => ({ address, port }))
+  const listen = addresses.size > 0 ? [...addresses] : [anyIpv4, ...(draft.outside.ipv6 ? [anyIpv6] : [])]
+  draft.config.listen = listen.map((address) => ({ address, port }))
 }

@@ -180,10 +180,12 @@ export function importLine(at: Directive, draft: Draft): void {
   else draft.note(at, 'import', `there is no ${pattern}`)
 }
 
-/** `:8080`, `0.0.0.0:8080`, `localhost:8080`. A plugin may stand in several server blocks, but there is one such place. */
+/** `:8080`, which is both families, `0.0.0.0:8080`, `localhost:8080`. A plugin may stand in several server blocks, but there is one such place. */
 function place(name: 'health' | 'ready' | 'metrics', at: Directive, draft: Draft, otherwise: string): void {
   const text = at.args[0] ?? otherwise
-  const found = readPlace(text.replace(/^(?=:\d+$)/, '0.0.0.0').replace(/^localhost(?=:)/, '127.0.0.1'))
+  const found = readPlace(
+    text.replace(/^(?=:\d+$)/, draft.outside.ipv6 ? '[::]' : '0.0.0.0').replace(/^localhost(?=:)/, '127.0.0.1'),
+  )
   if (found?.port === undefined)
     return draft.refuse(
       at,

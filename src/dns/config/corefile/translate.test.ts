@@ -16,6 +16,7 @@ const outside: Outside = {
   },
   glob: (pattern) => (pattern.includes('taken') ? ['/etc/coredns/taken/a.server'] : []),
   env: (name) => (name === 'ZONE' ? 'env.local' : undefined),
+  ipv6: false,
 }
 const fixtures = join(import.meta.dirname, 'fixtures')
 const fixture = (name: string): string => readFileSync(join(fixtures, name), 'utf8')
@@ -124,6 +125,18 @@ test("a block's zones are the plugin's when it names none, and the environment f
   ])
   assert.deepEqual([queryLog, cache.size, reverse.length], ['errors', 0, 1])
   assert.deepEqual(forward?.to, [{ address: '9.9.9.9', port: 5353 }])
+})
+
+test('without an address both families are meant, where the machine has both', () => {
+  const read = translateCorefile('. {\n kubernetes a.example\n health\n prometheus\n}\n', { ...outside, ipv6: true })
+  assert.ok('config' in read)
+  const { listen, health, metrics } = read.config
+  assert.deepEqual(listen, [
+    { address: '0.0.0.0', port: 53 },
+    { address: '::', port: 53 },
+  ])
+  assert.deepEqual(health, { address: '::', port: 8080 })
+  assert.deepEqual(metrics, { address: '127.0.0.1', port: 9153 })
 })
 
 test('what is not supported is refused by its line, and says what to write instead', () => {
