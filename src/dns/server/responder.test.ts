@@ -5,7 +5,7 @@ import { address } from '../../base/address.ts'
 import { type Asking, overTcp, overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { service, slice, zoneOf } from '../testing/cluster.ts'
 import { topics } from '../testing/rows.ts'
-import { flags, type Message, types } from '../wire/message.ts'
+import { flags, type Message, rcodes, types } from '../wire/message.ts'
 import type { Zone } from '../zone/zone.ts'
 import { handlerList } from '../handlers/list.ts'
 import type { Transport } from '../handlers/handler.ts'
@@ -36,6 +36,17 @@ for (const [title, rows] of topics)
       }
     }
   })
+
+test('above a name that exists there is no name that does not (RFC 8020)', async () => {
+  const ask = responder(zoneOf())
+  const ours = /\.cluster\.local$|\.(0\.10|0\.172)\.in-addr\.arpa$/i
+  for (const { name, type, pods = 'insecure', expected } of topics.flatMap(([, rows]) => rows)) {
+    const whole = name.endsWith('.') ? name.slice(0, -1) : `${name}.testns.svc.cluster.local`
+    if (pods !== 'insecure' || !expected.startsWith('NOERROR') || !ours.test(whole)) continue
+    for (let above = whole; ours.test(above); above = above.slice(above.indexOf('.') + 1))
+      assert.notEqual((await ask(above, 'TXT')).rcode, rcodes.NXDOMAIN, `${above}, of ${whole} ${type}`)
+  }
+})
 
 test('a pod name is there as long as a pod has its address', async () => {
   const zone = zoneOf({ pods: 'verified' })
