@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../../base/log.ts'
 import { messageOf } from '../../base/errors.ts'
+import { rcodes } from '../wire/message.ts'
 import { wireName } from './names.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -9,6 +10,8 @@ const probeType = 13
 /** After a failure the first look comes so soon, each further one after twice the time. */
 const first = 1000
 const longest = 30_000
+/** A name server may fail for names that do not exist, so that it never answers. */
+const mostFailures = 3
 
 /**
  * Looks whether an upstream sends questions back to this server, as CoreDNS' loop plugin does: a name that nobody else can know
@@ -57,31 +60,38 @@ export class LoopWatch {
     this.#sent.clear()
   }
 
-  async #look(upstream: Upstream, delay: number): Promise<void> {
+  /** `delay`: until the next look. `failures`: how often in a row it could have come and did not, without a word on why. */
+  async #look(upstream: Upstream, delay: number, failures = 0): Promise<void> {
     if (this.#closed || this.#looking.has(upstream)) return
     this.#looking.add(upstream)
     clearTimeout(this.#timers.get(upstream))
     this.#timers.delete(upstream)
-    const name = wireName(`${label()}.${label()}.loop.kubehop`)
-    this.#sent.set(name, upstream)
-    let answered = false
-    try {
-      await upstream.look({ name, type: probeType, dnssec: false, unchecked: false }, true)
-      answered = true
-    } catch (error) {
-      this.#log.debug({ upstream: upstream.name, error: messageOf(error) }, 'could not look for a loop')
-    }
-    const came = !this.#sent.delete(name)
+    const found = await this.#send(upstream)
     this.#looking.delete(upstream)
     if (this.#closed) return
-    if (answered && !came && upstream.loops) {
+    const failed = found === 'failed' ? failures + 1 : 0
+    if (upstream.loops && (found === 'answered' || failed >= mostFailures)) {
       upstream.loops = false
       this.#log.info({ upstream: upstream.name }, 'upstream does not send questions back any more: asked again')
     }
-    if (answered && !came) return
-    const next = came ? this.#longest : Math.min(delay * 2, this.#longest)
-    const timer = setTimeout(() => void this.#look(upstream, next), came ? this.#longest : delay).unref()
-    this.#timers.set(upstream, timer)
+    if (found === 'answered') return
+    const next = found === 'came' ? this.#longest : Math.min(delay * 2, this.#longest)
+    const again = (): void => void this.#look(upstream, next, failed)
+    this.#timers.set(upstream, setTimeout(again, found === 'came' ? this.#longest : delay).unref())
+  }
+
+  async #send(upstream: Upstream): Promise<'came' | 'answered' | 'failed' | 'silent'> {
+    const name = wireName(`${label()}.${label()}.loop.kubehop`)
+    this.#sent.set(name, upstream)
+    try {
+      const { rcode } = await upstream.look({ name, type: probeType, dnssec: false, unchecked: false }, true)
+      if (!this.#sent.delete(name)) return 'came'
+      // So says another server like this one that has found out: of those behind one service address each sees only what comes to it.
+      return rcode === rcodes.SERVFAIL ? 'failed' : 'answered'
+    } catch (error) {
+      this.#log.debug({ upstream: upstream.name, error: messageOf(error) }, 'could not look for a loop')
+      return this.#sent.delete(name) ? 'silent' : 'came'
+    }
   }
 }
 

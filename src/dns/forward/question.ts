@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { flags } from '../wire/message.ts'
+import { keyOf as questionKey } from '../wire/query.ts'
 
 /** What is asked of an upstream. */
 export interface Asked {
@@ -14,11 +15,11 @@ export interface Asked {
 }
 
 /**
- * Two questions with the same key have the same answer. A name ends with a byte 0 and a type is one character, so what may
+ * Two questions with the same key have the same answer. A name ends with a byte 0 and a type is two, so what may
  * follow them is no part of them. Most questions have neither bit: theirs is `Query.key`, whose hash is made already.
  */
 export function keyOf({ key, name, type, dnssec, unchecked }: Asked): string {
-  const plain = key ?? name + String.fromCharCode(type)
+  const plain = key ?? questionKey(name, type)
   return dnssec || unchecked ? plain + (dnssec ? (unchecked ? 'b' : 'd') : 'c') : plain
 }
 

@@ -103,6 +103,25 @@ test('an upstream that loops no more is asked again', async (t) => {
   assert.equal((await server.ask('b.test'))[0], 'NOERROR 192.0.2.1')
 })
 
+test('one that fails for names that do not exist is asked again after a while, too', async (t) => {
+  const picky = await scripted(t, (query) => {
+    const [asked] = query.questions
+    const failing = asked?.name.endsWith('.loop.kubehop') === true
+    return [failing ? replyTo(query, [], { rcode: 2 }) : replyTo(query, [record(asked?.name ?? '', '192.0.2.1')])]
+  })
+  const relay = await serverWith(t, () => ({}))
+  const server = await serverWith(t, () => ({ forward: to({ address: address('127.0.0.1'), port: relay.port }) }), 10)
+  const here = await serverWith(t, () => ({ forward: to({ address: address('127.0.0.1'), port: server.port }) }))
+  const there = await serverWith(t, () => ({ forward: to(picky) }))
+  relay.point(here.forwarding)
+  server.forwarding.start()
+  await until(() => server.loops() === 1)
+  relay.point(there.forwarding)
+  await until(() => server.loops() === 0)
+  assert.ok(picky.asked.length >= 3)
+  assert.equal((await server.ask('a.test'))[0], 'NOERROR 192.0.2.1')
+})
+
 test('an upstream that begins to loop later is found when it answers nothing any more', async (t) => {
   const good = await saying(t, '192.0.2.1')
   const relay = await serverWith(t, () => ({}))
