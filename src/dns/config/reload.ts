@@ -40,7 +40,12 @@ export function keepReloading({ source, text, dns, log }: ReloadOptions): Reload
     onChange(changed) {
       last = last.then(() => change(changed)).catch(refuse)
     },
-    onError: refuse,
+    onGone: refuse,
+    onBlind: (error) =>
+      log.warn(
+        { file, error: messageOf(error) },
+        'changes of the configuration are not noticed by themselves; SIGHUP makes them',
+      ),
   })
   return {
     async reload() {

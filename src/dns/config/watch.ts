@@ -5,8 +5,10 @@ export interface WatchOptions {
   readonly path: string
   /** What the file holds, if it differs from what it held before. */
   readonly onChange: (text: string) => void
-  /** It cannot be read, or cannot be watched. The file is still looked at when {@link Watch.look} is called. */
-  readonly onError: (error: Error) => void
+  /** It cannot be read any more. */
+  readonly onGone: (error: Error) => void
+  /** Its folder cannot be watched. The file is looked at only when {@link Watch.look} is called. */
+  readonly onBlind: (error: Error) => void
 }
 
 export interface Watch {
@@ -22,7 +24,7 @@ const settle = 100
  * Tells of changes to a file whose text is `known` so far. It is the folders that are watched, not the file: editors put another file in its place, and
  * in a Kubernetes volume the file is a link into `..data`, a link itself that is put in place anew.
  */
-export function watchFile(known: string, { path, onChange, onError }: WatchOptions): Watch {
+export function watchFile(known: string, { path, onChange, onGone, onBlind }: WatchOptions): Watch {
   let last: string | undefined = known
   let timer: NodeJS.Timeout | undefined
   let watchers: FSWatcher[] = []
@@ -36,7 +38,7 @@ export function watchFile(known: string, { path, onChange, onError }: WatchOptio
       text = readFileSync(path, 'utf8')
     } catch (error) {
       // Told once, not at each event of a folder that others use too.
-      if (last !== undefined) onError(error as Error)
+      if (last !== undefined) onGone(error as Error)
       last = undefined
       return
     }
@@ -49,10 +51,10 @@ export function watchFile(known: string, { path, onChange, onError }: WatchOptio
     watchers = folders(path).flatMap((folder) => {
       try {
         const watcher = watch(folder, () => (timer ??= setTimeout(look, settle)))
-        watcher.on('error', onError)
+        watcher.on('error', onBlind)
         return [watcher]
       } catch (error) {
-        onError(error as Error)
+        onBlind(error as Error)
         return []
       }
     })
