@@ -32,7 +32,8 @@ export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts 
   const watch = watchFile(readFirst(file, take), {
     path: file,
     onChange: take,
-    onError: (error) => log.warn({ file, error: messageOf(error) }, 'the hosts file cannot be read'),
+    onGone: (error) => log.warn({ file, error: messageOf(error) }, 'the hosts file cannot be read'),
+    onBlind: (error) => log.warn({ file, error: messageOf(error) }, 'changes of the hosts file are not seen'),
   })
   return {
     get table() {
