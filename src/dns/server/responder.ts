@@ -13,7 +13,7 @@ export interface ResponderOptions {
   /** In the order in which they are asked. */
   readonly handlers: readonly Handler[]
   /** Looked at before any of them is asked. */
-  readonly ready: ReadyAnswers
+  readonly ready: Pick<ReadyAnswers, 'get'>
   /** Names outside the cluster can be asked for, too: the RA bit. */
   readonly recursive: boolean
   readonly log: Log

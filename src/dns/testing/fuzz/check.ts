@@ -36,6 +36,24 @@ export function oracleDiffers(reply: Buffer): string | undefined {
   return undefined
 }
 
+/** The same code, flags and records, in any order; where records were left out, as many. TTLs of upstreams' answers pass meanwhile. */
+export function readyDiffers(ready: Buffer, slow: Buffer): string | undefined {
+  if ([ready, slow].every((bytes) => (bytes.readUInt16BE(2) & flags.AA) === 0)) return undefined
+  const [mine, other] = [ready, slow].map((bytes) => {
+    const message = decodeMessage(bytes)
+    if (!message) return 'nothing'
+    const { flags: word, rcode, answers, authorities, additionals } = message
+    const sections = [answers, authorities, additionals]
+    const cut = (word & flags.TC) !== 0
+    return JSON.stringify([word, rcode, sections.map((of) => (cut ? of.length : of.map(textOf).sort()))])
+  })
+  return mine === other ? undefined : `with ready answers ${mine}, without ${other}`
+}
+
+function textOf(record: ResourceRecord): string {
+  return JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? Array.from(value) : value))
+}
+
 const none = Buffer.alloc(8)
 
 function wrongAnswer(

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import type { Asker } from '../../handlers/handler.ts'
 import type { Reaction } from '../../server/responder.ts'
 import { overTcp, overUdp } from '../ask.ts'
-import { oracleDiffers, wrongWith } from './check.ts'
+import { oracleDiffers, readyDiffers, wrongWith } from './check.ts'
 import { anyMessage } from './messages.ts'
 import { Random } from './random.ts'
 import { fuzzSubject, type Subject } from './subject.ts'
@@ -20,6 +20,8 @@ export interface FuzzReport {
 
 /** Looked at by dns-packet, too. */
 const oracleEvery = 200
+/** Compared with what the handlers say when nothing is ready. */
+const slowEvery = 8
 const changeEvery = 500
 /** Parts after each of which the memory is measured. */
 const parts = 10
@@ -40,7 +42,7 @@ export async function fuzz(seed: number, messages: number, onPart?: (sent: numbe
     for (let at = Math.floor((messages * part) / parts); at < end; at++) {
       try {
         if (at % changeEvery === 0) await run.settled()
-        run.one(anyMessage(random), random.once(4) ? overTcp : overUdp, at % oracleEvery === 0)
+        run.one(anyMessage(random), random.once(4) ? overTcp : overUdp, at)
         if (at % changeEvery === 0) run.subject.change()
       } catch (error) {
         throw new Error(`message ${at} of seed ${seed}: ${String(error)}`, { cause: error })
@@ -61,7 +63,7 @@ export async function fuzzThese(messages: readonly { readonly bytes: Buffer; rea
   for (const { bytes, why } of messages)
     for (const asker of [overUdp, overTcp])
       try {
-        run.one(Buffer.from(bytes), asker, true)
+        run.one(Buffer.from(bytes), asker, 0)
         await run.settled()
       } catch (error) {
         throw new Error(`${why}: ${String(error)}`, { cause: error })
@@ -79,13 +81,18 @@ class Run {
   }
 
   /** `message` is overwritten before the reply is looked at, as a socket does with what it read into. */
-  one(message: Buffer, asker: Asker, oracle: boolean): void {
+  one(message: Buffer, asker: Asker, at: number): void {
     const copy = Buffer.from(message)
     const wrong = (what: unknown): never => {
       throw new Error(`${String(what)}; over ${asker.transport}: ${copy.toString('hex')}`)
     }
     const check = (reply: Buffer | undefined): void => {
-      const what = wrongWith(copy, asker.transport, reply) ?? (oracle && reply ? oracleDiffers(reply) : undefined)
+      const what =
+        wrongWith(copy, asker.transport, reply) ??
+        (at % oracleEvery === 0 && reply ? oracleDiffers(reply) : undefined) ??
+        (at % slowEvery === 0 && reply && !(reaction instanceof Promise)
+          ? this.#differs(copy, asker, reply)
+          : undefined)
       if (what !== undefined) wrong(`${what} (${reply?.toString('hex')})`)
       this.#count(copy, reply, asker.transport === 'udp')
     }
@@ -105,6 +112,14 @@ class Run {
   /** Those that waited for the upstream have their answers, too. */
   async settled(): Promise<void> {
     await Promise.all(this.#waiting.splice(0))
+  }
+
+  #differs(message: Buffer, asker: Asker, reply: Buffer): string | undefined {
+    const mine = Buffer.from(reply)
+    const slow = this.subject.slow.react(message, asker)
+    if (!(slow instanceof Promise)) return slow ? readyDiffers(mine, slow) : 'nothing, without ready answers'
+    this.#waiting.push(slow.then(() => {}))
+    return undefined
   }
 
   #isSlow(message: Buffer, asker: Asker): boolean {

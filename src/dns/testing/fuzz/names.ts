@@ -22,9 +22,26 @@ export function anyName(random: Random): string {
     case 8:
     case 9:
       return wire([anyLabel(random), ...random.pick(suffixes)])
+    case 10:
+      return merged(known(random), random)
     default:
       return known(random)
   }
+}
+
+/** Two labels as one, with what stood between them inside: it looks the same, and is another name. */
+function merged(name: string, random: Random): string {
+  let at = 0
+  for (let left = random.below(5); left > 0; left--) {
+    const next = at + 1 + name.charCodeAt(at)
+    if (name.charCodeAt(next) === 0 || next >= name.length) break
+    at = next
+  }
+  const next = at + 1 + name.charCodeAt(at)
+  const both = name.charCodeAt(at) + 1 + (name.charCodeAt(next) || 0)
+  if (both > 63 || next >= name.length - 1) return name
+  const between = random.once(2) ? '.' : name.charAt(next)
+  return name.slice(0, at) + String.fromCharCode(both) + name.slice(at + 1, next) + between + name.slice(next + 1)
 }
 
 /** 63 bytes at most, and any of them. */

@@ -11,6 +11,8 @@ import { makeHostile } from './upstream.ts'
 
 export interface Subject {
   readonly responder: Responder
+  /** The same without answers that are ready: every handler is asked. */
+  readonly slow: Responder
   /** Something in the cluster changes. */
   change(): void
 }
@@ -46,7 +48,11 @@ export function fuzzSubject(random: Random, upstream: boolean): Subject {
   zone.pod('podns', 'walks', [asker], searches)
   const autopath = random.once(2) ? searches : undefined
   const list = handlerList({ zone, synced: () => true, hosts: openHosts(hosts, log), autopath, ...forwarding })
-  return { responder: new Responder({ ...list, log }), change }
+  return {
+    responder: new Responder({ ...list, log }),
+    slow: new Responder({ ...list, ready: { get: () => undefined }, log }),
+    change,
+  }
 }
 
 const log = pino({ level: 'silent' })
