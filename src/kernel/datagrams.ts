@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import { type Address, type Family, family } from '../base/address.ts'
 import { Arena, type Peer, slotData, slots } from './datagram-arena.ts'
-import { declare, declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
+import { declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
 import type { Netns } from './netns.ts'
 import { whenReadable } from './reactor.ts'
 import { bindUdp, localAddress, setOption, sockaddr } from './socket.ts'
@@ -26,7 +26,7 @@ const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
 )
 const sendmmsg = declareRaw<[number, Uint8Array, number, number]>('int sendmmsg(int, void *, unsigned int, int)')
 
-const connect = declare<[number, Uint8Array, number]>('int connect(int, void *, unsigned int)')
+const connect = declareRaw<[number, Uint8Array, number]>('int connect(int, void *, unsigned int)')
 
 export type { Peer } from './datagram-arena.ts'
 
@@ -89,7 +89,8 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
       // A connected socket is only its peer's, and nobody else has this one's own address. A datagram may still be sent to anybody.
       const own = local.address === '0.0.0.0' ? '127.0.0.1' : local.address === '::' ? '::1' : local.address
       const name = sockaddr(own as Address, local.port)
-      if (!closed) connect('refuse datagrams', fd, name, name.length)
+      // Where not even loopback is up, nobody can send anything.
+      if (!closed) connect(fd, name, name.length)
     },
     close,
     [Symbol.dispose]: close,

@@ -77,6 +77,14 @@ for (const host of ['127.0.0.1', '0.0.0.0', '::1', '::'])
     assert.equal(error.code, 'ECONNREFUSED')
   })
 
+test('a socket in a network where nothing is up refuses, and can be closed', () => {
+  using ns = createNetns()
+  using server = openDatagrams({ ns, at: { address: address('0.0.0.0'), port: 0 }, onDatagram: () => undefined })
+  server.refuse()
+  server.close()
+  server.refuse()
+})
+
 test('a late answer finds its peer, whoever has asked meanwhile', async (t) => {
   const waiting: { text: string; peer: Peer }[] = []
   using server = openDatagrams({
