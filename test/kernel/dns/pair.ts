@@ -1,26 +1,24 @@
+import { pino } from 'pino'
 import { connect } from '../../../src/api/client/http.ts'
 import type { AnyObject } from '../../../src/api/json.ts'
 import { testApi } from '../../../src/api/testing.ts'
-import { address, cidr } from '../../../src/base/address.ts'
-import { defaults, forwardDefaults, type DnsConfig } from '../../../src/dns/config/config.ts'
 import { startDns } from '../../../src/dns/dns.ts'
 import { service, slice } from '../../../src/dns/testing/cluster.ts'
-import { types } from '../../../src/dns/wire/message.ts'
-import { pino } from 'pino'
+import { rcodes, types } from '../../../src/dns/wire/message.ts'
 import { type Asked, askAll } from './ask.ts'
 import type { Pair } from './both.ts'
 import { ownAddress, startCoreDns } from './coredns.ts'
-import { namespaces, type Named, reverseRanges } from './random-objects.ts'
+import { configOf, corefiles, type Name } from './corefiles.ts'
+import { namespaces, type Objects, pod } from './random-objects.ts'
 import { interwebs } from './upstream.ts'
 
 const log = pino({ level: process.env['KUBEHOP_LOG'] ?? 'silent' })
 
-/** CoreDNS and our server in front of one API server. */
+/** CoreDNS and our server in front of one API server, in every configuration. */
 export interface Pairs extends AsyncDisposable {
-  /** Reverse names of the cluster's ranges are theirs alone, or only those that they know. */
-  readonly pairs: Readonly<Record<'ranged' | 'usual', Pair>>
-  /** From now on there are these services; resolves when all servers know. */
-  replace(services: readonly Named[]): Promise<void>
+  readonly pairs: ReadonlyMap<Name, Pair>
+  /** From now on there are these objects; resolves when all servers know. */
+  replace(objects: Objects): Promise<void>
 }
 
 export async function startPairs(program: string): Promise<Pairs> {
@@ -33,43 +31,31 @@ export async function startPairs(program: string): Promise<Pairs> {
     for (const object of everywhere) put(object)
     const upstream = await interwebs()
     stack.defer(() => upstream.close())
-    const theirs = stack.use(await startCoreDns({ program, kubeconfig: cluster.kubeconfig, upstream: upstream.port }))
+    const names = Object.keys(corefiles) as Name[]
+    const peer = { program, kubeconfig: cluster.kubeconfig, upstream: upstream.port }
+    const theirs = stack.use(await startCoreDns(names, peer))
     const client = connect(cluster.as('dns'))
     stack.defer(() => client.close())
-    const start = async (reverse: readonly string[]): Promise<number> => {
-      const dns = await startDns({ client, config: configOf(upstream.port, reverse), log })
+    const pairs = new Map<Name, Pair>()
+    for (const name of names) {
+      const dns = await startDns({ client, config: configOf(name, upstream.port), log })
       stack.defer(() => dns.close())
       await dns.synced
-      return dns.ports.dns[0] ?? 0
-    }
-    const pairs = {
-      ranged: { theirs: theirs.ranged, ours: await start(reverseRanges) },
-      usual: { theirs: theirs.usual, ours: await start([]) },
+      pairs.set(name, { theirs: theirs.ports.get(name) ?? 0, ours: dns.ports.dns[0] ?? 0 })
     }
     let before: AnyObject[] = []
     let round = 0
-    const replace = async (services: readonly Named[]): Promise<void> => {
+    const replace = async ({ services, pods }: Objects): Promise<void> => {
       for (const object of before) store.remove(object.kind as 'Service', object)
       const last = marks(++round)
-      before = [...services.flatMap((one) => [one.service, ...one.slices]), ...last.objects].map(put)
-      for (const { theirs, ours } of Object.values(pairs))
-        for (const port of [theirs, ours]) await known(port, last.names)
+      before = [...services.flatMap((one) => [one.service, ...one.slices]), ...pods, ...last.objects].map(put)
+      for (const [name, { theirs, ours }] of pairs)
+        for (const port of [theirs, ours]) await known(port, [...last.names, ...(name === 'ranged' ? last.pods : [])])
     }
     return { pairs, replace, [Symbol.asyncDispose]: () => stack.disposeAsync() }
   } catch (error) {
     await stack.disposeAsync()
     throw error
-  }
-}
-
-function configOf(upstream: number, reverse: readonly string[]): DnsConfig {
-  const local = address('127.0.0.1')
-  return {
-    ...defaults,
-    listen: [{ address: local, port: 0 }],
-    reverse: reverse.map((range) => cidr(range)),
-    forward: { ...forwardDefaults, to: [{ address: local, port: upstream }] },
-    cache: { ...defaults.cache, size: 0 },
   }
 }
 
@@ -83,21 +69,20 @@ const everywhere: readonly object[] = [
   slice('kube-dns', [ownAddress], [{ name: 'dns', port: 53, protocol: 'TCP' }], 'kube-system'),
 ]
 
-/** Objects of each kind that come after all others, and the names by which a server shows that it knows them. */
-function marks(round: number): { objects: object[]; names: string[] } {
-  const [one, headless, namespace] = [`mark-${round}`, `mark-headless-${round}`, `mark-${round}`]
+/** Objects of each kind that come after all others, and names that exist once a server knows them. */
+function marks(round: number): { objects: object[]; names: string[]; pods: string[] } {
+  const [one, headless] = [`mark-${round}`, `mark-headless-${round}`]
+  const last = `172.0.7.${round % 250}`
   return {
     objects: [
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one } },
       service(headless, { clusterIP: 'None', clusterIPs: ['None'] }),
       service(one, { clusterIP: '10.0.0.101', clusterIPs: ['10.0.0.101'], ports: [{ port: 1 }] }),
       slice(headless, ['172.0.8.8']),
+      pod(one, 'testns', last),
     ],
-    names: [
-      `${one}.testns.svc.cluster.local`,
-      `${headless}.testns.svc.cluster.local`,
-      `1-2-3-4.${namespace}.pod.cluster.local`,
-    ],
+    names: [`${one}.testns.svc`, `${headless}.testns.svc`, `${one}.svc`].map((name) => `${name}.cluster.local`),
+    pods: [`${last.replaceAll('.', '-')}.testns.pod.cluster.local`],
   }
 }
 
@@ -109,7 +94,7 @@ async function known(port: number, names: readonly string[]): Promise<void> {
   const begun = performance.now()
   for (;;) {
     const answers = await askAll(port, questions)
-    if (answers.every(({ answers }) => answers.length > 0)) return
+    if (answers.every(({ rcode }) => rcode === rcodes.NOERROR)) return
     if (performance.now() - begun > 10_000) throw new Error(`port ${port} does not get to know ${names.join(', ')}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

@@ -1,11 +1,17 @@
 import fc from 'fast-check'
 import type { EndpointSlice } from '../../../src/api/objects/endpointslice.ts'
+import type { Pod } from '../../../src/api/objects/pod.ts'
 import type { Service, ServiceSpec } from '../../../src/api/objects/service.ts'
 
 /** A service with its slices: what an API server would let in. */
 export interface Named {
   readonly service: Service
   readonly slices: readonly EndpointSlice[]
+}
+
+export interface Objects {
+  readonly services: readonly Named[]
+  readonly pods: readonly Pod[]
 }
 
 export const namespaces: readonly string[] = ['testns', 'podns', 'kube-system']
@@ -28,8 +34,28 @@ export const targets: readonly string[] = [
   'db.podns.svc.cluster.local.',
 ]
 
+export function pod(name: string, namespace: string, ip: string): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace },
+    spec: { containers: [] },
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
+  }
+}
+
+const pods: fc.Arbitrary<Pod[]> = fc
+  .uniqueArray(
+    fc.record({
+      namespace: fc.constantFrom(...namespaces),
+      ip: fc.constantFrom(...endpointAddresses.IPv4, ...endpointAddresses.IPv6),
+    }),
+    { minLength: 3, maxLength: 20, selector: ({ namespace, ip }) => `${namespace} ${ip}` },
+  )
+  .map((pods) => pods.map(({ namespace, ip }, at) => pod(`pod-${at}`, namespace, ip)))
+
 /** Every service that there may be has addresses of its own; some have none. */
-export const someServices: fc.Arbitrary<Named[]> = fc
+const services: fc.Arbitrary<Named[]> = fc
   .uniqueArray(fc.record({ name: fc.constantFrom(...serviceNames), namespace: fc.constantFrom(...namespaces) }), {
     minLength: 6,
     maxLength: 16,
@@ -115,3 +141,6 @@ function slice(key: { name: string; namespace: string }, ports: Port[], ready: b
       })),
   )
 }
+
+/** What a cluster may hold. */
+export const someObjects: fc.Arbitrary<Objects> = fc.record({ services, pods })
