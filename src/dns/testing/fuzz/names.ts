@@ -85,6 +85,7 @@ function known(random: Random): string {
 }
 
 function podLabel(random: Random): string {
+  if (random.once(3)) return `10-240-0-${random.below(10)}`
   if (random.once(4)) return Array.from({ length: random.below(9) }, () => random.below(0x10000).toString(16)).join('-')
   return Array.from({ length: random.once(8) ? random.below(7) : 4 }, () => random.below(260)).join('-')
 }

@@ -19,7 +19,7 @@ export interface Subject {
 
 /** A server with services of every kind, a large one, one that changes, and, where wanted, an upstream that means no good. */
 export function fuzzSubject(random: Random, upstream: boolean): Subject {
-  const zone = zoneOf()
+  const zone = zoneOf({ pods: random.pick(['insecure', 'insecure', 'verified', 'disabled']) })
   for (const [name, count] of [
     ['big', 100],
     ['huge', 3000],
@@ -29,13 +29,22 @@ export function fuzzSubject(random: Random, upstream: boolean): Subject {
     zone.slice(slice(name, addresses), true)
   }
   const change = (): void => {
-    const name = random.pick(['changing', 'changing', 'nosuch', 'svc1'])
-    switch (random.below(4)) {
+    const name = random.pick(['changing', 'changing', 'nosuch', 'svc1', 'external-in'])
+    switch (random.below(7)) {
       case 0:
         return zone.service(service(name, { clusterIP: `10.0.0.${random.below(250)}`, ports }), true)
       case 1:
         return zone.service(service(name, { clusterIP: 'None', ports }), random.once(2))
       case 2:
+        return zone.service(service(name, { type: 'ExternalName', externalName: anyTarget(random) }), !random.once(3))
+      case 3:
+        return zone.service(
+          service('kube-dns', { clusterIP: `10.0.0.${random.below(250)}`, ports: [] }, 'kube-system'),
+          !random.once(4),
+        )
+      case 4:
+        return zone.pod('podns', random.pick(['pod-1', 'pod-2']), [address(`10.240.0.${random.below(9)}`)])
+      case 5:
         return zone.namespace(random.pick(['podns', 'nosuchns']), random.once(2))
       default: {
         const addresses = Array.from({ length: random.below(5) }, () => `172.0.0.${random.below(250)}`)
@@ -53,6 +62,15 @@ export function fuzzSubject(random: Random, upstream: boolean): Subject {
     slow: new Responder({ ...list, ready: { get: () => undefined }, log }),
     change,
   }
+}
+
+function anyTarget(random: Random): string {
+  return random.pick([
+    'svc1.testns.svc.cluster.local',
+    'changing.testns.svc.cluster.local',
+    'www.example.test',
+    'no..name',
+  ])
 }
 
 const log = pino({ level: 'silent' })
