@@ -2,8 +2,8 @@ import { flags } from '../wire/message.ts'
 import type { Query } from '../wire/query.ts'
 import type { Answer } from './answer.ts'
 
-/** What of a query goes back unchanged: its id, the opcode and the wish for recursion. */
-const echoed = 0x7800 | flags.RD
+/** What of a query goes back unchanged: its id, the opcode, the wish for recursion, and CD (RFC 4035 section 3.1.6). */
+const echoed = 0x7800 | flags.RD | flags.CD
 /** UDP answers up to this arrive without fragments on any path (DNS flag day 2020); what we tell others we can take. */
 const ourUdpSize = 1232
 const optLength = 11
@@ -37,7 +37,7 @@ export function compose(query: Query, answer: Answer, extra: number, limit: numb
   for (let at = 0; at < end; at++) scratch[at] = bytes[at] as number
   const word = extra | flags.QR | (cut ? flags.TC : 0) | (answer.rcode & 0xf)
   scratch[2] = ((bytes[2] as number) & (echoed >> 8)) | (word >> 8)
-  scratch[3] = word & 0xff
+  scratch[3] = ((bytes[3] as number) & (echoed & 0xff)) | (word & 0xff)
   const answers = Math.min(kept, answer.answers)
   const authorities = Math.min(kept - answers, answer.authorities)
   writeCount(6, answers)

@@ -113,7 +113,7 @@ test('answers are ours alone: flags, id and size are those of each question', as
       { id: 65535, flags: 0 },
       { id: 65535, flags: flags.QR | flags.AA },
     ],
-    [{ flags: flags.RD | flags.AD | flags.CD | 0x40 }, { flags: flags.QR | flags.AA | flags.RD }],
+    [{ flags: flags.RD | flags.AD | flags.CD | 0x40 }, { flags: flags.QR | flags.AA | flags.RD | flags.CD }],
   ]
   for (const [asking, expected] of rows) {
     const { id, flags: word } = await ask('svc1.testns.svc.cluster.local', 'A', asking)
