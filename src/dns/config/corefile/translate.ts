@@ -5,7 +5,7 @@ import type { Mistake } from '../spot.ts'
 import { chooseCache } from './cache.ts'
 import { type Block, Draft, type Outside, within, zoneName } from './draft.ts'
 import { listenAt, readKey, type Server } from './listen.ts'
-import { parseCorefile, type ServerBlock } from './parse.ts'
+import { type Directive, parseCorefile, type ServerBlock } from './parse.ts'
 import { importLine, plugins } from './plugins.ts'
 
 /** A CoreDNS configuration as one of this server: what it says that clients would see is in force, or refused by its line. */
@@ -15,8 +15,7 @@ export function translateCorefile(text: string, outside: Outside): Read {
   const draft = new Draft(outside, clusterZones(blocks))
   const servers = blocks.flatMap((block) => serverOf(block, draft))
   listenAt(servers, draft)
-  for (const server of servers)
-    for (const directive of server.block.directives) translate(directive, draft, server.block)
+  for (const { block } of servers) translateBlock(block, draft)
   chooseCache(draft)
   putNames(draft)
   if (!draft.cluster)
@@ -43,7 +42,20 @@ function serverOf({ keys, line, directives }: ServerBlock, draft: Draft): Server
   return []
 }
 
-function translate(at: ServerBlock['directives'][number], draft: Draft, block: Block): void {
+/** Lines of these add up; what is there for once is refused when it comes again, as CoreDNS does. */
+const several: ReadonlySet<string> = new Set(['forward', 'log', 'bind', 'import', 'kubernetes'])
+
+function translateBlock(block: Block, draft: Draft): void {
+  const seen = new Map<string, number>()
+  for (const at of block.directives) {
+    const before = seen.get(at.name)
+    if (before === undefined || several.has(at.name)) translate(at, draft, block)
+    else draft.refuse(at, at.name, `line ${before} has it already; allowed is one in a server block`)
+    seen.set(at.name, before ?? at.line)
+  }
+}
+
+function translate(at: Directive, draft: Draft, block: Block): void {
   const plugin = Object.hasOwn(plugins, at.name) ? plugins[at.name] : undefined
   if (plugin) return plugin.translate(at, draft, block)
   const like = nearest(at.name, Object.keys(plugins))
