@@ -64,8 +64,8 @@ test('whatever CoreDNS is asked, we answer as it does', { skip, timeout: (second
     const wrong = describeDifference(expected, saidBy(ours))
     if (overUdp && !cutRightly(overUdp, ours)) wrong.push('    it is cut at the wrong place')
     if (wrong.length === 0) return []
-    const { name, type, class: of, transport, opt } = question
-    return [[`  ${name} class ${of} type ${type} ${transport} ${JSON.stringify(opt)}`, ...wrong].join('\n')]
+    const { name, type, class: of, transport, flags, opt } = question
+    return [[`  ${name} class ${of} type ${type} ${transport} flags ${flags.toString(16)} ${JSON.stringify(opt)}`, ...wrong].join('\n')]
   }
 })
 

@@ -2,14 +2,15 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { queryOf, read } from '../../../src/dns/testing/ask.ts'
-import { flags, type Message } from '../../../src/dns/wire/message.ts'
+import type { Message } from '../../../src/dns/wire/message.ts'
 
 export interface Asked {
   readonly name: string
   readonly type: number
   readonly class: number
   readonly transport: 'udp' | 'tcp'
-  readonly recursion: boolean
+  /** Of RD, AD and CD. */
+  readonly flags: number
   readonly opt: { readonly size: number; readonly version: number; readonly dnssec: boolean } | null
 }
 
@@ -35,8 +36,8 @@ export async function askAll(port: number, questions: readonly Asked[]): Promise
 }
 
 /** The id is the question's number. */
-function bytesOf({ name, type, class: of, recursion, opt }: Asked, id: number): Buffer {
-  return queryOf(name, type, { id, class: of, flags: recursion ? flags.RD : 0, ...(opt && { opt }) })
+function bytesOf({ name, type, class: of, flags, opt }: Asked, id: number): Buffer {
+  return queryOf(name, type, { id, class: of, flags, ...(opt && { opt }) })
 }
 
 type Numbered = readonly (readonly [number, Buffer])[]

@@ -1,4 +1,4 @@
-import { types } from '../../../src/dns/wire/message.ts'
+import { flags, types } from '../../../src/dns/wire/message.ts'
 import { type Asked, askAll } from './ask.ts'
 import { type Said, saidBy } from './compare.ts'
 import { portNames, targets } from './random-objects.ts'
@@ -34,7 +34,7 @@ export function below(name: string): string[] {
 }
 
 function about(name: string, type: number): Asked {
-  return { name, type, class: 1, transport: 'tcp', recursion: true, opt: null }
+  return { name, type, class: 1, transport: 'tcp', flags: flags.RD, opt: null }
 }
 
 function unique<T>(list: readonly T[]): T[] {

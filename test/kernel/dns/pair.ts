@@ -4,7 +4,7 @@ import type { AnyObject } from '../../../src/api/json.ts'
 import { testApi } from '../../../src/api/testing.ts'
 import { startDns } from '../../../src/dns/dns.ts'
 import { service, slice } from '../../../src/dns/testing/cluster.ts'
-import { rcodes, types } from '../../../src/dns/wire/message.ts'
+import { flags, rcodes, types } from '../../../src/dns/wire/message.ts'
 import { type Asked, askAll } from './ask.ts'
 import type { Pair } from './both.ts'
 import { ownAddress, startCoreDns } from './coredns.ts'
@@ -89,7 +89,7 @@ function marks(round: number): { objects: object[]; names: string[]; pods: strin
 /** There is no event for what another process knows: it is asked until it does. */
 async function known(port: number, names: readonly string[]): Promise<void> {
   const questions = names.map(
-    (name): Asked => ({ name, type: types.A, class: 1, transport: 'udp', recursion: true, opt: null }),
+    (name): Asked => ({ name, type: types.A, class: 1, transport: 'udp', flags: flags.RD, opt: null }),
   )
   const begun = performance.now()
   for (;;) {

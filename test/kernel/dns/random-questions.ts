@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { types } from '../../../src/dns/wire/message.ts'
+import { flags, types } from '../../../src/dns/wire/message.ts'
 import { endpointAddresses, hostnames, type Named, namespaces, portNames, serviceNames } from './random-objects.ts'
 import type { Asked } from './ask.ts'
 
@@ -113,7 +113,7 @@ const circumstances = {
     { weight: 3, arbitrary: fc.constant('udp' as const) },
     { weight: 1, arbitrary: fc.constant('tcp' as const) },
   ),
-  recursion: fc.boolean(),
+  flags: fc.subarray([flags.RD, flags.RD, flags.AD, flags.CD]).map((all) => all.reduce((sum, one) => sum | one, 0)),
   opt: fc.option(
     fc.record({
       size: fc.constantFrom(0, 512, 700, 1232, 4096, 65_535),

@@ -16,7 +16,7 @@ export function interwebs(): Promise<ScriptedUpstream> {
 const say: Script = (query, transport) => {
   const { name = '', type = 0 } = query.questions[0] ?? {}
   const key = name.toLowerCase()
-  const word = flags.QR | flags.RA | (query.flags & flags.RD)
+  const word = flags.QR | flags.RA | (query.flags & (flags.RD | flags.CD))
   const reply = (answers: ResourceRecord[], more: { rcode?: number; flags?: number } = {}) => {
     const authorities = answers.length === 0 ? [soa] : []
     return [replyTo(query, answers, { flags: word, authorities, ...more })]
