@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { defaults } from '../config/config.ts'
 import { Connections, type TcpLimits } from './connections.ts'
 import { Frames } from '../wire/frames.ts'
+import { Random } from '../testing/fuzz/random.ts'
 import type { Serve } from './serve.ts'
 import { serveTcp, type TcpServer } from './tcp.ts'
 
@@ -201,6 +202,45 @@ test('a stop lets the answers under way out, takes no more questions, and waits 
   await held.came(2)
   await another.server.close(50)
   assert.equal(await left.next(), undefined)
+})
+
+test('every question gets its one answer, whenever it is ready, however long it is and however slowly it is read', async (t) => {
+  const random = new Random(5)
+  const { port } = await started(t, (bytes, _, answer) => {
+    const id = bytes.readUInt16BE(0)
+    const say = (): void => answer(Buffer.alloc(lengthOf(id), bytes.subarray(0, 2)))
+    const when = random.below(8)
+    if (when < 4) say()
+    else if (when < 6) setImmediate(say)
+    else if (when < 7) queueMicrotask(say)
+    else setTimeout(say, random.below(4))
+  })
+  for (let run = 0; run < 20; run++) {
+    const client = await Client.to(t, port)
+    const count = 1 + random.below(run < 10 ? 2000 : 200)
+    const stream = Buffer.concat(Array.from({ length: count }, (_, id) => framed(question(id))))
+    const missing = new Set(Array.from({ length: count }, (_, id) => id))
+    const sent = (async () => {
+      for (let at = 0; at < stream.length; ) {
+        const next = at + 1 + random.below(random.once(2) ? 40 : 20_000)
+        client.socket.write(stream.subarray(at, next))
+        at = next
+        if (random.once(3)) await new Promise(setImmediate)
+      }
+      client.socket.end()
+    })()
+    for (let answer = await client.nextBytes(); answer; answer = await client.nextBytes()) {
+      const id = answer.readUInt16BE(0)
+      assert.equal(answer.length, lengthOf(id))
+      assert.ok(missing.delete(id), `answer ${id} came twice`)
+      if (random.once(50)) await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    assert.deepEqual([...missing], [])
+    await sent
+  }
+  function lengthOf(id: number): number {
+    return id % 7 === 0 ? 20_000 : 12 + (id % 50)
+  }
 })
 
 /** Answers only when it is told to. */
