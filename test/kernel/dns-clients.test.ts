@@ -95,6 +95,36 @@ withProgram('dig', files, (ask) => {
     assert.ok(size <= 700 && size > 600, `${size} bytes`)
   })
 
+  // What https://ednscomp.isc.org asks of a server (RFC 6891, RFC 8906 section 8).
+  const soa = /^cluster\.local\.\s+30\tIN\tSOA\t/m
+  for (const [how, args, yes, no] of [
+    ['plain DNS', '+noedns', [/status: NOERROR/, / aa[ ;]/, soa], [/EDNS/]],
+    ['EDNS', '+edns=0 +nocookie', [/status: NOERROR/, / aa[ ;]/, soa, /EDNS: version: 0/], []],
+    ['a version to come', '+edns=1 +noednsneg +nocookie', [/status: BADVERS/, /EDNS: version: 0/], [soa]],
+    ['an unknown option', '+edns=0 +nocookie +ednsopt=100', [/status: NOERROR/, soa, /EDNS: version: 0/], [/OPT=100/]],
+    [
+      'an unknown option of a version to come',
+      '+edns=1 +noednsneg +nocookie +ednsopt=100',
+      [/BADVERS/],
+      [/OPT=100/, soa],
+    ],
+    ['unknown flags', '+edns=0 +nocookie +ednsflags=0x80', [/status: NOERROR/, soa, /EDNS: version: 0/], [/MBZ/]],
+    ['DO', '+edns=0 +nocookie +dnssec', [/status: NOERROR/, soa, /EDNS: version: 0, flags: do;/], []],
+    ['a cookie with DO', '+edns=0 +cookie +dnssec', [/status: NOERROR/, soa, /flags: do;/], []],
+    ['many options', '+edns=0 +nsid +subnet=0.0.0.0/0 +expire +cookie', [/status: NOERROR/, soa], [/CLIENT-SUBNET/]],
+    ['TCP', '+edns=0 +nocookie +dnssec +bufsize=512 +tcp', [/status: NOERROR/, soa, /flags: do;/], [/ tc[ ;]/]],
+    ['the flag that is reserved', '+nocookie +zflag', [/status: NOERROR/, soa], [/MBZ: 0x4/]],
+    ['AD and CD', '+nocookie +adflag +cdflag', [/status: NOERROR/, soa, /^;; flags: qr aa ra cd;/m], []],
+    ['another opcode', '+nocookie +opcode=UPDATE', [/status: NOTIMP/], [soa]],
+    ['no question', '+nocookie +header-only', [/status: FORMERR/], [soa]],
+  ] as const)
+    test(`${how} is met as the RFCs say`, async () => {
+      const { code, out } = await ask('+norec', ...args.split(' '), 'SOA', 'cluster.local')
+      assert.equal(code, 0)
+      for (const expected of yes) assert.match(out, expected)
+      for (const unwanted of no) assert.doesNotMatch(out, unwanted)
+    })
+
   test('a zone is not handed out, and other classes are refused', async () => {
     assert.match((await ask('AXFR', 'cluster.local')).out, /; Transfer failed\./)
     assert.match((await ask('CH', 'TXT', 'version.bind')).out, /status: REFUSED/)
