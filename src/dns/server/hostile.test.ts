@@ -15,6 +15,7 @@ import { anyMessage } from '../testing/fuzz/messages.ts'
 import { wire } from '../testing/fuzz/names.ts'
 import { Random } from '../testing/fuzz/random.ts'
 import { fuzzSubject } from '../testing/fuzz/subject.ts'
+import { framed } from '../testing/tcp.ts'
 import { flags } from '../wire/message.ts'
 import { Frames } from '../wire/frames.ts'
 import { Metrics } from './metrics.ts'
@@ -204,8 +205,4 @@ async function exchange(t: TestContext, port: number, stream: Buffer, random: Ra
   await closed
   assert.ok(frames.empty, 'half an answer')
   return replies
-}
-
-function framed(message: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message])
 }

@@ -14,7 +14,7 @@ export function wrongWith(message: Buffer, transport: Transport, reply: Buffer |
   if (reply.readUInt16BE(0) !== message.readUInt16BE(0)) return 'another id'
   const [asked, word] = [message.readUInt16BE(2), reply.readUInt16BE(2)]
   if ((word & flags.QR) === 0) return 'no response bit'
-  if (((asked ^ word) & 0x7900) !== 0) return 'another opcode, or another wish for recursion'
+  if (((asked ^ word) & 0x7910) !== 0) return 'another opcode, or other wishes (RD, CD)'
   if ((word & 0x0040) !== 0) return 'the bit that must be zero is set'
   if (expected.kind === 'answer') return wrongAnswer(message, transport, reply, expected)
   if (reply.length !== 12 || !reply.subarray(4).equals(none)) return 'more than a header'
