@@ -215,6 +215,10 @@ test('what does not parse is refused by its line', () => {
   assert.equal(say('. {\n errors\n'), 'f:1: the block that begins here has no end; put } after it')
   assert.equal(say('}\n'), 'f:1: "}" ends a block that has not begun')
   assert.equal(say('.\nerrors\n').split('\n')[0], 'f:1: "." is no server block; put what belongs to it between { and }')
+  assert.equal(
+    say('. {\n kubernetes a.b\n cache 30\n cache 10\n}'),
+    'f:4: cache: line 3 has it already; allowed is one in a server block',
+  )
   assert.match(say(''), /^f:1: no server block has the plugin kubernetes; add kubernetes cluster\.local/)
   assert.match(
     say('. {\n kubernetes a.b\n kubernetes c.d\n}'),
