@@ -11,6 +11,7 @@ export const dnsPackages: readonly string[] = [
   'unbound',
   'dnsperf',
   'musl',
+  'busybox',
 ]
 
 const patienceMs = 180_000

@@ -171,6 +171,42 @@ withProgram('drill', files, (ask) => {
   })
 })
 
+withProgram('host', files, (ask) => {
+  test('addresses of both families, a missing name, a pointer, and a long answer', async () => {
+    assert.deepEqual(lines((await ask('dual')).out), [
+      `dual.${zone} has IPv6 address fd00::3`,
+      `dual.${zone} has address 10.0.0.3`,
+    ])
+    const missing = await ask('nosuch')
+    assert.deepEqual([missing.code, missing.out], [1, 'Host nosuch not found: 3(NXDOMAIN)\n'])
+    assert.match((await ask('10.0.0.1')).out, /domain name pointer web\.shop\.svc\.cluster\.local\.$/m)
+    assert.equal(lines((await ask('big')).out).filter((line) => line.includes('has address')).length, 120)
+  })
+})
+
+withProgram('nslookup', files, (ask) => {
+  test('a name by the search list, a missing one, and the name of an address', async () => {
+    const { code, out } = await ask('web')
+    assert.equal(code, 0)
+    assert.match(out, /^Name:\tweb\.shop\.svc\.cluster\.local\nAddress: 10\.0\.0\.1$/m)
+    assert.doesNotMatch(out, /can't find/)
+    const missing = await ask('nosuch')
+    assert.equal(missing.code, 1)
+    assert.match(missing.out, /server can't find nosuch: NXDOMAIN/)
+    assert.match((await ask('10.0.0.1')).out, /name = web\.shop\.svc\.cluster\.local\.$/m)
+  })
+})
+
+withProgram('busybox', files, (ask) => {
+  test('its nslookup finds a name of one family without a complaint about the other', async () => {
+    const { code, out } = await ask('nslookup', `web.${zone}`)
+    assert.equal(code, 0)
+    assert.match(out, /^Name:\tweb\.shop\.svc\.cluster\.local\nAddress: 10\.0\.0\.1$/m)
+    assert.doesNotMatch(out, /can't find|No answer/)
+    assert.equal((await ask('nslookup', `nosuch.${zone}`)).code, 1)
+  })
+})
+
 withProgram('dnsperf', files, (ask) => {
   test('no question is lost', async () => {
     const file = join(shop.folder, 'questions')

@@ -11,6 +11,7 @@ import { leaveForOwnNetwork } from './pod-world.ts'
 // What programs in pods see: the resolvers that they are linked with, and a resolver in between.
 
 const zone = 'shop.svc.cluster.local'
+const kubectl = process.env['KUBECTL']
 const files = (): Files => shop.files
 let shop: Shop
 
@@ -112,6 +113,34 @@ describe('musl', { skip: muslLoader() ? false : 'musl is not here' }, () => {
     assert.equal(code, gai.found)
     assert.ok(addresses.length > 20, `${addresses.length} addresses`)
     assert.ok(addresses.every((address) => bigAddresses.includes(address)))
+  })
+})
+
+describe("Go's own resolver", { skip: kubectl === undefined ? 'kubectl is not here' : false }, () => {
+  /** kubectl says whom it cannot reach: there is no way to these addresses. */
+  const said = async (name: string): Promise<string> => {
+    const args = [`--server=http://${name}:80`, `--cache-dir=${shop.folder}`, 'get', '--raw', '/']
+    return (await run({ path: kubectl ?? assert.fail(), env: [] }, args, shop.files)).err
+  }
+
+  for (const [name, addresses] of [
+    ['web', ['10.0.0.1']],
+    ['web.shop.svc', ['10.0.0.1']],
+    [`web.${zone}.`, ['10.0.0.1']],
+    ['dual', ['10.0.0.3', '[fd00::3]']],
+    ['six', ['[fd00::6]']],
+    ['db-1.db', ['172.16.0.3']],
+    ['partner', ['192.0.2.1', '[2001:db8::1]']],
+    ['big', bigAddresses],
+  ] as const)
+    test(`it finds ${name}`, async () => {
+      const text = await said(name)
+      const [, to = text] = /dial tcp (\S+):80: connect: network is unreachable/.exec(text) ?? []
+      assert.ok(addresses.some((address) => address === to), to)
+    })
+
+  test('a missing name is no such host', async () => {
+    assert.match(await said('nosuch'), /lookup nosuch on 127\.0\.0\.1:53: no such host/)
   })
 })
 

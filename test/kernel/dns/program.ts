@@ -30,7 +30,7 @@ export interface Ran {
 export function toolNamed(name: string): Tool | undefined {
   const unpacked = process.env['DNS_CLIENTS']
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
-  if (unpacked !== undefined) folders.unshift(join(unpacked, 'usr/bin'), join(unpacked, 'usr/sbin'))
+  if (unpacked !== undefined) folders.unshift(...['usr/bin', 'usr/sbin', 'bin'].map((folder) => join(unpacked, folder)))
   const path = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
   if (path === undefined) return undefined
   const own = unpacked !== undefined && path.startsWith(unpacked)
