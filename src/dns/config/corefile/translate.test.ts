@@ -227,7 +227,10 @@ test('what does not parse is refused by its line', () => {
 })
 
 test('any text is a configuration that can be printed, or a list of mistakes', () => {
-  const words = readdirSync(fixtures).flatMap((name) => fixture(name).split(/(?<=\s)/))
+  const numbers = ['0', '99999999999', '-1', '1.5h', '1000h', '1ns', '5ms', ':0', ':99999', '0.0.0.0/0'].flatMap(
+    (one) => [`${one} `, `${one}\n`],
+  )
+  const words = [...readdirSync(fixtures).flatMap((name) => fixture(name).split(/(?<=\s)/)), ...numbers, ...numbers]
   const text = fc.oneof(
     fc.string(),
     fc.string({ unit: 'binary' }),
