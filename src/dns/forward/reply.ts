@@ -51,11 +51,10 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   const rcode = extended === 0 ? word & 0xf : rcodes.SERVFAIL
   const negative = rcode === rcodes.NXDOMAIN || (rcode === rcodes.NOERROR && !records.data)
   const kept = withoutOpt(bytes, records)
-  // An OPT record among the answers, data that do not fit their type: whoever asked could not read that either.
-  if (!decodeMessage(kept)) return undefined
   // Copies have no room to grow, and none is made for what is not there: this may be kept.
   const ttls = records.ttls.filter((at) => at < kept.length).slice()
   const runs = records.runs.filter(({ at }) => at.length > 1).map(({ at, size }) => ({ at: at.slice(), size }))
+  if (!isReadable(kept, ttls, runs)) return undefined
   // Whoever keeps this answer after us reads the SOA's TTL: it has to say what the rule says.
   if (negative && records.soa) kept.writeUInt32BE(records.soa.ttl, records.soa.at)
   // Without an SOA nothing says how long there is nothing.
@@ -127,7 +126,8 @@ function readRecords(bytes: Buffer, start: number, truncated: boolean): Records 
     if (type === types.OPT) found.opt = { start: at, fixed, behind: total - index - 1 }
     else found.ttls.push(fixed + 4)
     if (index < answers && (type === wanted || wanted === types.ANY)) found.data = true
-    if (index < answers && owner) addToRuns(found.runs, owner.text, type, fixed + 10, next)
+    if (index < answers && owner && bytes.readUInt16BE(fixed + 2) === 1)
+      addToRuns(found.runs, owner.text, type, fixed + 10, next)
     if (type === types.SOA && index >= answers && index < authorities && next - fixed >= 30)
       found.soa = { at: fixed + 4, ttl: Math.min(secondsAt(bytes, fixed + 4), secondsAt(bytes, next - 4)) }
     found.end = next
@@ -142,6 +142,17 @@ function addToRuns(runs: Records['runs'], owner: string, type: number, start: nu
   const last = runs.at(-1)
   if (last?.name === name && last.size === size) last.at.push(start)
   else runs.push({ name, at: [start], size })
+}
+
+/**
+ * An OPT record among the answers, data that do not fit their type: whoever asked could not read that either. Nor may a name, by way of pointers, read a
+ * TTL or an address, which change on the way. No label begins with 0x80.
+ */
+function isReadable(message: Buffer, ttls: readonly number[], runs: readonly Run[]): boolean {
+  const copy = Buffer.from(message)
+  for (const at of ttls) copy.fill(0x80, at, at + 4)
+  for (const { at, size } of runs) for (const start of at) copy.fill(0x80, start, start + size)
+  return decodeMessage(copy) !== undefined
 }
 
 /**

@@ -19,7 +19,8 @@ export function makeHostile(upstream: Upstream, random: Random): void {
 const silent = new Error('nothing that is an answer')
 const types = [1, 28, 5, 2, 12, 6, 16, 15, 33, 41, 65, 46]
 
-function anyReply(asked: Buffer, random: Random): Buffer {
+/** To a question with OPT at its end. */
+export function anyReply(asked: Buffer, random: Random): Buffer {
   const question = asked.subarray(0, -11)
   const counts = [random.below(4), random.below(3), random.below(3)]
   const parts: Buffer[] = [question]
