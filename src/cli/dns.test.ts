@@ -31,6 +31,11 @@ ${file}:2: forwrd: there is no option "forwrd"; did you mean forward?
   const corefile = fileOf(t, '. {\n  kubernetes a.b\n  rewrite name a b\n}\n')
   const { code, error } = await run(t, '--corefile', corefile)
   assert.deepEqual([code, error.startsWith(`${corefile}:3: rewrite: not supported; `)], [2, true])
+  const importing = fileOf(t, '. {\n  kubernetes a.b\n  import *.override\n  import *.conf\n}\n')
+  assert.equal(
+    (await run(t, '--corefile', importing)).error,
+    `${importing}:4: import: not supported; copy the lines of dns.conf here\n`,
+  )
   const gone = await run(t, '--config', `${file}.gone`)
   assert.deepEqual([gone.code, gone.error.startsWith(`${file}.gone: it cannot be read: ENOENT`)], [2, true])
 })

@@ -1,4 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { check } from './check.ts'
 import type { DnsConfig } from './config.ts'
@@ -21,18 +22,19 @@ export interface Loaded {
   readonly notes: readonly Mistake[]
 }
 
-/** The machine's own. */
-const machine: Outside = {
+/** The machine's own, as seen from the folder of a configuration. */
+const machine = (folder: string): Outside => ({
   read: (path) => readFileSync(path, 'utf8'),
-  glob: (pattern) => globSync(pattern),
+  glob: (pattern) => globSync(pattern, { cwd: folder }),
   env: (name) => process.env[name],
   get ipv6() {
     return existsSync('/proc/net/if_inet6')
   },
-}
+})
 
 /** Throws a KubehopError `Invalid` that lists every mistake in a line of its own, as `FILE:LINE: OPTION: what is wrong`. */
-export function load({ path, format, override }: Source, text: string, outside: Outside = machine): Loaded {
+export function load({ path, format, override }: Source, text: string): Loaded {
+  const outside = machine(dirname(path))
   const read: Read = format === 'yaml' ? readConfig(text, outside) : translateCorefile(text, outside)
   if ('mistakes' in read) throw invalid(printMistakes(path, read.mistakes))
   const config = override(read.config)

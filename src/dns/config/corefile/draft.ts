@@ -5,7 +5,7 @@ import type { Directive } from './parse.ts'
 
 /** What a Corefile reads besides itself. */
 export interface Outside extends Files {
-  /** The files that a pattern such as `/etc/coredns/custom/*.server` means. */
+  /** The files that a pattern such as `/etc/coredns/custom/*.server` means, or `custom/*.server` beside the Corefile. */
   glob(pattern: string): readonly string[]
   env(name: string): string | undefined
   /** This machine has IPv6. Where no address is given CoreDNS takes both families then. */

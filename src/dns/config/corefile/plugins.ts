@@ -174,10 +174,10 @@ function log(at: Directive, draft: Draft): void {
 /** A line such as `import /etc/coredns/custom/*.override`, which distributions have for people's own files: mostly there are none. */
 export function importLine(at: Directive, draft: Draft): void {
   const [pattern = ''] = at.args
-  const files = pattern.startsWith('/') ? draft.outside.glob(pattern) : undefined
-  if (files === undefined) draft.refuse(at, 'import', `not supported; copy the lines of ${pattern} here`)
-  else if (files.length > 0) draft.refuse(at, 'import', `not supported; copy the lines of ${files.join(', ')} here`)
-  else draft.note(at, 'import', `there is no ${pattern}`)
+  const files = draft.outside.glob(pattern)
+  // What is no pattern is a file that has to be there, or a snippet.
+  if (files.length === 0 && /[*?[]/.test(pattern)) draft.note(at, 'import', `there is no ${pattern}`)
+  else draft.refuse(at, 'import', `not supported; copy the lines of ${files.join(', ') || pattern} here`)
 }
 
 /** `:8080`, which is both families, `0.0.0.0:8080`, `localhost:8080`. A plugin may stand in several server blocks, but there is one such place. */
