@@ -1,32 +1,19 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { address, family } from '../../base/address.ts'
+import { test } from 'node:test'
+import { address } from '../../base/address.ts'
 import { defaults, type DnsConfig } from '../config/config.ts'
 import { withoutRestart } from '../config/restart.ts'
 import { readSearches } from '../searches.ts'
 import { Responder } from '../server/responder.ts'
 import { queryOf, read, summary } from '../testing/ask.ts'
 import { service, zoneOf } from '../testing/cluster.ts'
-import { forwarderTo, scripted, silent } from '../testing/forwarder.ts'
-import { record, replyTo } from '../testing/upstream.ts'
-import { type Message, type ResourceRecord, rcodes, types } from '../wire/message.ts'
+import { silent } from '../testing/forwarder.ts'
+import { pod, walk } from '../testing/search.ts'
+import { rcodes } from '../wire/message.ts'
 import type { Zone } from '../zone/zone.ts'
 import { askerAt } from './handler.ts'
 import { handlerList } from './list.ts'
 
-const soa: ResourceRecord = {
-  name: '',
-  class: 1,
-  ttl: 900,
-  type: 'SOA',
-  mname: 'a.root',
-  rname: 'b.root',
-  serial: 1,
-  refresh: 2,
-  retry: 3,
-  expire: 4,
-  minimum: 5,
-}
 const nx = 'NXDOMAIN ~SOA=cluster.local'
 const nodeSearches = ['corp.example']
 /** What a node's pods in the namespace podns have in their resolv.conf. */
@@ -36,11 +23,14 @@ const searches = ['podns.svc.cluster.local', 'svc.cluster.local', 'cluster.local
 const outside = new Map<string, string[]>([
   ['example.test', ['192.0.2.1', '2001:db8::1']],
   ['four.example.test', ['192.0.2.2']],
-  ['app.corp.example', ['192.0.2.3']],
+  ['app.mail.corp.example', ['192.0.2.3']],
+  ['app.mail', ['192.0.2.33']],
   ['app.test', ['192.0.2.4']],
   ['web-0.app', ['192.0.2.5']],
   ['single', ['192.0.2.6']],
-  ['own.team.example', ['192.0.2.7']],
+  ['x.own.team.example', ['192.0.2.7']],
+  // An upstream fails there.
+  ['app.test.failing.example', []],
 ])
 
 test('a pod gets in one round trip what it would have found', async (t) => {
@@ -54,23 +44,29 @@ test('a pod gets in one round trip what it would have found', async (t) => {
     ['external-in.testns', '10.0.0.1', 2, 1],
     ['example.test', '192.0.2.1', 5, 1],
     // The node's domain is tried before the name as it stands, so the host there is not hidden by another one.
-    ['app', '192.0.2.3', 4, 1],
+    ['app.mail', '192.0.2.3', 4, 1],
     ['app.test', '192.0.2.4', 5, 1],
     // Where nothing is found the pod walks by itself, as it does without.
     ['nosuch.test', '', 5, 5],
     ['single', '192.0.2.6', 5, 5],
   ]
   for (const library of ['glibc', 'musl'] as const)
-    for (const [name, found, without, withIt] of rows) {
-      assert.deepEqual(await walk(name, library, await pod(t)), [found, without], `${name} with ${library}`)
-      const helped = await walk(name, library, await pod(t, { autopath: nodeSearches }))
-      assert.deepEqual(helped, [found, withIt], `${name} with ${library} and autopath`)
-    }
+    for (const [name, found, without, withIt] of rows)
+      for (const autopath of [undefined, nodeSearches]) {
+        const { end, addresses, questions } = await walk(
+          name,
+          searches,
+          library,
+          await pod(t, { zone: world(), outside, autopath }),
+        )
+        const said = [end === 'found' ? addresses[0] : '', questions]
+        assert.deepEqual(said, [found, autopath ? withIt : without], `${name} with ${library}`)
+      }
 })
 
 test('A and AAAA end at the same name', async (t) => {
   for (const name of ['svc1.testns', 'svc-dual.testns', 'svc6.testns', 'example.test', 'four.example.test']) {
-    const ask = await pod(t, { autopath: nodeSearches })
+    const ask = await pod(t, { zone: world(), outside, autopath: nodeSearches })
     const targets = await Promise.all(
       (['A', 'AAAA'] as const).map(async (type) => {
         const { rcode, answers } = await ask(`${name}.podns.svc.cluster.local`, type)
@@ -84,7 +80,7 @@ test('A and AAAA end at the same name', async (t) => {
 })
 
 test('the alias is under the question as it was spelled, and kept no longer than a miss', async (t) => {
-  const ask = await pod(t, { autopath: [] })
+  const ask = await pod(t, { zone: world(), outside, autopath: [] })
   const answer = await ask('Svc1.TestNS.podns.svc.cluster.LOCAL', 'A')
   assert.equal(summary(answer), 'NOERROR 10.0.0.1 CNAME=svc1.testns.svc.cluster.LOCAL')
   assert.deepEqual(
@@ -96,7 +92,7 @@ test('the alias is under the question as it was spelled, and kept no longer than
 
 test('what may be meant as it stands is left alone', async (t) => {
   const zone = world()
-  const ask = await pod(t, { zone, autopath: nodeSearches })
+  const ask = await pod(t, { zone, outside, autopath: nodeSearches })
   const first = async (name: string, type: 'A' | 'CNAME' = 'A'): Promise<string> =>
     summary(await ask(`${name}.podns.svc.cluster.local`, type))
   assert.equal(await first('web-0.app'), 'NOERROR 192.0.2.5 CNAME=web-0.app')
@@ -111,7 +107,7 @@ test('what may be meant as it stands is left alone', async (t) => {
 test('a pod whose list is not known walks by itself', async (t) => {
   const zone = world()
   const from = async (ip: string, name = 'svc1.testns.podns.svc.cluster.local'): Promise<string> =>
-    summary(await (await pod(t, { zone, ip, autopath: [] }))(name, 'A'))
+    summary(await (await pod(t, { zone, outside, ip, autopath: [] }))(name, 'A'))
   assert.match(await from('10.240.0.1'), /^NOERROR/)
   assert.match(await from('::ffff:10.240.0.1'), /^NOERROR/)
   assert.equal(await from('10.240.0.9'), nx, 'nobody')
@@ -123,11 +119,15 @@ test('a pod whose list is not known walks by itself', async (t) => {
   assert.equal(await from('10.240.0.1'), nx)
   assert.match(await from('10.240.0.1', 'svc1.testns.testns.svc.cluster.local'), /^NOERROR/, "now it is the next pod's")
   zone.pod('testns', 'next', [address('10.240.0.1')], ['team.example'])
-  assert.match(await from('10.240.0.1', 'own.testns.svc.cluster.local'), /^NOERROR 192.0.2.7/, 'its own domains count')
+  assert.match(
+    await from('10.240.0.1', 'x.own.testns.svc.cluster.local'),
+    /^NOERROR 192.0.2.7/,
+    'its own domains count',
+  )
 })
 
 test('a name that could not be had hides nothing behind it', async (t) => {
-  const ask = await pod(t, { autopath: ['failing.example'] })
+  const ask = await pod(t, { zone: world(), outside, autopath: ['failing.example'] })
   assert.equal(summary(await ask('app.test.podns.svc.cluster.local', 'A')), nx)
   const alone = new Responder({ ...handlerList({ zone: world(), synced: () => true, autopath: [] }), log: silent })
   const reply = await alone.react(queryOf('app.test.podns.svc.cluster.local', 'A'), askerAt('udp', '10.240.0.1'))
@@ -153,59 +153,9 @@ test("the node's domains are those of the last line", () => {
   assert.deepEqual(readSearches('nameserver 9.9.9.9\n#search x'), [])
 })
 
-type Ask = (name: string, type: keyof typeof types) => Promise<Message>
-
-interface PodOptions {
-  zone?: Zone
-  /** Where it asks from. */
-  ip?: string
-  autopath?: readonly string[]
-}
-
-async function pod(t: TestContext, { zone = world(), ip = '10.240.0.1', autopath }: PodOptions = {}): Promise<Ask> {
-  const upstream = await scripted(t, (query) => {
-    const { name, type } = query.questions[0] ?? { name: '', type: 0 }
-    if (name.endsWith('failing.example')) return [replyTo(query, [], { rcode: rcodes.SERVFAIL })]
-    const found = outside.get(name)
-    if (!found) return [replyTo(query, [], { rcode: rcodes.NXDOMAIN, authorities: [soa] })]
-    const wanted = type === types.A ? 4 : 6
-    return [
-      replyTo(
-        query,
-        found
-          .filter((one) => family(address(one)) === wanted)
-          .map((one) => ({ ...record(name, one), type: wanted === 4 ? 'A' : 'AAAA' }) as ResourceRecord),
-      ),
-    ]
-  })
-  const list = handlerList({ zone, synced: () => true, forward: forwarderTo([upstream]), autopath })
-  const server = new Responder({ ...list, log: silent })
-  return async (name, type) => {
-    const reaction = server.react(queryOf(name, type), askerAt('udp', ip))
-    assert.ok(reaction)
-    // What is not promised stands where the next answer will.
-    return read(reaction instanceof Promise ? await reaction : reaction)
-  }
-}
-
 function world(): Zone {
   const zone = zoneOf()
   zone.service(service('mine', { clusterIP: '10.0.0.40', ports: [{ port: 80 }] }, 'podns'), true)
   zone.pod('podns', 'pod-1', [address('10.240.0.1')], [])
   return zone
-}
-
-/**
- * As a resolver library walks its search list for a name with fewer dots than ndots; a question is a pair for A and AAAA. glibc goes on where there is no data,
- * musl stops there.
- */
-async function walk(name: string, library: 'glibc' | 'musl', ask: Ask): Promise<[found: string, questions: number]> {
-  const names = [...searches.map((domain) => `${name}.${domain}`), name]
-  for (const [at, one] of names.entries()) {
-    const pair = await Promise.all([ask(one, 'A'), ask(one, 'AAAA')])
-    const found = pair[0].answers.flatMap((each) => (each.type === 'A' ? [each.address] : []))
-    const stops = found.length > 0 || (library === 'musl' && pair.every(({ rcode }) => rcode !== rcodes.NXDOMAIN))
-    if (stops) return [found.join(' '), at + 1]
-  }
-  return ['', names.length]
 }

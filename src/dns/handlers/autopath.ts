@@ -6,6 +6,7 @@ import { labelsOf, nameOf, type Query } from '../wire/query.ts'
 import type { PodSearch } from '../zone/pods.ts'
 import type { Zone } from '../zone/zone.ts'
 import { nameText, questionFor } from './ask.ts'
+import { Expected } from './expected.ts'
 import type { Asker, Handler, Said } from './handler.ts'
 
 export interface AutopathParts {
@@ -24,10 +25,23 @@ export interface AutopathParts {
  * It says nothing, so that the pod walks by itself, where its own walk might end elsewhere: when its list is not known, and when the answer to an earlier name
  * could not be had. A name without the wanted data counts as there, as it does to resolvers that stop at it (musl), and so A and AAAA end at the same name.
  *
- * A question that was meant as it stands looks the same. So names below a service of the pod's own namespace are left alone: `web-0.app` that is not ready yet
- * must not become a host of the internet's domain `app`. Nor is a single label asked for outside.
+ * A question that was meant as it stands looks the same. So a single label is left alone, for it may be a service that is not there yet, and so are names below
+ * a service of the pod's own namespace: `web-0.app` that is not ready yet must not become a host of the internet's domain `app`. So are the next questions of
+ * a pod that walks by itself: `a.b.NS` becomes `a.b.NS.svc.ZONE` then, which is where a walk for `a.b` begins.
  */
 export function autopathHandler({ zone, synced, nodeSearches, others }: AutopathParts): Handler {
+  const expected = new Expected()
+  /** By what is known of a pod: it is made once for each. */
+  const lists = new WeakMap<PodSearch, readonly string[]>()
+  const listOf = (asker: Asker): readonly string[] | undefined => {
+    const pod = zone.searchOf(asker.address())
+    const known = pod && lists.get(pod)
+    if (!pod || known) return known
+    const list = searchList(zone.options.zone, pod, nodeSearches)
+    lists.set(pod, list)
+    return list
+  }
+
   const walk = async (query: Query, asker: Asker, names: readonly string[]): Promise<Said | undefined> => {
     for (const name of names) {
       // Nothing else is to be had from the cluster for it.
@@ -53,32 +67,23 @@ export function autopathHandler({ zone, synced, nodeSearches, others }: Autopath
     return undefined
   }
 
-  /** By what is known of a pod: it is made once for each. */
-  const lists = new WeakMap<PodSearch, readonly string[]>()
-  const listOf = (asker: Asker): readonly string[] | undefined => {
-    const pod = zone.searchOf(asker.address())
-    const known = pod && lists.get(pod)
-    if (!pod || known) return known
-    const list = searchList(zone.options.zone, pod, nodeSearches)
-    lists.set(pod, list)
-    return list
-  }
-
   return {
     name: 'autopath',
     handle(query: Query, asker: Asker) {
       if (query.type === types.CNAME || query.type === types.ANY || !synced()) return undefined
-      const labels = labelsOf(query.name)
-      const found = zone.find(labels, query.type)
-      if (found.kind !== 'no such name') return undefined
+      const { name } = query
+      const labels = labelsOf(name)
+      if (zone.find(labels, query.type).kind !== 'no such name') return undefined
       const list = listOf(asker)
-      const short = list?.[0] && under(query.name, labels, list[0])
-      if (!list || !short) return undefined
+      const short = list?.[0] && under(name, list[0])
+      if (!list?.[0] || !short || expected.has(asker.address(), name)) return undefined
+      const names = [...list.slice(1), '\0'].map((domain) => short + domain).filter((one) => one.length <= longestName)
+      // Those that would look like the first one of another walk.
+      const next = names.filter((one) => under(one, list[0] ?? '') !== undefined)
+      const walksItself = (): undefined => expected.add(asker.address(), next)
       const own = labelsOf(short + '\0')
-      if (zone.hasService(`${own.at(-1)}.${labels[own.length]}`)) return undefined
-      const domains = own.length === 1 ? list.slice(1) : [...list.slice(1), '\0']
-      const names = domains.map((domain) => short + domain).filter((name) => name.length <= longestName)
-      return walk(query, asker, names)
+      if (own.length === 1 || zone.hasService(`${own.at(-1)}.${labels[own.length]}`)) return walksItself()
+      return walk(query, asker, names).then((said) => said ?? walksItself())
     },
   }
 }
@@ -97,8 +102,10 @@ function searchList(zone: string, { namespace, searches }: PodSearch, nodeSearch
 }
 
 /** What stands left of `domain`, at least a label. */
-function under(name: string, labels: readonly string[], domain: string): string | undefined {
+function under(name: string, domain: string): string | undefined {
   const length = name.length - domain.length
-  const starts = labels.reduce((at: number[], label) => [...at, (at.at(-1) ?? 0) + 1 + label.length], [])
-  return length > 0 && name.endsWith(domain) && starts.includes(length) ? name.slice(0, length) : undefined
+  if (length <= 0 || !name.endsWith(domain)) return undefined
+  let at = 0
+  while (at < length) at += 1 + name.charCodeAt(at)
+  return at === length ? name.slice(0, length) : undefined
 }
