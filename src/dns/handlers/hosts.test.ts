@@ -4,14 +4,16 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { pino } from 'pino'
 import { address } from '../../base/address.ts'
 import type { HostsConfig } from '../config/config.ts'
 import { type Hosts, openHosts } from '../hosts/hosts.ts'
-import { readHosts } from '../hosts/table.ts'
+import { HostsTable, readHosts } from '../hosts/table.ts'
 import { overUdp, queryOf, read, summary } from '../testing/ask.ts'
 import { zoneOf } from '../testing/cluster.ts'
 import type { types } from '../wire/message.ts'
+import { lowerName, nameToWire } from '../wire/name.ts'
 import { type Query, readQuery } from '../wire/query.ts'
 import { hostsHandler } from './hosts.ts'
 import { handlerList } from './list.ts'
@@ -82,6 +84,25 @@ test('what is wrong is left out and told by line', () => {
     'F line 6: no name after 10.9.0.3',
     'F line 7: "bad..name" is not a domain name',
   ])
+})
+
+test('any text is read, and what is kept of it can be asked for', () => {
+  const word = fc.oneof(
+    fc.string({ maxLength: 80 }),
+    fc.constantFrom('10.0.0.1', 'fd00::1', 'a.example', '#', '\t', 'A.', '.'),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.array(word, { maxLength: 5 }), { maxLength: 8 }), (lines) => {
+      const { lines: kept } = readHosts(lines.map((words) => words.join(' ')).join('\n'), 'F')
+      const table = new HostsTable(kept)
+      for (const { address, names } of kept)
+        for (const name of names) {
+          const wire = Buffer.from(nameToWire(name) ?? []).toString('latin1')
+          assert.ok(table.addressesOf(lowerName(wire))?.values.includes(address), name)
+          assert.ok(table.namesOf(address)?.values.includes(name))
+        }
+    }),
+  )
 })
 
 test('another type of a name that is here is asked elsewhere, but the name stays', async (t) => {
