@@ -1,6 +1,6 @@
 // The cluster's DNS server configured as people do: by a file at the start, and by editing its ConfigMap while it runs.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -42,6 +42,28 @@ test('who edits the ConfigMap changes it while it runs; a wrong one changes noth
   const said = await lab.until('the complaint', log, (text) => text.includes('is refused'))
   assert.match(said, /dns\.yaml:1: hsts: there is no option \\"hsts\\"; did you mean hosts\?/)
   assert.equal(await inForce(), '192.0.2.8 own.example')
+})
+
+test("with kubeadm's Corefile in CoreDNS's ConfigMap, the pods of the Deployment change and nothing else", async () => {
+  const kube = async (...words: string[]): Promise<void> => {
+    const { code, err } = await lab.kubectl('-n', 'kube-system', ...words)
+    assert.equal(code, 0, err)
+  }
+  await kube('create', 'configmap', 'coredns', '--from-file=Corefile=src/dns/config/corefile/fixtures/kubeadm')
+  const patch = [
+    ['containers/0/args', ['dns', '--corefile', '/run/coredns/Corefile']],
+    ['containers/0/volumeMounts', [{ name: 'config', mountPath: '/run/coredns' }]],
+    ['volumes', [{ name: 'config', configMap: { name: 'coredns' } }]],
+  ].map(([path, value]) => ({ op: 'replace', path: `/spec/template/spec/${path as string}`, value }))
+  await kube('patch', 'deployment', 'cluster-dns', '--type=json', '-p', JSON.stringify(patch))
+  await kube('rollout', 'status', 'deployment', 'cluster-dns', '--timeout=30s')
+  const { out } = await lab.kubectl('exec', 'client', '--', 'getent', 'hosts', 'web')
+  assert.match(out, /web\.default\.svc\.cluster\.local/)
+
+  const text = readFileSync('src/dns/config/corefile/fixtures/kubeadm', 'utf8').replace('loop\n', 'rewrite name a b\n')
+  await kube('patch', 'configmap', 'coredns', '--type=merge', '-p', JSON.stringify({ data: { Corefile: text } }))
+  const said = await lab.until('the complaint', log, (text) => text.includes('is refused'))
+  assert.match(said, /Corefile:20: rewrite: not supported; a Service of type ExternalName/)
 })
 
 test('a wrong file makes no lab', async () => {
