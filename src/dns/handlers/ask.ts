@@ -1,6 +1,6 @@
 import { flags } from '../wire/message.ts'
 import { readName } from '../wire/name.ts'
-import { keyOf, type Query } from '../wire/query.ts'
+import { Query } from '../wire/query.ts'
 import type { Asker, Handler, Said } from './handler.ts'
 
 /** Asks in their order; the first that says something has the last word. undefined: none of them has. */
@@ -23,7 +23,7 @@ export function questionFor(name: string, { bytes, type, class: of }: Query): Qu
   out.write(name, 12, 'latin1')
   out.writeUInt16BE(type, end - 4)
   out.writeUInt16BE(of, end - 2)
-  return { bytes: out, name, type, class: of, key: keyOf(name, type), end, opt: undefined }
+  return new Query(out, out, end, undefined)
 }
 
 /** The name that is asked for, as records have it. */

@@ -3,17 +3,40 @@ import { flags, rcodes, types } from './message.ts'
 import { lowerName, skipName } from './name.ts'
 
 /** A question, read no further than an answer needs. */
-export interface Query {
-  bytes: Buffer
-  /** The name in wire form, one character per byte, in lower case. */
-  name: string
-  type: number
-  class: number
-  /** Name and type in one, as they stand in the message, in lower case: two questions with the same key have the same answer. */
-  key: string
+export class Query {
+  readonly bytes: Buffer
+  /**
+   * The message with its name in lower case: `bytes` themselves, mostly. Where not, it is overwritten when the next message is read, so it is for who
+   * answers at once.
+   */
+  readonly folded: Buffer
+  readonly type: number
+  readonly class: number
   /** The first byte behind the question. */
-  end: number
+  readonly end: number
   opt: Opt | undefined
+  #key: string | undefined
+
+  constructor(bytes: Buffer, folded: Buffer, end: number, opt: Opt | undefined) {
+    this.bytes = bytes
+    this.folded = folded
+    this.type = ((bytes[end - 4] as number) << 8) | (bytes[end - 3] as number)
+    this.class = ((bytes[end - 2] as number) << 8) | (bytes[end - 1] as number)
+    this.end = end
+    this.opt = opt
+  }
+
+  /** Name and type in one, as they stand in the message, in lower case: two questions with the same key have the same answer. */
+  get key(): string {
+    return (this.#key ??=
+      lowerName(this.bytes.toString('latin1', 12, this.end - 4)) +
+      this.bytes.toString('latin1', this.end - 4, this.end - 2))
+  }
+
+  /** The name in wire form, one character per byte, in lower case. */
+  get name(): string {
+    return this.key.slice(0, -2)
+  }
 }
 
 /** RFC 6891: what the other side can take. */
@@ -39,29 +62,23 @@ export function readQuery(bytes: Buffer): Query | Refusal {
   if (first & (flags.QR >> 8)) return undefined
   if (first & 0x78) return { rcode: rcodes.NOTIMP }
   if (bytes[4] !== 0 || bytes[5] !== 1) return formerr
-  let upper = false
+  let folded = bytes
   let at = 12
   // The first name of a message has nothing before it that a pointer could mean.
   for (let length = bytes[at]; length !== 0; length = bytes[at]) {
     if (length === undefined || length > 63) return formerr
     const next = at + 1 + length
     if (next > 12 + 254) return formerr
-    while (++at < next) if (((bytes[at] as number) - 65) >>> 0 < 26) upper = true
+    while (++at < next) {
+      const letter = bytes[at] as number
+      if ((letter - 65) >>> 0 >= 26) continue
+      if (folded === bytes) folded = foldable(bytes)
+      folded[at] = letter | 0x20
+    }
   }
   const end = at + 5
   if (end > bytes.length) return formerr
-  const key = upper
-    ? lowerName(bytes.toString('latin1', 12, at + 1)) + bytes.toString('latin1', at + 1, at + 3)
-    : bytes.toString('latin1', 12, at + 3)
-  const query: Query = {
-    bytes,
-    name: key.slice(0, -2),
-    type: ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number),
-    key,
-    class: ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number),
-    end,
-    opt: undefined,
-  }
+  const query = new Query(bytes, folded, end, undefined)
   const records = bytes.readUInt16BE(6) + bytes.readUInt16BE(8)
   const additionals = bytes.readUInt16BE(10)
   if (records + additionals === 0) return end === bytes.length ? query : formerr
@@ -75,7 +92,16 @@ export function keyOf(name: string, type: number): string {
 
 /** The query on bytes of its own, which nobody overwrites. */
 export function owned(query: Query): Query {
-  return { ...query, bytes: Buffer.from(query.bytes) }
+  const bytes = Buffer.from(query.bytes)
+  return new Query(bytes, query.folded === query.bytes ? bytes : Buffer.from(query.folded), query.end, query.opt)
+}
+
+const scratch = Buffer.alloc(512)
+
+/** A copy of the question in memory that the next one overwrites. */
+function foldable(bytes: Buffer): Buffer {
+  scratch.set(bytes.subarray(0, scratch.length))
+  return scratch
 }
 
 /** The name as it was spelled, in wire form. */

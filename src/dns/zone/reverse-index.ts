@@ -1,8 +1,9 @@
 import type { Address } from '../../base/address.ts'
 
-/** Keeps the cache keys of answers that must go when it changes. */
+/** What names depend on: a service, or who has an address. */
 export interface Owner {
-  keys: string[]
+  /** Answers that were made of it, until it changes: they go with it. What they look like is the matter of who keeps them. */
+  ready: object | undefined
 }
 
 interface Entry extends Owner {
@@ -14,7 +15,7 @@ interface Entry extends Owner {
 export class ReverseIndex {
   readonly #entries = new Map<Address, Entry>()
 
-  at(address: Address): Readonly<Entry> | undefined {
+  at(address: Address): Entry | undefined {
     return this.#entries.get(address)
   }
 
@@ -22,12 +23,12 @@ export class ReverseIndex {
     return this.#entries.values()
   }
 
-  /** The addresses of the service `key` were `before` and are `after`; `touch` is called for the entry of each. */
-  move(key: string, before: readonly Address[], after: ReadonlySet<Address>, touch: (owner: Owner) => void): void {
+  /** The addresses of the service `key` were `before` and are `after`: what was ready of each is no more. */
+  move(key: string, before: readonly Address[], after: ReadonlySet<Address>): void {
     for (const address of before) {
       const entry = this.#entries.get(address)
       if (!entry) continue
-      touch(entry)
+      entry.ready = undefined
       if (after.has(address)) continue
       entry.services = entry.services.filter((service) => service !== key)
       if (entry.services.length === 0) this.#entries.delete(address)
@@ -35,11 +36,11 @@ export class ReverseIndex {
     for (const address of after) {
       const entry = this.#entries.get(address)
       if (!entry) {
-        this.#entries.set(address, { services: [key], keys: [] })
+        this.#entries.set(address, { services: [key], ready: undefined })
         continue
       }
       if (!entry.services.includes(key)) entry.services = [...entry.services, key]
-      touch(entry)
+      entry.ready = undefined
     }
   }
 }

@@ -28,7 +28,7 @@ export interface ZoneOptions {
 
 /** What a question finds; `from` says where, for people: `service shop/web`. */
 export type Found =
-  /** `owner` keeps the cache keys of answers that must go when it changes; without one the answer is not to be kept. */
+  /** `owner` keeps answers until it changes; without one the answer is not to be kept. */
   | { kind: 'records'; from: string; answers: ResourceRecord[]; additionals: ResourceRecord[]; owner?: Owner }
   | { kind: 'alias'; from: string; target: string }
   /** `apex`: how many of the question's last labels are the name of the zone whose SOA belongs into the answer. */
@@ -37,7 +37,8 @@ export type Found =
 
 interface ServiceState extends Owner {
   service?: Service
-  slices: Map<string, EndpointSlice>
+  /** Mostly one: a list takes less than a Map. */
+  slices: readonly EndpointSlice[]
   /** Under these the service is in the reverse index. */
   addresses: readonly Address[]
 }
@@ -50,15 +51,12 @@ export class Zone {
   options: Readonly<ZoneOptions>
   /** The SOA's: the time of the last change. */
   serial: number
-  /** Called with the cache keys of answers that a change has made stale. */
-  onStale: (keys: readonly string[]) => void = () => {}
   /** The labels of its name. */
   readonly apex: readonly string[]
   /** By `NAME.NAMESPACE`. */
   readonly #services = new Map<string, ServiceState>()
-  /** The first two labels of the names of services, in wire form. */
-  readonly #names = new Set<string>()
-  readonly #svcWire: string
+  /** Services that there are, by the first two labels of their names, in wire form. */
+  readonly #named = new Map<string, Owner>()
   readonly #recent = new Map<string, ServiceRecords>()
   readonly #namespaces = new Set<string>()
   /** How many services are in each. */
@@ -71,13 +69,13 @@ export class Zone {
     this.options = options
     this.serial = options.now()
     this.apex = options.zone.split('.')
-    this.#svcWire = wireText(`svc.${options.zone}`)
   }
 
   /** Other options for the same objects: the name of the zone and whether pods are known stay. */
   configure(options: Omit<ZoneOptions, 'zone' | 'now'>): void {
     this.options = { ...this.options, ...options }
-    for (const owner of [...this.#services.values(), ...this.#reverse.owners()]) this.#stale(owner)
+    for (const owners of [this.#services.values(), this.#reverse.owners()])
+      for (const owner of owners) owner.ready = undefined
   }
 
   namespace(name: string, exists: boolean): void {
@@ -101,8 +99,8 @@ export class Zone {
     const owner = labels?.[serviceNameLabel]
     if (owner === undefined) return
     this.#change(`${owner}.${namespace}`, (state) => {
-      if (exists) state.slices.set(name, slice)
-      else state.slices.delete(name)
+      const others = state.slices.filter(({ metadata }) => metadata.name !== name)
+      state.slices = exists ? [...others, slice] : others
     })
   }
 
@@ -122,17 +120,14 @@ export class Zone {
     return this.#pods.searchOf(address)
   }
 
-  /** Whether a name, in lower case and wire form, is below `svc` of this zone and no service has it or a name that it is below. In doubt false. */
-  isMissing(name: string): boolean {
-    const end = name.length - this.#svcWire.length
-    if (end <= 0 || !name.endsWith(this.#svcWire)) return false
-    let [at, last, before] = [0, 0, -1]
-    while (at < end) {
-      before = at === 0 ? -1 : last
-      last = at
-      at += 1 + name.charCodeAt(at)
-    }
-    return at === end && before >= 0 && !this.#names.has(name.slice(before, end))
+  /** The service `NAME.NAMESPACE`, given in wire form without the root: `\x03web\x04shop`. */
+  named(wire: string): Owner | undefined {
+    return this.#named.get(wire)
+  }
+
+  /** Who changes when the names of an address do; undefined: it has none. */
+  pointer(address: Address): Owner | undefined {
+    return this.#reverse.at(address)
   }
 
   /** Labels in lower case, the first one first; a label may hold any bytes. */
@@ -156,8 +151,8 @@ export class Zone {
   /** Whether `A-B-C-D.NAMESPACE.pod` has its address. */
   hasPod(namespace: string, address: Address): boolean {
     const { pods } = this.options
-    if (pods === 'insecure') return this.#namespaces.has(namespace)
-    return pods === 'verified' && this.#pods.has(namespace, address)
+    if (pods === 'disabled' || !this.hasNamespace(namespace)) return false
+    return pods === 'insecure' || this.#pods.has(namespace, address)
   }
 
   /** Where this server is reached. */
@@ -194,7 +189,7 @@ export class Zone {
   #recordsOf(state: ServiceState, key: string): ServiceRecords | undefined {
     const known = this.#recent.get(key)
     if (known || !state.service) return known
-    const made = new ServiceRecords(state.service, state.slices.values(), `${key}.svc.${this.options.zone}`)
+    const made = new ServiceRecords(state.service, state.slices, `${key}.svc.${this.options.zone}`)
     if (this.#recent.size >= mostRecent) this.#recent.delete(this.#recent.keys().next().value ?? '')
     this.#recent.set(key, made)
     return made
@@ -208,24 +203,18 @@ export class Zone {
 
   #change(key: string, act: (state: ServiceState) => void): void {
     this.#changed()
-    const state: ServiceState = this.#services.get(key) ?? { slices: new Map(), keys: [], addresses: [] }
+    const state: ServiceState = this.#services.get(key) ?? { slices: [], ready: undefined, addresses: [] }
     this.#services.set(key, state)
     act(state)
     const name = wireText(key).slice(0, -1)
-    if (state.service) this.#names.add(name)
-    else this.#names.delete(name)
+    if (state.service) this.#named.set(name, state)
+    else this.#named.delete(name)
     this.#recent.delete(key)
-    this.#stale(state)
-    const addresses = addressesNamed(state.service, state.slices.values())
-    this.#reverse.move(key, state.addresses, addresses, (owner) => this.#stale(owner))
+    state.ready = undefined
+    const addresses = addressesNamed(state.service, state.slices)
+    this.#reverse.move(key, state.addresses, addresses)
     state.addresses = [...addresses]
-    if (!state.service && state.slices.size === 0) this.#services.delete(key)
-  }
-
-  #stale(owner: Owner): void {
-    if (owner.keys.length === 0) return
-    this.onStale(owner.keys)
-    owner.keys = []
+    if (!state.service && state.slices.length === 0) this.#services.delete(key)
   }
 
   #changed(): void {
