@@ -106,12 +106,11 @@ export class Arena {
   }
 
   peer(slot: number): Peer {
-    return new PeerAt(
-      this.#family,
-      this.#bytes,
-      names + slot * nameSize,
-      this.#many ? controls + slot * controlSize : -1,
-    )
+    const [name, control] = [names + slot * nameSize, this.#many ? controls + slot * controlSize : -1]
+    if (this.#family === 6) return new Peer6(this.#bytes, name, control)
+    const word = this.#words[name >> 2] as number
+    const local = control < 0 ? -1 : (this.#words[(control + infoAt + shapes[4].local) >> 2] as number)
+    return new Peer4(((word >>> 8) & 0xff00) | (word >>> 24), this.#words[(name >> 2) + 1] as number, local)
   }
 
   /** Lays an answer to a slot's question into the slot. */
@@ -175,22 +174,54 @@ export class Arena {
   }
 }
 
-class PeerAt implements Peer {
-  readonly family: Family
+/** Most peers are only answered: numbers are enough for that, until somebody wants more. */
+class Peer4 implements Peer {
+  readonly family = 4
+  readonly port: number
+  readonly device = 0
+  readonly #host: number
+  readonly #local: number
+
+  /** Addresses as words of memory; `local`: -1 for none. */
+  constructor(port: number, host: number, local: number) {
+    this.port = port
+    this.#host = host
+    this.#local = local
+  }
+
+  get host(): string {
+    return textOf(this.#host)
+  }
+
+  get local(): string {
+    return this.#local < 0 ? '' : textOf(this.#local)
+  }
+
+  address(): Address {
+    return addressFromBytes(Buffer.from(this.host, 'latin1'))
+  }
+}
+
+/** The bytes of a word, as they stand in memory. */
+function textOf(word: number): string {
+  return String.fromCharCode(word & 0xff, (word >>> 8) & 0xff, (word >>> 16) & 0xff, word >>> 24)
+}
+
+class Peer6 implements Peer {
+  readonly family = 6
   readonly port: number
   readonly host: string
   readonly local: string
   readonly device: number
 
   /** `control`: -1 for none. */
-  constructor(family: Family, bytes: Buffer, name: number, control: number) {
-    const shape = shapes[family]
-    const localAt = control + infoAt + shape.local
-    this.family = family
-    this.port = ((bytes[name + 2] ?? 0) << 8) | (bytes[name + 3] ?? 0)
-    this.host = bytes.toString('latin1', name + shape.host, name + shape.host + shape.bytes)
-    this.local = control < 0 ? '' : bytes.toString('latin1', localAt, localAt + shape.bytes)
-    this.device = family === 6 ? bytes.readUInt32LE(name + 24) : 0
+  constructor(bytes: Buffer, name: number, control: number) {
+    const { host, bytes: length, local } = shapes[6]
+    const localAt = control + infoAt + local
+    this.port = bytes.readUInt16BE(name + 2)
+    this.host = bytes.toString('latin1', name + host, name + host + length)
+    this.local = control < 0 ? '' : bytes.toString('latin1', localAt, localAt + length)
+    this.device = bytes.readUInt32LE(name + 24)
   }
 
   address(): Address {
