@@ -22,7 +22,7 @@ import { leaveForOwnNetwork } from './pod-world.ts'
 /** Longer on demand: KUBEHOP_RANDOM_SECONDS=500. KUBEHOP_RANDOM_SEED repeats a run. */
 const seconds = Number(process.env['KUBEHOP_RANDOM_SECONDS'] ?? 5)
 const firstSeed = Number(process.env['KUBEHOP_RANDOM_SEED'] ?? Date.now() % 1e9)
-const perRound = 2000
+const perRound = 1500
 /** Rounds in which every known difference shows. */
 const fewest = 6
 
@@ -65,7 +65,12 @@ test('whatever CoreDNS is asked, we answer as it does', { skip, timeout: (second
     if (overUdp && !cutRightly(overUdp, ours)) wrong.push('    it is cut at the wrong place')
     if (wrong.length === 0) return []
     const { name, type, class: of, transport, flags, opt } = question
-    return [[`  ${name} class ${of} type ${type} ${transport} flags ${flags.toString(16)} ${JSON.stringify(opt)}`, ...wrong].join('\n')]
+    return [
+      [
+        `  ${name} class ${of} type ${type} ${transport} flags ${flags.toString(16)} ${JSON.stringify(opt)}`,
+        ...wrong,
+      ].join('\n'),
+    ]
   }
 })
 

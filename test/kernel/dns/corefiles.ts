@@ -3,8 +3,8 @@ import { load } from '../../../src/dns/config/load.ts'
 import { address } from '../../../src/base/address.ts'
 import { reverseRanges } from './random-objects.ts'
 
-/** `plain` has no reverse zones and no pod records. */
-export type Name = 'usual' | 'ranged' | 'plain'
+/** `hosts` has names of its own, and neither reverse zones nor pod records. */
+export type Name = 'usual' | 'ranged' | 'hosts'
 
 /** Configurations in which CoreDNS and we are compared: of each the lines in the plugin kubernetes. */
 export const corefiles: Readonly<Record<Name, readonly string[]>> = {
@@ -12,8 +12,17 @@ export const corefiles: Readonly<Record<Name, readonly string[]>> = {
   usual: ['cluster.local in-addr.arpa ip6.arpa', 'pods insecure', 'fallthrough in-addr.arpa ip6.arpa', 'ttl 30'],
   /** Reverse names of the cluster's ranges are asked nowhere else. */
   ranged: [`cluster.local ${reverseRanges.join(' ')}`, 'pods verified', 'ttl 30'],
-  plain: ['cluster.local', 'ttl 30'],
+  hosts: ['cluster.local', 'ttl 30'],
 }
+
+const hosts = `hosts {
+        192.0.2.200 registry.corp.test registry
+        192.0.2.201 registry.corp.test
+        2001:db8::200 six.corp.test
+        10.0.0.100 clash.corp.test
+        ttl 60
+        fallthrough
+    }`
 
 export interface Places {
   readonly port: number
@@ -26,6 +35,7 @@ export function corefile(name: Name, { port, upstream }: Places, ...more: string
   const [zones, ...properties] = corefiles[name]
   return `.:${port} {
     errors
+    ${name === 'hosts' ? hosts : ''}
     kubernetes ${zones} {
         ${[...properties, ...more].join('\n        ')}
     }

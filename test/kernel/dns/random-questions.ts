@@ -47,7 +47,9 @@ const empty = fc
 const addresses = [
   ...endpointAddresses.IPv4,
   ...endpointAddresses.IPv6,
-  ...words('10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 1234:abcd::1 1234:abcd::2 10.0.200.200 9.9.9.9'),
+  ...words(
+    '10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 1234:abcd::1 1234:abcd::2 10.0.200.200 9.9.9.9 192.0.2.200 2001:db8::200',
+  ),
 ]
 const reverse = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...addresses).map(reverseName) },
@@ -62,7 +64,10 @@ const reverse = fc.oneof(
   },
 )
 
-const outside = fc.constantFrom('ext.interwebs.test', 'nosuch.interwebs.test', 'alias.interwebs.test', 'local', 'test')
+const outside = fc.constantFrom(
+  ...words('ext.interwebs.test nosuch.interwebs.test alias.interwebs.test local test'),
+  ...words('registry.corp.test registry six.corp.test clash.corp.test nosuch.corp.test corp.test'),
+)
 
 /** Letters of either case, as resolvers that guard themselves with 0x20 send them. */
 const spelled = (name: string): fc.Arbitrary<string> =>
@@ -82,7 +87,9 @@ const special = fc.constantFrom<[string, number]>(
   [zone, types.SOA],
   [`dns-version.${zone}`, types.TXT],
   [`ns.dns.${zone}`, types.A],
+  [`x.10-0-0-1.testns.pod.${zone}`, types.A],
   ['0.10.in-addr.arpa', types.NS],
+  ['100.0.0.10.in-addr.arpa', types.PTR],
   ['d.c.b.a.8.7.6.5.ip6.arpa', types.SOA],
 )
 
@@ -100,7 +107,7 @@ export function questionsAbout(services: readonly Named[]): fc.Arbitrary<Asked> 
     { weight: 2, arbitrary: pod },
     { weight: 2, arbitrary: empty },
     { weight: 3, arbitrary: reverse },
-    { weight: 1, arbitrary: outside },
+    { weight: 2, arbitrary: outside },
   )
   return fc
     .oneof({ weight: 30, arbitrary: fc.tuple(named, type) }, { weight: 1, arbitrary: special })
