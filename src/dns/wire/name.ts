@@ -96,7 +96,7 @@ function labelsOf(text: string): Uint8Array[] | undefined {
 }
 
 function bytesOf(label: string): Uint8Array {
-  return Uint8Array.from(label, (char) => char.charCodeAt(0))
+  return Buffer.from(label, 'latin1')
 }
 
 function labelText(message: Uint8Array, start: number, end: number): string {
