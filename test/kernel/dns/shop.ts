@@ -25,6 +25,8 @@ export const bigAddresses: string[] = Array.from({ length: 120 }, (_, at) => `17
 export interface Shop extends AsyncDisposable {
   /** What a pod of namespace `shop` has in /etc. */
   readonly files: Files
+  /** The same with another resolv.conf. */
+  filesWith(resolvConf: (usual: string) => string): Files
   /** For files of a test; goes with the shop. */
   readonly folder: string
   /** What came to the name server outside: `udp NAME`. */
@@ -37,7 +39,7 @@ export interface ShopOptions {
   readonly queries?: Log
 }
 
-/** A cluster with a few services in namespace `shop`, where a pod asks from 127.0.0.1, and its name server at 127.0.0.1, port 53. */
+/** A cluster with a few services in namespace `shop`, where a pod asks from 127.0.0.1, and its name server at 127.0.0.1 and ::1, port 53. */
 export async function openShop({ config = {}, queries }: ShopOptions = {}): Promise<Shop> {
   const stack = new AsyncDisposableStack()
   const store = new Store()
@@ -55,7 +57,7 @@ export async function openShop({ config = {}, queries }: ShopOptions = {}): Prom
     config: {
       ...defaults,
       queryLog: queries ? 'all' : 'off',
-      listen: [{ address: local, port: 53 }],
+      listen: [local, address('::1')].map((one) => ({ address: one, port: 53 })),
       reverse: [cidr('10.0.0.0/16'), cidr('172.16.0.0/16')],
       forward: { ...forwardDefaults, to: [{ address: local, port: upstream.port }] },
       ...config,
@@ -65,12 +67,18 @@ export async function openShop({ config = {}, queries }: ShopOptions = {}): Prom
   await dns.synced
   const folder = mkdtempSync(join(tmpdir(), 'shop-'))
   stack.defer(() => rmSync(folder, { recursive: true }))
-  return { files: filesIn(folder), folder, asked: upstream.asked, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    files: filesIn(folder),
+    filesWith: (change) => filesIn(mkdtempSync(join(folder, 'etc-')), change),
+    folder,
+    asked: upstream.asked,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 }
 
-function filesIn(folder: string): Files {
+function filesIn(folder: string, change = (text: string): string => text): Files {
   const { text } = resolvConf({ namespace: 'shop', zone: 'cluster.local', clusterDns: [local], nodeConf: '' })
-  const texts = { 'resolv.conf': text, hosts: '127.0.0.1 localhost\n', 'nsswitch.conf': 'hosts: files dns\n' }
+  const texts = { 'resolv.conf': change(text), hosts: '127.0.0.1 localhost\n', 'nsswitch.conf': 'hosts: files dns\n' }
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]) => {
       writeFileSync(join(folder, name), text)
