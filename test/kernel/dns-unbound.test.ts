@@ -58,7 +58,7 @@ describe('unbound as a forwarder that spells names in random case', {
     for (let at = 0; at < 20; at++) {
       const out = await dig(`nosuch-${at}.${zone}`)
       assert.match(out, /status: NXDOMAIN/)
-      assert.match(out, /^cluster\.local\.\s+(30|29)\tIN\tSOA\t/m)
+      assert.match(out, /^cluster\.local\.\s+(30|[12]\d)\tIN\tSOA\t/m)
     }
   })
 })
