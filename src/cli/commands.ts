@@ -98,6 +98,17 @@ run     the service proxy of this machine, in the place of kube-proxy; until it 
   --lock FOLDER                  held while it runs, so that a second one waits; default: /run/kubehop/proxy-ipv4`,
     run: async (args) => (await import('./proxy.ts')).proxy(args),
   },
+  cni: {
+    summary: 'the CNI plugin, for container runtimes to start',
+    usage: `usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION CNI_...=... kubehop cni < CONFIGURATION
+
+The CNI plugin of versions 0.3.1 to 1.1.0: connects a container to a bridge and gives it an address. A container runtime starts it with
+CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH and CNI_ARGS in the environment and the network's configuration as JSON on standard input.
+The result, or the error, is JSON on standard output.
+
+  {"cniVersion": "1.0.0", "name": "pods", "type": "kubehop", "isDefaultGateway": true, "ipam": {"type": "host-local", "subnet": "10.22.0.0/16"}}`,
+    run: async (args) => (await import('./cni.ts')).cni(args),
+  },
   node: {
     summary: '',
     usage:
