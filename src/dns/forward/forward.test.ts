@@ -110,6 +110,8 @@ test('only the answer to the very question counts', async (t) => {
       replyTo(query, bad, { id: query.id ^ 1 }),
       replyTo(query, bad, { flags: 0 }),
       replyTo(query, bad, { questions: [{ ...question, name: 'other.test' }] }),
+      // As long as the right one.
+      replyTo(query, bad, { questions: [{ ...question, name: 'wwx.test' }] }),
       replyTo(query, bad, { questions: [{ ...question, type: types.AAAA }] }),
       replyTo(query, bad, { questions: [] }),
       Buffer.from('garbage'),

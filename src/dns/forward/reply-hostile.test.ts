@@ -35,6 +35,7 @@ test('what comes from an upstream is an answer that whoever asked can read, or n
     ['a question', reply({ flags: flags.RD, answers: [a] }), false],
     ['another opcode', reply({ flags: flags.QR | 0x2000, answers: [a] }), false],
     ['another name', reply({ questions: [{ name: 'www.example.net', type: 1, class: 1 }] }), false],
+    ['another name, as long', reply({ questions: [{ name: 'www.example.best', type: 1, class: 1 }] }), false],
     ['another type', reply({ questions: [{ name: 'www.example.test', type: 28, class: 1 }] }), false],
     ['no question', reply({ questions: [] }), false],
     ['cut', reply({ answers: [a] }).subarray(0, -1), false],
