@@ -24,7 +24,10 @@ export class WorkerProcess {
   last: Measured | undefined
   readonly #child: ChildProcess
   readonly #waiting = new Map<FromWorker['kind'], Set<(message: FromWorker) => void>>()
+  /** What is asked of it and not answered: told when it ends. Not a `then` of `ended` for each, which would be kept for as long as it lives. */
+  readonly #unanswered = new Set<(how: string) => void>()
   #killed = false
+  #end: string | undefined
   readonly #began = performance.now()
 
   constructor(number: number, spawn: Spawn) {
@@ -35,6 +38,10 @@ export class WorkerProcess {
     this.#child.on('exit', (code, signal) => ended.resolve(signal ?? `code ${code}`))
     this.#child.on('error', (error) => ended.resolve(error.message))
     this.ended = ended.promise
+    void this.ended.then((how) => {
+      this.#end = how
+      for (const tell of this.#unanswered) tell(how)
+    })
     const synced = Promise.withResolvers<void>()
     this.#on('synced', () => {
       this.knows = true
@@ -115,9 +122,12 @@ export class WorkerProcess {
         within === undefined ? undefined : setTimeout(() => fail('Silent', 'it said nothing in time'), within)
       const stop = (): void => {
         clearTimeout(timer)
+        this.#unanswered.delete(end)
         for (const one of stops) one()
       }
-      void this.ended.then((how) => fail('Ended', `it ended: ${how}`))
+      const end = (how: string): void => fail('Ended', `it ended: ${how}`)
+      if (this.#end !== undefined) return end(this.#end)
+      this.#unanswered.add(end)
       if (this.#child.connected) this.#child.send(message)
     })
   }
