@@ -105,6 +105,29 @@ test('any text is read, and what is kept of it can be asked for', () => {
   )
 })
 
+test('a hundred thousand names with one address, as files that block names have them, hold nobody up', async (t) => {
+  const path = join(folder(t), 'hosts')
+  writeFileSync(path, Array.from({ length: 100_000 }, (_, at) => `0.0.0.0 ads${at}.example\n`).join(''))
+  const start = performance.now()
+  const { table } = opened(t, { entries: [], file: path, ttl: 60 })
+  assert.ok(
+    performance.now() - start < 10_000,
+    'to look at all names of an address for each of them takes half a minute',
+  )
+  assert.equal(table.lines, 100_000)
+  assert.equal(table.namesOf(address('0.0.0.0'))?.values.length, 100, 'an answer has no room for all')
+})
+
+test('a file that cannot be read keeps nobody from starting', async (t) => {
+  const heard = new EventEmitter()
+  const log = pino({}, { write: (line: string) => void heard.emit((JSON.parse(line) as { msg: string }).msg) })
+  const told = once(heard, 'the hosts file cannot be read')
+  const entries = [{ address: address('10.9.0.77'), names: ['entry.example'] }]
+  const ask = answers(t, { entries, file: folder(t), ttl: 60 }, log)
+  await told
+  assert.equal(await ask('entry.example', 'A'), 'NOERROR 10.9.0.77')
+})
+
 test('another type of a name that is here is asked elsewhere, but the name stays', async (t) => {
   const path = join(folder(t), 'hosts')
   writeFileSync(path, '10.9.0.1 a.example\n')

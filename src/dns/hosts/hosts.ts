@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { HostsConfig } from '../config/config.ts'
@@ -47,10 +47,14 @@ export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts 
   }
 }
 
-/** When there is none yet, the watch tells so. */
+/** When there is none yet, or it cannot be read, the watch tells so. */
 function readFirst(file: string, take: (text: string) => void): string {
-  if (!existsSync(file)) return ''
-  const text = readFileSync(file, 'utf8')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
   take(text)
   return text
 }

@@ -15,7 +15,10 @@ export interface HostsEntryFound<T> {
   readonly from: string
 }
 
-/** Lines in the form that questions have. A name on several lines has the addresses of all of them, and an address the names. */
+/** Names that are told of one address. Files that block names have a hundred thousand with 0.0.0.0: nobody can be told all of them. */
+const mostNames = 100
+
+/** Lines in the form that questions have. A name on several lines has the addresses of all of them, and an address the first of the names. */
 export class HostsTable {
   readonly #addresses = new Map<string, { values: Address[]; from: string }>()
   readonly #names = new Map<Address, { values: string[]; from: string }>()
@@ -28,7 +31,7 @@ export class HostsTable {
     for (const { address, names, from } of lines)
       for (const name of names) {
         add(this.#addresses, wireOf(name), address, from)
-        add(this.#names, address, name, from)
+        add(this.#names, address, name, from, mostNames)
       }
   }
 
@@ -62,10 +65,16 @@ export function readHosts(text: string, file: string): { lines: HostsLine[]; wro
   return { lines, wrong }
 }
 
-function add<K, V>(to: Map<K, { values: V[]; from: string }>, key: K, value: V, from: string): void {
+function add<K, V>(
+  to: Map<K, { values: V[]; from: string }>,
+  key: K,
+  value: V,
+  from: string,
+  most: number = Number.POSITIVE_INFINITY,
+): void {
   const known = to.get(key)
   if (!known) to.set(key, { values: [value], from })
-  else if (!known.values.includes(value)) known.values.push(value)
+  else if (known.values.length < most && !known.values.includes(value)) known.values.push(value)
 }
 
 function wireOf(name: string): string {
