@@ -143,10 +143,10 @@ export async function startDns({
       },
       async reconfigure(next) {
         const { config, restart } = withoutRestart(current.config, next)
-        // Ready answers go with the old handlers, which the zone tells nothing from now on.
-        zone.configure(zoneOptions(config))
         const before = current
         current = assemble({ config, zone, synced, log, before })
+        // After all that may fail: ready answers go with the old options.
+        zone.configure(zoneOptions(config))
         if (current.forwarding !== before.forwarding) {
           before.forwarding.close()
           current.forwarding.start()
