@@ -19,4 +19,4 @@ const { codes, ratio, growth } = await fuzz(seed, messages, (sent) => {
 const counts = [...codes].sort(([, a], [, b]) => b - a).map(([code, count]) => `${code}: ${count}`)
 console.log(`replies by code: ${counts.join(', ')}`)
 console.log(`longest answer over UDP: ${ratio.toFixed(1)} bytes for each one of its question`)
-console.log(`memory: ${(growth / 1024).toFixed(0)} KB more in use at the end than after the first parts`)
+console.log(`memory in use at the end, against the first parts: ${(growth / 1024).toFixed(0)} KB`)
