@@ -19,6 +19,8 @@ const SOL_SOCKET = 1
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 const bufferSize = 4 << 20
+const ENOMEM = errnoOf('ENOMEM')
+const ENOBUFS = errnoOf('ENOBUFS')
 const told = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EMSGSIZE', 'EPROTO'].map(errnoOf))
 
 const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
@@ -128,7 +130,8 @@ function receive(fd: number, arena: Arena): number {
   for (;;) {
     const count = recvmmsg(fd, arena.received, slots, MSG_DONTWAIT | MSG_TRUNC, null)
     if (count >= 0) return count
-    if (count === -EAGAIN) return 0
+    // Without memory there is nothing to be had now; the reactor comes back.
+    if (count === -EAGAIN || count === -ENOMEM || count === -ENOBUFS) return 0
     // What an earlier answer met on its way (a port where nobody listens) is told by the next call, and is that peer's concern.
     if (count !== -EINTR && !told.has(-count)) throw new KernelError('receive datagrams', -count)
   }
