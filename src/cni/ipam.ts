@@ -21,8 +21,8 @@ import { isDeviceName, isSandboxId } from './names.ts'
  */
 export interface Ipam {
   readonly gateway: Address
-  /** Gives the next address after the last one given, so that one that was just freed rests as long as possible. */
-  take(owner: { id: string; ifname: string; hostDevice: string }): Lease
+  /** Gives the next address after the last one given, so that one that was just freed rests as long as possible; or the one that is wanted. */
+  take(owner: { id: string; ifname: string; hostDevice: string }, wanted?: Address): Lease
   /** Writes down a lease that the kernel still shows but the files have lost. */
   restore(lease: Lease): void
   /** Frees all of one sandbox, or one interface's. */
@@ -31,10 +31,17 @@ export interface Ipam {
   list(): Lease[]
 }
 
+/** Which addresses of a range are given: `first` to `last` without the gateway. */
+export interface Pool {
+  readonly first: Address
+  readonly last: Address
+  readonly gateway: Address
+}
+
 const lastFile = 'last'
 
 /** Reads what is in `dir`, which is made if missing. Files of other names are an error, never guessed at. */
-export function openIpam(range: Cidr, dir: string): Ipam {
+export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)): Ipam {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const leases = new Map<Address, Lease>()
   for (const name of readdirSync(dir)) {
@@ -47,8 +54,13 @@ export function openIpam(range: Cidr, dir: string): Ipam {
     if (lease) leases.set(lease.address, lease)
     else rmSync(join(dir, name))
   }
-  const total = usable(range)
-  let last = readLast(range, dir)
+  const first = indexIn(range, pool.first)
+  const total = indexIn(range, pool.last) - first + 1n
+  const isGateway = (address: Address): boolean => address === pool.gateway
+  const gatewayAt = indexIn(range, pool.gateway) - first
+  const usable = total - (gatewayAt >= 0n && gatewayAt < total ? 1n : 0n)
+  let last = readLast(range, dir) - first
+  if (last < 0n || last >= total) last = -1n
 
   const write = (lease: Lease): boolean => {
     const temporary = join(dir, `.${lease.address}.${process.pid}`)
@@ -65,9 +77,21 @@ export function openIpam(range: Cidr, dir: string): Ipam {
     return true
   }
 
+  const takeWanted = (owner: { id: string; ifname: string; hostDevice: string }, address: Address): Lease => {
+    const refused = (say: string): KubehopError =>
+      new KubehopError('cni', `give ${owner.id} the address ${address}`, 'NotGivable', say)
+    if (!contains(range, address)) throw refused(`it is not in ${formatCidr(range)}`)
+    const at = indexIn(range, address) - first
+    if (at < 0n || at >= total) throw refused(`it is not between ${pool.first} and ${pool.last}`)
+    if (isGateway(address)) throw refused('it is the gateway')
+    const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
+    if (leases.has(address) || !write(lease)) throw refused('somebody has it')
+    return lease
+  }
+
   return {
-    gateway: nth(range, 1),
-    take(owner) {
+    gateway: pool.gateway,
+    take(owner, wanted) {
       for (const lease of leases.values())
         if (lease.id === owner.id && lease.ifname === owner.ifname)
           throw new KubehopError(
@@ -76,10 +100,11 @@ export function openIpam(range: Cidr, dir: string): Ipam {
             'AlreadyAttached',
             `its ${owner.ifname} has ${lease.address} already`,
           )
+      if (wanted !== undefined) return takeWanted(owner, wanted)
       for (let tries = 0n; tries < total; tries++) {
         last = last + 1n < total ? last + 1n : 0n
-        const address = nth(range, last + firstPod)
-        if (leases.has(address)) continue
+        const address = nth(range, last + first)
+        if (leases.has(address) || isGateway(address)) continue
         const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
         if (!write(lease)) {
           // Another process gave it meanwhile.
@@ -96,7 +121,7 @@ export function openIpam(range: Cidr, dir: string): Ipam {
         'cni',
         `give ${owner.id} an address`,
         'Exhausted',
-        `no IP addresses available in ${formatCidr(range)}: all ${total} are given to pods`,
+        `no IP addresses available in ${formatCidr(range)}: all ${usable} are given to pods`,
       )
     },
     restore(lease) {
@@ -114,14 +139,14 @@ export function openIpam(range: Cidr, dir: string): Ipam {
 }
 
 /** .0 is the network, .1 the gateway; the last one of an IPv4 range is its broadcast address. */
-const firstPod = 2n
-function usable(range: Cidr): bigint {
-  const count = size(range) - firstPod - (range.family === 4 ? 1n : 0n)
-  if (count < 1n)
+function wholeOf(range: Cidr): Pool {
+  const end = size(range) - (range.family === 4 ? 2n : 1n)
+  if (end < 2n)
     throw new KubehopError('cni', 'open the range', 'RangeTooSmall', `${formatCidr(range)} has no room for a pod`)
-  return count
+  return { first: nth(range, 2), last: nth(range, end), gateway: nth(range, 1) }
 }
 
+/** The place in the range of the last one given; -1 when there is none. */
 function readLast(range: Cidr, dir: string): bigint {
   let text: string
   try {
@@ -130,7 +155,7 @@ function readLast(range: Cidr, dir: string): bigint {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return -1n
   }
-  return indexIn(range, addressIn(range, dir, text.trim())) - firstPod
+  return indexIn(range, addressIn(range, dir, text.trim()))
 }
 
 function addressIn(range: Cidr, dir: string, text: string): Address {

@@ -4,14 +4,14 @@ import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
-import type { Link } from '../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
 import { ensureBridge } from './bridge.ts'
-import { connect, endOf } from './cable.ts'
+import { connect, defaultRoute, endOf } from './cable.ts'
 import { openIpam } from './ipam.ts'
-import type { Lease } from './lease.ts'
+import { type Lease, noteOf } from './lease.ts'
+import { smallestMtu } from './mtu.ts'
 import { openReaper } from './reaper.ts'
 import { bridgeName, cableName, cableNumber, isDeviceName, isSandboxId, lowestFree, macOf } from './names.ts'
 
@@ -63,9 +63,19 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   const socket = stack.use(openRouteSocket(ns))
   const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())
   reaper.finish()
-  const size = mtu ?? smallestMtu(socket.links())
+  const size = mtu ?? smallestMtu(socket.links(), bridgeName)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding', ns)
-  const bridge = ensureBridge({ socket, range: podCidr, gateway: ipam.gateway, mtu: size, ns, ipv6 })
+  const bridge = ensureBridge({
+    socket,
+    name: bridgeName,
+    range: podCidr,
+    gateway: ipam.gateway,
+    hasGateway: true,
+    forceAddress: false,
+    mtu: size,
+    ns,
+    ipv6,
+  })
   adopt(socket, ipam, bridge.index, socket.links(), log)
   /** Numbers that a new cable cannot have: of ours, of strangers, and of cables that are being deleted. */
   const taken = new Set(socket.links().flatMap((link) => cableNumber(link.name) ?? []))
@@ -78,7 +88,20 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     mac: macOf(lease.address),
   })
   const lay = (lease: Lease, netns: Netns): boolean => {
-    const cable = { socket, netns, lease, range: podCidr, gateway: ipam.gateway, mtu: size, bridge: bridge.index, ipv6 }
+    const cable = {
+      socket,
+      netns,
+      lease,
+      range: podCidr,
+      mtu: size,
+      bridge: bridge.index,
+      bridgeName,
+      mac: macOf(lease.address),
+      hairpin: true,
+      routes: [defaultRoute(podCidr, ipam.gateway)],
+      note: noteOf(lease),
+      ipv6,
+    }
     try {
       return connect(cable)
     } catch (error) {
@@ -126,14 +149,6 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     list: () => ipam.list().map(attachmentOf),
     close: () => held.dispose(),
   }
-}
-
-/** As kubenet did: a packet that a pod may send must fit through every way out of the node. */
-function smallestMtu(links: readonly Link[]): number {
-  const outside = links.filter(
-    (l) => l.up && l.name !== 'lo' && l.name !== bridgeName && cableNumber(l.name) === undefined,
-  )
-  return outside.length === 0 ? 1500 : Math.min(...outside.map((link) => link.mtu))
 }
 
 function refused(id: string, code: string, say: string): KubehopError {
