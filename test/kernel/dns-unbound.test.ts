@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
+import { pino } from 'pino'
 import { lines, run, start, toolNamed } from './dns/program.ts'
 import { bigAddresses, openShop, type Shop } from './dns/shop.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
@@ -11,10 +12,16 @@ import { leaveForOwnNetwork } from './pod-world.ts'
 
 const zone = 'shop.svc.cluster.local'
 let shop: Shop
+/** Names that we were asked for, as they were spelled. */
+const heard: string[] = []
 
 before(async () => {
   leaveForOwnNetwork()
-  shop = await openShop()
+  const write = (line: string): void => {
+    const { name } = JSON.parse(line) as { name?: string }
+    if (name !== undefined) heard.push(name)
+  }
+  shop = await openShop({ queries: pino({ level: 'info' }, { write }) })
 })
 
 after(() => shop[Symbol.asyncDispose]())
@@ -49,6 +56,20 @@ describe('unbound as a forwarder that spells names in random case', {
     assert.equal(await dig('+short', 'SRV', `_http._tcp.web.${zone}`), `0 100 80 web.${zone}.\n`)
     assert.deepEqual(lines(await dig('+short', `partner.${zone}`)), ['192.0.2.1', 'ext.interwebs.test.'])
     assert.deepEqual(lines(await dig('+short', `big.${zone}`)), bigAddresses)
+  })
+
+  test('it sees each name come back in its own spelling: otherwise it asks again and again, and compares', async () => {
+    const before = heard.length
+    for (let at = 0; at < 20; at++) await dig(`spelled-${at}.${zone}`)
+    const asked = heard.slice(before)
+    assert.deepEqual(
+      asked.map((name) => name.toLowerCase()),
+      Array.from({ length: 20 }, (_, at) => `spelled-${at}.${zone}`),
+    )
+    assert.ok(
+      asked.every((name) => name !== name.toLowerCase()),
+      asked.join(' '),
+    )
   })
 
   test('it tells "no such name" from "no such record", and keeps both as long as we say', async () => {
