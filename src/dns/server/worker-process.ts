@@ -10,6 +10,9 @@ export type Spawn = (number: number) => ChildProcess
 const patienceMilliseconds = 1000
 const lastMilliseconds = 10_000
 
+/** Of the error when a worker ends instead of answering. */
+export const endedCode = 'Ended'
+
 /** A worker as its supervisor sees it. */
 export class WorkerProcess {
   readonly number: number
@@ -125,7 +128,7 @@ export class WorkerProcess {
         this.#unanswered.delete(end)
         for (const one of stops) one()
       }
-      const end = (how: string): void => fail('Ended', `it ended: ${how}`)
+      const end = (how: string): void => fail(endedCode, `it ended: ${how}`)
       if (this.#end !== undefined) return end(this.#end)
       this.#unanswered.add(end)
       if (this.#child.connected) this.#child.send(message)

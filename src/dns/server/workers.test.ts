@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +11,7 @@ import { connect } from '../../api/client/http.ts'
 import { testApi } from '../../api/testing.ts'
 import { address } from '../../base/address.ts'
 import { defaults } from '../config/config.ts'
+import { queryOf, read } from '../testing/ask.ts'
 import { asker } from '../testing/asker.ts'
 import { dnsCommand, type Line } from '../testing/command.ts'
 import { startWorkers } from './workers.ts'
@@ -113,7 +116,14 @@ test('a worker that is there and says nothing is ended, and started again', asyn
   assert.deepEqual(await dns.reconfigure({ ...dns.config, ttl: 7, zone: 'example.org' }), ['zone'])
   assert.deepEqual([dns.config.ttl, dns.config.zone], [7, 'cluster.local'])
   children.get(2)?.kill('SIGSTOP')
+  // Also one that is ended before it has heard of it.
+  const changed = dns.reconfigure({ ...dns.config, ttl: 8 })
   await seen.promise
+  assert.deepEqual(await changed, [])
+  assert.equal(dns.config.ttl, 8)
+  const ttls = new Set<number | undefined>()
+  for (let at = 0; at < questions; at++) ttls.add(await soaTtl(dns.ports.dns[0] ?? 0))
+  assert.deepEqual([...ttls], [8], 'the one that was started again has it, too')
   assert.deepEqual(lines, [
     'a worker has said nothing for too long, and is ended',
     'a worker ended; it is started again',
@@ -141,6 +151,15 @@ async function askAll(port: number): Promise<void> {
     assert.equal(await one.summary(name), 'NOERROR 100.64.0.77')
     one.close()
   }
+}
+
+/** Asked from a port of its own. */
+async function soaTtl(port: number): Promise<number | undefined> {
+  const socket = createSocket('udp4')
+  socket.send(queryOf('cluster.local', 'SOA'), port, '127.0.0.1')
+  const [reply] = (await once(socket, 'message')) as [Buffer]
+  socket.close()
+  return read(reply).answers[0]?.ttl
 }
 
 function childrenOf(pid: number): number[] {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/errors.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Family } from '../../base/metrics/family.ts'
 import { counter, measured } from '../../base/metrics/number.ts'
@@ -11,7 +11,7 @@ import { countedFamilies } from './families.ts'
 import { Metrics } from './metrics.ts'
 import { openOperations, operationPages } from './operations.ts'
 import { familyOf, lasting, measuredOf, sumOf } from './sum.ts'
-import { type Spawn, WorkerProcess } from './worker-process.ts'
+import { endedCode, type Spawn, WorkerProcess } from './worker-process.ts'
 
 export interface WorkersOptions {
   readonly config: DnsConfig
@@ -79,9 +79,17 @@ export async function startWorkers({
         return config
       },
       async reconfigure(wanted) {
-        const next = withoutRestart(config, wanted)
-        await crew.configure(next.config)
+        const before = config
+        const next = withoutRestart(before, wanted)
+        // A worker that is started from now on begins with it.
         config = next.config
+        try {
+          await crew.configure(config)
+        } catch (error) {
+          config = before
+          await crew.configure(before)
+          throw error
+        }
         return next.restart
       },
       refused: () => own.reloadFailed(),
@@ -149,8 +157,10 @@ class Crew {
     return this.present.some(({ knows }) => knows) ? [] : ['workers']
   }
 
+  /** One that ends meanwhile gets it when it is started again. */
   async configure(config: DnsConfig): Promise<void> {
-    await Promise.all(this.present.map((worker) => worker.configure(this.#shared(config))))
+    const told = await Promise.allSettled(this.present.map((worker) => worker.configure(this.#shared(config))))
+    for (const one of told) if (one.status === 'rejected' && !hasEnded(one.reason)) throw one.reason
   }
 
   async measure(): Promise<Measured[]> {
@@ -207,4 +217,8 @@ class Crew {
     const listen = config.listen.map((at, index): Place => ({ ...at, port: this.ports[index] ?? at.port }))
     return { ...others, listen }
   }
+}
+
+function hasEnded(error: unknown): boolean {
+  return error instanceof KubehopError && error.code === endedCode
 }
