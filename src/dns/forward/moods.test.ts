@@ -19,6 +19,10 @@ const moods = {
     transport === 'tcp' ? [replyTo(query, [right(query)])] : [replyTo(query, [], { flags: flags.QR | flags.TC })],
   'knows no EDNS': (query) =>
     query.additionals.length > 0 ? [replyTo(query, [], { rcode: 1 })] : [replyTo(query, [right(query)])],
+  'knows no EDNS, and says so with a header': (query) =>
+    query.additionals.length > 0
+      ? [replyTo(query, [], { rcode: 1, questions: [], additionals: [] })]
+      : [replyTo(query, [right(query)])],
   fails: (query) => [replyTo(query, [], { rcode: 2 })],
   refuses: (query) => [replyTo(query, [], { rcode: 5 })],
   'says nothing': () => [],
@@ -28,7 +32,13 @@ type Mood = keyof typeof moods
 
 const wrong = record('n.test', '6.6.6.6')
 const right = (query: Parameters<Script>[0]) => record(query.questions[0]?.name ?? '', '192.0.2.1')
-const good = new Set<Mood>(['answers', 'answers after lies', 'answers over TCP', 'knows no EDNS'])
+const good = new Set<Mood>([
+  'answers',
+  'answers after lies',
+  'answers over TCP',
+  'knows no EDNS',
+  'knows no EDNS, and says so with a header',
+])
 
 test('whatever moods upstreams are in, a question is answered rightly when one of them is willing, and never wrongly', async (t) => {
   let now: readonly Mood[] = []

@@ -58,6 +58,36 @@ test('a server that spells the name in its own way is understood', () => {
   assert.equal(replied(replyTo(query, answers, { questions: [{ ...asked, name: 'WWW.tESt.org' }] })), undefined)
 })
 
+test('a header alone says that a server cannot, and nothing else', () => {
+  const header = (word: number, more: Buffer = Buffer.alloc(8)): Buffer => {
+    const out = Buffer.concat([question.subarray(0, 4), more])
+    out.writeUInt16BE(flags.QR | word, 2)
+    return out
+  }
+  const asker = readQuery(queryOf('wWw.TEST', 'A', { opt: { size: 512 } }))
+  assert.ok(asker && 'bytes' in asker)
+  for (const [rcode, name] of [
+    [1, 'FORMERR'],
+    [2, 'SERVFAIL'],
+    [4, 'NOTIMP'],
+    [5, 'REFUSED'],
+  ] as const) {
+    const reply = readReply(header(rcode), question)
+    assert.ok(reply)
+    assert.deepEqual([reply.rcode, reply.ttl, reply.negative], [rcode, 0, false])
+    const told = read(relay(asker, reply, 512))
+    assert.deepEqual([summary(told), told.questions[0]?.name], [name, 'wWw.TEST'])
+  }
+  for (const rcode of [0, 3]) assert.equal(readReply(header(rcode), question), undefined)
+  assert.equal(
+    readReply(header(1, Buffer.of(0, 0, 0, 1, 0, 0, 0, 0)), question),
+    undefined,
+    'an answer that is not there',
+  )
+  assert.equal(readReply(header(1), questionFor(asked('www.test'), true)), undefined, 'another id')
+  assert.equal(readReply(Buffer.concat([header(1), Buffer.of(0)]), question), undefined)
+})
+
 test('the OPT record stays between the upstream and us, wherever it stands', () => {
   const a = record('ns.test', '192.0.2.9')
   for (const additionals of [[opt], [a, opt], [opt, a]]) {

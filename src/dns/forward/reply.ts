@@ -21,6 +21,7 @@ export interface Reply {
   readonly staleTtl?: number
 }
 
+const headerLength = 12
 const noRuns: readonly Run[] = []
 
 interface Run {
@@ -36,9 +37,11 @@ interface Run {
 export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   const nameEnd = skipName(asked, 12)
   const end = nameEnd + 4
-  if (bytes.length < end || bytes.readUInt16BE(0) !== asked.readUInt16BE(0)) return undefined
+  if (bytes.length < headerLength || bytes.readUInt16BE(0) !== asked.readUInt16BE(0)) return undefined
   const word = bytes.readUInt16BE(2)
-  if ((word & (flags.QR | 0x7800)) !== flags.QR || bytes.readUInt16BE(4) !== 1) return undefined
+  if ((word & (flags.QR | 0x7800)) !== flags.QR) return undefined
+  if (bytes.length === headerLength) return onlyHeader(bytes, asked.subarray(headerLength, end))
+  if (bytes.length < end || bytes.readUInt16BE(4) !== 1) return undefined
   if (lowerName(bytes.toString('latin1', 12, nameEnd)) !== lowerName(asked.toString('latin1', 12, nameEnd)))
     return undefined
   if (bytes.readUInt32BE(nameEnd) !== asked.readUInt32BE(nameEnd)) return undefined
@@ -70,6 +73,16 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
     negative,
     age: 0,
   }
+}
+
+/** Servers that cannot read a question, or will not, may say that with a header alone: older ones say so of EDNS. Nothing else can be said that way. */
+function onlyHeader(header: Buffer, question: Buffer): Reply | undefined {
+  const rcode = header.readUInt16BE(2) & 0xf
+  if (rcode === rcodes.NOERROR || rcode === rcodes.NXDOMAIN) return undefined
+  if (header.readUInt32BE(4) !== 0 || header.readUInt32BE(8) !== 0) return undefined
+  const bytes = Buffer.concat([header, question])
+  bytes.writeUInt16BE(1, 4)
+  return { bytes, ttls: [], runs: noRuns, rcode, truncated: false, ttl: 0, negative: false, age: 0 }
 }
 
 /** The message as it is given now, its TTLs counted down. */
