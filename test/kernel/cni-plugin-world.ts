@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
-import { inNetns, type Netns } from '../../src/kernel/netns.ts'
+import assert from 'node:assert/strict'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 
 /** What the plugin answered. */
 export interface Said {
@@ -9,6 +13,13 @@ export interface Said {
   stderr: string
   /** stdout, parsed; empty when there was none. */
   out: Record<string, unknown>
+}
+
+/** It fails with this code, and the message has these words. */
+export function refused(said: Said, code: number, ...words: string[]): void {
+  assert.equal(said.exitCode, 1, said.stderr)
+  assert.equal(said.out['code'], code, said.stdout)
+  for (const word of words) assert.ok(String(said.out['msg']).includes(word), `${said.stdout} does not say ${word}`)
 }
 
 type Plugin = (env: NodeJS.ProcessEnv, stdin: object | string) => Said
@@ -30,4 +41,80 @@ export function pluginIn(ns?: Netns): Plugin {
     const { status, stdout, stderr } = child
     return { exitCode: status, stdout, stderr, out: stdout === '' ? {} : JSON.parse(stdout) }
   }
+}
+
+/** A node with a folder for the given addresses; both gone afterwards. */
+export class PluginNode implements Disposable {
+  readonly ns: Netns = createNetns()
+  readonly socket: RouteSocket = openRouteSocket(this.ns)
+  readonly dataDir: string = mkdtempSync(join(tmpdir(), 'cni-plugin-'))
+  readonly call: Plugin = pluginIn(this.ns)
+
+  config(more: object = {}): Record<string, unknown> {
+    const ipam = { type: 'host-local', subnet: '10.22.0.0/24' }
+    return {
+      cniVersion: '1.1.0',
+      name: 'pods',
+      type: 'kubehop',
+      dataDir: this.dataDir,
+      isDefaultGateway: true,
+      ipam,
+      ...more,
+    }
+  }
+
+  /** `id` is the container's, and eth0 its interface, unless the environment says otherwise. */
+  run(
+    command: string,
+    id: string,
+    netns: Netns | string,
+    config: object = this.config(),
+    env: NodeJS.ProcessEnv = {},
+  ): Said {
+    const said = {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: id,
+      CNI_NETNS: typeof netns === 'string' ? netns : `/proc/${process.pid}/fd/${netns.fd}`,
+      CNI_IFNAME: 'eth0',
+      CNI_PATH: '/opt/cni/bin',
+    }
+    return this.call({ ...said, ...env }, config)
+  }
+
+  /** ADD that must succeed: the address it gave. */
+  add(id: string, netns: Netns, config?: object, env?: NodeJS.ProcessEnv): string {
+    return addressOf(this.run('ADD', id, netns, config, env))
+  }
+
+  /** DEL that must succeed. */
+  del(id: string, netns: Netns | string, config?: object, env?: NodeJS.ProcessEnv): void {
+    const said = this.run('DEL', id, netns, config, env)
+    assert.deepEqual([said.exitCode, said.stdout], [0, ''], said.stdout)
+  }
+
+  /** All that is written down, of every network. */
+  leases(network = 'pods'): string[] {
+    const folder = join(this.dataDir, network)
+    if (!existsSync(folder)) return []
+    return readdirSync(folder)
+      .flatMap((range) => readdirSync(join(folder, range)))
+      .filter((name) => name !== 'last')
+      .toSorted()
+  }
+
+  veths(): number {
+    return this.socket.links().filter((link) => link.kind === 'veth').length
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.close()
+    this.ns.close()
+    rmSync(this.dataDir, { recursive: true })
+  }
+}
+
+export function addressOf(said: Said): string {
+  assert.equal(said.exitCode, 0, said.stdout + said.stderr)
+  const [ip] = said.out['ips'] as { address: string }[]
+  return ip?.address ?? assert.fail('a result without an address')
 }

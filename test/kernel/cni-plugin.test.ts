@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pluginIn, type Said } from './cni-plugin-world.ts'
+import { pluginIn, refused } from './cni-plugin-world.ts'
 
 const plugin = pluginIn()
 const config = { cniVersion: '1.1.0', name: 'pods', type: 'kubehop' }
 const pod = { CNI_CONTAINERID: 'a', CNI_NETNS: '/var/run/netns/a', CNI_IFNAME: 'eth0', CNI_PATH: '/opt/cni/bin' }
-
-function refused(said: Said, code: number, ...words: string[]): void {
-  assert.equal(said.exitCode, 1, said.stderr)
-  assert.equal(said.out['code'], code, said.stdout)
-  for (const word of words) assert.ok(String(said.out['msg']).includes(word), `${said.stdout} does not say ${word}`)
-}
 
 test('without CNI_COMMAND the plugin shows how it is used', () => {
   const said = plugin({}, '')

@@ -1,3 +1,6 @@
+import { add } from './add.ts'
+import { check } from './check.ts'
+import { del } from './del.ts'
 import { type Call, type CommandName, readEnvironment } from './environment.ts'
 import { CniError, errorAnswer } from './error.ts'
 import { decode, type Input, readInput } from './input.ts'
@@ -35,9 +38,9 @@ type Verb = Exclude<CommandName, 'VERSION'>
 const since: Record<Verb, Version> = { ADD: '0.3.1', DEL: '0.3.1', CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' }
 
 const verbs: Record<Verb, (call: Call, input: Input) => Readonly<Record<string, unknown>> | undefined> = {
-  ADD: notYet,
-  DEL: notYet,
-  CHECK: notYet,
+  ADD: add,
+  DEL: del,
+  CHECK: check,
   GC: notYet,
   STATUS: notYet,
 }

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Network, readNetwork } from './network.ts'
+
+const read = (more: object, args: Record<string, string> = {}): Network =>
+  readNetwork({ cniVersion: '1.1.0', name: 'pods', fields: more as never }, new Map(Object.entries(args)))
+const ipam = { type: 'host-local', subnet: '10.22.0.0/24' }
+
+test('a configuration of the reference bridge and host-local reads as it is meant there', () => {
+  const network = read({
+    cniVersion: '1.1.0',
+    name: 'pods',
+    type: 'kubehop',
+    bridge: 'cni0',
+    isGateway: true,
+    mtu: 1400,
+    promiscMode: false,
+    hairpinMode: false,
+    ipam: {
+      type: 'host-local',
+      ranges: [[{ subnet: '10.22.0.0/16', rangeStart: '10.22.1.20', rangeEnd: '10.22.3.50', gateway: '10.22.0.254' }]],
+      routes: [{ dst: '0.0.0.0/0' }, { dst: '192.168.0.0/16', gw: '10.22.5.5', priority: 7 }],
+    },
+  })
+  assert.deepEqual(network.range.pool, { first: '10.22.1.20', last: '10.22.3.50', gateway: '10.22.0.254' })
+  assert.deepEqual(
+    network.routes.map(({ via, priority }) => [via, priority]),
+    [
+      ['10.22.0.254', undefined],
+      ['10.22.5.5', 7],
+    ],
+  )
+  assert.deepEqual(
+    [network.bridge, network.isGateway, network.mtu, network.hairpinMode, network.dataDir],
+    ['cni0', true, 1400, false, '/run/kubehop/cni'],
+  )
+})
+
+test('ranges that cannot be are refused, and the range is named', () => {
+  for (const [ranges, word] of [
+    [[[{ subnet: '10.0.0.0/31' }]], /10\.0\.0\.0\/31 is too small/],
+    [[[{ subnet: '10.0.0.1/24' }]], /"10\.0\.0\.1\/24", not a range.*host bits zero/],
+    [[[{ subnet: '10.0.0.0/24' }, { subnet: '10.0.0.128/25' }]], /10\.0\.0\.0\/24 and 10\.0\.0\.128\/25 overlap/],
+    [[[{ subnet: '10.0.0.0/24' }], [{ subnet: '10.0.0.0/16' }]], /overlap/],
+    [
+      [[{ subnet: '10.0.0.0/24' }, { subnet: 'fd00::/64' }]],
+      /fd00::\/64 is in a set with ranges of the other IP family/,
+    ],
+    [[[]], /empty set/],
+    [[], /neither a subnet nor ranges/],
+    [[{ subnet: '10.0.0.0/24' }], /not a list/],
+    [[[{ subnet: '10.0.0.0/24', rangeStart: '10.0.1.1' }]], /rangeStart is "10\.0\.1\.1"/],
+    [[[{ subnet: '10.0.0.0/24', rangeStart: '10.0.0.0' }]], /rangeStart is "10\.0\.0\.0"/],
+    [[[{ subnet: '10.0.0.0/24', rangeEnd: '10.0.0.255' }]], /rangeEnd is "10\.0\.0\.255"/],
+    [[[{ subnet: '10.0.0.0/24', rangeStart: '10.0.0.9', rangeEnd: '10.0.0.8' }]], /is no range/],
+    [[[{ subnet: '10.0.0.0/24', rangeEnd: '10.0.0.1' }]], /the gateway's/],
+    [[[{ subnet: '10.0.0.0/24', rangestart: '10.0.0.1' }]], /no ipam\.ranges\[0\]\[0\]\.rangestart/],
+  ] as const)
+    assert.throws(() => read({ ipam: { ranges } }), { name: 'CniError', message: word }, JSON.stringify(ranges))
+})
+
+test('what is not built is refused by name, never passed over', () => {
+  for (const [more, word] of [
+    [{ ipMasq: true }, /no ipMasq, which is true/],
+    [{ vlan: 7 }, /no vlan/],
+    [{ promiscMode: true }, /no promiscMode/],
+    [{ runtimeConfig: { portMappings: [{ hostPort: 80 }] } }, /no runtimeConfig\.portMappings/],
+    [{ runtimeConfig: { bandwidth: { ingressRate: 1 } } }, /no runtimeConfig\.bandwidth/],
+    [{ ipam: { type: 'dhcp' } }, /ipam\.type is "dhcp"/],
+    [{ ipam: { ...ipam, resolvConf: '/etc/resolv.conf' } }, /no ipam\.resolvConf/],
+    [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', mtu: 1400 }] } }, /no ipam\.routes\[0\]\.mtu/],
+    [{ ipam: { ranges: [[{ subnet: '10.0.0.0/24' }], [{ subnet: 'fd00::/64' }]] } }, /10\.0\.0\.0\/24, fd00::\/64/],
+  ] as const)
+    assert.throws(() => read({ ipam, ...more }), { name: 'CniError', code: 2, message: word }, JSON.stringify(more))
+})
+
+test('fields of the wrong kind are refused with their path', () => {
+  for (const [more, word] of [
+    [{ bridge: 7 }, /bridge is 7, not a text/],
+    [{ bridge: 'a/b' }, /bridge is "a\/b"/],
+    [{ isGateway: 'yes' }, /isGateway is "yes", not true or false/],
+    [{ mtu: 60 }, /mtu is 60, not a whole number from 68/],
+    [{ dataDir: 'run' }, /dataDir is "run", not an absolute path/],
+    [{ ipam: [] }, /ipam is \[\], not an object/],
+    [{ ipam: { ...ipam, routes: [{ dst: 'fd00::/8' }] } }, /routes\[0\]\.dst is "fd00::\/8", not an IPv4 range/],
+    [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', gw: '9.9.9.9' }] } }, /gw is "9\.9\.9\.9"/],
+    [{ runtimeConfig: { ips: ['10.0.0'] } }, /runtimeConfig\.ips is "10\.0\.0"/],
+    [{ runtimeConfig: { mac: '01:00:00:00:00:01' } }, /mac is "01:/],
+  ] as const)
+    assert.throws(() => read({ ipam, ...more }), { name: 'CniError', code: 7, message: word }, JSON.stringify(more))
+})
+
+test('the default route comes once, whether asked for by name or by isDefaultGateway', () => {
+  const routes = [{ dst: '0.0.0.0/0', gw: '10.22.0.9' }]
+  assert.deepEqual(
+    read({ ipam, isDefaultGateway: true }).routes.map((route) => route.via),
+    ['10.22.0.1'],
+  )
+  assert.deepEqual(
+    read({ ipam: { ...ipam, routes }, isDefaultGateway: true }).routes.map((route) => route.via),
+    ['10.22.0.9'],
+  )
+})

@@ -1,0 +1,49 @@
+import { type Address, parseAddress } from '../../base/address.ts'
+import { type Mac, parseMac } from '../../kernel/rtnetlink/mac.ts'
+import { CniError } from './error.ts'
+import { list, nothingElse, object, text, wrong } from './fields.ts'
+import type { Input } from './input.ts'
+
+/** What one pod asks for beyond its network: the runtime's capabilities, `args.cni`, and CNI_ARGS. */
+export interface Wishes {
+  address: Address | undefined
+  mac: Mac | undefined
+  /** Ranges of the runtime (capability `ipRanges`), before those of the configuration. */
+  ipRanges: readonly unknown[]
+}
+
+/** Of the conventions (CNI's CONVENTIONS.md); what is not built is refused. */
+export function readWishes({ fields }: Input, args: ReadonlyMap<string, string>): Wishes {
+  const runtime = object(fields, 'runtimeConfig')
+  nothingElse(runtime, ['ips', 'mac', 'ipRanges'], 'runtimeConfig.')
+  const labels = object(object(fields, 'args'), 'cni', 'args.cni')
+  const addresses = new Set([
+    ...list(runtime, 'ips', 'runtimeConfig.ips').map((one) => addressOf('runtimeConfig.ips', one)),
+    ...list(labels, 'ips', 'args.cni.ips').map((one) => addressOf('args.cni.ips', one)),
+    ...(args.get('IP') ?? '').split(',').flatMap((one) => (one === '' ? [] : [addressOf('IP in CNI_ARGS', one)])),
+  ])
+  if (addresses.size > 1)
+    throw new CniError('noAddress', `one address is given, and ${[...addresses].join(', ')} are asked for`)
+  const wanted =
+    text(runtime, 'mac', 'runtimeConfig.mac') ?? text(labels, 'mac', 'args.cni.mac') ?? args.get('MAC') ?? undefined
+  return {
+    address: [...addresses][0],
+    mac: wanted === undefined ? undefined : macOf(wanted),
+    ipRanges: list(runtime, 'ipRanges', 'runtimeConfig.ipRanges'),
+  }
+}
+
+/** With or without the length of its range. */
+function addressOf(where: string, value: unknown): Address {
+  const found = typeof value === 'string' ? parseAddress(value.replace(/\/\d{1,3}$/, '')) : undefined
+  if (found === undefined) throw wrong(where, value, 'an IP address')
+  return found
+}
+
+function macOf(value: string): Mac {
+  const mac = parseMac(value)
+  // The lowest bit of the first byte says "for many".
+  if (mac === undefined || Number.parseInt(mac.slice(0, 2), 16) & 1)
+    throw wrong('mac', value, 'the Ethernet address of one interface')
+  return mac
+}
