@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { localClient } from '../api/client/local.ts'
+import type { AnyObject } from '../api/json.ts'
 import { bootstrap } from '../api/registry/bootstrap.ts'
 import { Registry } from '../api/registry/registry.ts'
 import { Store } from '../api/store/store.ts'
@@ -16,6 +17,9 @@ import { scripted } from './testing/forwarder.ts'
 import { framed } from './testing/tcp.ts'
 
 const local = address('127.0.0.1')
+const here = { address: local, port: 0 }
+/** No connection ends by itself meanwhile. */
+const patient = { ...defaults.limits, tcpIdle: 3600 }
 const name = 'nosuch.default.svc.cluster.local'
 
 test('other limits and another query log hold from the next connection and the next question on', async (t) => {
@@ -26,11 +30,9 @@ test('other limits and another query log hold from the next connection and the n
   })
   const lines: { by?: string; name?: string }[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const registry = new Registry({ store: new Store(), serviceCidr: '100.64.0.0/13' })
-  bootstrap(registry)
-  const client = localClient({ registry })
+  const client = localClient({ registry: registryOf(new Store()) })
   const forward = { ...forwardDefaults, to: [silent], timeout: 300 }
-  const dns = await startDns({ client, config: { ...defaults, listen: [{ address: local, port: 0 }], forward }, log })
+  const dns = await startDns({ client, config: { ...defaults, listen: [here], forward, limits: patient }, log })
   const port = dns.ports.dns[0] ?? 0
   const ask = await asker(port)
   const waiting = await asker(port)
@@ -56,7 +58,7 @@ test('other limits and another query log hold from the next connection and the n
   assert.equal(first.closed, false)
   const tcp = { tcpConnections: 2, tcpPerClient: 2 }
   assert.deepEqual(await dns.reconfigure({ ...dns.config, limits: { ...dns.config.limits, ...tcp } }), [])
-  const gone = once(first.resume(), 'close')
+  const gone = once(first.resume(), 'close', { signal: AbortSignal.timeout(5000) })
   await open()
   await gone
 
@@ -75,3 +77,44 @@ test('other limits and another query log hold from the next connection and the n
   assert.equal(silent.asked.includes('udp second.test'), false, 'it had no place')
   assert.equal(await late, 'SERVFAIL')
 })
+
+test('other hosts, and autopath where pods are followed, answer from the next question on', async (t) => {
+  const store = new Store()
+  const client = localClient({ registry: registryOf(store) })
+  await client.create('Service', {
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
+  })
+  // Straight into the store: what a node's agent tells of it is not made here.
+  const metadata = { name: 'asks', namespace: 'default' }
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [] }, status: { podIP: local } }
+  store.put('Pod', structuredClone(pod) as AnyObject)
+  const log = pino({ level: 'silent' })
+  const dns = await startDns({ client, config: { ...defaults, listen: [here], pods: 'verified' }, log })
+  const ask = await asker(dns.ports.dns[0] ?? 0)
+  t.after(async () => {
+    ask.close()
+    await dns.close()
+    client.close()
+  })
+  await dns.synced
+  const searched = 'web.default.default.svc.cluster.local'
+  assert.equal(await ask.summary('own.example'), 'REFUSED')
+  assert.equal(await ask.summary(searched), 'NXDOMAIN ~SOA=cluster.local')
+  for (const last of [1, 2]) {
+    const entry = { address: address(`192.0.2.${last}`), names: ['own.example'] }
+    assert.deepEqual(await dns.reconfigure({ ...dns.config, autopath: true, hosts: { entries: [entry], ttl: 30 } }), [])
+    assert.equal(await ask.summary('own.example'), `NOERROR 192.0.2.${last}`)
+    assert.equal(await ask.summary(searched), 'NOERROR 100.64.0.77 CNAME=web.default.svc.cluster.local')
+  }
+  const { hosts: _, ...without } = dns.config
+  assert.deepEqual(await dns.reconfigure({ ...without, autopath: false }), [])
+  assert.equal(await ask.summary('own.example'), 'REFUSED')
+  assert.equal(await ask.summary(searched), 'NXDOMAIN ~SOA=cluster.local')
+})
+
+function registryOf(store: Store): Registry {
+  const registry = new Registry({ store, serviceCidr: '100.64.0.0/13' })
+  bootstrap(registry)
+  return registry
+}
