@@ -29,6 +29,8 @@ export interface Ipam {
   free(lease: Lease): void
   leasesOf(id: string): Lease[]
   list(): Lease[]
+  /** How many addresses can still be given. */
+  available(): bigint
 }
 
 /** Which addresses of a range are given: `first` to `last` without the gateway. */
@@ -135,6 +137,10 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
     },
     leasesOf: (id) => [...leases.values()].filter((lease) => lease.id === id),
     list: () => [...leases.values()],
+    available() {
+      const given = [...leases.keys()].map((address) => indexIn(range, address) - first)
+      return usable - BigInt(given.filter((at) => at >= 0n && at < total && at !== gatewayAt).length)
+    },
   }
 }
 

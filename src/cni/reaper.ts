@@ -21,6 +21,14 @@ export interface Reaper {
   close(): void
 }
 
+/** Deletes cables at once and all together, and waits; those that are gone already are fine. */
+export function deleteCables(socket: RouteSocket, names: readonly string[]): void {
+  socket.ensure(
+    ...names.map((name) => ({ ...setLink(name, { up: false, group: deadGroup }), already: 'ENODEV' })),
+    deleteLinkGroup(deadGroup),
+  )
+}
+
 /** `socket` is for cutting; deleting has one of its own. */
 export function openReaper(socket: RouteSocket, ns: Netns | undefined, log: Log): Reaper {
   const own = openRouteSocket(ns)

@@ -64,3 +64,10 @@ export function hostDeviceOf({ network, containerId, ifname }: Owner): string {
 export function noteOfOwner({ network, containerId, ifname }: Owner): string {
   return `cni ${network} ${containerId} ${ifname}`.slice(0, 255)
 }
+
+/** The owner that a cable's note tells of, when the cable is ours. */
+export function ownerOfNote(hostDevice: string, note: string | undefined): Owner | undefined {
+  const [word, network = '', containerId = '', ifname = ''] = (note ?? '').split(' ')
+  const owner = { network, containerId, ifname }
+  return word === 'cni' && hostDeviceOf(owner) === hostDevice ? owner : undefined
+}

@@ -3,7 +3,9 @@ import { check } from './check.ts'
 import { del } from './del.ts'
 import { type Call, type CommandName, readEnvironment } from './environment.ts'
 import { CniError, errorAnswer } from './error.ts'
+import { gc } from './gc.ts'
 import { decode, type Input, readInput } from './input.ts'
+import { status } from './status.ts'
 import { atLeast, isVersion, newest, type Version, versions } from './version.ts'
 
 /** What goes to stdout (nothing, or one JSON object), and the exit code. */
@@ -41,12 +43,8 @@ const verbs: Record<Verb, (call: Call, input: Input) => Readonly<Record<string, 
   ADD: add,
   DEL: del,
   CHECK: check,
-  GC: notYet,
-  STATUS: notYet,
-}
-
-function notYet({ command }: Call): never {
-  throw new CniError('failed', `this plugin cannot do ${command} yet`)
+  GC: gc,
+  STATUS: status,
 }
 
 function done(out: Answer['out']): Answer {
