@@ -55,6 +55,22 @@ Ends the lab's processes and removes its namespaces, mounts and files. Without N
 Checks all files first and changes nothing when one is wrong.`,
     run: async (args) => (await import('./apply.ts')).apply(args),
   },
+  image: {
+    summary: 'load images from archives, list and remove them',
+    usage: `usage: kubehop image load FILE [--name NAME] [--lab NAME]
+       kubehop image ls [--json] [--lab NAME]
+       kubehop image rm NAME [--lab NAME]
+
+load    the images of an archive: what docker save, podman save or an OCI layout gives, as .tar, .tar.gz or .tar.zst
+  --name NAME   for an image that brings no name, or in the place of its own
+ls      what is loaded
+rm      a name; the image goes with its last one. Or an id, as \`ls\` shows it: the image with all names
+
+  --lab NAME    images of this lab only, which go with it; without it: those that all labs share
+
+In this version images are only kept: pods run \`image: host\`.`,
+    run: async (args) => (await import('./image.ts')).image(args),
+  },
   trace: {
     summary: 'follow one request, hop by hop, there and back',
     usage: `usage: kubehop trace [--lab NAME] FROM TO [options]

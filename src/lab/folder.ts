@@ -123,7 +123,8 @@ export function allLabs(): string[] {
   if (!existsSync(root)) return []
   try {
     const entries = readdirSync(root, { withFileTypes: true })
-    return entries.flatMap((entry) => (entry.isDirectory() ? entry.name : [])).sort()
+    // What begins with a dot is no lab: the images that all of them share.
+    return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith('.') ? entry.name : [])).sort()
   } catch (error) {
     throw unusable(error)
   }
@@ -141,6 +142,11 @@ export function removeFolder(name: string, note: string | undefined): void {
     if (noteIn(name) === note) clear(folderOf(name))
     removeRoot()
   })
+}
+
+/** Removes the folder of all labs when nothing is in it. */
+export function dropRoot(): void {
+  if (existsSync(stateRoot())) alone(removeRoot)
 }
 
 /** A container may have left folders without rights for their owner. */

@@ -1,0 +1,29 @@
+import { familiar, imageName } from '../image/reference.ts'
+import { sizeOf } from '../image/store.ts'
+import { changeImages } from '../lab/images.ts'
+import { bytes } from './image-list.ts'
+import { parse, UsageError } from './usage.ts'
+
+/** `kubehop image load FILE [--name NAME] [--lab NAME]` */
+export async function imageLoad(args: string[]): Promise<number> {
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: { name: { type: 'string' }, lab: { type: 'string' } },
+  })
+  const [file, more] = positionals
+  if (file === undefined || more !== undefined) throw new UsageError('say which archive: image load FILE')
+  const name = values.name === undefined ? undefined : imageName(values.name)
+  if (values.name !== undefined && name === undefined)
+    throw new UsageError(`"${values.name}" is no name of an image: such as web, web:v2 or registry.example/team/web:v2`)
+  const images = await changeImages(values.lab, (store) => store.load(file, name === undefined ? {} : { name }))
+  for (const image of images) {
+    const names = image.names.map(familiar).join(', ') || `${image.id} (without a name: --name gives it one)`
+    console.log(`loaded ${names}, ${bytes(sizeOf(image))}`)
+    const [first, ...others] = image.withoutAttributes
+    if (first === undefined) continue
+    const which = others.length === 0 ? first : `${first} and ${others.length} more`
+    console.error(`Warning: extended attributes (file capabilities) are not kept: ${which}`)
+  }
+  return 0
+}
