@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +55,14 @@ ${path}:2: zon: there is no option "zon"; did you mean zone?`,
   await assert.rejects(next(), /ENOENT/)
   writeFileSync(path, 'ttl: 10s\n')
   assert.equal((await next()).ttl, 10)
+})
+
+test('a pipe can be read at the start, and is not asked a second time', async (t) => {
+  const { folder, follow } = made(t)
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  spawn('sh', ['-c', 'echo "ttl: 9s" > "$0"', pipe])
+  await assert.rejects(follow(pipe)(), /pipe is not a regular file/)
 })
 
 test('flags count more than the file, then as at the start', async (t) => {

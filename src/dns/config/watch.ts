@@ -1,4 +1,4 @@
-import { type FSWatcher, readFileSync, realpathSync, watch } from 'node:fs'
+import { type FSWatcher, readFileSync, realpathSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface WatchOptions {
@@ -35,7 +35,7 @@ export function watchFile(known: string, { path, onChange, onGone, onBlind }: Wa
     arm()
     let text: string
     try {
-      text = readFileSync(path, 'utf8')
+      text = readWhole(path)
     } catch (error) {
       // Told once, not at each event of a folder that others use too.
       if (last !== undefined) onGone(error as Error)
@@ -71,6 +71,12 @@ export function watchFile(known: string, { path, onChange, onGone, onBlind }: Wa
       watchers = []
     },
   }
+}
+
+/** Nothing but a file: to wait for somebody to write into a pipe would stop everything, and what was read from one is not there a second time. */
+export function readWhole(path: string): string {
+  if (!statSync(path).isFile()) throw new Error(`${path} is not a regular file: its changes cannot be followed`)
+  return readFileSync(path, 'utf8')
 }
 
 /** Where the file stands, and where it really is when it is a link. */

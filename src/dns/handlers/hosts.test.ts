@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -121,11 +122,16 @@ test('a hundred thousand names with one address, as files that block names have 
 test('a file that cannot be read keeps nobody from starting', async (t) => {
   const heard = new EventEmitter()
   const log = pino({}, { write: (line: string) => void heard.emit((JSON.parse(line) as { msg: string }).msg) })
-  const told = once(heard, 'the hosts file cannot be read')
   const entries = [{ address: address('10.9.0.77'), names: ['entry.example'] }]
-  const ask = answers(t, { entries, file: folder(t), ttl: 60 }, log)
-  await told
-  assert.equal(await ask('entry.example', 'A'), 'NOERROR 10.9.0.77')
+  const at = folder(t)
+  execFileSync('mkfifo', [join(at, 'pipe')])
+  // A folder, a pipe into which nobody writes, and what has no end.
+  for (const file of [at, join(at, 'pipe'), '/dev/zero']) {
+    const told = once(heard, 'the hosts file cannot be read')
+    const ask = answers(t, { entries, file, ttl: 60 }, log)
+    await told
+    assert.equal(await ask('entry.example', 'A'), 'NOERROR 10.9.0.77')
+  }
 })
 
 test('another type of a name that is here is asked elsewhere, but the name stays', async (t) => {

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { HostsConfig } from '../config/config.ts'
-import { watchFile } from '../config/watch.ts'
+import { readWhole, watchFile } from '../config/watch.ts'
 import { type HostsLine, HostsTable, readHosts } from './table.ts'
 
 /** Names with addresses of one's own, as they are now. */
@@ -51,7 +50,7 @@ export function openHosts({ entries, file, ttl }: HostsConfig, log: Log): Hosts 
 function readFirst(file: string, take: (text: string) => void): string {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = readWhole(file)
   } catch {
     return ''
   }
