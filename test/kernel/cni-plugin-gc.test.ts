@@ -79,7 +79,7 @@ test('STATUS says what is wrong with the configuration and with the bridge', () 
   const status = (more: object = {}): ReturnType<typeof node.call> =>
     node.call({ CNI_COMMAND: 'STATUS', ...path }, node.config(more))
   assert.equal(status().exitCode, 0)
-  refused(status({ ipMasq: true }), 2, 'ipMasq')
+  refused(status({ vlan: 7 }), 2, 'vlan')
   refused(status({ ipam: { subnet: '10.0.0.0/31' } }), 7, '10.0.0.0/31')
   node.add('a', a)
   assert.equal(status().exitCode, 0)

@@ -9,6 +9,7 @@ import { CniError } from './error.ts'
 import type { Fields, Input } from './input.ts'
 import { openBridge, podNetns } from './kernel.ts'
 import { heldBy, hostDeviceOf, inTurn, isOf, noteOfOwner, openRange } from './leases.ts'
+import { ensureMasquerade } from './masquerade.ts'
 import { type Network, readNetwork } from './network.ts'
 import { joined, readResult, type Result, writeResult } from './result.ts'
 
@@ -32,6 +33,7 @@ function attach({ containerId, ifname, netns: path }: Call, network: Network, ne
     )
   using socket = openRouteSocket()
   const { bridge, mtu, ipv6 } = openBridge(socket, network)
+  ensureMasquerade(network)
   const ipam = openRange(network.dataDir, network.name, subnet, pool)
   const hostDevice = hostDeviceOf(owner)
   const lease = ipam.take({ id: containerId, ifname, hostDevice }, network.wantedAddress)

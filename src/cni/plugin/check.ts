@@ -6,6 +6,7 @@ import { CniError } from './error.ts'
 import type { Input } from './input.ts'
 import { podNetns } from './kernel.ts'
 import { type Held, heldBy, hostDeviceOf, inTurn, isOf } from './leases.ts'
+import { isMasqueraded } from './masquerade.ts'
 import { type Network, readNetwork } from './network.ts'
 import { readResult, type Result } from './result.ts'
 
@@ -25,6 +26,7 @@ export function check(call: Call, input: Input): undefined {
     if (!said.ips.some((ip) => ip.address === address))
       throw changed(`${address} belongs to ${ifname} of ${containerId}, and prevResult does not say so`)
     checkNode(network, hostDeviceOf(owner))
+    if (!isMasqueraded(network)) throw changed(`the network ${network.name} is not masqueraded as ipMasq says`)
     checkPod(netns, ifname, held, network, said)
   })
 }

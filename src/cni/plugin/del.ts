@@ -3,6 +3,7 @@ import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Call } from './environment.ts'
 import type { Input } from './input.ts'
 import { heldBy, hostDeviceOf, inTurn, isOf } from './leases.ts'
+import { dropMasquerade } from './masquerade.ts'
 import { dataDirOf } from './network.ts'
 
 /**
@@ -17,5 +18,6 @@ export function del({ containerId, ifname }: Call, input: Input): undefined {
     // The cable first, the address last: a crash in between leaves what the next DEL, or GC, finds.
     socket.ensure(deleteLink(hostDeviceOf(owner)))
     for (const held of heldBy(dataDir, input.name)) if (isOf(held, owner)) held.ipam.free(held.lease)
+    if (heldBy(dataDir, input.name).length === 0) dropMasquerade(input.name)
   })
 }

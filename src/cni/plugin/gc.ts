@@ -5,6 +5,7 @@ import { CniError } from './error.ts'
 import { list, objectOf, text, wrong } from './fields.ts'
 import type { Fields, Input } from './input.ts'
 import { heldBy, hostDeviceOf, inTurn, ownerOfNote } from './leases.ts'
+import { dropMasquerade } from './masquerade.ts'
 import { dataDirOf } from './network.ts'
 
 /** Frees what no living container has: after a reboot, everything. Like DEL it needs no valid configuration. */
@@ -24,6 +25,7 @@ export function gc(_call: Call, { name: network, fields }: Input): undefined {
       .filter(({ name, alias }) => ownerOfNote(name, alias)?.network === network && !alive.has(name))
     deleteCables(socket, [...new Set([...dead.map(({ lease }) => lease.hostDevice), ...lost.map(({ name }) => name)])])
     for (const { ipam, lease } of dead) ipam.free(lease)
+    if (heldBy(dataDir, network).length === 0) dropMasquerade(network)
   })
 }
 

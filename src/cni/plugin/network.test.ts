@@ -61,7 +61,7 @@ test('ranges that cannot be are refused, and the range is named', () => {
 
 test('what is not built is refused by name, never passed over', () => {
   for (const [more, word] of [
-    [{ ipMasq: true }, /no ipMasq, which is true/],
+    [{ ipMasqBackend: 'iptables' }, /no ipMasqBackend, which is "iptables"/],
     [{ vlan: 7 }, /no vlan/],
     [{ promiscMode: true }, /no promiscMode/],
     [{ runtimeConfig: { portMappings: [{ hostPort: 80 }] } }, /no runtimeConfig\.portMappings/],

@@ -1,5 +1,14 @@
 import { isAbsolute } from 'node:path'
-import { contains, type Address, family, formatCidr, parseAddress, parseCidr } from '../../base/address.ts'
+import {
+  type Address,
+  type Cidr,
+  cidr,
+  contains,
+  family,
+  formatCidr,
+  parseAddress,
+  parseCidr,
+} from '../../base/address.ts'
 import type { Mac } from '../../kernel/rtnetlink/mac.ts'
 import type { Route } from '../../kernel/rtnetlink/route.ts'
 import { defaultRoute } from '../cable.ts'
@@ -21,6 +30,8 @@ export interface Network {
   hairpinMode: boolean
   /** undefined: the smallest of the node's links. */
   mtu: number | undefined
+  /** Who sends to none of these has the node's address outside; undefined: pods keep theirs. */
+  notMasqueraded: readonly Cidr[] | undefined
   range: Range
   routes: readonly Omit<Route, 'index'>[]
   wantedAddress: Address | undefined
@@ -57,6 +68,7 @@ export function readNetwork(input: Input, args: ReadonlyMap<string, string>): Ne
       fields['mtu'] === 0
         ? undefined
         : number(fields, 'mtu', { min: range.subnet.family === 4 ? 68 : 1280, max: 65535 }),
+    notMasqueraded: readMasquerade(fields, range),
     range,
     routes,
     wantedAddress: wishes.address,
@@ -88,6 +100,8 @@ const known: readonly string[] = [
   'isDefaultGateway',
   'forceAddress',
   'hairpinMode',
+  'ipMasq',
+  'nonMasqueradeCIDRs',
   'dataDir',
   'disableCheck',
 ]
@@ -120,6 +134,18 @@ function readIpam(ipam: Fields, ofRuntime: readonly unknown[]): Range {
   if (more.length === 0) return first
   const all = [first, ...more].map(({ subnet }) => formatCidr(subnet))
   throw new CniError('unsupportedField', `ipam has ${all.join(', ')}, and this plugin gives addresses of one range`)
+}
+
+/** The cluster's ranges keep a pod's own address: policies and logs need it. Nothing is masqueraded for a group (multicast). */
+function readMasquerade(fields: Fields, { subnet }: Range): Cidr[] | undefined {
+  const kept = list(fields, 'nonMasqueradeCIDRs').map((one, at) => {
+    const found = typeof one === 'string' ? parseCidr(one) : undefined
+    if (found !== undefined) return found
+    throw wrong(`nonMasqueradeCIDRs[${at}]`, one, 'a range, its host bits zero')
+  })
+  if (!flag(fields, 'ipMasq', false)) return undefined
+  const group = cidr(subnet.family === 4 ? '224.0.0.0/4' : 'ff00::/8')
+  return [subnet, group, ...kept.filter(({ family }) => family === subnet.family)]
 }
 
 function listOf(value: unknown): readonly unknown[] {
