@@ -75,6 +75,18 @@ test('commands at the same time wait for each other', async (t) => {
   assert.equal(image?.names.length, 3)
 })
 
+test('a store that others remove at that moment is made again', async (t) => {
+  const { kubehop, file } = place(t)
+  const turns = ['one', 'two', 'three'].map(async (name) => {
+    const archive = file(dockerArchive([layer], [name]))
+    for (let turn = 0; turn < 2; turn++) {
+      assert.equal((await kubehop('load', archive)).error, '')
+      assert.equal((await kubehop('rm', name)).error, '')
+    }
+  })
+  await Promise.all(turns)
+})
+
 test('without the lab that is named there is nowhere to put images', async (t) => {
   const { kubehop, file, state } = place(t)
   const { code, error } = await kubehop('load', file(dockerArchive([layer])), '--lab', 'none')

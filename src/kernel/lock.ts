@@ -29,7 +29,8 @@ export function tryLockFolder(path: string, mode: number): Disposable | undefine
 
 function lockOnce(path: string, mode: number, how: number): Disposable | 'removed' | 'taken' {
   makeFolders(path, mode)
-  const fd = openSync(path, 'r')
+  const fd = openIfThere(path)
+  if (fd === undefined) return 'removed'
   let result: number
   do result = flock(fd, how)
   while (result === -EINTR)
@@ -41,6 +42,15 @@ function lockOnce(path: string, mode: number, how: number): Disposable | 'remove
   return 'removed'
 }
 
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    // Removed since it was made, by who held it.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
 /** Node's own `recursive` never comes back from a file system in which nothing can be made, such as /proc. */
 function makeFolders(path: string, mode: number): void {
   const parent = dirname(path)
@@ -48,6 +58,9 @@ function makeFolders(path: string, mode: number): void {
   try {
     mkdirSync(path, mode)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const { code } = error as NodeJS.ErrnoException
+    // The parent was removed in between; in /proc it is there, and nothing can be made in it.
+    if (code === 'ENOENT' && !existsSync(parent)) makeFolders(path, mode)
+    else if (code !== 'EEXIST') throw error
   }
 }
