@@ -14,6 +14,7 @@ export async function imageList(args: string[]): Promise<number> {
 
 /** `1.5 MB`, of a thousand thousand bytes, as Docker says it. */
 export function bytes(count: number): string {
+  if (count < 1e3) return `${count} B`
   const [unit, by] = count < 1e6 ? ['kB', 1e3] : count < 1e9 ? ['MB', 1e6] : ['GB', 1e9]
   return `${(count / by).toFixed(1)} ${unit}`
 }
