@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
+import { CniError } from './error.ts'
 import { type Network, readNetwork } from './network.ts'
+import { readResult } from './result.ts'
 
 const read = (more: object, args: Record<string, string> = {}): Network =>
   readNetwork({ cniVersion: '1.1.0', name: 'pods', fields: more as never }, new Map(Object.entries(args)))
@@ -99,5 +102,52 @@ test('the default route comes once, whether asked for by name or by isDefaultGat
   assert.deepEqual(
     read({ ipam: { ...ipam, routes }, isDefaultGateway: true }).routes.map((route) => route.via),
     ['10.22.0.9'],
+  )
+})
+
+test('a gateway or a start of a range without its subnet is not passed over', () => {
+  const ranges = [[{ subnet: '10.0.0.0/24' }]]
+  assert.throws(() => read({ ipam: { ranges, gateway: '10.0.0.254' } }), {
+    code: 7,
+    message: /ipam\.subnet is missing/,
+  })
+})
+
+test('whatever JSON a configuration or a result is, it is read, or refused with a CNI error', () => {
+  const keys = fc.constantFrom(
+    'ipam',
+    'args',
+    'runtimeConfig',
+    'mtu',
+    'bridge',
+    'dns',
+    'cni',
+    'ips',
+    'interfaces',
+    'routes',
+    'ranges',
+    'subnet',
+    'dst',
+  )
+  const { tree } = fc.letrec<{ tree: unknown; leaf: unknown; list: unknown; object: unknown }>((tie) => ({
+    leaf: fc.oneof(fc.jsonValue(), fc.constantFrom('10.0.0.0/24', 'fd00::/64', '10.0.0.1/24', '')),
+    list: fc.array(tie('tree'), { maxLength: 3 }),
+    object: fc.dictionary(keys, tie('tree'), { maxKeys: 5 }),
+    tree: fc.oneof({ depthSize: 'medium' }, tie('leaf'), tie('list'), tie('object')),
+  }))
+  const survives = (body: () => unknown): void => {
+    try {
+      body()
+    } catch (error) {
+      assert.ok(error instanceof CniError, String(error))
+    }
+  }
+  fc.assert(
+    fc.property(fc.dictionary(keys, tree, { maxKeys: 6 }), fc.string(), (fields, args) => {
+      survives(() => read(fields, { IP: args, MAC: args }))
+      survives(() => read({ ...fields, ipam }, {}))
+      survives(() => readResult(fields))
+    }),
+    { numRuns: 500 },
   )
 })

@@ -114,16 +114,10 @@ function readIpam(ipam: Fields, ofRuntime: readonly unknown[]): Range {
       `ipam.type is ${JSON.stringify(type)}: this plugin gives the addresses itself, as "host-local" does, and calls no other plugin`,
     )
   nothingElse(ipam, ['type', 'ranges', 'routes', ...rangeKeys], 'ipam.')
+  const own = rangeKeys.flatMap((key) => (ipam[key] === undefined ? [] : [[key, ipam[key]] as const]))
   const sets = [
     ...ofRuntime.map((ranges, at) => ({ where: `runtimeConfig.ipRanges[${at}]`, ranges: listOf(ranges) })),
-    ...(ipam['subnet'] === undefined
-      ? []
-      : [
-          {
-            where: 'ipam',
-            ranges: [Object.fromEntries(rangeKeys.flatMap((key) => (key in ipam ? [[key, ipam[key]]] : [])))],
-          },
-        ]),
+    ...(own.length === 0 ? [] : [{ where: 'ipam', ranges: [Object.fromEntries(own)] }]),
     ...list(ipam, 'ranges', 'ipam.ranges').map((ranges, at) => ({
       where: `ipam.ranges[${at}]`,
       ranges: listOf(ranges),

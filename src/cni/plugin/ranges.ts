@@ -29,7 +29,11 @@ export const rangeKeys: readonly string[] = keys
 export function readRangeSets(sets: readonly { where: string; ranges: readonly unknown[] }[]): Range[][] {
   const read = sets.map(({ where, ranges }) => {
     if (ranges.length === 0) throw new CniError('badConfig', `${where} is an empty set of ranges`)
-    return ranges.map((range, at) => readRange(objectOf(range, `${where}[${at}]`), `${where}[${at}]`))
+    return ranges.map((range, at) => {
+      // The range of `ipam` itself stands in no list.
+      const place = where === 'ipam' ? where : `${where}[${at}]`
+      return readRange(objectOf(range, place), place)
+    })
   })
   const seen: Range[] = []
   for (const set of read)
