@@ -15,23 +15,26 @@ interface Descriptor {
 /** An OCI image layout: index.json names manifests, each a configuration and layers; all of them blobs by digest. */
 export async function ociImages(archive: Archive): Promise<FoundImage[]> {
   const images: FoundImage[] = []
-  for (const top of manifests(parseJson(await archive.read('index.json'), 'index.json'), 'index.json')) {
-    const manifest = await ofThisMachine(archive, top)
-    if (manifest) images.push(await readImage(archive, manifest, namesOf(top)))
-  }
+  const all = manifests(parseJson(await archive.read('index.json'), 'index.json'), 'index.json')
+  const ours = all.filter((each) => isIndex(each) || each.said['platform'] === undefined || isOurs(each))
+  if (ours.length === 0 && all.length > 0) throw notOurs('index.json')
+  for (const top of ours) images.push(await readImage(archive, await ofThisMachine(archive, top), namesOf(top)))
   return images
 }
 
 /** An index within the index is one image for several platforms. */
-async function ofThisMachine(archive: Archive, top: Descriptor): Promise<Descriptor | undefined> {
+async function ofThisMachine(archive: Archive, top: Descriptor): Promise<Descriptor> {
   if (!isIndex(top)) return top
   const what = blobOf(top)
   const choice = manifests(parseJson(await blob(archive, top), what), what)
   const fit = choice.find((each) => !isIndex(each) && isOurs(each))
   // Of the other platforms an archive often has the names only; of ours it has to have all.
   if (fit) return fit
-  throw refuse('WrongPlatform', `${what} has no image for linux/${machine}: save the image for this platform`)
+  throw notOurs(what)
 }
+
+const notOurs = (what: string): Error =>
+  refuse('WrongPlatform', `${what} has no image for linux/${machine}: save the image for this platform`)
 
 function isOurs({ said }: Descriptor): boolean {
   const { os, architecture } = object(said['platform'] ?? {}, 'a platform')

@@ -53,7 +53,8 @@ test('archives packed by gzip and zstd, and OCI layouts, give the same image', a
     gzipSync(dockerArchive([base, top])),
     zstdCompressSync(dockerArchive([base, top])),
     ociArchive([base, top], { annotations }),
-    gzipSync(ociArchive([base, top], { annotations, nested: true })),
+    gzipSync(ociArchive([base, top], { annotations, platforms: 'between' })),
+    ociArchive([base, top], { annotations, platforms: 'beside' }),
   ])
     await store.load(file(bytes))
   const [image, second] = store.list()

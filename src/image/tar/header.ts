@@ -2,7 +2,8 @@ import { refuse, shown } from '../refuse.ts'
 
 /** One block of 512 bytes, as pax(1) has it under "ustar Interchange Format". */
 export interface Header {
-  path: string
+  /** Bytes: where an extension has the whole name, this one may be cut in the middle of a character. */
+  path: Buffer
   type: string
   size: number
   mode: number
@@ -10,30 +11,31 @@ export interface Header {
   gid: number
   /** Seconds since 1970. */
   mtime: number
-  link: string
+  link: Buffer
 }
 
 export const blockSize = 512
 
 // name 0, mode 100, uid 108, gid 116, size 124, mtime 136, chksum 148, typeflag 156, linkname 157, magic 257, prefix 345
 export function parseHeader(block: Buffer): Header {
-  const name = text(block, 0, 100)
+  const path = field(block, 0, 100)
+  const name = path.toString('latin1')
   if (checksum(block) !== number(block, 148, 8, name))
     throw refuse(
       'BadTar',
       `the header of ${shown(name)} has a wrong checksum: this is no tar archive, or a damaged one`,
     )
   // Only POSIX has the prefix; GNU's own format ("ustar  ") keeps times there.
-  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? text(block, 345, 155) : ''
+  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? field(block, 345, 155) : empty
   return {
-    path: prefix === '' ? name : `${prefix}/${name}`,
+    path: prefix.length === 0 ? path : Buffer.concat([prefix, Buffer.from('/'), path]),
     type: String.fromCharCode(block[156] ?? 0),
     size: number(block, 124, 12, name),
     mode: number(block, 100, 8, name) & 0o7777,
     uid: number(block, 108, 8, name),
     gid: number(block, 116, 8, name),
     mtime: number(block, 136, 12, name),
-    link: text(block, 157, 100),
+    link: field(block, 157, 100),
   }
 }
 
@@ -54,16 +56,18 @@ export function decode(bytes: Buffer): string {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function text(block: Buffer, from: number, length: number): string {
-  const field = block.subarray(from, from + length)
-  const end = field.indexOf(0)
-  return decode(end === -1 ? field : field.subarray(0, end))
+const empty = Buffer.alloc(0)
+
+function field(block: Buffer, from: number, length: number): Buffer {
+  const bytes = block.subarray(from, from + length)
+  const end = bytes.indexOf(0)
+  return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
 /** Octal digits, or since GNU tar a big-endian number whose first bit is set. */
 function number(block: Buffer, from: number, length: number, name: string): number {
-  const field = block.subarray(from, from + length)
-  const value = ((field[0] ?? 0) & 0x80) !== 0 ? base256(field) : octal(field)
+  const bytes = block.subarray(from, from + length)
+  const value = ((bytes[0] ?? 0) & 0x80) !== 0 ? base256(bytes) : octal(bytes)
   if (value === undefined || !Number.isSafeInteger(value))
     throw refuse(
       'BadTar',

@@ -77,7 +77,7 @@ const withoutEnd = (body: Buffer): Buffer => (body.at(-1) === 0 ? body.subarray(
 const padding = (size: number): number => (blockSize - (size % blockSize)) % blockSize
 
 function toEntry(reader: ByteReader, header: Header, more: Map<string, string>): TarEntry {
-  const path = more.get('path') ?? header.path
+  const path = more.get('path') ?? decode(header.path)
   if (header.type === 'S' || [...more.keys()].some((key) => key.startsWith('GNU.sparse.')))
     throw refuse(
       'Sparse',
@@ -96,7 +96,7 @@ function toEntry(reader: ByteReader, header: Header, more: Map<string, string>):
     uid: checkedId(more.has('uid') ? whole(more, 'uid', path) : header.uid, path),
     gid: checkedId(more.has('gid') ? whole(more, 'gid', path) : header.gid, path),
     mtime: more.has('mtime') ? Number(more.get('mtime')) || 0 : header.mtime,
-    link: more.get('linkpath') ?? header.link,
+    link: more.get('linkpath') ?? decode(header.link),
     xattrs: [...more.keys()].flatMap((key) => (key.startsWith('SCHILY.xattr.') ? key.slice(13) : [])),
     offset: reader.position,
     body: reader.chunks(size, shown(path)),

@@ -35,17 +35,14 @@ export function dockerMembers(layers: readonly Buffer[], tags: string[] | null, 
 
 interface OciOptions {
   annotations?: Record<string, string>
-  /** Put an index of several platforms between. */
-  nested?: boolean
+  /** Names an image of another platform, too: beside this one, or both in an index between. */
+  platforms?: 'beside' | 'between'
   /** Other bytes for a blob, by what it is. */
   spoil?: 'config' | 'manifest' | 'layer'
 }
 
 /** An OCI image layout with its layers packed by gzip. */
-export function ociArchive(
-  layers: readonly Buffer[],
-  { annotations = {}, nested = false, spoil }: OciOptions = {},
-): Buffer {
+export function ociArchive(layers: readonly Buffer[], { annotations = {}, platforms, spoil }: OciOptions = {}): Buffer {
   const members: Member[] = [{ path: 'oci-layout', body: '{"imageLayoutVersion":"1.0.0"}' }]
   const blob = (bytes: Buffer, mediaType: string, spoiled: boolean): object => {
     const digest = digestOf(bytes)
@@ -60,11 +57,12 @@ export function ociArchive(
   const config = blob(configOf(layers), `${kind}.config.v1+json`, spoil === 'config')
   const packed = layers.map((each) => blob(gzipSync(each), `${kind}.layer.v1.tar+gzip`, spoil === 'layer'))
   let top = blob(json({ schemaVersion: 2, config, layers: packed }), `${kind}.manifest.v1+json`, spoil === 'manifest')
-  if (nested) {
-    const other = { ...top, digest: digestOf('other'), platform: { os: 'linux', architecture: 'riscv64' } }
-    const ours = { ...top, platform: { os: 'linux', architecture: machine } }
+  const other = { ...top, digest: digestOf('other'), platform: { os: 'linux', architecture: 'riscv64' } }
+  const ours = { ...top, platform: { os: 'linux', architecture: machine } }
+  if (platforms === 'between') {
     top = blob(json({ schemaVersion: 2, manifests: [other, ours] }), `${kind}.index.v1+json`, false)
   }
-  members.push({ path: 'index.json', body: json({ schemaVersion: 2, manifests: [{ ...top, annotations }] }) })
+  const manifests = platforms === 'beside' ? [other, { ...ours, annotations }] : [{ ...top, annotations }]
+  members.push({ path: 'index.json', body: json({ schemaVersion: 2, manifests }) })
   return tar(members)
 }
