@@ -10,8 +10,9 @@ import { type ImageName, imageName } from './reference.ts'
 import { refuse, shown } from './refuse.ts'
 
 /**
- * Images in a folder: `images.json`, `configs/HEX`, `layers/HEX/`, and `work/` while one is loaded. Only one command at a time changes it; it is held
- * all the while, so what lies in `work/` when it is taken is of one that was killed.
+ * Images in a folder: `images.json`, `configs/HEX`, `layers/HEX/`, and `work/` while one is loaded. Only one command at a time changes it; it is
+ * held all the while, so what lies in `work/` when it is taken is of one that was killed. The thread waits for others: a process must await one change
+ * before it begins the next.
  */
 export class ImageStore {
   readonly folder: string
