@@ -64,7 +64,7 @@ class Victim extends PluginNode {
   }
 }
 
-test('killed at any system call of ADD, the plugin leaves nothing behind that DEL or GC does not find', {
+test('killed before any system call of ADD that changes something, the plugin leaves nothing behind that DEL or GC does not find', {
   skip: noStrace,
 }, () => {
   using victim = new Victim()
@@ -79,7 +79,9 @@ test('killed at any system call of ADD, the plugin leaves nothing behind that DE
   assert.ok(kills > 2 * changing.length, `only ${kills}`)
 })
 
-test('killed at any system call of DEL, the plugin does the rest when it is asked again', { skip: noStrace }, () => {
+test('killed before any system call of DEL that changes something, the plugin does the rest when it is asked again', {
+  skip: noStrace,
+}, () => {
   using victim = new Victim()
   let kills = 0
   for (const call of changing)
