@@ -34,12 +34,29 @@ export function operationPages({
       const parts = missing()
       return parts.length === 0 ? { status: 200, body: 'OK' } : { status: 503, body: parts.join(',') }
     },
-    async metrics() {
+    metrics: shared(async () => {
       let body = ''
       for await (const piece of exposition(await families())) body += piece
       return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body }
-    },
+    }),
   }
+}
+
+/**
+ * What takes milliseconds, in which nobody else is answered: who asks meanwhile has the next one with all others, and sockets have their turn between two.
+ * Otherwise a few hundred requests at once would hold up names for seconds.
+ */
+function shared(make: () => Promise<Made>): () => Promise<Made> {
+  let last: Promise<unknown> = Promise.resolve()
+  let next: Promise<Made> | undefined
+  return () =>
+    (next ??= last.then(async () => {
+      await new Promise(setImmediate)
+      next = undefined
+      const made = make()
+      last = made.catch(() => {})
+      return made
+    }))
 }
 
 /** Health, readiness and metrics, each on a port of its own as CoreDNS has them, where they are wanted; port 0 takes any. */
