@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { after, before, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from '../client/http.ts'
 import { type TestApi, testApi } from '../testing.ts'
 
@@ -333,6 +334,22 @@ test('a watch ends when its time is over', async () => {
   const began = Date.now()
   assert.equal((await call('/api/v1/nodes?watch=true&timeoutSeconds=1')).code, 200)
   assert.ok(Date.now() - began < 5000)
+})
+
+test('a watch whose client does not read ends in peace, whatever happens afterwards', async () => {
+  const make = async (name: string, size: number): Promise<void> => {
+    const body = { metadata: { name }, data: { text: 'x'.repeat(size) } }
+    assert.equal((await call('/api/v1/namespaces/default/configmaps', { method: 'POST', body })).code, 201)
+  }
+  const watch = await open('/api/v1/configmaps?watch=true&timeoutSeconds=1')
+  watch.pause()
+  const began = Date.now()
+  // More than sockets hold: its end stays unsaid.
+  for (let i = 0; i < 12; i++) await make(`large-${i}`, 900_000)
+  await pause(began + 1500 - Date.now())
+  await make('after', 1)
+  assert.equal((await call('/api/v1/namespaces/default/configmaps/after')).code, 200)
+  watch.destroy()
 })
 
 test('tables, metadata and whole objects are different forms of the same', async () => {

@@ -60,13 +60,19 @@ export function watch({ request, response, query, log }: Exchange, registry: Reg
     return
   }
   const seconds = wholeNumber(query, 'timeoutSeconds') || 1800 + Math.random() * 1800
-  const end = setTimeout(() => response.end(), Math.min(seconds * 1000, 2 ** 31 - 1))
   const tick = bookmarks ? setInterval(() => bookmark(), bookmarkMs) : undefined
-  response.once('close', () => {
+  // Nothing may be written after the end, and a client that reads slowly is there for long after it.
+  const quiet = (): void => {
     stop()
     clearTimeout(end)
     clearInterval(tick)
-  })
+  }
+  const over = (): void => {
+    quiet()
+    response.end()
+  }
+  const end = setTimeout(over, Math.min(seconds * 1000, 2 ** 31 - 1))
+  response.once('close', quiet)
 }
 
 /** From where a watch tells, by resourceVersion and sendInitialEvents (KEP-3157). */
