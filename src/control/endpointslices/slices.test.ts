@@ -18,12 +18,14 @@ const range = (from: number, to: number): Endpoint[] =>
   Array.from({ length: to - from }, (_, at) => endpoint(from + at))
 const group = (endpoints: Endpoint[], ports = http): Group => ({ ports, endpoints })
 
+/** The API gives each name once. */
+let named = 0
+
 /** The slices after the actions, as the API would have them. */
 function apply(before: EndpointSlice[], actions: Action[]): EndpointSlice[] {
   let after = [...before]
   for (const action of actions) {
-    if (action.do === 'create')
-      after.push(object('EndpointSlice', `web-${after.length}-${actions.indexOf(action)}`, action.object))
+    if (action.do === 'create') after.push(object('EndpointSlice', `web-${named++}`, action.object))
     else if (action.do === 'delete') after = after.filter((slice) => slice.metadata.name !== action.name)
     else if (action.do === 'patch')
       after = after.map((slice) =>
