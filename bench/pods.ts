@@ -1,7 +1,7 @@
 import { address } from '../src/base/address.ts'
 import type { PodNetwork } from '../src/cni/network.ts'
 import { createNetns } from '../src/kernel/netns.ts'
-import { startPause, startSandbox } from '../src/pod/sandbox.ts'
+import { startPause, startSandbox } from '../src/pod/sandbox/sandbox.ts'
 import { SIGNALS } from '../src/kernel/process.ts'
 import type { Bench, Outcome, Row } from './harness/bench.ts'
 import { figure } from './harness/figure.ts'

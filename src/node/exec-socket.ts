@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { messageOf } from '../base/errors.ts'
-import type { Execution } from '../pod/exec.ts'
+import type { Execution } from '../pod/container/exec.ts'
 
 // The channel protocol of kubectl exec (KEP-4006): the first byte of each binary message is the channel.
 const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const

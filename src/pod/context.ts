@@ -4,8 +4,8 @@ import type { Address } from '../base/address.ts'
 import type { Log } from '../base/log.ts'
 import type { PodNetwork } from '../cni/network.ts'
 import type { BackoffSettings } from './backoff.ts'
-import type { IdMap } from './identity.ts'
-import type { HostImage } from './image-host.ts'
+import type { IdMap } from './container/identity.ts'
+import type { HostImage } from './root/host-image.ts'
 import type { Objects } from './volumes/objects.ts'
 
 /** What all pods of one node share. */

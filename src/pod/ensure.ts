@@ -1,9 +1,9 @@
 import { KubehopError } from '../base/errors.ts'
 import { goDuration } from './backoff.ts'
-import type { ContainerLife } from './container-life.ts'
+import type { ContainerLife } from './container/life.ts'
 import type { Home } from './home.ts'
-import { pullVerdict } from './pull.ts'
-import type { Sandbox } from './sandbox.ts'
+import { pullVerdict } from './image/pull.ts'
+import type { Sandbox } from './sandbox/sandbox.ts'
 import { initDone } from './status.ts'
 import { all } from './steps.ts'
 

@@ -15,7 +15,7 @@ import { declare } from '../../src/kernel/libc.ts'
 import { createNetns } from '../../src/kernel/netns.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import type { HostImageOptions } from '../../src/pod/image-host.ts'
+import type { HostImageOptions } from '../../src/pod/root/host-image.ts'
 import { type Pods, type PodsOptions, startPods } from '../../src/pod/pods.ts'
 
 const log = makeLog('test', process.env['KUBEHOP_LOG'] ?? 'silent')

@@ -12,7 +12,7 @@ import type { Log } from '../../../src/base/log.ts'
 import { defaults, type DnsConfig, forwardDefaults } from '../../../src/dns/config/config.ts'
 import { startDns } from '../../../src/dns/dns.ts'
 import { service, slice } from '../../../src/dns/testing/cluster.ts'
-import { resolvConf } from '../../../src/pod/files.ts'
+import { resolvConf } from '../../../src/pod/sandbox/files.ts'
 import type { Files } from './program.ts'
 import { interwebs } from './upstream.ts'
 

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import type { Container } from '../../api/objects/pod.ts'
+import { KubehopError } from '../../base/errors.ts'
+import type { Process } from '../../kernel/process.ts'
+import type { Becoming } from './become.ts'
+import { capabilitiesOf } from './capabilities.ts'
+import { type ExecOptions, type Execution, startExec } from './exec.ts'
+import type { Home } from '../home.ts'
+import { identityOf } from './identity.ts'
+
+/** Starts a process beside a container's first one, `init`, with the container's own rights, directory and environment. */
+export async function execIn(
+  { pod, context }: Home,
+  container: Container,
+  init: Process | undefined,
+  known: ReadonlyMap<string, string> | undefined,
+  options: ExecOptions,
+): Promise<Execution> {
+  if (!init) throw new KubehopError('pod', 'exec', 'Invalid', `container ${container.name} is not running`)
+  const privileges = container.securityContext ?? {}
+  // One that another agent started: what its first process was given.
+  const env = new Map(known ?? environmentOfProcess(init.pid))
+  if (options.tty === true && !env.has('TERM')) env.set('TERM', 'xterm')
+  const what: Becoming = {
+    argv: options.command,
+    env,
+    cwd: container.workingDir || '/',
+    identity: identityOf(pod, container, context.ids),
+    capabilities: capabilitiesOf(privileges),
+    noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
+  }
+  return startExec(init, what, options)
+}
+
+const maxOutput = 4096
+
+/** What a probe wants to know of a command. `code` is undefined when it took too long and was ended. */
+export async function runToEnd(
+  started: Promise<Execution>,
+  timeoutMs: number,
+): Promise<{ code: number | undefined; output: string }> {
+  const execution = await started
+  let output = ''
+  const take = (chunk: Buffer): void => {
+    if (output.length < maxOutput) output += chunk.toString('utf8')
+  }
+  execution.stdout.on('data', take)
+  execution.stderr?.on('data', take)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    execution.kill()
+  }, timeoutMs)
+  const code = await execution.exit
+  clearTimeout(timer)
+  return { code: late ? undefined : code, output }
+}
+
+function environmentOfProcess(pid: number): [string, string][] {
+  const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
+  return entries.map((entry) => {
+    const at = entry.indexOf('=')
+    return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)]
+  })
+}

@@ -1,0 +1,329 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Container, Probe } from '../../api/objects/pod.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
+import { SIGNALS } from '../../kernel/process.ts'
+import { countedAfter, delayBefore } from '../backoff.ts'
+import type { Becoming } from './become.ts'
+import { execIn, runToEnd } from './exec-in.ts'
+import { adoptRun, type ContainerRun, startRun } from './run.ts'
+import { prepareContainer } from './prepare.ts'
+import { endingMessage } from './ending-message.ts'
+import { type ExecOptions, type Execution, readable } from './exec.ts'
+import type { Home } from '../home.ts'
+import { runHook } from './hook.ts'
+import { removeLog } from '../log/writer.ts'
+import { type ContainerPaths, startingIn } from '../paths.ts'
+import type { ProbeTarget } from '../probe/run.ts'
+import { Prober } from '../probe/prober.ts'
+import type { ContainerRecord, Ending } from '../record.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { ContainerFacts } from '../status.ts'
+
+/** One container of a pod, over all its instances. */
+export class ContainerLife {
+  spec: Container
+  readonly #home: Home
+  readonly #paths: ContainerPaths
+  #run: ContainerRun | undefined
+  #what: Becoming | undefined
+  #prober: Prober | undefined
+  #restarts = 0
+  #counted = 0
+  #id: string | undefined
+  #ended: Ending | undefined
+  #last: Ending | undefined
+  #waiting: { reason: string; message?: string } | undefined
+  #stopping: Promise<void> | undefined
+  #killTimer: NodeJS.Timeout | undefined
+  #killAt = 0
+  #waitingSince = 0
+  #address = ''
+
+  constructor(home: Home, spec: Container) {
+    this.#home = home
+    this.spec = spec
+    this.#paths = home.paths.container(spec.name)
+  }
+
+  get running(): boolean {
+    return this.#run !== undefined
+  }
+
+  get ended(): Ending | undefined {
+    return this.#ended
+  }
+
+  /** The image of the instance that runs. */
+  get image(): string | undefined {
+    return this.#run?.record.image
+  }
+
+  get facts(): ContainerFacts {
+    const run = this.#run
+    return {
+      restarts: this.#restarts,
+      ...(this.#id !== undefined && { id: this.#id }),
+      ...(run && { running: { startedAt: run.record.startedAt } }),
+      ...(!run && this.#waiting && { waiting: this.#waiting }),
+      ...(this.#ended && { ended: this.#ended }),
+      ...(this.#last && { last: this.#last }),
+      started: run !== undefined && this.#prober?.started === true,
+      ready: run !== undefined && this.#prober?.ready === true,
+    }
+  }
+
+  get record(): ContainerRecord {
+    return {
+      restarts: this.#restarts,
+      ...(this.#run && { run: this.#run.record }),
+      ...(this.#ended && { ended: this.#ended }),
+      ...(this.#last && { last: this.#last }),
+    }
+  }
+
+  /** When it may be started again, as Date.now() counts. */
+  get dueAt(): number {
+    if (!this.#ended) return 0
+    return Date.parse(this.#ended.finishedAt) + delayBefore(this.#counted, this.#home.context.backoff)
+  }
+
+  /** The delay that {@link dueAt} comes from, in milliseconds. */
+  get delay(): number {
+    return delayBefore(this.#counted, this.#home.context.backoff)
+  }
+
+  /** Why it does not run although it shall. */
+  wait(reason: string, message?: string): void {
+    if (this.#run || (this.#waiting?.reason === reason && this.#waiting.message === message)) return
+    this.#waitingSince = Date.now()
+    this.#waiting = { reason, ...(message !== undefined && { message }) }
+    this.#home.changed()
+  }
+
+  /** The time that {@link waitingFor} tells begins now. */
+  waitAnew(): void {
+    this.#waitingSince = Date.now()
+  }
+
+  get waitingFor(): { reason: string; ms: number } | undefined {
+    return this.#waiting && { reason: this.#waiting.reason, ms: Date.now() - this.#waitingSince }
+  }
+
+  /** Of an init container: it has to run once more, for a new sandbox. */
+  renew(): void {
+    if (!this.#ended) return
+    this.#last = this.#ended
+    this.#ended = undefined
+    this.#restarts++
+  }
+
+  /** The next restart does not wait: what ended it was not its own doing. */
+  forgive(): void {
+    this.#counted = 0
+  }
+
+  /** Starts an instance. Throws CreateContainerConfigError; an instance that the kernel refused counts as one that ended. */
+  async start(sandbox: Sandbox): Promise<void> {
+    const { context, pod, paths, volumes } = this.#home
+    const { spec } = this
+    const address = sandbox.address ?? context.hostIP
+    const { what, root, warnings } = await prepareContainer(context, pod, spec, address, volumes, paths)
+    for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
+    this.#home.event(spec, 'Normal', 'Pulled', 'Container image "host" is the files of this machine')
+    if (this.#ended) {
+      this.#restarts++
+      this.#last = this.#ended
+    }
+    const attempt = this.#restarts
+    this.#dropLog(attempt - 2)
+    try {
+      const run = await startRun({
+        title: `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}/${spec.name}`,
+        image: spec.image ?? '',
+        attempt,
+        paths: this.#paths,
+        logPath: this.#logPath(attempt),
+        what,
+        root,
+        pause: sandbox.pause,
+        starting: startingIn(context.stateDir),
+        log: context.log,
+      })
+      this.#home.event(spec, 'Normal', 'Created', `Created container: ${spec.name}`)
+      this.#home.event(spec, 'Normal', 'Started', `Started container ${spec.name}`)
+      this.#what = what
+      this.#begin(run, address, undefined)
+      const { postStart } = spec.lifecycle ?? {}
+      if (postStart)
+        void runHook(postStart, 'PostStart', this.#target(), hookMs, this.#tellHook).then((ok) => {
+          if (!ok) void this.stop(0)
+        })
+    } catch (error) {
+      this.#refused(readable(error, what.argv))
+    }
+    this.#home.changed()
+  }
+
+  /** Goes on with what another agent left. */
+  adopt(record: ContainerRecord, address: string): void {
+    this.#restarts = record.restarts
+    this.#counted = record.restarts
+    this.#last = record.last
+    this.#ended = record.ended
+    this.#id = record.ended?.id
+    if (!record.run) return
+    const run = adoptRun(record.run, this.#paths, this.#logPath(record.run.attempt), this.#home.context.log)
+    const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
+    const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)
+    this.#begin(run, address, known)
+  }
+
+  /** Ends the instance: SIGTERM, and after the grace SIGKILL. A second call can only make it sooner. Fulfilled when it has ended. */
+  stop(graceMs: number): Promise<void> {
+    const run = this.#run
+    if (!run) return Promise.resolve()
+    this.#prober?.stop()
+    const killAt = Date.now() + graceMs
+    if (this.#stopping && killAt >= this.#killAt) return this.#stopping
+    this.#killAt = killAt
+    clearTimeout(this.#killTimer)
+    const kill = (): void => {
+      // Without its first process the kernel ends all others of its PID namespace.
+      if (!run.signal(SIGNALS.KILL)) this.#home.context.log.debug({ container: this.spec.name }, 'it ended by itself')
+    }
+    if (graceMs <= 0) kill()
+    else this.#killTimer = setTimeout(kill, graceMs)
+    this.#stopping ??= this.#end(run, graceMs)
+    return this.#stopping
+  }
+
+  /** Starts one more process beside its first. Throws Invalid when it does not run. */
+  exec(options: ExecOptions): Promise<Execution> {
+    return execIn(this.#home, this.spec, this.#run?.init, this.#what?.env, options)
+  }
+
+  /** Where an instance's log lies, and who still writes it. */
+  log(previous: boolean): { path: string; writer: ContainerRun['log'] | undefined } | undefined {
+    if (previous) return this.#restarts > 0 ? { path: this.#logPath(this.#restarts - 1), writer: undefined } : undefined
+    if (this.#id === undefined) return undefined
+    return { path: this.#logPath(this.#restarts), writer: this.#run?.log }
+  }
+
+  get initPid(): number | undefined {
+    return this.#run?.init?.pid
+  }
+
+  /** Lets go; the instance goes on. */
+  detach(): void {
+    clearTimeout(this.#killTimer)
+    this.#prober?.stop()
+    this.#run?.detach()
+  }
+
+  #begin(run: ContainerRun, address: string, known: { ready: boolean; started?: boolean } | undefined): void {
+    this.#run = run
+    this.#id = run.record.id
+    this.#ended = undefined
+    this.#waiting = undefined
+    this.#address = address
+    this.#prober = this.#probe(run, known)
+    void run.ended.then((ending) => this.#over(run, ending))
+  }
+
+  #over(run: ContainerRun, ending: Ending): void {
+    if (this.#run !== run) return
+    clearTimeout(this.#killTimer)
+    this.#prober?.stop()
+    this.#run = undefined
+    this.#stopping = undefined
+    const ranMs = Date.parse(ending.finishedAt) - Date.parse(ending.startedAt)
+    this.#counted = countedAfter(this.#counted, ranMs, this.#home.context.backoff)
+    const message = endingMessage(ending, this.spec, this.#paths.terminationLog, this.#logPath(this.#restarts))
+    this.#ended = { ...ending, ...(message !== '' && { message }) }
+    this.#home.changed()
+  }
+
+  /** The kernel, or the file system, did not let it start: to people this is a run that failed at once. */
+  #refused(error: unknown): void {
+    const now = new Date().toISOString()
+    const message = `failed to start container "${this.spec.name}": ${messageOf(error)}${remedyOf(error)}`
+    this.#id = randomBytes(32).toString('hex')
+    this.#counted = countedAfter(this.#counted, 0, this.#home.context.backoff)
+    this.#waiting = undefined
+    this.#ended = {
+      id: this.#id,
+      exitCode: startErrorCode,
+      reason: 'StartError',
+      message,
+      startedAt: now,
+      finishedAt: now,
+    }
+    this.#home.event(this.spec, 'Warning', 'Failed', `Error: ${message}`)
+  }
+
+  async #end(run: ContainerRun, graceMs: number): Promise<void> {
+    const { preStop } = this.spec.lifecycle ?? {}
+    if (preStop && graceMs > 0) await runHook(preStop, 'PreStop', this.#target(), graceMs, this.#tellHook)
+    run.signal(SIGNALS.TERM)
+    await run.ended
+  }
+
+  #probe(run: ContainerRun, known: { ready: boolean; started?: boolean } | undefined): Prober {
+    return new Prober({
+      container: this.spec,
+      target: this.#target(),
+      known,
+      ranMs: Date.now() - Date.parse(run.record.startedAt),
+      onChange: () => this.#home.changed(),
+      onUnhealthy: (kind, say) =>
+        this.#home.event(
+          this.spec,
+          'Warning',
+          'Unhealthy',
+          `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${say}`,
+        ),
+      onFailed: (kind, probe) => this.#unhealthy(run, kind, probe),
+    })
+  }
+
+  #unhealthy(run: ContainerRun, kind: string, probe: Probe): void {
+    if (this.#run !== run) return
+    this.#home.event(
+      this.spec,
+      'Normal',
+      'Killing',
+      `Container ${this.spec.name} failed ${kind} probe, will be restarted`,
+    )
+    const grace = probe.terminationGracePeriodSeconds ?? this.#home.pod.spec.terminationGracePeriodSeconds ?? 30
+    void this.stop(grace * 1000)
+  }
+
+  #target(): ProbeTarget {
+    const exec = (command: string[], timeoutMs: number): ReturnType<ProbeTarget['exec']> =>
+      runToEnd(this.exec({ command }), timeoutMs)
+    return { container: this.spec, podIP: this.#address, exec }
+  }
+
+  readonly #tellHook = (reason: string, message: string): void => {
+    this.#home.event(this.spec, 'Warning', reason, message)
+  }
+
+  #logPath(attempt: number): string {
+    return join(this.#home.paths.logs, this.spec.name, `${attempt}.log`)
+  }
+
+  #dropLog(attempt: number): void {
+    if (attempt >= 0) removeLog(this.#logPath(attempt))
+  }
+}
+
+const startErrorCode = 128
+const hookMs = 120_000
+
+function remedyOf(error: unknown): string {
+  if (!(error instanceof KubehopError) || error.room !== 'kernel') return ''
+  if (error.op === 'mount /proc' && error.code === 'EPERM')
+    return '. Parts of /proc are hidden here (a container without its own user namespace does that), so no new one can be mounted'
+  return ''
+}
