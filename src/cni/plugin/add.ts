@@ -1,15 +1,16 @@
 import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
+import { deleteLink } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { type Cable, connect } from '../cable.ts'
 import type { Lease } from '../lease.ts'
 import { macOf } from '../names.ts'
 import type { Call } from './environment.ts'
 import { CniError } from './error.ts'
+import { applyExtras, type Connected, prepareExtras, removeExtras } from './extras.ts'
 import type { Fields, Input } from './input.ts'
 import { openBridge, podNetns } from './kernel.ts'
 import { heldBy, hostDeviceOf, inTurn, isOf, noteOfOwner, openRange } from './leases.ts'
-import { ensureMasquerade } from './masquerade.ts'
 import { type Network, readNetwork } from './network.ts'
 import { joined, readResult, type Result, writeResult } from './result.ts'
 
@@ -33,7 +34,7 @@ function attach({ containerId, ifname, netns: path }: Call, network: Network, ne
     )
   using socket = openRouteSocket()
   const { bridge, mtu, ipv6 } = openBridge(socket, network)
-  ensureMasquerade(network)
+  prepareExtras(network)
   const ipam = openRange(network.dataDir, network.name, subnet, pool)
   const hostDevice = hostDeviceOf(owner)
   const lease = ipam.take({ id: containerId, ifname, hostDevice }, network.wantedAddress)
@@ -51,6 +52,7 @@ function attach({ containerId, ifname, netns: path }: Call, network: Network, ne
       note: noteOfOwner(owner),
       ipv6,
     })
+    finish({ network, owner, leases: [lease], hostDevice, bridge, netns, socket })
   } catch (error) {
     ipam.free(lease)
     throw error
@@ -79,6 +81,17 @@ function lay(socket: RouteSocket, netns: Netns, cable: Cable): void {
     'failed',
     `${cable.lease.ifname} of ${cable.lease.id} has its cable ${cable.lease.hostDevice} already: DEL comes first`,
   )
+}
+
+/** What the network has beyond the cable; when that fails, the cable goes too. */
+function finish(pod: Connected): void {
+  try {
+    applyExtras(pod)
+  } catch (error) {
+    removeExtras(pod.owner)
+    pod.socket.ensure(deleteLink(pod.hostDevice))
+    throw error
+  }
 }
 
 function ipOf({ address }: Lease, { range: { subnet, pool } }: Network): { address: string; gateway: string } {

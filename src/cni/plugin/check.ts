@@ -1,12 +1,13 @@
 import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import type { Link } from '../../kernel/rtnetlink/link.ts'
+import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Call } from './environment.ts'
 import { CniError } from './error.ts'
+import { checkExtras } from './extras.ts'
 import type { Input } from './input.ts'
 import { podNetns } from './kernel.ts'
 import { type Held, heldBy, hostDeviceOf, inTurn, isOf } from './leases.ts'
-import { isMasqueraded } from './masquerade.ts'
 import { type Network, readNetwork } from './network.ts'
 import { readResult, type Result } from './result.ts'
 
@@ -25,14 +26,16 @@ export function check(call: Call, input: Input): undefined {
     const address = `${held.lease.address}/${held.range.prefix}`
     if (!said.ips.some((ip) => ip.address === address))
       throw changed(`${address} belongs to ${ifname} of ${containerId}, and prevResult does not say so`)
-    checkNode(network, hostDeviceOf(owner))
-    if (!isMasqueraded(network)) throw changed(`the network ${network.name} is not masqueraded as ipMasq says`)
+    using socket = openRouteSocket()
+    const hostDevice = hostDeviceOf(owner)
+    const bridge = checkNode(socket, network, hostDevice)
+    const odd = checkExtras({ network, owner, leases: [held.lease], hostDevice, bridge, netns, socket })
+    if (odd !== undefined) throw changed(odd)
     checkPod(netns, ifname, held, network, said)
   })
 }
 
-function checkNode({ bridge: name, isGateway, range }: Network, hostDevice: string): void {
-  using socket = openRouteSocket()
+function checkNode(socket: RouteSocket, { bridge: name, isGateway, range }: Network, hostDevice: string): Link {
   const bridge = socket.link(name)
   if (bridge?.kind !== 'bridge') throw changed(`there is no bridge ${name}`)
   if (!bridge.up) throw changed(`the bridge ${name} is down`)
@@ -43,6 +46,7 @@ function checkNode({ bridge: name, isGateway, range }: Network, hostDevice: stri
   if (end === undefined) throw changed(`there is no ${hostDevice}, the node's end of the cable`)
   if (end.master !== bridge.index) throw changed(`${hostDevice} is not on the bridge ${name}`)
   if (!end.up) throw changed(`${hostDevice} is down`)
+  return bridge
 }
 
 function checkPod(netns: Netns, ifname: string, { lease, range }: Held, { routes }: Network, said: Result): void {

@@ -1,9 +1,9 @@
 import { deleteLink } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Call } from './environment.ts'
+import { removeExtras, removeNetworkExtras } from './extras.ts'
 import type { Input } from './input.ts'
 import { heldBy, hostDeviceOf, inTurn, isOf } from './leases.ts'
-import { dropMasquerade } from './masquerade.ts'
 import { dataDirOf } from './network.ts'
 
 /**
@@ -15,9 +15,10 @@ export function del({ containerId, ifname }: Call, input: Input): undefined {
   const owner = { network: input.name, containerId, ifname }
   inTurn(dataDir, () => {
     using socket = openRouteSocket()
+    removeExtras(owner)
     // The cable first, the address last: a crash in between leaves what the next DEL, or GC, finds.
     socket.ensure(deleteLink(hostDeviceOf(owner)))
     for (const held of heldBy(dataDir, input.name)) if (isOf(held, owner)) held.ipam.free(held.lease)
-    if (heldBy(dataDir, input.name).length === 0) dropMasquerade(input.name)
+    if (heldBy(dataDir, input.name).length === 0) removeNetworkExtras(input.name)
   })
 }

@@ -2,10 +2,10 @@ import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { deleteCables } from '../reaper.ts'
 import type { Call } from './environment.ts'
 import { CniError } from './error.ts'
+import { keepOnlyExtras, removeNetworkExtras } from './extras.ts'
 import { list, objectOf, text, wrong } from './fields.ts'
 import type { Fields, Input } from './input.ts'
 import { heldBy, hostDeviceOf, inTurn, ownerOfNote } from './leases.ts'
-import { dropMasquerade } from './masquerade.ts'
 import { dataDirOf } from './network.ts'
 
 /** Frees what no living container has: after a reboot, everything. Like DEL it needs no valid configuration. */
@@ -18,6 +18,7 @@ export function gc(_call: Call, { name: network, fields }: Input): undefined {
     const dead = heldBy(dataDir, network).filter(
       ({ lease: { id, ifname } }) => !alive.has(hostDeviceOf({ network, containerId: id, ifname })),
     )
+    keepOnlyExtras(network, alive)
     using socket = openRouteSocket()
     // Cables whose address is not written down any more, too: their note says whose they are.
     const lost = socket
@@ -25,7 +26,7 @@ export function gc(_call: Call, { name: network, fields }: Input): undefined {
       .filter(({ name, alias }) => ownerOfNote(name, alias)?.network === network && !alive.has(name))
     deleteCables(socket, [...new Set([...dead.map(({ lease }) => lease.hostDevice), ...lost.map(({ name }) => name)])])
     for (const { ipam, lease } of dead) ipam.free(lease)
-    if (heldBy(dataDir, network).length === 0) dropMasquerade(network)
+    if (heldBy(dataDir, network).length === 0) removeNetworkExtras(network)
   })
 }
 
