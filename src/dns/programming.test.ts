@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { EndpointSlice } from '../api/objects/endpointslice.ts'
-import { programmedAfter, triggerTime } from './programming.ts'
+import { type EndpointSlice, triggerTimeAnnotation } from '../api/objects/endpointslice.ts'
+import { programmedAfter } from './programming.ts'
 import { service, slice } from './testing/cluster.ts'
 
 const started = Date.now() - 60_000
@@ -15,7 +15,7 @@ const services = new Map(
 
 function changed(of: string, ago: number): EndpointSlice {
   const made = slice(of, ['172.0.0.2'])
-  const annotations = { [triggerTime]: new Date(Date.now() - ago * 1000).toISOString() }
+  const annotations = { [triggerTimeAnnotation]: new Date(Date.now() - ago * 1000).toISOString() }
   return { ...made, metadata: { ...made.metadata, annotations } }
 }
 

@@ -1,10 +1,13 @@
-import type { Endpoint, EndpointSlice } from '../api/objects/endpointslice.ts'
-import { serviceNameLabel } from '../api/objects/endpointslice.ts'
-import type { ObjectMeta } from '../api/objects/meta.ts'
+import {
+  type Endpoint,
+  type EndpointSlice,
+  serviceNameLabel,
+  triggerTimeAnnotation,
+} from '../api/objects/endpointslice.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
 import type { Namespace } from '../api/objects/simple.ts'
-import { triggerTime } from './programming.ts'
+import { defined, kept, only, orWhole, shared, slimMeta } from '../api/slim.ts'
 
 // What a name server keeps of objects: of a large cluster everything is here, and most of an object as the API has it (managed fields, annotations, where
 // endpoints run) says nothing about names.
@@ -23,15 +26,6 @@ export function slimPod(pod: Pod): Pod {
 
 export function slimNamespace(namespace: Namespace): Namespace {
   return orWhole(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata: slimMeta(metadata) }), namespace)
-}
-
-/** What is malformed is kept as it is, for whoever tells what is wrong with it. */
-function orWhole<T>(shape: (object: T) => T, object: T): T {
-  try {
-    return shape(object)
-  } catch {
-    return object
-  }
 }
 
 function slimmerService({ apiVersion, kind, metadata, spec }: Service): Service {
@@ -55,16 +49,13 @@ function slimmerService({ apiVersion, kind, metadata, spec }: Service): Service 
 }
 
 function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, ports }: EndpointSlice): EndpointSlice {
-  const service = metadata.labels?.[serviceNameLabel]
-  const time = metadata.annotations?.[triggerTime]
   return {
     apiVersion: shared(apiVersion),
     kind,
-    metadata: {
-      ...slimMeta(metadata),
-      ...(service === undefined ? {} : { labels: { [serviceNameLabel]: service } }),
-      ...(time === undefined ? {} : { annotations: { [triggerTime]: time } }),
-    },
+    metadata: slimMeta(metadata, {
+      labels: only(metadata.labels, serviceNameLabel),
+      annotations: only(metadata.annotations, triggerTimeAnnotation),
+    }),
     addressType: shared(addressType),
     // Slices made by hand may lack what the type says is there.
     endpoints: endpoints?.map(slimEndpoint),
@@ -92,15 +83,6 @@ function slimmerPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
   }
 }
 
-function slimMeta({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
-  return {
-    name,
-    ...(namespace === undefined ? {} : { namespace: shared(namespace) }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  }
-}
-
 function slimEndpoint({ addresses, conditions, hostname }: Endpoint): Endpoint {
   return {
     addresses,
@@ -118,28 +100,8 @@ type Port = { name?: string; protocol?: 'TCP' | 'UDP' | 'SCTP'; port?: number }
 
 /** Most services have ports that others have, too. */
 function sharedPorts(ports: readonly Port[]): readonly Port[] {
-  const kept = ports.map(({ name, protocol, port }) => ({
-    ...(name === undefined ? {} : { name }),
-    ...(protocol === undefined ? {} : { protocol }),
-    ...(port === undefined ? {} : { port }),
-  }))
-  return known(portLists, JSON.stringify(kept), kept)
+  const slim = ports.map(({ name, protocol, port }): Port => defined({ name, protocol, port }))
+  return kept(portLists, JSON.stringify(slim), slim)
 }
 
-/** The same text, in memory once. */
-function shared<T extends string>(text: T): T {
-  return known(texts, text, text) as T
-}
-
-/** What is not asked for again within many others is forgotten. */
-function known<T>(all: Map<string, T>, key: string, value: T): T {
-  const before = all.get(key)
-  if (before !== undefined) return before
-  if (all.size >= most) all.clear()
-  all.set(key, value)
-  return value
-}
-
-const most = 10_000
-const texts = new Map<string, string>()
 const portLists = new Map<string, readonly Port[]>()

@@ -31,6 +31,11 @@ export interface KubeObject {
   metadata: ObjectMeta
 }
 
+/** What may carry annotations. */
+export interface Annotated {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> }
+}
+
 export interface Condition {
   type: string
   status: 'True' | 'False' | 'Unknown'

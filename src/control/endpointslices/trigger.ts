@@ -1,4 +1,4 @@
-import type { Endpoint, EndpointSlice } from '../../api/objects/endpointslice.ts'
+import { type Endpoint, type EndpointSlice, triggerTimeAnnotation } from '../../api/objects/endpointslice.ts'
 import type { ObjectMeta } from '../../api/objects/meta.ts'
 import type { Service } from '../../api/objects/service.ts'
 
@@ -29,16 +29,14 @@ export function triggers(
   }
 }
 
-const annotation = 'endpoints.kubernetes.io/last-change-trigger-time'
-
 /** What was changed at this time says so; without a time, an earlier one goes. */
 export function stamped<T extends Pick<ObjectMeta, 'annotations' | 'labels'>>(
   metadata: T,
   time: string | undefined,
 ): T {
-  const { [annotation]: before, ...others } = metadata.annotations ?? {}
+  const { [triggerTimeAnnotation]: before, ...others } = metadata.annotations ?? {}
   if (before === time) return metadata
-  return { ...metadata, annotations: time === undefined ? others : { ...others, [annotation]: time } }
+  return { ...metadata, annotations: time === undefined ? others : { ...others, [triggerTimeAnnotation]: time } }
 }
 
 /** The pod and its address: a pod of the same name made anew is another endpoint. */

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Annotated } from '../../api/objects/meta.ts'
 import type { Family } from '../../base/address.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { writeExposition } from '../../base/metrics/exposition.ts'
 import { openSeries } from './series.ts'
 import { type ServiceCounters, serviceFamilies } from './service-counters.ts'
-import { openTriggers, type Triggered } from './triggers.ts'
+import { openTriggers } from './triggers.ts'
 
 export interface MetricsOptions {
   /** The table's address family: the label ip_family. */
@@ -37,7 +38,7 @@ export interface ProxyMetrics {
   /** So many changes came from the API server and wait for the kernel. */
   queued(changes: { readonly services: number; readonly endpoints: number }): void
   /** A slice is new or another one now; for the time from a pod's change to the kernel's. `old`: what it was. */
-  triggered(slice: Triggered, old?: Triggered): void
+  triggered(slice: Annotated, old?: Annotated): void
   /** The kernel has everything that was queued. */
   synced(sync: Sync & { readonly transactions: number; readonly elements: number }): void
   /** The kernel refused. */
