@@ -1,6 +1,6 @@
 import { exponential, type Histogram, histogram } from '../../base/metrics/histogram.ts'
 import { type Counter, counter, type Labelled } from '../../base/metrics/number.ts'
-import { rcodes } from '../wire/message.ts'
+import { rcodeName } from '../wire/message.ts'
 import type { UpstreamConfig } from '../config/config.ts'
 
 /** What is counted about name servers outside, under CoreDNS' names where it has them. Outlives a configuration. */
@@ -82,8 +82,4 @@ export function upstreamCounts(counts: ForwardCounts, { address, port, tls }: Up
     connectionHits: counts.connectionHits.of(proto, 'forward', to),
     connectionMisses: counts.connectionMisses.of(proto, 'forward', to),
   }
-}
-
-function rcodeName(rcode: number): string {
-  return Object.entries(rcodes).find(([, code]) => code === rcode)?.[0] ?? `RCODE${rcode}`
 }

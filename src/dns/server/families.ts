@@ -1,6 +1,6 @@
 import { type Family, labelsText, numberText } from '../../base/metrics/family.ts'
 import type { HandlerName } from '../handlers/handler.ts'
-import { rcodes } from '../wire/message.ts'
+import { rcodeName } from '../wire/message.ts'
 import {
   answerers,
   countedTypes,
@@ -104,7 +104,7 @@ function responses(cells: Float64Array, server: Labels): Series {
   return answerers.flatMap((plugin, index) =>
     Array.from({ length: rcodeCount }, (_, rcode) => rcode).flatMap((rcode) => {
       const value = cells[places.responses + index * rcodeCount + rcode] ?? 0
-      const labels = { ...server, plugin, rcode: rcodeNames.get(rcode) ?? `RCODE${rcode}` }
+      const labels = { ...server, plugin, rcode: rcodeName(rcode) }
       return value > 0 ? [{ labels, value }] : []
     }),
   )
@@ -114,8 +114,6 @@ function responsesOf(cells: Float64Array, plugin: HandlerName): number {
   const start = places.responses + answerers.indexOf(plugin) * rcodeCount
   return cells.slice(start, start + rcodeCount).reduce((sum, value) => sum + value, 0)
 }
-
-const rcodeNames = new Map<number, string>(Object.entries(rcodes).map(([name, code]) => [code, name]))
 
 function* histogram(
   plain: string,

@@ -2,7 +2,7 @@ import type { Log } from '../../base/log.ts'
 import type { DnsConfig } from '../config/config.ts'
 import type { Asker, HandlerName, Said } from '../handlers/handler.ts'
 import { decodeMessage } from '../wire/codec.ts'
-import { type ResourceRecord, rcodes, types } from '../wire/message.ts'
+import { rcodeName, type ResourceRecord, rcodes, typeName } from '../wire/message.ts'
 import { readName } from '../wire/name.ts'
 import type { Query } from '../wire/query.ts'
 
@@ -40,9 +40,9 @@ export class QueryLog {
     const fields = {
       client: asker.address(),
       proto: asker.transport,
-      type: typeNames.get(query.type) ?? `TYPE${query.type}`,
+      type: typeName(query.type),
       name: readName(query.bytes, 12)?.text || '.',
-      rcode: rcodeNames.get(rcode) ?? `RCODE${rcode}`,
+      rcode: rcodeName(rcode),
       answers: decodeMessage(reply)?.answers.map(textOf) ?? [],
       by: by ?? 'nobody',
       from: said.from,
@@ -89,9 +89,6 @@ function textOf(record: ResourceRecord): string {
     case 'HINFO':
       return JSON.stringify(record.strings.join(' '))
     case 'other':
-      return `TYPE${record.code}`
+      return typeName(record.code)
   }
 }
-
-const typeNames = new Map<number, string>(Object.entries(types).map(([name, code]) => [code, name]))
-const rcodeNames = new Map<number, string>(Object.entries(rcodes).map(([name, code]) => [code, name]))

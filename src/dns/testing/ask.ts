@@ -1,6 +1,6 @@
 import { askerAt, type Asker } from '../handlers/handler.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
-import { flags, type Message, type ResourceRecord, rcodes, types } from '../wire/message.ts'
+import { flags, type Message, rcodeName, type ResourceRecord, typeName, types } from '../wire/message.ts'
 
 /** What a client asks for besides name and type. */
 export interface Asking {
@@ -34,9 +34,9 @@ export function read(reply: Buffer): Message {
   return message
 }
 
-/** As a person would note it: `NOERROR: 10.0.0.1 | SRV 0 100 80 x | + 10.0.0.1`, authority as `SOA`; sorted. */
+/** As a person would note it: `NOERROR 0/100/80/web.shop +10.0.0.1`, each section sorted, authorities as `~SOA=cluster.local`. */
 export function summary(message: Message): string {
-  const code = Object.entries(rcodes).find(([, number]) => number === message.rcode)?.[0] ?? String(message.rcode)
+  const code = rcodeName(message.rcode)
   const part = (records: ResourceRecord[], mark: string): string =>
     records
       .filter((record) => record.type !== 'other' || record.code !== types.OPT)
@@ -65,7 +65,7 @@ function wordsOf(record: ResourceRecord): string {
     case 'HINFO':
       return `"${record.strings.join(' ')}"`
     default:
-      return `TYPE${record.code}`
+      return typeName(record.code)
   }
 }
 

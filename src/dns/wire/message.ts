@@ -19,6 +19,23 @@ export const types = {
 
 export const rcodes = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const
 
+/** As people write it: `AAAA`; one without a name here is `TYPE65` (RFC 3597 section 5). */
+export function typeName(type: number): string {
+  return typeNames.get(type) ?? `TYPE${type}`
+}
+
+/** `NXDOMAIN`; one without a name here is `RCODE9`. */
+export function rcodeName(rcode: number): string {
+  return rcodeNames.get(rcode) ?? `RCODE${rcode}`
+}
+
+const typeNames = byNumber(types)
+const rcodeNames = byNumber(rcodes)
+
+function byNumber(numbers: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
+  return new Map(Object.entries(numbers).map(([name, number]) => [number, name]))
+}
+
 /** The header's second word. */
 export const flags = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const
 

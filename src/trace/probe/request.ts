@@ -4,8 +4,9 @@ import { randomBytes, randomInt } from 'node:crypto'
 import type { Netns } from '../../kernel/netns.ts'
 import { connectTcp } from '../../kernel/socket.ts'
 import { decodeMessage } from '../../dns/wire/codec.ts'
+import { rcodeName } from '../../dns/wire/message.ts'
 import { sendDatagram } from './datagram.ts'
-import { answersOf, encodeQuestion, rcodeName } from './resolve.ts'
+import { answersOf, encodeQuestion } from './resolve.ts'
 import type { ConnectionSpec, DatagramSpec, ProbeResult } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */

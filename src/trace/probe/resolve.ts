@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { Address } from '../../base/address.ts'
 import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
 import { explainingOpt, explanationIn } from '../../dns/wire/explain.ts'
-import { flags, type Message, rcodes, types } from '../../dns/wire/message.ts'
+import { flags, type Message, rcodeName, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { type DnsStep, unanswered } from '../types.ts'
 import { sendDatagram } from './datagram.ts'
@@ -59,11 +59,6 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
 export function encodeQuestion(id: number, name: string, additionals: Message['additionals'] = []): Buffer {
   const questions = [{ name, type: types.A, class: 1 }]
   return encodeMessage({ id, flags: flags.RD, rcode: 0, questions, answers: [], authorities: [], additionals })
-}
-
-/** `NOERROR`, `NXDOMAIN`, ...; what has no name here is told by its number. */
-export function rcodeName(rcode: number): string {
-  return Object.entries(rcodes).find(([, code]) => code === rcode)?.[0] ?? `RCODE${rcode}`
 }
 
 /** What an answer says: `100.64.12.7`, `alias -> target`. */

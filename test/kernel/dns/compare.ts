@@ -1,4 +1,4 @@
-import { flags, type Message, type ResourceRecord, rcodes, types } from '../../../src/dns/wire/message.ts'
+import { flags, type Message, rcodeName, type ResourceRecord, types } from '../../../src/dns/wire/message.ts'
 
 /** What an answer says, apart from what may differ each time: the order of records, serial numbers, and how names in data are spelled. */
 export interface Said {
@@ -19,7 +19,7 @@ export function saidBy({ questions, ...message }: Message): Said {
   const opt = message.additionals.find(isOpt)
   const code = message.rcode | (opt ? (opt.ttl >>> 24) << 4 : 0)
   return {
-    rcode: Object.entries(rcodes).find(([, one]) => one === code)?.[0] ?? `RCODE${code}`,
+    rcode: rcodeName(code),
     flags: flagNames.filter((name) => message.flags & flags[name]).join(' '),
     question: questions.map(({ name, type, class: of }) => `${name} ${of} ${type}`).join(', '),
     answers: lines(message.answers, asked),
