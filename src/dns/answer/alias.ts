@@ -1,7 +1,7 @@
 import { nameText, questionFor } from '../handlers/ask.ts'
 import type { Said } from '../handlers/handler.ts'
 import { type ResourceRecord, rcodes, types } from '../wire/message.ts'
-import { nameToWire } from '../wire/name.ts'
+import { wireName } from '../wire/name.ts'
 import { labelsOf, nameOf, type Query } from '../wire/query.ts'
 import type { Found, Zone } from '../zone/zone.ts'
 import { makeAnswer, type Sections } from './answer.ts'
@@ -32,7 +32,7 @@ export async function followAlias(query: Query, { from, target }: Alias, zone: Z
   for (let next = target; chain.length < deepest; ) {
     chain.push({ name: owner, class: 1, ttl, type: 'CNAME', target: next })
     if (query.type === types.CNAME || query.type === types.ANY) return done({})
-    const name = Buffer.from(nameToWire(next) ?? [0]).toString('latin1')
+    const name = wireName(next) ?? '\0'
     const labels = labelsOf(name)
     const found = zone.find(labels, query.type)
     switch (found.kind) {

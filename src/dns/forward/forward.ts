@@ -6,7 +6,7 @@ import { rcodes } from '../wire/message.ts'
 import type { Cache, Told } from './cache.ts'
 import type { Clients } from './clients.ts'
 import type { ForwardCounts } from './counts.ts'
-import { isUnder, wireName } from './names.ts'
+import { foldedName, isUnder } from './names.ts'
 import { type Order, orderOf, shuffled } from './order.ts'
 import { type Asked, keyOf } from './question.ts'
 import { Upstream } from './upstream.ts'
@@ -45,8 +45,8 @@ export class Forwarder {
     const { config, counts, log, zone } = options
     this.#options = options
     this.#order = orderOf(config.policy)
-    this.#except = config.except.map(wireName)
-    this.#zone = wireName(zone)
+    this.#except = config.except.map(foldedName)
+    this.#zone = foldedName(zone)
     this.#full = tooMany(`${config.maxConcurrent} questions are under way already`)
     this.upstreams = config.to.map((to) => new Upstream(to, config, counts, log))
   }

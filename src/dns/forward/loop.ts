@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '../../base/log.ts'
 import { messageOf } from '../../base/errors.ts'
 import { rcodes } from '../wire/message.ts'
-import { wireName } from './names.ts'
+import { foldedName } from './names.ts'
 import type { Upstream } from './upstream.ts'
 
 /** HINFO: nobody asks for it (RFC 8482), so that no real question is mistaken for ours. */
@@ -81,7 +81,7 @@ export class LoopWatch {
   }
 
   async #send(upstream: Upstream): Promise<'came' | 'answered' | 'failed' | 'silent'> {
-    const name = wireName(`${label()}.${label()}.loop.kubehop`)
+    const name = foldedName(`${label()}.${label()}.loop.kubehop`)
     this.#sent.set(name, upstream)
     try {
       const { rcode } = await upstream.look({ name, type: probeType, dnssec: false, unchecked: false }, true)

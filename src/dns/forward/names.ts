@@ -1,13 +1,13 @@
-import { nameToWire } from '../wire/name.ts'
+import { lowerName, wireName } from '../wire/name.ts'
 
 /** `example.com` as names of questions are compared: in wire form, one character per byte, in lower case. Throws a RangeError. */
-export function wireName(text: string): string {
-  const wire = nameToWire(text.toLowerCase())
-  if (!wire) throw new RangeError(`"${text}" is not a domain name`)
-  return Buffer.from(wire).toString('latin1')
+export function foldedName(text: string): string {
+  const name = wireName(lowerName(text))
+  if (name === undefined) throw new RangeError(`"${text}" is not a domain name`)
+  return name
 }
 
-/** The name itself or one below it. Both as {@link wireName} gives them. */
+/** The name itself or one below it. Both as {@link foldedName} gives them. */
 export function isUnder(name: string, domain: string): boolean {
   const border = name.length - domain.length
   // Only where a label starts: the same bytes may stand inside a label.

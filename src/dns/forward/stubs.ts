@@ -1,12 +1,12 @@
 import type { Forwarder } from './forward.ts'
-import { wireName } from './names.ts'
+import { foldedName } from './names.ts'
 
 /** Domains that have name servers of their own. */
 export class Stubs {
   readonly #domains = new Map<string, Forwarder>()
 
   constructor(domains: readonly { readonly domain: string; readonly forwarder: Forwarder }[]) {
-    for (const { domain, forwarder } of domains) this.#domains.set(wireName(domain), forwarder)
+    for (const { domain, forwarder } of domains) this.#domains.set(foldedName(domain), forwarder)
   }
 
   /** That of the longest domain that `name`, as `Query.name`, is in and that takes it. */

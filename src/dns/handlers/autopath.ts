@@ -1,7 +1,7 @@
 import { makeAnswer } from '../answer/answer.ts'
 import { sectionsOf } from '../answer/sections.ts'
 import { rcodes, type ResourceRecord, types } from '../wire/message.ts'
-import { nameToWire } from '../wire/name.ts'
+import { lowerName, wireName } from '../wire/name.ts'
 import { labelsOf, nameOf, type Query } from '../wire/query.ts'
 import type { PodSearch } from '../zone/pods.ts'
 import type { Zone } from '../zone/zone.ts'
@@ -95,10 +95,7 @@ const longestName = 255
 function searchList(zone: string, { namespace, searches }: PodSearch, nodeSearches: readonly string[]): string[] {
   if (!searches) return []
   const all = [`${namespace}.svc.${zone}`, `svc.${zone}`, zone, ...nodeSearches, ...searches]
-  return [...new Set(all)].flatMap((domain) => {
-    const wire = nameToWire(domain.toLowerCase())
-    return wire ? [Buffer.from(wire).toString('latin1')] : []
-  })
+  return [...new Set(all)].flatMap((domain) => wireName(lowerName(domain)) ?? [])
 }
 
 /** What stands left of `domain`, at least a label. */

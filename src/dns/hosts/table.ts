@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from '../../base/address.ts'
-import { nameToWire } from '../wire/name.ts'
+import { nameToWire, wireName } from '../wire/name.ts'
 
 export interface HostsLine {
   readonly address: Address
@@ -30,7 +30,7 @@ export class HostsTable {
     this.lines = lines.length
     for (const { address, names, from } of lines)
       for (const name of names) {
-        add(this.#addresses, wireOf(name), address, from)
+        add(this.#addresses, wireName(name) ?? '', address, from)
         add(this.#names, address, name, from, mostNames)
       }
   }
@@ -75,8 +75,4 @@ function add<K, V>(
   const known = to.get(key)
   if (!known) to.set(key, { values: [value], from })
   else if (known.values.length < most && !known.values.includes(value)) known.values.push(value)
-}
-
-function wireOf(name: string): string {
-  return Buffer.from(nameToWire(name) ?? [0]).toString('latin1')
 }

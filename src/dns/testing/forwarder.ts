@@ -11,7 +11,7 @@ import { Cache } from '../forward/cache.ts'
 import { Clients } from '../forward/clients.ts'
 import { ForwardCounts } from '../forward/counts.ts'
 import { Forwarder } from '../forward/forward.ts'
-import { wireName } from '../forward/names.ts'
+import { foldedName } from '../forward/names.ts'
 import type { Asked } from '../forward/question.ts'
 import { types } from '../wire/message.ts'
 import { type Script, type ScriptedUpstream, scriptedUpstream } from './upstream.ts'
@@ -37,7 +37,7 @@ export function forwarderTo(
 }
 
 export function asked(name: string, type: keyof typeof types = 'A'): Asked {
-  return { name: wireName(name), type: types[type], dnssec: false, unchecked: false }
+  return { name: foldedName(name), type: types[type], dnssec: false, unchecked: false }
 }
 
 /** Until the test ends. */

@@ -22,6 +22,12 @@ export function nameToWire(text: string): Uint8Array | undefined {
   return wire
 }
 
+/** The wire form as text, one character per byte, as `Query.name` has it: what names are looked up by. undefined as for {@link nameToWire}. */
+export function wireName(text: string): string | undefined {
+  const wire = nameToWire(text)
+  return wire && Buffer.from(wire.buffer).toString('latin1')
+}
+
 export interface ReadName {
   text: string
   /** The first byte behind the name at its own place (behind the pointer, when it is compressed). */

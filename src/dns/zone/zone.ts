@@ -2,7 +2,7 @@ import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpoint
 import type { Service } from '../../api/objects/service.ts'
 import type { Address, Cidr } from '../../base/address.ts'
 import type { ResourceRecord } from '../wire/message.ts'
-import { nameToWire } from '../wire/name.ts'
+import { wireName } from '../wire/name.ts'
 import { addressRecords, findName } from './find.ts'
 import { Pods, type PodSearch } from './pods.ts'
 import { type Owner, ReverseIndex } from './reverse-index.ts'
@@ -206,7 +206,7 @@ export class Zone {
     const state: ServiceState = this.#services.get(key) ?? { slices: [], ready: undefined, addresses: [] }
     this.#services.set(key, state)
     act(state)
-    const name = wireText(key).slice(0, -1)
+    const name = wireName(key)?.slice(0, -1) ?? ''
     if (state.service) this.#named.set(name, state)
     else this.#named.delete(name)
     this.#recent.delete(key)
@@ -220,8 +220,4 @@ export class Zone {
   #changed(): void {
     this.serial = Math.max(this.serial, this.options.now())
   }
-}
-
-function wireText(name: string): string {
-  return Buffer.from(nameToWire(name) ?? []).toString('latin1')
 }
