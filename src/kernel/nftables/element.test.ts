@@ -8,11 +8,12 @@ import { packU32 } from './packed.ts'
 test('what is written of elements is what is read', () => {
   const elements: Element[] = [
     { key: packU32(1) },
+    { key: packU32(1), comment: 'whose it is' },
     { key: packU32(2), data: packU32(3) },
     { key: packU32(4), data: { verdict: 'goto', chain: 'pick-3' } },
   ]
   const writer = new MessageWriter()
-  assert.equal(writeElements(writer, { family: 'ip', name: 't' }, 's', elements.values()), 3)
+  assert.equal(writeElements(writer, { family: 'ip', name: 't' }, 's', elements.values()), 4)
   assert.deepEqual(read(splitHeader(writer.bytes, 4).attributes), elements)
 })
 

@@ -5,6 +5,7 @@ import { readExpr } from './expr/index.ts'
 import { writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import type { Table } from './table.ts'
+import { commentEntry, commentIn, commentType, writeUserdata } from './userdata.ts'
 
 const NFTA_SET_ELEM_LIST_TABLE = 1
 const NFTA_SET_ELEM_LIST_SET = 2
@@ -13,6 +14,7 @@ const NFTA_LIST_ELEM = 1
 const NFTA_SET_ELEM_KEY = 1
 const NFTA_SET_ELEM_DATA = 2
 const NFTA_SET_ELEM_EXPIRATION = 5
+const NFTA_SET_ELEM_USERDATA = 6
 const NFTA_SET_ELEM_EXPR = 7
 
 /** The list is one attribute, and an attribute's length has 16 bits: a message holds no more elements than fit. */
@@ -22,6 +24,8 @@ const maxList = 0xffff - 1024
 export interface Element {
   readonly key: Packed
   readonly data?: Data
+  /** For people, or to find it again: at most 127 bytes. No part of a ruleset; `Nftables.elements` gives it. */
+  readonly comment?: string
   /** Milliseconds it has left to live, where it came from the kernel and its set has timeouts. */
   readonly expires?: bigint
   /** What it was found for so far, where it came from the kernel and its set counts. */
@@ -48,10 +52,12 @@ export function writeElements(writer: MessageWriter, table: Table, set: string, 
   while (writer.length - list < maxList) {
     const next = elements.next()
     if (next.done) break
-    const { key, data } = next.value
+    const { key, data, comment } = next.value
     const element = writer.startNest(NFTA_LIST_ELEM)
     writeData(writer, NFTA_SET_ELEM_KEY, key)
     if (data !== undefined) writeData(writer, NFTA_SET_ELEM_DATA, data)
+    if (comment !== undefined)
+      writer.attribute(NFTA_SET_ELEM_USERDATA, writeUserdata([commentEntry(commentType.element, comment)]))
     writer.endNest(element)
     count++
   }
@@ -77,9 +83,11 @@ export function readElements(attributes: Attributes, add: (element: Element) => 
     const data = readData(element, NFTA_SET_ELEM_DATA)
     const expires = element.be64(NFTA_SET_ELEM_EXPIRATION)
     const counter = readCounts(element)
+    const comment = commentIn(element.bytes(NFTA_SET_ELEM_USERDATA), commentType.element)
     add({
       key,
       ...(data === undefined ? {} : { data }),
+      ...(comment === undefined ? {} : { comment }),
       ...(expires === undefined ? {} : { expires }),
       ...(counter ? { counter } : {}),
     })

@@ -3,7 +3,7 @@ import { EAGAIN, errnoOf, KernelError } from '../libc.ts'
 import { NetlinkError } from '../netlink/error.ts'
 import type { NetlinkSocket } from '../netlink/socket.ts'
 import { readChain } from './chain.ts'
-import { readElements, writeElementsKey } from './element.ts'
+import { type Element, readElements, writeElementsKey } from './element.ts'
 import { NFT_MSG, nftType, readHeader, writeHeader } from './message.ts'
 import type { Packed } from './packed.ts'
 import { type PlacedRule, readRule, writeRulesKey } from './rule.ts'
@@ -111,7 +111,24 @@ function readAllElements(
 
 const readAttempts = 50
 
-function sizeNow(socket: NetlinkSocket, table: Table, { name }: SetSpec): number | undefined {
+/** The elements of one set with their comments, which a {@link Ruleset} has not. Throws when there is no such set. */
+export function readElementList(socket: NetlinkSocket, table: Table, set: string): Element[] {
+  let before = -1
+  for (let attempt = 0; attempt < readAttempts; attempt++) {
+    const elements: Element[] = []
+    socket.dump(
+      `list elements of ${set}`,
+      nftType(NFT_MSG.GETSETELEM),
+      (w) => writeElementsKey(w, table, set),
+      (message) => readElements(readHeader(message).attributes, (element) => elements.push(element)),
+    )
+    if (elements.length === (sizeNow(socket, table, { name: set }) ?? before)) return elements
+    before = elements.length
+  }
+  throw new KernelError(`list elements of ${set}`, EAGAIN, 'the set never held still: try again')
+}
+
+function sizeNow(socket: NetlinkSocket, table: Table, { name }: Pick<SetSpec, 'name'>): number | undefined {
   const [message] = socket.request(`read set ${name}`, nftType(NFT_MSG.GETSET), 0, (w) => writeSetKey(w, table, name))
   return message && readSetSize(readHeader(message).attributes)
 }

@@ -4,7 +4,7 @@ import { type Applied, apply, settledGeneration } from './apply.ts'
 import type { Element } from './element.ts'
 import type { Generation } from './generation.ts'
 import type { Packed } from './packed.ts'
-import { readRules, readRuleset } from './read.ts'
+import { readElementList, readRules, readRuleset } from './read.ts'
 import { readElementsSlowly } from './read-slowly.ts'
 import type { PlacedRule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -32,6 +32,8 @@ export interface Nftables extends Disposable {
     keys: Iterable<Packed>,
     options?: { atOnce?: number },
   ): AsyncGenerator<Element[], void>
+  /** What a set holds, with comments. */
+  elements(table: Table, set: string): Element[]
   /** The rules of a table in order, with their handles. */
   rules(table: Table): PlacedRule[]
   /** Bytes that one batch may have. */
@@ -52,6 +54,7 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
     apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
     read: (table) => readRuleset(socket, table),
     readElementsSlowly: (table, set, keys, { atOnce } = {}) => readElementsSlowly(socket, table, set, keys, atOnce),
+    elements: (table, set) => readElementList(socket, table, set),
     rules: (table) => readRules(socket, table),
     sendLimit,
     port: socket.port,

@@ -2,7 +2,7 @@
 // (libnftnl's udata). A comment is what turns a traced rule's handle into words.
 
 /** Where each kind of object has its comment (libnftnl/udata.h). */
-export const commentType = { table: 0, chain: 0, rule: 0, set: 7 } as const
+export const commentType = { table: 0, chain: 0, rule: 0, element: 0, set: 7 } as const
 const maxComment = 128 // NFTNL_UDATA_COMMENT_MAXLEN, the NUL included
 
 export interface Entry {
