@@ -22,8 +22,11 @@ const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
+const RTA_METRICS = 8
 const RTA_TABLE = 15
 const RTA_MARK = 16
+const RTAX_MTU = 2
+const RTAX_ADVMSS = 8
 
 /** rtm_type, as the kernel numbers it. */
 const kinds = [
@@ -60,6 +63,12 @@ export interface Route {
   readonly source?: Address
   /** The gateway counts as on the link, though no range says so. */
   readonly onlink?: boolean
+  /** Bytes of a packet that takes this way; default: the link's. */
+  readonly mtu?: number
+  /** Bytes of a TCP segment that the other side is told. */
+  readonly advmss?: number
+  /** rtm_scope of a new route (0 anywhere, 253 on the link, 254 this machine). Default: by gateway. IPv6 has none; never read back. */
+  readonly scope?: number
 }
 
 /** EEXIST when the table has one for this destination and priority. */
@@ -133,11 +142,8 @@ function writeRoute(w: MessageWriter, route: Route, type: number): void {
   // For a deletion, the widest scope and protocol 0 match any; for a new route the kernel insists on the right scope.
   const deleting = type === RTM_DELROUTE
   const scope =
-    route.kind === undefined || route.kind === 'unicast'
-      ? route.via
-        ? RT_SCOPE_UNIVERSE
-        : RT_SCOPE_LINK
-      : RT_SCOPE_UNIVERSE
+    route.scope ??
+    ((route.kind === undefined || route.kind === 'unicast') && !route.via ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE)
   const header = w.header(rtmsg)
   header.setUint8(0, familyOf(route.to.family))
   header.setUint8(1, route.to.prefix)
@@ -152,6 +158,12 @@ function writeRoute(w: MessageWriter, route: Route, type: number): void {
   if (route.index !== undefined) w.u32(RTA_OIF, route.index)
   if (route.priority !== undefined) w.u32(RTA_PRIORITY, route.priority)
   if (route.source !== undefined) w.attribute(RTA_PREFSRC, addressBytes(route.source))
+  const { mtu, advmss } = route
+  if (mtu === undefined && advmss === undefined) return
+  w.nest(RTA_METRICS, () => {
+    if (mtu !== undefined) w.u32(RTAX_MTU, mtu)
+    if (advmss !== undefined) w.u32(RTAX_ADVMSS, advmss)
+  })
 }
 
 const RT_SCOPE_NOWHERE = 255
@@ -163,6 +175,9 @@ function routeOf(header: DataView, attributes: Attributes): Route {
   const index = attributes.u32(RTA_OIF)
   const priority = attributes.u32(RTA_PRIORITY)
   const source = addressIn(attributes, RTA_PREFSRC)
+  const metrics = attributes.nested(RTA_METRICS)
+  const mtu = metrics?.u32(RTAX_MTU)
+  const advmss = metrics?.u32(RTAX_ADVMSS)
   return {
     to: { family: of, address: addressIn(attributes, RTA_DST) ?? zero, prefix: header.getUint8(1) },
     kind: kinds[header.getUint8(7)] ?? 'unspecified',
@@ -173,6 +188,8 @@ function routeOf(header: DataView, attributes: Attributes): Route {
     ...(priority !== undefined && { priority }),
     ...(source !== undefined && { source }),
     ...((header.getUint32(8, true) & RTNH_F_ONLINK) !== 0 && { onlink: true }),
+    ...(mtu !== undefined && { mtu }),
+    ...(advmss !== undefined && { advmss }),
   }
 }
 
