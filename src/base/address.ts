@@ -65,6 +65,11 @@ export function cidr(text: string): Cidr {
   return parsed
 }
 
+/** The range of this length that an address is in. */
+export function rangeAround(member: Address, prefix: number): Cidr {
+  return { family: family(member), address: networkOf(member, prefix), prefix }
+}
+
 export function formatCidr(range: Cidr): string {
   return `${range.address}/${range.prefix}`
 }

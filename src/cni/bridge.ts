@@ -1,20 +1,21 @@
-import { type Address, type Cidr, contains, family, formatCidr } from '../base/address.ts'
+import { type Address, family, overlaps, rangeAround } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import { needBridgeNetfilter } from '../kernel/bridge-netfilter.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { addAddress, deleteAddress } from '../kernel/rtnetlink/address.ts'
 import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
+import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
-import { quiet } from './cable.ts'
-import { macOf } from './names.ts'
+import { addLinkLocal, quiet, speaksIpv6 } from './cable.ts'
+import { macOfAll } from './names.ts'
 
 export interface BridgeOptions {
   socket: RouteSocket
   name: string
-  range: Cidr
-  gateway: Address
+  /** The pods' gateways, each with the length of its range: one for each IP family, or more. */
+  gateways: readonly Gateway[]
   /** Is the node itself the gateway? Otherwise the bridge has no address, and the node carries nothing on. */
   hasGateway: boolean
   /** Take away another address that the bridge has, instead of refusing. */
@@ -25,18 +26,24 @@ export interface BridgeOptions {
   ipv6: boolean
 }
 
+/** Where pods send what is for others, and the length of the range that it is in. */
+export interface Gateway {
+  readonly address: Address
+  readonly prefix: number
+}
+
 /**
- * Makes the bridge (cbr0) with the gateway's address, or adopts the one that is there; sets what the node's kernel needs to carry pods' packets.
+ * Makes the bridge (cbr0) with the gateways' addresses, or adopts the one that is there; sets what the node's kernel needs to carry pods' packets.
  * A bridge that could not be finished is taken away again.
  */
 export function ensureBridge(options: BridgeOptions): Link {
-  const { socket, name, gateway, hasGateway, mtu } = options
+  const { socket, name, mtu } = options
   const found = socket.link(name)
   if (found !== undefined && found.kind !== 'bridge')
     throw refused(name, 'NotABridge', 'a link of that name is there, but it is no bridge: rename it')
   if (found !== undefined) return finish(options, found)
   // The Ethernet address is pinned: otherwise the bridge takes the lowest of its ports', and changes it as pods come and go.
-  socket.apply(addLink({ kind: 'bridge', name, mtu, ...(hasGateway && { mac: macOf(gateway) }) }))
+  socket.apply(addLink({ kind: 'bridge', name, mtu, ...macFor(options) }))
   try {
     const link = socket.link(name)
     if (link === undefined) throw refused(name, 'Gone', 'it was deleted while it was being made')
@@ -48,32 +55,36 @@ export function ensureBridge(options: BridgeOptions): Link {
 }
 
 function finish(options: BridgeOptions, link: Link): Link {
-  const { socket, name, range, gateway, hasGateway, mtu, ipv6 } = options
-  if (range.family === 6 && !ipv6)
-    throw refused(name, 'NoIpv6', `the kernel has no IPv6, which ${formatCidr(range)} needs`)
-  if (hasGateway) settleGateway(options, link)
+  const { socket, name, gateways, hasGateway, mtu, ipv6 } = options
+  if (speaksIpv6(gateways) && !ipv6) throw refused(name, 'NoIpv6', 'the kernel has no IPv6, which a range of it needs')
+  if (hasGateway) settleGateways(options, link)
   // An address that was set stays, even if it is the one that the bridge had.
-  const mac = hasGateway ? macOf(gateway) : link.mac
+  const { mac = link.mac } = macFor(options)
+  const own = hasGateway ? gateways.map((one) => addAddress({ ...one, index: link.index })) : []
   socket.ensure(
     setLink(link.index, { ...(mac !== undefined && { mac }), mtu }),
-    ...quiet(link.index, ipv6, range),
+    ...quiet(link.index, ipv6),
     setLink(link.index, { up: true }),
-    ...(hasGateway ? [addAddress({ index: link.index, address: gateway, prefix: range.prefix })] : []),
+    ...own,
+    // From it the node asks where a pod is when it carries on a packet of somebody else's.
+    ...(hasGateway && speaksIpv6(gateways) && mac !== undefined ? [addLinkLocal(link.index, mac)] : []),
   )
   return socket.link(link.index) ?? link
 }
 
+function macFor({ gateways, hasGateway }: BridgeOptions): { mac?: Mac } {
+  return hasGateway && gateways.length > 0 ? { mac: macOfAll(gateways.map(({ address }) => address)) } : {}
+}
+
 /** What a bridge needs whose node carries pods' packets on. */
-function settleGateway({ socket, name, range, gateway, forceAddress, ns, ipv6 }: BridgeOptions, link: Link): void {
-  const foreign = socket
-    .addresses(link.index)
-    .filter((one) => family(one.address) === range.family && !isOurs(one, range, gateway))
+function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: BridgeOptions, link: Link): void {
+  const foreign = socket.addresses(link.index).filter((one) => isInTheWay(one, gateways))
   if (forceAddress) socket.ensure(...foreign.map(deleteAddress))
   else if (foreign[0] !== undefined)
     throw refused(
       name,
       'OtherAddress',
-      `it has ${foreign[0].address}/${foreign[0].prefix}, not ${gateway}/${range.prefix} for this node's range ${formatCidr(range)}: delete it`,
+      `it has ${foreign[0].address}/${foreign[0].prefix}, not ${gateways.map(({ address, prefix }) => `${address}/${prefix}`).join(' or ')} for this node's pods: delete it`,
     )
   if (!needBridgeNetfilter(ns))
     throw refused(
@@ -82,17 +93,22 @@ function settleGateway({ socket, name, range, gateway, forceAddress, ns, ipv6 }:
       'the kernel has no br_netfilter, without which services fail between pods of one node: as root, modprobe br_netfilter (CONFIG_BRIDGE_NETFILTER)',
     )
   for (const { name: sysctl, value, only } of sysctlsOf(name))
-    if (only === undefined || (only === 'ipv6' ? ipv6 : range.family === 6)) writeSysctl(sysctl, value, ns)
+    if (only === undefined || (only === 'ipv6' ? ipv6 : speaksIpv6(gateways))) writeSysctl(sysctl, value, ns)
 }
 
 function refused(name: string, code: string, say: string): KubehopError {
   return new KubehopError('cni', `set up ${name}`, code, say)
 }
 
-/** IPv6 link-local addresses come with any link that is up, and disturb nothing. */
-function isOurs(one: { address: Address; prefix: number }, range: Cidr, gateway: Address): boolean {
-  if (one.address === gateway && one.prefix === range.prefix) return true
-  return range.family === 6 && contains({ family: 6, address: 'fe80::' as Address, prefix: 10 }, one.address)
+/** As the reference bridge: beside a gateway, no other IPv4 address, and no IPv6 one of an overlapping range. */
+function isInTheWay(one: Gateway, gateways: readonly Gateway[]): boolean {
+  const like = gateways.filter(({ address }) => family(address) === family(one.address))
+  if (like.some(({ address, prefix }) => address === one.address && prefix === one.prefix)) return false
+  return like.some((gateway) => family(one.address) === 4 || meet(one, gateway))
+}
+
+function meet(a: Gateway, b: Gateway): boolean {
+  return overlaps(rangeAround(a.address, a.prefix), rangeAround(b.address, b.prefix))
 }
 
 /** In order: ip_forward first, because writing it resets settings of each link. `only`: where IPv6 is, or for an IPv6 range. */

@@ -1,19 +1,26 @@
-import { type Address, type Cidr, cidr } from '../base/address.ts'
+import { type Address, type Cidr, cidr, family } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Netns } from '../kernel/netns.ts'
-import { addAddress } from '../kernel/rtnetlink/address.ts'
+import { addAddress, type LinkAddress } from '../kernel/rtnetlink/address.ts'
 import { deleteLink, type LinkRef, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
 import { addRoute, type Route } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
+import { writeSysctl } from '../kernel/sysctl.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
+import { linkLocalOf } from './names.ts'
 
 /** What one pod's cable is made of. */
 export interface Cable {
-  lease: Lease
-  range: Cidr
+  /** Whose: a sandbox and its interface. */
+  id: string
+  ifname: string
+  /** The node's end. */
+  hostDevice: string
+  /** Of the pod's end, each with the length of its range. */
+  addresses: readonly Omit<LinkAddress, 'index'>[]
   mtu: number
   /** The bridge's index, and its name. */
   bridge: number
@@ -25,7 +32,7 @@ export interface Cable {
   routes: readonly Omit<Route, 'index'>[]
   /** Whose cable it is, on the node's end: `noteOf`. */
   note: string
-  /** Does the kernel know IPv6? Then a link of an IPv4 range is told to make up no address of its own. */
+  /** Does the kernel know IPv6? Then links are told to make up no address of their own. */
   ipv6: boolean
 }
 
@@ -35,23 +42,24 @@ export function defaultRoute({ family }: Cidr, via: Address): Omit<Route, 'index
 }
 
 /** The pair: the pod's end is born inside, under its final name and address; the node's end is born on cbr0. */
-export function pair({ lease, mtu, bridge, mac }: Cable, netns: Netns): Request {
+export function pair({ hostDevice, ifname, mtu, bridge, mac }: Cable, netns: Netns): Request {
   return addLink({
     kind: 'veth',
-    name: lease.hostDevice,
+    name: hostDevice,
     master: bridge,
     mtu,
-    peer: { name: lease.ifname, ns: netns, mac, mtu },
+    peer: { name: ifname, ns: netns, mac, mtu },
   })
 }
 
 /** Inside the pod. `index` is its end's. */
-export function inside({ lease, range, routes, ipv6 }: Cable, index: number): Request[] {
+export function inside({ addresses, routes, ipv6, mac }: Cable, index: number): Request[] {
   return [
     setLink('lo', { up: true }),
-    ...quiet(index, ipv6, range),
+    ...quiet(index, ipv6),
     setLink(index, { up: true }),
-    addAddress({ index, address: lease.address, prefix: range.prefix }),
+    ...addresses.map((one) => addAddress({ ...one, index })),
+    ...(speaksIpv6(addresses) ? [addLinkLocal(index, mac)] : []),
     ...routes.map((route) => addRoute({ ...route, index })),
   ]
 }
@@ -61,47 +69,64 @@ export function inside({ lease, range, routes, ipv6 }: Cable, index: number): Re
  * translated; when a pod's service chooses that same pod, the frame must leave by the port it came in by. A promiscuous bridge
  * would do as well, but delivers duplicates. The note is last: a cable without it is one that was never finished.
  */
-export function outside({ lease, range, ipv6, hairpin, note }: Cable): Request[] {
+export function outside({ hostDevice, ipv6, hairpin, note }: Cable): Request[] {
   return [
-    ...quiet(lease.hostDevice, ipv6, range),
-    setLink(lease.hostDevice, { up: true, port: { hairpin } }),
-    setLink(lease.hostDevice, { alias: note }),
+    ...quiet(hostDevice, ipv6),
+    setLink(hostDevice, { up: true, port: { hairpin } }),
+    setLink(hostDevice, { alias: note }),
   ]
 }
 
-/** Before a link goes up: no IPv6 address of its own making, and so no router or duplicate searches, where nobody speaks IPv6. */
-export function quiet(link: LinkRef, ipv6: boolean, range: Cidr): Request[] {
-  return ipv6 && range.family === 4 ? [setLink(link, { ipv6LinkLocal: false })] : []
+/** Before a link goes up: the kernel makes up no IPv6 address of its own, and so searches for no routers and no duplicates. */
+export function quiet(link: LinkRef, ipv6: boolean): Request[] {
+  return ipv6 ? [setLink(link, { ipv6LinkLocal: false })] : []
+}
+
+/** The kernel's own link-local address would be searched for duplicates first, and would carry nothing for a second or two. */
+export function addLinkLocal(index: number, mac: Mac): Request {
+  return addAddress({ index, address: linkLocalOf(mac), prefix: 64 })
+}
+
+export function speaksIpv6(addresses: readonly { address: Address }[]): boolean {
+  return addresses.some(({ address }) => family(address) === 6)
+}
+
+/** What a link inside a pod needs to carry IPv6 as it is told, and by nobody but us. */
+function letIpv6In(netns: Netns, ifname: string): void {
+  // sysctl(8): a dot in a name is written as a slash.
+  const device = ifname.replaceAll('.', '/')
+  // Some runtimes turn IPv6 off in the namespaces that they make.
+  for (const link of ['lo', device]) writeSysctl(`net.ipv6.conf.${link}.disable_ipv6`, 0, netns)
+  // No other pod may tell this one where the world is.
+  writeSysctl(`net.ipv6.conf.${device}.accept_ra`, 0, netns)
+  writeSysctl(`net.ipv6.conf.${device}.keep_addr_on_down`, 1, netns)
 }
 
 /** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
 export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): boolean {
-  const { socket, lease, netns } = cable
+  const { socket, id, ifname, hostDevice, netns } = cable
   const [error] = socket.tryApply([pair(cable, netns)])
   using pod = openRouteSocket(netns)
   if (error !== undefined) {
     if (error.code !== 'EEXIST') throw error
-    if (socket.link(lease.hostDevice) !== undefined) return false
-    throw new KubehopError(
-      'cni',
-      `connect ${lease.id}`,
-      'NameTaken',
-      `its namespace has a link named ${lease.ifname} already`,
-      { cause: error },
-    )
+    if (socket.link(hostDevice) !== undefined) return false
+    throw new KubehopError('cni', `connect ${id}`, 'NameTaken', `its namespace has a link named ${ifname} already`, {
+      cause: error,
+    })
   }
   try {
-    const end = pod.link(lease.ifname)
-    if (end === undefined) throw new KubehopError('cni', `connect ${lease.id}`, 'Gone', `${lease.ifname} disappeared`)
+    const end = pod.link(ifname)
+    if (end === undefined) throw new KubehopError('cni', `connect ${id}`, 'Gone', `${ifname} disappeared`)
+    if (speaksIpv6(cable.addresses)) letIpv6In(netns, ifname)
     pod.apply(...inside(cable, end.index))
     socket.apply(...outside(cable))
     // The first packet must not be lost: a program may send it before the kernel got around to starting eth0's queue.
-    pod.settle(lease.ifname)
-    socket.settle(lease.hostDevice)
+    pod.settle(ifname)
+    socket.settle(hostDevice)
     socket.settle(cable.bridgeName)
     return true
   } catch (cause) {
-    socket.ensure(deleteLink(lease.hostDevice))
+    socket.ensure(deleteLink(hostDevice))
     throw cause
   }
 }

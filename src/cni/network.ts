@@ -68,8 +68,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   const bridge = ensureBridge({
     socket,
     name: bridgeName,
-    range: podCidr,
-    gateway: ipam.gateway,
+    gateways: [{ address: ipam.gateway, prefix: podCidr.prefix }],
     hasGateway: true,
     forceAddress: false,
     mtu: size,
@@ -91,8 +90,10 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     const cable = {
       socket,
       netns,
-      lease,
-      range: podCidr,
+      id: lease.id,
+      ifname: lease.ifname,
+      hostDevice: lease.hostDevice,
+      addresses: [{ address: lease.address, prefix: podCidr.prefix }],
       mtu: size,
       bridge: bridge.index,
       bridgeName,

@@ -41,8 +41,10 @@ function attach({ containerId, ifname, netns: path }: Call, network: Network, ne
   const mac = network.mac ?? macOf(lease.address)
   try {
     lay(socket, netns, {
-      lease,
-      range: subnet,
+      id: containerId,
+      ifname,
+      hostDevice,
+      addresses: [{ address: lease.address, prefix: subnet.prefix }],
       mtu,
       bridge: bridge.index,
       bridgeName: bridge.name,
@@ -79,7 +81,7 @@ function lay(socket: RouteSocket, netns: Netns, cable: Cable): void {
   if (connect({ ...cable, socket, netns })) return
   throw new CniError(
     'failed',
-    `${cable.lease.ifname} of ${cable.lease.id} has its cable ${cable.lease.hostDevice} already: DEL comes first`,
+    `${cable.ifname} of ${cable.id} has its cable ${cable.hostDevice} already: DEL comes first`,
   )
 }
 

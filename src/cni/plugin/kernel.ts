@@ -38,8 +38,7 @@ export function openBridge(socket: RouteSocket, network: Network): { bridge: Lin
   const bridge = ensureBridge({
     socket,
     name,
-    range: range.subnet,
-    gateway: range.pool.gateway,
+    gateways: [{ address: range.pool.gateway, prefix: range.subnet.prefix }],
     hasGateway: isGateway,
     forceAddress,
     mtu,
