@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { framed } from '../../src/dns/wire/frames.ts'
 import type { Program } from '../harness/programs.ts'
 import type { Contestant } from './contestants.ts'
 
@@ -17,7 +18,7 @@ export function openDnsperf(program: Program, messages: readonly Buffer[], core:
   const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
   const file = join(folder, 'questions')
   // Whole messages, each behind its length as over TCP: some have an OPT record, others none.
-  writeFileSync(file, Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])))
+  writeFileSync(file, Buffer.concat(messages.map(framed)))
   return {
     async ask({ port }, seconds) {
       const args = ['-B', '-d', file, '-s', '127.0.0.1', '-p', String(port), '-l', String(seconds)]
@@ -29,10 +30,4 @@ export function openDnsperf(program: Program, messages: readonly Buffer[], core:
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
-}
-
-function lengthOf(message: Buffer): Buffer {
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(message.length)
-  return length
 }

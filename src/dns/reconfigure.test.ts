@@ -14,7 +14,7 @@ import { startDns } from './dns.ts'
 import { queryOf } from './testing/ask.ts'
 import { asker } from './testing/asker.ts'
 import { scripted } from './testing/forwarder.ts'
-import { framed } from './testing/tcp.ts'
+import { framed } from './wire/frames.ts'
 
 const local = address('127.0.0.1')
 const here = { address: local, port: 0 }

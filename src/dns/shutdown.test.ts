@@ -8,6 +8,7 @@ import { testApi } from '../api/testing.ts'
 import { queryOf } from './testing/ask.ts'
 import { asker } from './testing/asker.ts'
 import { dnsCommand } from './testing/command.ts'
+import { framed } from './wire/frames.ts'
 
 const name = 'web.default.svc.cluster.local'
 
@@ -94,8 +95,7 @@ async function overTcp(port: number): Promise<{ ask: () => Promise<number> }> {
   return {
     async ask() {
       const query = queryOf(name, 'A')
-      const framed = Buffer.concat([Buffer.from([0, query.length]), query])
-      socket.end(Buffer.concat(new Array<Buffer>(20).fill(framed)))
+      socket.end(Buffer.concat(new Array<Buffer>(20).fill(framed(query))))
       let have: Buffer = Buffer.alloc(0)
       for await (const chunk of socket) have = Buffer.concat([have, chunk as Buffer])
       let count = 0

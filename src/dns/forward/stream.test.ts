@@ -8,6 +8,7 @@ import { asked, forwarderTo } from '../testing/forwarder.ts'
 import { type OnQuery, type StreamServer, streamServer } from '../testing/stream-server.ts'
 import { record, replyTo } from '../testing/upstream.ts'
 import { encodeMessage } from '../wire/codec.ts'
+import { framed } from '../wire/frames.ts'
 import type { Message } from '../wire/message.ts'
 import { ForwardCounts, upstreamCounts } from './counts.ts'
 import type { Forwarder } from './forward.ts'
@@ -90,8 +91,8 @@ test('answers come whole however the stream is cut, and bytes that are no messag
   let junk: Uint8Array | undefined
   const server = await streamServer(t, (query, _send, connection) => {
     const stranger = { ...answerTo(query), id: query.id ^ 1 }
-    const frames = [stranger, stranger, answerTo(query)].map(encodeMessage).flatMap((bytes) => [lengthOf(bytes), bytes])
-    const all = Buffer.concat(junk ? [lengthOf(junk), junk, ...frames] : frames)
+    const frames = [stranger, stranger, answerTo(query)].map(encodeMessage).map(framed)
+    const all = Buffer.concat(junk ? [framed(junk), ...frames] : frames)
     const borders = [0, ...cuts.map((cut) => cut % all.length).sort((a, b) => a - b), all.length]
     for (const [at, border] of borders.slice(1).entries()) connection.write(all.subarray(borders[at], border))
   })
@@ -115,10 +116,6 @@ test('answers come whole however the stream is cut, and bytes that are no messag
     { numRuns: 60 },
   )
 })
-
-function lengthOf(bytes: Uint8Array): Buffer {
-  return Buffer.from([bytes.length >> 8, bytes.length & 0xff])
-}
 
 test('over TLS the certificate has to be good and name the server', async (t) => {
   const authority = makeAuthority('test')

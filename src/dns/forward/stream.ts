@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.ts'
-import { Frames } from '../wire/frames.ts'
+import { framed, Frames } from '../wire/frames.ts'
 import type { UpstreamCounts } from './counts.ts'
 import { lost, noAnswer, timedOut } from './failure.ts'
 import { type Reply, readReply } from './reply.ts'
@@ -121,11 +121,8 @@ class Connection {
     waiting.since = this.#received
     waiting.connection = this
     this.#waiting.set(id, waiting)
-    const framed = Buffer.allocUnsafe(2 + question.length)
-    framed.writeUInt16BE(question.length, 0)
-    question.copy(framed, 2)
     if (!waiting.background) this.#socket.ref()
-    this.#socket.write(framed)
+    this.#socket.write(framed(question))
     // Ids have to be found free with few tries.
     if (this.#waiting.size >= 0x4000) this.usable = false
   }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Log } from '../../base/log.ts'
 import { type Asker, askerAt } from '../handlers/handler.ts'
-import { Frames } from '../wire/frames.ts'
+import { framed, frameInto, Frames } from '../wire/frames.ts'
 import type { Serve } from './serve.ts'
 
 /** Questions of one connection under way at once; at this many it is not read from until one is answered. */
@@ -132,12 +132,8 @@ export class Connection {
       this.#underWay--
       if (this.#socket.destroyed) return
       this.#timer.refresh()
-      if (reply && this.#working) this.#held = frame(reply, gathered, this.#held)
-      else if (reply) {
-        const framed = Buffer.allocUnsafe(2 + reply.length)
-        frame(reply, framed, 0)
-        this.#socket.write(framed)
-      }
+      if (reply && this.#working) this.#held = frameInto(gathered, this.#held, reply)
+      else if (reply) this.#socket.write(framed(reply))
       this.#work()
     })
   }
@@ -153,10 +149,4 @@ export class Connection {
     if (this.busy) this.#timer.refresh()
     else this.destroy()
   }
-}
-
-/** Returns where the next one goes. */
-function frame(reply: Buffer, into: Buffer, at: number): number {
-  into.writeUInt16BE(reply.length, at)
-  return at + 2 + reply.copy(into, at + 2)
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaults } from '../config/config.ts'
-import { Client, echo, framed, Held, question, started } from '../testing/tcp.ts'
+import { Client, echo, Held, question, started } from '../testing/tcp.ts'
+import { framed } from '../wire/frames.ts'
 
 test('a client that does not read is not read from, and not for ever', async (t) => {
   let served = 0

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../testing/fuzz/random.ts'
-import { Client, echo, framed, Held, question, started } from '../testing/tcp.ts'
+import { Client, echo, Held, question, started } from '../testing/tcp.ts'
+import { framed } from '../wire/frames.ts'
 
 test('questions on one connection are answered as soon as each is ready', async (t) => {
   const held = new Held()

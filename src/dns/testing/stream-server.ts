@@ -5,6 +5,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { address } from '../../base/address.ts'
 import type { UpstreamConfig } from '../config/config.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
+import { framed, Frames } from '../wire/frames.ts'
 import type { Message } from '../wire/message.ts'
 
 export interface StreamServer {
@@ -27,22 +28,17 @@ export async function streamServer(t: TestContext, onQuery: OnQuery, tls?: TlsOp
     socket.on('close', () => open.delete(socket))
     socket.on('error', () => {})
     const send = (reply: Message): void => {
-      const bytes = encodeMessage(reply)
-      const framed = Buffer.alloc(2 + bytes.length)
-      framed.writeUInt16BE(bytes.length)
-      framed.set(bytes, 2)
+      const bytes = framed(encodeMessage(reply))
       // In two pieces: a message does not come in one.
-      socket.write(framed.subarray(0, 5))
-      socket.write(framed.subarray(5))
+      socket.write(bytes.subarray(0, 5))
+      socket.write(bytes.subarray(5))
     }
-    let have: Buffer = Buffer.alloc(0)
+    const frames = new Frames()
     socket.on('data', (chunk: Buffer) => {
-      have = Buffer.concat([have, chunk])
-      while (have.length >= 2 && have.length >= 2 + have.readUInt16BE(0)) {
-        const end = 2 + have.readUInt16BE(0)
-        const query = decodeMessage(have.subarray(2, end))
+      frames.push(chunk)
+      for (let bytes = frames.next(); bytes; bytes = frames.next()) {
+        const query = decodeMessage(bytes)
         if (query) onQuery(query, send, socket)
-        have = have.subarray(end)
       }
     })
   }

@@ -6,7 +6,7 @@ import { defaults } from '../config/config.ts'
 import { Connections, type TcpLimits } from '../server/connections.ts'
 import type { Serve } from '../server/serve.ts'
 import { serveTcp, type TcpServer } from '../server/tcp.ts'
-import { Frames } from '../wire/frames.ts'
+import { framed, Frames } from '../wire/frames.ts'
 
 /** A server of TCP with these limits, until the test ends. */
 export async function started(
@@ -93,9 +93,4 @@ export function question(id: number): Buffer {
   const bytes = Buffer.alloc(12)
   bytes.writeUInt16BE(id, 0)
   return bytes
-}
-
-/** With its length before it. */
-export function framed(message: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message])
 }

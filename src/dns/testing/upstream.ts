@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket as TcpSocket }
 import { address } from '../../base/address.ts'
 import type { UpstreamConfig } from '../config/config.ts'
 import { decodeMessage, encodeMessage } from '../wire/codec.ts'
+import { framed, Frames } from '../wire/frames.ts'
 import { flags, type Message, type ResourceRecord } from '../wire/message.ts'
 
 export interface ScriptedUpstream extends UpstreamConfig {
@@ -34,18 +35,11 @@ export async function scriptedUpstream(script: Script, port: number = 0): Promis
     connections.add(socket)
     socket.on('close', () => connections.delete(socket))
     socket.on('error', () => {})
-    let have: Buffer = Buffer.alloc(0)
+    const frames = new Frames()
     socket.on('data', (chunk: Buffer) => {
-      have = Buffer.concat([have, chunk])
-      while (have.length >= 2 && have.length >= 2 + have.readUInt16BE(0)) {
-        const end = 2 + have.readUInt16BE(0)
-        for (const reply of answers(have.subarray(2, end), 'tcp')) {
-          const length = Buffer.alloc(2)
-          length.writeUInt16BE(reply.length)
-          socket.write(Buffer.concat([length, reply]))
-        }
-        have = have.subarray(end)
-      }
+      frames.push(chunk)
+      for (let bytes = frames.next(); bytes; bytes = frames.next())
+        for (const reply of answers(bytes, 'tcp')) socket.write(framed(reply))
     })
   })
   await bindBoth(udp, tcp, port)

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { framed } from '../testing/tcp.ts'
-import { Frames } from './frames.ts'
+import { framed, Frames } from './frames.ts'
+
+test('a message in a stream has its length before it', () => {
+  assert.deepEqual(framed(Buffer.from('ab')), Buffer.from([0, 2, 97, 98]))
+  assert.deepEqual(framed(Buffer.alloc(0x1234)).subarray(0, 3), Buffer.from([0x12, 0x34, 0]))
+})
 
 test('a stream is the same messages however it is cut', () => {
   const messages = [0, 1, 2, 12, 300, 65_535, 0, 40].map((length, at) => Buffer.alloc(length, at + 1))

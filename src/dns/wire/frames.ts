@@ -1,4 +1,18 @@
-/** A stream cut into messages, each with its length in two bytes before it (RFC 1035 section 4.2.2). */
+/** A message of up to 65,535 bytes as it goes into a stream: its length in two bytes before it (RFC 1035 section 4.2.2). */
+export function framed(message: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(2 + message.length)
+  frameInto(bytes, 0, message)
+  return bytes
+}
+
+/** As {@link framed}, put there. Returns where the next one goes. */
+export function frameInto(bytes: Buffer, at: number, message: Uint8Array): number {
+  const start = bytes.writeUInt16BE(message.length, at)
+  bytes.set(message, start)
+  return start + message.length
+}
+
+/** A stream cut into the messages that {@link framed} made. */
 export class Frames {
   #bytes: Buffer = Buffer.alloc(0)
   #start = 0

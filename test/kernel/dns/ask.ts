@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { queryOf, read } from '../../../src/dns/testing/ask.ts'
+import { framed, Frames } from '../../../src/dns/wire/frames.ts'
 import type { Message } from '../../../src/dns/wire/message.ts'
 
 export interface Asked {
@@ -84,26 +85,19 @@ async function overTcp(port: number, queries: Numbered, put: (reply: Buffer) => 
   socket.setTimeout(patienceMs, () => socket.destroy(new Error('no answer over TCP')))
   let [sent, answered] = [0, 0]
   const send = (): void => {
-    for (; sent < queries.length && sent - answered < window; sent++) socket.write(framed(queries[sent]?.[1]))
+    for (; sent < queries.length && sent - answered < window; sent++)
+      socket.write(framed(queries[sent]?.[1] ?? Buffer.alloc(0)))
   }
   send()
-  let pending = Buffer.alloc(0)
+  const frames = new Frames()
   for await (const chunk of socket as AsyncIterable<Buffer>) {
-    pending = Buffer.concat([pending, chunk])
-    while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
-      const end = 2 + pending.readUInt16BE(0)
-      put(pending.subarray(2, end))
-      pending = pending.subarray(end)
+    frames.push(chunk)
+    for (let reply = frames.next(); reply; reply = frames.next()) {
+      put(reply)
       answered++
     }
     if (answered === queries.length) return
     send()
   }
   throw new Error(`the connection ended with ${queries.length - answered} questions unanswered`)
-}
-
-function framed(message: Buffer = Buffer.alloc(0)): Buffer {
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(message.length)
-  return Buffer.concat([length, message])
 }
