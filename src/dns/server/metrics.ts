@@ -8,14 +8,10 @@ import type { Query } from '../wire/query.ts'
  * addition more. What each number means to people stands in families.ts.
  */
 export class Metrics {
-  /** Doubles: they count to 2^53 without a step missing. `shared`: memory that another thread reads. */
-  readonly cells: Float64Array
+  /** Doubles: they count to 2^53 without a step missing. */
+  readonly cells: Float64Array = new Float64Array(cellCount)
   #lastBucket = 0
   #lastSeconds = 0
-
-  constructor(shared?: SharedArrayBuffer) {
-    this.cells = shared ? new Float64Array(shared) : new Float64Array(cellCount)
-  }
 
   /** A question that was understood, and its answer. */
   answered(query: Query, asker: Asker, by: HandlerName | undefined, said: Said, reply: Buffer): void {
@@ -174,7 +170,7 @@ const sizes: Readonly<Record<CountKind, number>> = {
 
 /** Where each kind of number begins. */
 export const places: Readonly<Record<CountKind, number>> = oneAfterAnother(sizes)
-export const cellCount: number = Object.values(sizes).reduce((sum, size) => sum + size, 0)
+const cellCount: number = Object.values(sizes).reduce((sum, size) => sum + size, 0)
 
 function oneAfterAnother<K extends string>(sizes: Readonly<Record<K, number>>): Record<K, number> {
   let next = 0

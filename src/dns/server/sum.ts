@@ -5,7 +5,6 @@ import type { Measured, MeasuredFamily } from './channel.ts'
 const summed = new Set([
   'kubehop_dns_in_flight',
   'kubehop_dns_tcp_connections',
-  'kubehop_dns_tcp_connections',
   'kubehop_dns_cache_bytes',
   'coredns_cache_entries',
   'process_resident_memory_bytes',
