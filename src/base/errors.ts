@@ -23,3 +23,8 @@ export class KubehopError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The short fixed name that the system or a room gave an error, such as `EADDRINUSE`; undefined: it has none. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,6 +1,6 @@
 import type { Client } from '../api/client/client.ts'
 import type { ObjectReference } from '../api/objects/meta.ts'
-import { KubehopError, messageOf } from '../base/errors.ts'
+import { codeOf, KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Family } from '../base/metrics/family.ts'
 import { processFamilies } from '../base/metrics/process.ts'
@@ -165,7 +165,7 @@ export async function startDns({
     await close()
     throw error instanceof KubehopError
       ? error
-      : new KubehopError('dns', 'listen', codeOf(error), messageOf(error), { cause: error })
+      : new KubehopError('dns', 'listen', codeOf(error) ?? 'Failed', messageOf(error), { cause: error })
   }
 }
 
@@ -182,8 +182,4 @@ function inFront({ self }: DnsConfig, following: Following | undefined): ObjectR
 
 function unixSeconds(): number {
   return Math.floor(Date.now() / 1000)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'Failed'
 }

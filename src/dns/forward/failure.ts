@@ -1,4 +1,4 @@
-import { KubehopError, messageOf } from '../../base/errors.ts'
+import { codeOf, KubehopError, messageOf } from '../../base/errors.ts'
 
 /** `upstream`: as `9.9.9.9 port 53`. */
 export function timedOut(upstream: string): KubehopError {
@@ -19,7 +19,3 @@ export function isOurs(error: unknown): boolean {
 }
 
 const ours = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EADDRINUSE'])
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}

@@ -1,3 +1,4 @@
+import { codeOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Place } from '../config/config.ts'
 import type { Connections } from './connections.ts'
@@ -48,7 +49,7 @@ export async function servePair(
     } catch (error) {
       udp.close()
       const another = 'port' in at && at.port === 0 && attempt < 10
-      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+      const taken = codeOf(error) === 'EADDRINUSE'
       if (!another || !taken) throw error
     }
   }
