@@ -105,7 +105,8 @@ test('a NUL byte and an image that does not fit are refused', () => {
 test('the stub is one small ELF file without anything writable', () => {
   const file = Buffer.from(stub())
   assert.equal(file.subarray(0, 4).toString('latin1'), '\x7fELF')
-  assert.equal(file.readUInt16LE(56), 1, 'one segment')
+  assert.equal(file.readUInt16LE(56), 2, 'one segment, and what the stack may')
   assert.equal(file.readUInt32LE(68), 5, 'readable and executable')
+  assert.equal(file.readUInt32LE(124), 6, 'a stack that is not executable')
   assert.ok(file.length < 600, `${file.length} bytes`)
 })

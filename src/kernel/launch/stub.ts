@@ -1,4 +1,5 @@
 import { Assembler } from './assembler.ts'
+import { executable } from './elf.ts'
 
 // Node cannot fork, and between fork and exec no JavaScript may run. So what must happen there (namespaces, mounts, pivot_root,
 // a second fork for a PID namespace) is written down in TypeScript as a list of system calls, and this native program of a few
@@ -21,32 +22,9 @@ export const failNumber = 0x1_0001
 export const imageFd = 3
 export const reportFd = 4
 
-const codeBase = 0x40_0000
-const headersSize = 64 + 56
-
-/** The whole program: an ELF64 file for x86-64 Linux with one read-only, executable segment. */
+/** The whole program. */
 export function stub(): Uint8Array {
-  const code = interpreter()
-  const file = new Uint8Array(headersSize + code.length)
-  const view = new DataView(file.buffer)
-  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]) // ELF, 64 bit, little endian, version 1
-  view.setUint16(16, 2, true) // ET_EXEC
-  view.setUint16(18, 62, true) // EM_X86_64
-  view.setUint32(20, 1, true)
-  view.setBigUint64(24, BigInt(codeBase + headersSize), true) // entry point
-  view.setBigUint64(32, 64n, true) // program headers follow the file header
-  view.setUint16(52, 64, true)
-  view.setUint16(54, 56, true)
-  view.setUint16(56, 1, true)
-  view.setUint32(64, 1, true) // PT_LOAD
-  view.setUint32(68, 5, true) // readable, executable
-  view.setBigUint64(80, BigInt(codeBase), true)
-  view.setBigUint64(88, BigInt(codeBase), true)
-  view.setBigUint64(96, BigInt(file.length), true)
-  view.setBigUint64(104, BigInt(file.length), true)
-  view.setBigUint64(112, 0x1000n, true)
-  file.set(code, headersSize)
-  return file
+  return executable(interpreter())
 }
 
 /** r12 walks the records; r13 keeps the last error (-errno). */

@@ -18,6 +18,7 @@ export const syscalls = {
   mkdir: 83,
   symlink: 88,
   chmod: 90,
+  fchown: 93,
   umask: 95,
   setuid: 105,
   setgid: 106,
@@ -41,6 +42,9 @@ export const syscalls = {
   setns: 308,
   move_mount: 429,
   open_tree: 428,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
   close_range: 436,
   openat2: 437,
   mount_setattr: 442,
@@ -60,8 +64,11 @@ export const F_SETFD = 2
 export const FD_CLOEXEC = 1
 export const AT_FDCWD = -100
 export const O_WRONLY = 1
+export const O_RDWR = 2
 export const O_CREAT = 0o100
+export const O_NOCTTY = 0o400
 export const O_TRUNC = 0o1000
+export const O_NONBLOCK = 0o4000
 export const O_DIRECTORY = 0o200000
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
@@ -85,9 +92,20 @@ export const MS_PRIVATE = 0x4_0000
 export const MS_SLAVE = 0x8_0000
 export const MNT_DETACH = 2
 export const MOUNT_ATTR_RDONLY = 1
+export const MOUNT_ATTR_NOSUID = 2
 export const MOUNT_ATTR_NODEV = 4
+export const MOUNT_ATTR_NOEXEC = 8
 export const OPEN_TREE_CLONE = 1
 export const MOVE_MOUNT_F_EMPTY_PATH = 4
+export const FSOPEN_CLOEXEC = 1
+export const FSMOUNT_CLOEXEC = 1
+export const FSCONFIG_SET_STRING = 1
+export const FSCONFIG_CMD_CREATE = 6
+
+// include/uapi/asm-generic/ioctls.h
+export const TIOCSCTTY = 0x540e
+export const TIOCGPTPEER = 0x5441
+export const TIOCSPTLCK = 0x4004_5431
 
 // include/uapi/linux/prctl.h
 export const PR_SET_PDEATHSIG = 1
@@ -97,6 +115,10 @@ export const PR_SET_NO_NEW_PRIVS = 38
 export const SIGKILL = 9
 export const SIGINT = 2
 export const SIGTERM = 15
+export const SIGUSR1 = 10
+export const SIGUSR2 = 12
 export const SIGCHLD = 17
+export const SA_NOCLDSTOP = 1
 export const SIG_BLOCK = 0
+export const SIG_SETMASK = 2
 export const SIG_IGN = 1
