@@ -16,6 +16,7 @@ export const syscalls = {
   chdir: 80,
   fchdir: 81,
   mkdir: 83,
+  unlink: 87,
   symlink: 88,
   chmod: 90,
   fchown: 93,
