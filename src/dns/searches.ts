@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { resolvConfLines } from '../base/resolv-conf.ts'
 import { nameToWire } from './wire/name.ts'
 
 /** The search domains that a node gives to its pods behind the cluster's, for which this server's own are taken: resolv.conf(5). */
@@ -9,7 +10,7 @@ export function nodeSearches(zone: string, path = '/etc/resolv.conf'): string[] 
 
 /** The last line counts, of `search` and its older form `domain`. '' is the root: names as they stand. */
 export function readSearches(text: string): string[] {
-  const [, words = ''] = [...text.matchAll(/^(?:search|domain)[ \t]+(.*)$/gm)].at(-1) ?? []
-  const domains = words.trim() === '' ? [] : words.trim().split(/\s+/)
+  const lines = resolvConfLines(text).filter(([keyword]) => keyword === 'search' || keyword === 'domain')
+  const [, ...domains] = lines.at(-1) ?? []
   return domains.map((domain) => domain.toLowerCase().replace(/\.$/, '')).filter((domain) => nameToWire(domain))
 }

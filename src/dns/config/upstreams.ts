@@ -1,5 +1,6 @@
 import { parseAddress } from '../../base/address.ts'
 import { messageOf } from '../../base/errors.ts'
+import { resolvConfLines } from '../../base/resolv-conf.ts'
 import { type ForwardConfig, forwardDefaults, type StubConfig, type UpstreamConfig } from './config.ts'
 import { type Kind, list, type Shape, shape } from './kind.ts'
 import { choice, domain, flag, milliseconds, number, printPlace, readDomain, readPlace } from './kinds.ts'
@@ -55,8 +56,8 @@ function fromResolvConf(spot: Spot, path: string): readonly UpstreamConfig[] {
 
 /** The name servers of a resolv.conf(5). */
 export function nameservers(text: string): readonly UpstreamConfig[] {
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].flatMap(([, word = '']) => {
-    const address = parseAddress(word)
+  return resolvConfLines(text).flatMap(([keyword, word = '']) => {
+    const address = keyword === 'nameserver' ? parseAddress(word) : undefined
     return address === undefined ? [] : [{ address, port: ports.plain }]
   })
 }
