@@ -74,6 +74,11 @@ export function formatCidr(range: Cidr): string {
   return `${range.address}/${range.prefix}`
 }
 
+/** As it stands in URLs and logs: `10.0.0.1:53`, `[fd00::1]:53` (RFC 3986 section 3.2.2). */
+export function hostPort(of: Address, port: number): string {
+  return family(of) === 4 ? `${of}:${port}` : `[${of}]:${port}`
+}
+
 export function contains(range: Cidr, member: Address): boolean {
   if (family(member) !== range.family) return false
   if (range.family === 6) return networkOf(member, range.prefix) === range.address

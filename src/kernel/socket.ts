@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { type Address, addressBytes, addressFromBytes, family } from '../base/address.ts'
+import { type Address, addressBytes, addressFromBytes, family, hostPort } from '../base/address.ts'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
 
@@ -123,10 +123,6 @@ export function sockaddr(address: Address, port: number): Uint8Array {
   view.setUint16(2, port)
   bytes.set(addressBytes(address), of === 4 ? 4 : 8)
   return bytes
-}
-
-function hostPort(address: Address, port: number): string {
-  return family(address) === 4 ? `${address}:${port}` : `[${address}]:${port}`
 }
 
 function enable(fd: number, level: number, name: number): void {

@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import { type Address, hostPort } from '../base/address.ts'
 import type { PacketSeen, Place } from './observation.ts'
 import { type Frame, readFrame } from './packet/frame.ts'
 import { type Ip, readIp } from './packet/ip.ts'
@@ -78,10 +78,9 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
 /** Source and destination, as people write them. */
 export function endsOf(ip: Ip): Ends {
   const { transport } = ip
-  const wrap = (address: Address): string => (ip.family === 4 ? address : `[${address}]`)
   if (transport?.kind === 'tcp' || transport?.kind === 'udp') {
     const { kind, sourcePort, destinationPort } = transport
-    return { src: `${wrap(ip.source)}:${sourcePort}`, dst: `${wrap(ip.destination)}:${destinationPort}`, proto: kind }
+    return { src: hostPort(ip.source, sourcePort), dst: hostPort(ip.destination, destinationPort), proto: kind }
   }
   return { src: ip.source, dst: ip.destination, proto: transport?.kind ?? `protocol ${ip.protocol}` }
 }

@@ -1,4 +1,4 @@
-import { type Address, type Cidr, family, formatCidr, parseAddress, parseCidr } from '../../base/address.ts'
+import { type Address, type Cidr, family, formatCidr, hostPort, parseAddress, parseCidr } from '../../base/address.ts'
 import type { HostsEntry, Place } from './config.ts'
 import { type Kind, word } from './kind.ts'
 import { printTime, readTime } from './time.ts'
@@ -76,7 +76,7 @@ export function readPlace(text: string): { address: Address; port?: number } | u
 }
 
 export function printPlace({ address, port }: Place): string {
-  return family(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+  return hostPort(address, port)
 }
 
 /** A line as hosts(5) has them; undefined: none. */

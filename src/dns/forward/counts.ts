@@ -1,3 +1,4 @@
+import { hostPort } from '../../base/address.ts'
 import { exponential, type Histogram, histogram } from '../../base/metrics/histogram.ts'
 import { type Counter, counter, type Labelled } from '../../base/metrics/number.ts'
 import { rcodeName } from '../wire/message.ts'
@@ -68,7 +69,7 @@ export interface UpstreamCounts {
 }
 
 export function upstreamCounts(counts: ForwardCounts, { address, port, tls }: UpstreamConfig): UpstreamCounts {
-  const to = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+  const to = hostPort(address, port)
   const proto = tls ? 'tcp-tls' : 'tcp'
   const byRcode = new Map<number, Histogram>()
   return {

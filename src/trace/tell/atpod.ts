@@ -1,4 +1,4 @@
-import { addressBytes, type Address, contains } from '../../base/address.ts'
+import { addressBytes, type Address, contains, hostPort } from '../../base/address.ts'
 import { ownerOf } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import type { Facts, Listener } from '../observation.ts'
@@ -121,7 +121,7 @@ export function processText({ process, pid }: Listener): string | undefined {
 
 export function listenerText(one: Listener): string {
   const who = one.process === undefined ? '' : ` ${one.process}[${one.pid}]`
-  return `${one.protocol} ${one.address.includes(':') ? `[${one.address}]` : one.address}:${one.port}${who}`
+  return `${one.protocol} ${hostPort(one.address, one.port)}${who}`
 }
 
 function listText(facts: Facts | undefined, protocol: 'tcp' | 'udp'): string {
