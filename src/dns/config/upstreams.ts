@@ -4,7 +4,7 @@ import { resolvConfLines } from '../../base/resolv-conf.ts'
 import { type ForwardConfig, forwardDefaults, type StubConfig, type UpstreamConfig } from './config.ts'
 import { type Kind, list, type Shape, shape } from './kind.ts'
 import { choice, domain, flag, milliseconds, number, printPlace, readDomain, readPlace } from './kinds.ts'
-import type { Spot } from './spot.ts'
+import type { Files, Spot } from './spot.ts'
 
 const ports = { plain: 53, tls: 853 }
 const one =
@@ -24,7 +24,7 @@ const upstreams: Kind<readonly UpstreamConfig[]> = {
 
 function readUpstreams(spot: Spot): readonly UpstreamConfig[] {
   const text = spot.text ?? ''
-  if (text.startsWith('/')) return fromResolvConf(spot, text)
+  if (text.startsWith('/')) return upstreamsIn(text, spot.files, (say) => spot.wrong(say))
   const upstream = readUpstream(text)
   if (!upstream) spot.refuse(one)
   return upstream ? [upstream] : []
@@ -42,14 +42,14 @@ export function readUpstream(text: string): UpstreamConfig | undefined {
     : { address: found.address, port: found.port ?? ports.tls, tls: { serverName } }
 }
 
-function fromResolvConf(spot: Spot, path: string): readonly UpstreamConfig[] {
+/** The name servers that a resolv.conf(5) names; where there are none, `wrong` is told why. */
+export function upstreamsIn(path: string, files: Files, wrong: (say: string) => void): readonly UpstreamConfig[] {
   try {
-    const found = nameservers(spot.files.read(path))
-    if (found.length === 0)
-      spot.wrong(`${path} names no name server; a line such as "nameserver 9.9.9.9" is looked for`)
+    const found = nameservers(files.read(path))
+    if (found.length === 0) wrong(`${path} names no name server; a line such as "nameserver 9.9.9.9" is looked for`)
     return found
   } catch (error) {
-    spot.wrong(`${path} cannot be read: ${messageOf(error)}`)
+    wrong(`${path} cannot be read: ${messageOf(error)}`)
     return []
   }
 }

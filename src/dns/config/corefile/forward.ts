@@ -1,7 +1,6 @@
-import { messageOf } from '../../../base/errors.ts'
 import type { ForwardConfig, UpstreamConfig } from '../config.ts'
 import { readDomain } from '../kinds.ts'
-import { nameservers, readUpstream } from '../upstreams.ts'
+import { readUpstream, upstreamsIn } from '../upstreams.ts'
 import { type Block, type Draft, newForward, within, zoneName } from './draft.ts'
 import type { Directive } from './parse.ts'
 
@@ -117,7 +116,7 @@ function upstreamsOf(
   at: Directive,
   draft: Draft,
 ): readonly UpstreamConfig[] {
-  if (text.startsWith('/')) return fromFile(text, at, draft)
+  if (text.startsWith('/')) return upstreamsIn(text, draft.outside, (say) => draft.refuse(at, 'forward', say))
   const [, scheme = '', where = ''] = /^(?:([a-z0-9]+):\/\/)?(.*)$/.exec(text) ?? []
   const [, host = '', named, port = ''] = /^(.*?)(?:%([^:\]]+)\]?)?(:\d+)?$/.exec(where) ?? []
   const name = named ?? serverName
@@ -143,18 +142,6 @@ function upstreamsOf(
     )
   }
   return []
-}
-
-function fromFile(path: string, at: Directive, draft: Draft): readonly UpstreamConfig[] {
-  try {
-    const found = nameservers(draft.outside.read(path))
-    if (found.length === 0)
-      draft.refuse(at, 'forward', `${path} names no name server; a line such as "nameserver 9.9.9.9" is looked for`)
-    return found
-  } catch (error) {
-    draft.refuse(at, 'forward', `${path} cannot be read: ${messageOf(error)}`)
-    return []
-  }
 }
 
 function between(value: number, least: number, most: number): number {
