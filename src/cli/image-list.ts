@@ -1,6 +1,5 @@
-import type { StoredImage } from '../image/catalog.ts'
+import { sizeOf, type StoredImage } from '../image/catalog.ts'
 import { familiar } from '../image/reference.ts'
-import { sizeOf } from '../image/store.ts'
 import { imagesOf } from '../lab/images.ts'
 import { parse } from './usage.ts'
 

@@ -1,5 +1,5 @@
 import { familiar, imageName } from '../image/reference.ts'
-import { sizeOf } from '../image/store.ts'
+import { sizeOf } from '../image/catalog.ts'
 import { changeImages } from '../lab/images.ts'
 import { bytes } from './image-list.ts'
 import { parse, UsageError } from './usage.ts'

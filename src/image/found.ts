@@ -1,9 +1,10 @@
+import { parseConfig } from './config.ts'
 import { type Digest, digestOf, isDigest } from './digest.ts'
 import { list, object, parseJson, text } from './json.ts'
 import type { ImageName } from './reference.ts'
 import { refuse, shown } from './refuse.ts'
 
-/** An image in an archive: its configuration was read and checked, its layers not yet. */
+/** An image in an archive or registry: its configuration was read and checked, its layers not yet. */
 export interface FoundImage {
   /** The digest of its configuration, as Docker and CRI name an image. */
   id: Digest
@@ -13,7 +14,7 @@ export interface FoundImage {
 }
 
 export interface FoundLayer {
-  /** Where it is in the archive. */
+  /** Where it is: a name in the archive, or the blob's digest. */
   file: string
   /** Of its bytes as they lie there, where the manifest says it. */
   packed?: { digest: Digest; size: number }
@@ -28,17 +29,19 @@ export function foundImage(
   names: ImageName[],
   files: Omit<FoundLayer, 'diffId'>[],
 ): FoundImage {
+  // Only to see now, and not when a pod starts, that it can be read.
+  parseConfig(config, what)
   const parsed = object(parseJson(config, what), what)
   const { os, architecture } = parsed
   if (text(os, `os in ${what}`) !== 'linux' || text(architecture, `architecture in ${what}`) !== machine) {
-    const say = `the image is for ${shown(`${String(os)}/${String(architecture)}`)}, and this machine is linux/${machine}: save the image for this platform`
+    const say = `the image is for ${shown(`${String(os)}/${String(architecture)}`)}, and this machine is linux/${machine}: take the image for this platform`
     throw refuse('WrongPlatform', say)
   }
   const ids = list(object(parsed['rootfs'], `rootfs in ${what}`)['diff_ids'], `rootfs.diff_ids in ${what}`)
   if (ids.length !== files.length)
     throw refuse(
       'BadJson',
-      `the archive has ${files.length} layers, but the image's configuration ${ids.length}: ${what}`,
+      `the manifest has ${files.length} layers, but the image's configuration ${ids.length}: ${what}`,
     )
   const layers = files.map((file, index) => {
     const diffId = ids[index]

@@ -1,13 +1,13 @@
 import { refuse } from './refuse.ts'
 
-/** JSON from an archive: checked where it is used, by these. */
+/** JSON of an image: checked where it is used, by these. */
 export type Unknown = Readonly<Record<string, unknown>>
 
 export function parseJson(bytes: Buffer, what: string): unknown {
   try {
     return JSON.parse(bytes.toString()) as unknown
   } catch (error) {
-    throw refuse('BadJson', `${what} is no JSON: the archive is damaged, or no image`, error)
+    throw refuse('BadJson', `${what} is no JSON: it is damaged, or no image`, error)
   }
 }
 

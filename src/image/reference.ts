@@ -24,6 +24,25 @@ export function imageName(text: string): ImageName | undefined {
   return digest === undefined ? `${repository}:${label}` : `${repository}@${digest}`
 }
 
+/** Where a registry has an image. */
+export interface Place {
+  /** `docker.io`, `registry.example:5000`. */
+  registry: string
+  /** `library/busybox` */
+  repository: string
+  /** What the repository calls it: `latest`, or a digest. */
+  reference: string
+}
+
+/** The parts of a name in its full form. */
+export function placeOf(name: ImageName): Place {
+  const slash = name.indexOf('/')
+  const [before = '', digest] = name.slice(slash + 1).split('@')
+  // The path of a repository has no colon.
+  const [repository = '', tag = 'latest'] = before.split(':')
+  return { registry: name.slice(0, slash), repository, reference: digest ?? tag }
+}
+
 /** As people write it: `busybox:latest`. */
 export function familiar(name: ImageName): string {
   return name.replace(/^docker\.io\/(library\/(?=[^/]+$))?/, '')

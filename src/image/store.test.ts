@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { sizeOf } from './catalog.ts'
 import { hexOf } from './digest.ts'
-import { sizeOf } from './store.ts'
 import { dockerArchive, dockerMembers, ociArchive } from './testing/archive.ts'
 import { world } from './testing/store.ts'
 import { tar } from './testing/tar.ts'
@@ -23,7 +23,9 @@ const name = 'docker.io/library/test:1'
 test('an archive of docker save is loaded: files, rights, links', async (t) => {
   const { store, file, view } = world(t)
   const [image] = await store.load(file(dockerArchive([base])))
-  assert.deepEqual(store.list(), [{ id: image?.id, names: [name], loaded: image?.loaded, layers: image?.layers }])
+  assert.deepEqual(store.list(), [
+    { id: image?.id, names: [name], digests: [], loaded: image?.loaded, layers: image?.layers },
+  ])
   assert.equal(sizeOf(image ?? { layers: [] }), 14)
   const seen = view(name)
   assert.deepEqual(seen.names(''), ['bin', 'etc', 'sh'])

@@ -1,160 +1,150 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { KubehopError, messageOf } from '../base/errors.ts'
-import { lockFolder } from '../kernel/lock.ts'
-import { catalogOf, readCatalog, type StoredImage, type StoredLayer, writeCatalog } from './catalog.ts'
-import { type Digest, hexOf } from './digest.ts'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { KubehopError } from '../base/errors.ts'
+import { tryShareFile } from '../kernel/share.ts'
+import { catalogReader, findImage, type StoredImage, withImage, writeCatalog } from './catalog.ts'
+import { type ImageConfig, parseConfig } from './config.ts'
+import type { Digest } from './digest.ts'
+import { StoreFolder } from './folder.ts'
+import type { FoundImage } from './found.ts'
+import type { MadeLayers } from './layers.ts'
+import { leaseOf, type Lease } from './lease.ts'
 import { type Limits, usualLimits } from './limits.ts'
-import { type LoadedImage, loadImages } from './load.ts'
+import { loadImages } from './load.ts'
+import { pullImage, type PullOptions } from './pull.ts'
 import { type ImageName, imageName } from './reference.ts'
 import { refuse, shown } from './refuse.ts'
 
+export interface LoadedImage extends StoredImage {
+  /** Files that lost extended attributes. */
+  withoutAttributes: string[]
+}
+
 /**
- * Images in a folder: `images.json`, `configs/HEX`, `layers/HEX/`, and `work/` while one is loaded. Only one command at a time changes it; it is
- * held all the while, so what lies in `work/` when it is taken is of one that was killed. The thread waits for others: a process must await one change
- * before it begins the next.
+ * Images in a folder. Any number of processes may use and change it at the same time: the catalog is changed in moments, layers are prepared beside it, and
+ * nobody's thread waits for another process.
  */
 export class ImageStore {
   readonly folder: string
+  readonly #at: StoreFolder
+  readonly #catalog: () => readonly StoredImage[]
+  readonly #configs = new Map<Digest, ImageConfig>()
 
   constructor(folder: string) {
     this.folder = folder
+    this.#at = new StoreFolder(folder)
+    this.#catalog = catalogReader(folder)
   }
 
   list(): StoredImage[] {
-    return readCatalog(this.folder)
+    return this.#catalog().filter(({ removed }) => !removed)
+  }
+
+  /** By name as people write it, or by id (`sha256:...`). Asks the disk only whether the catalog has changed. */
+  find(which: string): StoredImage | undefined {
+    return findImage(this.#catalog(), imageName(which), which)
+  }
+
+  /** What a container needs to know of an image. @throws KubehopError `NoImage` when it is gone */
+  configOf({ id }: StoredImage): ImageConfig {
+    let config = this.#configs.get(id)
+    if (!config) {
+      const file = this.#at.config(id)
+      if (!existsSync(file)) throw gone(id)
+      config = parseConfig(readFileSync(file), `the configuration of ${id}`)
+      this.#configs.set(id, config)
+    }
+    return config
+  }
+
+  /** The directories of an image's layers, the top one first, as overlayfs has its `lowerdir`. */
+  lowerdirs({ layers }: StoredImage): string[] {
+    return layers.map(({ chain }) => this.#at.layer(chain)).toReversed()
+  }
+
+  /** The image's layers stay until the lease is disposed and no process has its descriptor any more. @throws KubehopError `NoImage` when it is gone */
+  use({ id }: StoredImage): Lease {
+    const fd = tryShareFile(this.#at.config(id))
+    if (fd === undefined) throw gone(id)
+    return leaseOf(fd)
   }
 
   /**
    * Every image of an archive. `name` is for one that brings none, or another. An image whose last name goes to a new one goes, too. When the archive
    * is refused, the store is as before.
    */
-  load(
+  async load(
     file: string,
-    { name, limits = usualLimits }: { name?: ImageName; limits?: Limits } = {},
+    { name, limits = usualLimits, signal }: { name?: ImageName; limits?: Limits; signal?: AbortSignal } = {},
   ): Promise<LoadedImage[]> {
-    return this.#alone(async (before) => {
-      const known = new Map(before.flatMap(({ layers }) => layers.map((layer) => [layer.chain, layer])))
-      const { layers, configs, work } = this.#folders()
-      for (const folder of [layers, configs, work]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-      const loaded = await loadImages(file, { layers, configs, work, known, limits })
-      if (name !== undefined) {
-        const [only, second] = loaded
-        if (!only || second)
-          throw refuse('SeveralImages', `${file} has ${loaded.length} images: only one can be given a name`)
-        only.names = [name]
-      }
-      let images = before
-      for (const { withoutAttributes: _, ...image } of loaded) images = withImage(images, image)
-      writeCatalog(this.folder, images)
-      return loaded
-    })
+    await using workplace = await this.#at.workplace(signal)
+    const images = await loadImages(file, { folder: this.#at, workplace, limits, ...(signal && { signal }) })
+    if (name !== undefined) {
+      const [only, second] = images
+      if (!only || second)
+        throw refuse('SeveralImages', `${file} has ${images.length} images: only one can be given a name`)
+      only.image.names = [name]
+    }
+    return await this.#keep(images)
   }
 
-  /** By name: the name goes, and the image with its last one. By id (`sha256:...`): the image goes. Tells what names are left. @throws KubehopError `NoImage` */
+  /**
+   * An image from a registry, whatever the store has under that name; layers that are there are not sent again. Several pulls at once, also of several
+   * processes, send each layer once. When it fails, the store is as before.
+   * @throws KubehopError with the code `BadName`, `NoHost`, `Unreachable`, `BadCertificate`, `PlainHttp`, `Unauthorized`, `NoImage`, `RateLimited`,
+   * `RegistryError`, `BadAnswer`, `TooSlow`, `WrongPlatform`, `BadDigest`, or one of those of `load`; or with the signal's reason
+   */
+  async pull(name: string, options: PullOptions = {}): Promise<StoredImage> {
+    const full = imageName(name)
+    if (full === undefined) throw new KubehopError('image', 'pull', 'BadName', `${shown(name)} is no name of an image`)
+    return pullImage(full, options)
+  }
+
+  /**
+   * By name: the name goes, and the image with its last one. By id (`sha256:...`): the image goes. Where a container uses it, its files go after that. Tells what
+   * names are left. @throws KubehopError `NoImage`
+   */
   remove(which: string): Promise<{ image: StoredImage; gone: boolean }> {
-    return this.#alone(async (images) => {
+    return this.#at.change((images) => {
       const name = imageName(which)
-      const image = images.find((each) => each.id === which || (name !== undefined && each.names.includes(name)))
+      const image = findImage(images, name, which)
       if (!image) throw new KubehopError('image', 'remove', 'NoImage', `there is no image ${shown(which)}`)
       const names = image.id === which ? [] : image.names.filter((each) => each !== name)
-      const others = images.filter((each) => each !== image)
-      writeCatalog(this.folder, names.length === 0 ? others : [...others, { ...image, names }])
-      return { image: { ...image, names }, gone: names.length === 0 }
+      const left: StoredImage = { ...image, names, ...(names.length === 0 && { removed: true }) }
+      writeCatalog(this.folder, [...images.filter((each) => each !== image), left])
+      return { image: left, gone: names.length === 0 }
     })
   }
 
-  async #alone<T>(body: (images: StoredImage[]) => Promise<T>): Promise<T> {
-    using _ = this.#lock()
-    try {
-      this.#sweep()
-      return await body(readCatalog(this.folder))
-    } catch (error) {
-      throw explained(error, this.folder)
-    } finally {
-      this.#sweep()
-      this.#dropIfEmpty()
-    }
+  /** Removes the files of removed images that nobody uses any more, and what killed processes left. */
+  collect(): Promise<void> {
+    return existsSync(this.folder) ? this.#at.change(() => undefined) : Promise.resolve()
   }
 
-  #lock(): Disposable {
-    try {
-      return lockFolder(this.folder, 0o700)
-    } catch (error) {
-      throw explained(error, this.folder)
-    }
-  }
-
-  /** Removes what no image of the catalog has. */
-  #sweep(): void {
-    const images = readCatalog(this.folder)
-    const { layers, configs, work } = this.#folders()
-    rmSync(work, { recursive: true, force: true })
-    keep(
-      configs,
-      images.map(({ id }) => id),
-    )
-    keep(
-      layers,
-      images.flatMap((image) => image.layers.map(({ chain }) => chain)),
-    )
-  }
-
-  /** A store without images leaves nothing. The folder is the lock, so this is the last thing that is done with it. */
-  #dropIfEmpty(): void {
-    if (readCatalog(this.folder).length > 0) return
-    const { layers, configs } = this.#folders()
-    for (const file of [catalogOf(this.folder), `${catalogOf(this.folder)}.new`]) rmSync(file, { force: true })
-    for (const folder of [layers, configs, this.folder]) if (existsSync(folder)) rmdirSync(folder)
-  }
-
-  #folders(): { layers: string; configs: string; work: string } {
-    return {
-      layers: join(this.folder, 'layers'),
-      configs: join(this.folder, 'configs'),
-      work: join(this.folder, 'work'),
-    }
-  }
-}
-
-/** Bytes of an image's files, those too that it shares with others. */
-export function sizeOf({ layers }: { layers: readonly StoredLayer[] }): number {
-  return layers.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
-/** Names go to the new one; who has lost its last one is nobody's. */
-function withImage(images: readonly StoredImage[], image: StoredImage): StoredImage[] {
-  const same = images.find(({ id }) => id === image.id)
-  const others = images
-    .filter((each) => each !== same)
-    .flatMap((each) => {
-      const names = each.names.filter((name) => !image.names.includes(name))
-      return each.names.length > 0 && names.length === 0 ? [] : [{ ...each, names }]
+  /** Tells the catalog of images whose layers are there. */
+  #keep(images: { image: FoundImage; made: MadeLayers; digests?: string[] }[]): Promise<LoadedImage[]> {
+    return this.#at.change((before) => {
+      const loaded = new Date().toISOString()
+      let all = before
+      const kept = images.map(({ image: { id, names, config }, made: { layers, withoutAttributes }, digests = [] }) => {
+        const image: StoredImage = { id, names, digests, loaded, layers }
+        all = withImage(all, image)
+        this.#writeConfig(id, config)
+        return { ...image, withoutAttributes }
+      })
+      writeCatalog(this.folder, all)
+      return kept
     })
-  return [...others, { ...image, names: [...new Set([...(same?.names ?? []), ...image.names])].sort() }]
+  }
+
+  /** Never another file in its place: who uses the image has a lock on it. */
+  #writeConfig(id: Digest, config: Buffer): void {
+    const file = this.#at.config(id)
+    if (existsSync(file)) return
+    writeFileSync(`${file}.new`, config, { mode: 0o600 })
+    renameSync(`${file}.new`, file)
+  }
 }
 
-function keep(folder: string, wanted: readonly Digest[]): void {
-  if (!existsSync(folder)) return
-  const names = new Set(wanted.map(hexOf))
-  for (const name of readdirSync(folder))
-    if (!names.has(name)) rmSync(join(folder, name), { recursive: true, force: true })
-}
-
-/** The system's own complaints, in words that say what to do. */
-function explained(error: unknown, folder: string): unknown {
-  if (error instanceof KubehopError || !(error instanceof Error) || !('code' in error)) return error
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new KubehopError(
-      'image',
-      'write',
-      'NoSpace',
-      `no space is left in ${folder}: make room, or set KUBEHOP_STATE to a larger folder`,
-      {
-        cause: error,
-      },
-    )
-  if (typeof code !== 'string' || !/^E[A-Z]+$/.test(code)) return error
-  return new KubehopError('image', 'write', code, `cannot use ${folder}: ${messageOf(error)}`, { cause: error })
+function gone(id: Digest): KubehopError {
+  return new KubehopError('image', 'use', 'NoImage', `the image ${id} has been removed: load or pull it again`)
 }

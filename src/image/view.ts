@@ -32,6 +32,15 @@ export class View {
     return [...seen].flatMap(([name, there]) => (there ? name : [])).sort()
   }
 
+  /** Where on disk the file lies that is shown at a path. */
+  fileAt(path: string): string | undefined {
+    for (const tree of this.#trees) {
+      const found = within(tree, path)
+      if (found !== 'missing') return found !== 'hidden' && found.isFile() ? join(tree, path) : undefined
+    }
+    return undefined
+  }
+
   /** Where the symbolic link at a path leads. */
   linkOf(path: string): string | undefined {
     for (const tree of this.#trees) {
