@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { Agent, type RequestOptions, request as httpsRequest } from 'node:https'
+import { Agent, type AgentOptions, type RequestOptions, request as httpsRequest } from 'node:https'
 import { ApiError, type StatusDetails } from './client.ts'
 
 /** How to reach an API server and as whom. Certificates and keys are PEM texts. */
@@ -24,9 +24,13 @@ export interface Call {
 const answerTimeoutMs = 30_000
 const answerLimit = 512 * 1024 * 1024
 
+/** More at once would each have to shake hands first, for which both sides need a few milliseconds: waiting for one that is open takes less. */
+const connectionsForCalls = 8
+
 /** HTTPS with connections that stay open. One of these serves all calls and watches of a client. */
 export class Transport {
-  readonly #agent: Agent
+  readonly #calls: Agent
+  readonly #streams: Agent
   readonly #url: URL
   readonly #token: (() => string) | undefined
 
@@ -34,49 +38,56 @@ export class Transport {
     this.#url = new URL(server)
     if (this.#url.protocol !== 'https:') throw new TypeError(`an API server is reached by https, not ${server}`)
     this.#token = typeof token === 'string' ? () => token : token
-    this.#agent = new Agent({
+    const options: AgentOptions = {
       keepAlive: true,
       // A server that vanished without a word is noticed by the kernel, not waited for.
       keepAliveMsecs: 15_000,
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
-    })
+    }
+    this.#calls = new Agent({ ...options, maxSockets: connectionsForCalls })
+    this.#streams = new Agent(options)
   }
 
   /** The parsed answer. Refusals throw an ApiError; a server that is not there throws what the socket said. */
   async call(call: Call, signal: AbortSignal = AbortSignal.timeout(answerTimeoutMs)): Promise<unknown> {
-    const response = await this.open(call, signal)
+    const response = await this.#answer(call, signal, this.#calls)
     const text = await textOf(response)
     return text === '' ? undefined : JSON.parse(text)
   }
 
   /** The answer as a stream, once its status says success. */
-  async open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#answer(call, signal, this.#streams)
+  }
+
+  close(): void {
+    this.#calls.destroy()
+    this.#streams.destroy()
+  }
+
+  async #answer(call: Call, signal: AbortSignal, agent: Agent): Promise<IncomingMessage> {
     let response: IncomingMessage
     try {
-      response = await this.#send(call, signal)
+      response = await this.#send(call, signal, agent)
     } catch (error) {
       // The server closed a kept connection at the moment it was used: nothing was processed, so once more on a fresh one.
       if (!(error instanceof StaleConnection)) throw error
-      response = await this.#send(call, signal)
+      response = await this.#send(call, signal, agent)
     }
     const { statusCode = 0 } = response
     if (statusCode >= 200 && statusCode < 300) return response
     throw refusal(statusCode, await textOf(response))
   }
 
-  close(): void {
-    this.#agent.destroy()
-  }
-
-  #send({ method, path, query, body, contentType }: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  #send({ method, path, query, body, contentType }: Call, signal: AbortSignal, agent: Agent): Promise<IncomingMessage> {
     const params = new URLSearchParams()
     for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) params.set(name, String(value))
     const search = params.size === 0 ? '' : `?${params.toString()}`
     const text = body === undefined ? undefined : JSON.stringify(body)
     const options: RequestOptions = {
-      agent: this.#agent,
+      agent,
       method,
       host: this.#url.hostname.replace(/^\[|\]$/g, ''),
       port: this.#url.port || 443,
