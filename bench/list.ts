@@ -5,6 +5,7 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   up: () => import('./up.ts'),
   memory: () => import('./memory.ts'),
   pods: () => import('./pods.ts'),
+  crowd: () => import('./crowd.ts'),
   services: () => import('./services.ts'),
   dns: () => import('./dns.ts'),
   wire: () => import('./wire.ts'),

@@ -11,6 +11,12 @@ const kubehop = resolve('kubehop')
 const name = 'bench'
 const patienceMs = 60_000
 
+export interface BareLab {
+  record: LabRecord
+  kubeconfig: string
+  down(): Promise<void>
+}
+
 export interface BenchLab {
   record: LabRecord
   /** Milliseconds from the start of `./kubehop up` to the end of the command: all pods Ready. */
@@ -20,24 +26,30 @@ export interface BenchLab {
   down(): Promise<void>
 }
 
+/** Nodes and DNS, and no other pods. */
+export async function startBareLab(nodes: number): Promise<BareLab> {
+  const place = placeForLab()
+  try {
+    return { ...(await upIn(place, nodes, [])), down: place.down }
+  } catch (error) {
+    await place.down()
+    throw error
+  }
+}
+
 /** Three nodes, DNS and the shop, as a person starts them, with state of their own. */
 export async function startBenchLab(): Promise<BenchLab> {
-  const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
-  const env = { ...process.env, KUBEHOP_STATE: join(folder, 'state'), KUBEHOP_LAB: '' }
-  const down = async (): Promise<void> => {
-    await run(kubehop, ['down', '--all'], { env })
-    rmSync(folder, { recursive: true, force: true })
-  }
+  const place = placeForLab()
+  const { folder, down } = place
   const [manifest, notes] = [join(folder, 'shop.yaml'), join(folder, 'notes')]
   mkdirSync(notes)
   writeShop(manifest, notes)
   const note = appears(join(notes, noteFile))
   try {
     const begun = Date.now()
-    await run(kubehop, ['up', name, '--nodes', '3', '-f', manifest, '--json'], { env })
+    const { record } = await upIn(place, 3, ['-f', manifest])
     const allReady = Date.now() - begun
     const firstAnswer = Number(await note.content) * 1000 - begun
-    const record = JSON.parse(readFileSync(join(folder, 'state', name, 'lab.json'), 'utf8')) as LabRecord
     return { record, allReady, firstAnswer, down }
   } catch (error) {
     note.content.catch(() => undefined)
@@ -46,6 +58,32 @@ export async function startBenchLab(): Promise<BenchLab> {
   } finally {
     note.stop()
   }
+}
+
+interface Place {
+  folder: string
+  env: NodeJS.ProcessEnv
+  down(): Promise<void>
+}
+
+function placeForLab(): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
+  const env = { ...process.env, KUBEHOP_STATE: join(folder, 'state'), KUBEHOP_LAB: '' }
+  return {
+    folder,
+    env,
+    async down() {
+      await run(kubehop, ['down', '--all'], { env })
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function upIn({ folder, env }: Place, nodes: number, more: string[]): Promise<Omit<BareLab, 'down'>> {
+  await run(kubehop, ['up', name, '--nodes', String(nodes), ...more, '--json'], { env })
+  const state = join(folder, 'state', name)
+  const record = JSON.parse(readFileSync(join(state, 'lab.json'), 'utf8')) as LabRecord
+  return { record, kubeconfig: join(state, 'kubeconfig') }
 }
 
 function appears(path: string): { content: Promise<string>; stop(): void } {
