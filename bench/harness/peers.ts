@@ -1,31 +1,56 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 
 const version = 'v1.9.1'
 const kubernetes = '1.35.2'
 const coreDnsVersion = 'v1.14.7'
-const folder = resolve('.cache/peers', `cni-plugins-${version}`)
+const cniToolVersion = 'v1.3.1'
 
 /**
- * The folder with the reference CNI plugins `bridge` and `host-local`, built from the Go module proxy on first use; or why there is none.
+ * The folder with reference CNI plugins, built from the Go module proxy once; or why there is none. `build` false: only if that has been done before.
  * Go is used here only: neither the product nor its tests need it.
  */
-export function cniPlugins(): { folder: string } | { missing: string } {
-  if (['bridge', 'host-local'].every((name) => existsSync(join(folder, name)))) return { folder }
+export function cniPlugins(build: boolean): { folder: string } | { missing: string } {
+  const modules = ['main/bridge', 'main/loopback', 'ipam/host-local', 'meta/bandwidth', 'meta/portmap', 'meta/tuning']
+  const paths = modules.map((path) => `github.com/containernetworking/plugins/plugins/${path}`)
+  return installed(`reference CNI plugins ${version}`, `cni-plugins-${version}`, version, paths, build)
+}
+
+/** The program cnitool: libcni, which runtimes have inside, for the command line. `build` as above. */
+export function cniTool(build: boolean): { folder: string } | { missing: string } {
+  const paths = ['github.com/containernetworking/cni/cnitool']
+  return installed(`cnitool ${cniToolVersion}`, `cnitool-${cniToolVersion}`, cniToolVersion, paths, build)
+}
+
+/** The folder of that name in .cache with all of these programs of one Go module. */
+function installed(
+  what: string,
+  name: string,
+  version: string,
+  paths: readonly string[],
+  build: boolean,
+): { folder: string } | { missing: string } {
+  const folder = resolve('.cache/peers', name)
+  if (paths.every((path) => existsSync(join(folder, basename(path))))) return { folder }
   if (spawnSync('go', ['version']).status !== 0)
-    return { missing: 'Go is not here, and the reference plugins have to be built (Debian: apt-get install golang-go)' }
-  console.error(`  building the reference CNI plugins ${version} ...`)
-  mkdirSync(folder, { recursive: true })
-  const packages = ['main/bridge', 'ipam/host-local'].map(
-    (path) => `github.com/containernetworking/plugins/plugins/${path}@${version}`,
-  )
-  const built = spawnSync('go', ['install', ...packages], {
-    env: { ...process.env, GOBIN: folder, CGO_ENABLED: '0' },
+    return { missing: `Go is not here, and ${what} has to be built (Debian: apt-get install golang-go)` }
+  if (!build) return { missing: `${what} has not been built yet: npm test does it` }
+  console.error(`  building ${what} ...`)
+  // Another run of the tests may be looking for them.
+  const fresh = `${folder}-${process.pid}`
+  mkdirSync(fresh, { recursive: true })
+  const built = spawnSync('go', ['install', ...paths.map((path) => `${path}@${version}`)], {
+    env: { ...process.env, GOBIN: fresh, CGO_ENABLED: '0' },
     encoding: 'utf8',
+    timeout: patienceMs,
   })
+  mkdirSync(folder, { recursive: true })
+  if (built.status === 0)
+    for (const path of paths) renameSync(join(fresh, basename(path)), join(folder, basename(path)))
+  rmSync(fresh, { recursive: true })
   if (built.status === 0) return { folder }
-  return { missing: `the reference plugins could not be built: ${built.stderr.trim().split('\n').at(-1) ?? ''}` }
+  return { missing: `${what} could not be built: ${built.stderr.trim().split('\n').at(-1) ?? ''}` }
 }
 
 /** The program kube-proxy; built once, from the Go module proxy. `build` false: only if that has been done before. */

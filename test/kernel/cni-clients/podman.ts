@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { webImage } from './image.ts'
+import { must, ociRuntime } from './machine.ts'
+
+/** Where podman finds what; `network_config_dir` because root over one user only counts as none. */
+const containersConf = `
+[network]
+network_backend = "cni"
+network_config_dir = "/etc/cni/net.d"
+default_network = "pods"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[engine.runtimes]
+crun = ["${ociRuntime}"]
+`
+
+const storageConf = `
+[storage]
+driver = "vfs"
+runroot = "/run/containers/storage"
+graphroot = "/var/lib/containers/storage"
+`
+
+/** Podman of this machine, with the image. */
+export async function setUpPodman(): Promise<void> {
+  mkdirSync('/etc/containers', { recursive: true })
+  writeFileSync('/etc/containers/containers.conf', containersConf)
+  writeFileSync('/etc/containers/storage.conf', storageConf)
+  writeFileSync('/etc/containers/policy.json', '{"default": [{"type": "insecureAcceptAnything"}]}')
+  writeFileSync('/var/tmp/image.tar', webImage())
+  await podman('load', '-q', '-i', '/var/tmp/image.tar')
+}
+
+export const podman = (...args: string[]): Promise<string> => must('podman', ...args)
+
+/** Starts a container of the image. */
+export async function start(name: string, ...options: string[]): Promise<void> {
+  await podman('run', '-d', '--cgroups=disabled', '--name', name, ...options, 'localhost/web')
+}
+
+/** A field of `podman inspect`, by Go's template. */
+export const inspect = (name: string, field: string): Promise<string> =>
+  podman('inspect', '--format', `{{${field}}}`, name)
