@@ -30,7 +30,7 @@ export interface BenchLab {
 export async function startBareLab(nodes: number): Promise<BareLab> {
   const place = placeForLab()
   try {
-    return { ...(await upIn(place, nodes, [])), down: place.down }
+    return { ...(await upIn(place, nodes, [])), down: () => place.down() }
   } catch (error) {
     await place.down()
     throw error
@@ -40,7 +40,8 @@ export async function startBareLab(nodes: number): Promise<BareLab> {
 /** Three nodes, DNS and the shop, as a person starts them, with state of their own. */
 export async function startBenchLab(): Promise<BenchLab> {
   const place = placeForLab()
-  const { folder, down } = place
+  const { folder } = place
+  const down = (): Promise<void> => place.down()
   const [manifest, notes] = [join(folder, 'shop.yaml'), join(folder, 'notes')]
   mkdirSync(notes)
   writeShop(manifest, notes)
