@@ -1,8 +1,7 @@
 import { followAlias } from '../answer/alias.ts'
-import { makeAnswer } from '../answer/answer.ts'
-import { Negatives } from '../answer/negative.ts'
-import { labelsOf, nameOf, type Query } from '../wire/query.ts'
+import { labelsOf, type Query } from '../wire/query.ts'
 import type { Zone } from '../zone/zone.ts'
+import { foundBy } from './found.ts'
 import { type Asker, type Handler, notYet, type Said } from './handler.ts'
 import type { ReadyAnswers } from './ready.ts'
 
@@ -17,7 +16,7 @@ export interface ClusterParts {
 
 /** Names of services and pods. Answers about services are kept ready until an object they come from changes. */
 export function clusterHandler({ zone, synced, ready, outside }: ClusterParts): Handler {
-  const negatives = new Negatives(zone)
+  const say = foundBy('cluster', zone, ready)
   return {
     name: 'cluster',
     handle(query: Query, asker: Asker) {
@@ -25,18 +24,8 @@ export function clusterHandler({ zone, synced, ready, outside }: ClusterParts): 
       const found = zone.find(labels, query.type)
       if (found.kind === 'not ours') return undefined
       if (!synced()) return notYet
-      switch (found.kind) {
-        case 'records': {
-          const said = { answer: makeAnswer(nameOf(query), found), authoritative: true, from: found.from }
-          if (found.owner) ready.keep(query, found.owner, { ...said, by: 'cluster' })
-          return said
-        }
-        case 'alias':
-          return followAlias(query, found, zone, (question) => outside(question, asker))
-        default:
-          if (found.owner && found.kind === 'no data') ready.keep(query, found.owner, 'no data')
-          return { answer: negatives.answer(query, found, labels), authoritative: true, from: found.kind }
-      }
+      if (found.kind === 'alias') return followAlias(query, found, zone, (question) => outside(question, asker))
+      return say(query, labels, found)
     },
   }
 }

@@ -3,6 +3,7 @@ import { parseAddress } from '../../base/address.ts'
 import { rcodes, types } from '../wire/message.ts'
 import { nameToWire } from '../wire/name.ts'
 import { labelsOf, type Query } from '../wire/query.ts'
+import { inAddrArpa } from '../zone/reverse.ts'
 import type { Owner } from '../zone/reverse-index.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { HandlerName, Said } from './handler.ts'
@@ -78,15 +79,13 @@ export class ReadyAnswers {
 
   /** `4.3.2.1.in-addr.arpa` is 1.2.3.4. */
   #pointer(query: Query): Ready | undefined {
-    if (query.type !== types.PTR || !query.name.endsWith(arpa)) return undefined
+    if (query.type !== types.PTR || !query.name.endsWith(inAddrArpa)) return undefined
     const labels = labelsOf(query.name)
     const address = labels.length === 6 ? parseAddress(labels.slice(0, 4).reverse().join('.')) : undefined
     const owner = address && this.#parts.zone.pointer(address)
     return owner && this.#of(owner, query, 12)
   }
 }
-
-const arpa = '\x07in-addr\x04arpa\0'
 
 type Answered = Ready | 'no data' | undefined
 

@@ -1,5 +1,9 @@
 import { type Address, addressFromBytes, type Cidr, contains } from '../../base/address.ts'
 
+/** How names of addresses end, and how those of IPv4 do, in the form of `Query.name`. */
+export const arpa = '\x04arpa\0'
+export const inAddrArpa: string = `\x07in-addr${arpa}`
+
 /** A name under in-addr.arpa or ip6.arpa. */
 export interface ReverseName {
   /** Whole when the name has all 4 or 32 labels; otherwise padded with zeros. */
