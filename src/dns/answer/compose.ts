@@ -1,12 +1,7 @@
-import { flags } from '../wire/message.ts'
+import { echoed, flags } from '../wire/message.ts'
+import { optLength, writeOpt } from '../wire/opt.ts'
 import type { Query } from '../wire/query.ts'
 import type { Answer } from './answer.ts'
-
-/** What of a query goes back unchanged: its id, the opcode, the wish for recursion, and CD (RFC 4035 section 3.1.6). */
-const echoed = 0x7800 | flags.RD | flags.CD
-/** UDP answers up to this arrive without fragments on any path (DNS flag day 2020); what we tell others we can take. */
-const ourUdpSize = 1232
-const optLength = 11
 
 /**
  * Whatever the other side says: a forged source address must not turn a few bytes into sixty thousand at somebody else's, and longer datagrams come
@@ -73,16 +68,6 @@ export function refuse(bytes: Buffer, rcode: number): Buffer {
   bytes.copy(out, 0, 0, 4)
   out.writeUInt16BE((out.readUInt16BE(2) & echoed) | flags.QR | rcode, 2)
   return out
-}
-
-export function writeOpt(out: Buffer, at: number, rcode: number, dnssec: boolean): void {
-  out[at] = 0
-  out.writeUInt16BE(41, at + 1)
-  out.writeUInt16BE(ourUdpSize, at + 3)
-  out[at + 5] = rcode >> 4
-  out[at + 6] = 0
-  out.writeUInt16BE(dnssec ? 0x8000 : 0, at + 7)
-  out.writeUInt16BE(0, at + 9)
 }
 
 /** Fills the run's places in `out` with its records in random order; where some do not fit, with random ones of them. */

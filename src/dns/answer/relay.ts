@@ -1,9 +1,7 @@
 import { countDown, type Reply } from '../forward/reply.ts'
-import { flags } from '../wire/message.ts'
+import { echoed, flags } from '../wire/message.ts'
+import { optLength, writeOpt } from '../wire/opt.ts'
 import type { Query } from '../wire/query.ts'
-import { writeOpt } from './compose.ts'
-
-const optLength = 11
 
 /**
  * An upstream's reply as the answer to this query: its id, its spelling, its OPT, TTLs as they are by now, addresses in a new
@@ -22,7 +20,7 @@ export function relay(query: Query, reply: Reply, limit: number): Buffer {
 
   bytes.copy(out, 12, 12, end)
   out.writeUInt16BE(bytes.readUInt16BE(0), 0)
-  const asked = bytes.readUInt16BE(2) & (0x7800 | flags.RD | flags.CD)
+  const asked = bytes.readUInt16BE(2) & echoed
   const kept = reply.bytes.readUInt16BE(2) & (opt?.dnssec === true ? flags.AD : 0)
   const truncated = cut || reply.truncated ? flags.TC : 0
   out.writeUInt16BE(flags.QR | flags.RA | asked | kept | truncated | (reply.rcode & 0xf), 2)

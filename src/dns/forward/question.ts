@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { flags } from '../wire/message.ts'
+import { optLength, writeOpt } from '../wire/opt.ts'
 import { keyOf as questionKey } from '../wire/query.ts'
 
 /** What is asked of an upstream. */
@@ -25,7 +26,7 @@ export function keyOf({ key, name, type, dnssec, unchecked }: Asked): string {
 
 /** The id is random, as the port is: an answer made by a third party has to guess both. */
 export function questionFor({ name, type, dnssec, unchecked }: Asked, edns: boolean): Buffer {
-  const out = Buffer.alloc(12 + name.length + 4 + (edns ? 11 : 0))
+  const out = Buffer.alloc(12 + name.length + 4 + (edns ? optLength : 0))
   out.writeUInt16BE(randomInt(0x10000), 0)
   out.writeUInt16BE(flags.RD | (unchecked ? flags.CD : 0), 2)
   out.writeUInt16BE(1, 4)
@@ -34,8 +35,6 @@ export function questionFor({ name, type, dnssec, unchecked }: Asked, edns: bool
   out.writeUInt16BE(1, end + 2)
   if (!edns) return out
   out.writeUInt16BE(1, 10)
-  out.writeUInt16BE(41, end + 5)
-  out.writeUInt16BE(1232, end + 7)
-  out.writeUInt16BE(dnssec ? 0x8000 : 0, end + 11)
+  writeOpt(out, end + 4, 0, dnssec)
   return out
 }

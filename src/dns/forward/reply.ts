@@ -1,5 +1,5 @@
 import { decodeMessage } from '../wire/codec.ts'
-import { flags, rcodes, types } from '../wire/message.ts'
+import { flags, opcode, rcodes, types } from '../wire/message.ts'
 import { lowerName, readName, skipName } from '../wire/name.ts'
 
 /** An upstream's answer, checked, without its OPT record. */
@@ -39,7 +39,7 @@ export function readReply(bytes: Buffer, asked: Buffer): Reply | undefined {
   const end = nameEnd + 4
   if (bytes.length < headerLength || bytes.readUInt16BE(0) !== asked.readUInt16BE(0)) return undefined
   const word = bytes.readUInt16BE(2)
-  if ((word & (flags.QR | 0x7800)) !== flags.QR) return undefined
+  if ((word & (flags.QR | opcode)) !== flags.QR) return undefined
   if (bytes.length === headerLength) return onlyHeader(bytes, asked.subarray(headerLength, end))
   if (bytes.length < end || bytes.readUInt16BE(4) !== 1) return undefined
   if (lowerName(bytes.toString('latin1', 12, nameEnd)) !== lowerName(asked.toString('latin1', 12, nameEnd)))

@@ -39,6 +39,11 @@ function byNumber(numbers: Readonly<Record<string, number>>): ReadonlyMap<number
 /** The header's second word. */
 export const flags = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const
 
+/** In the same word. */
+export const opcode = 0x7800
+/** What of a question's word goes back unchanged: the opcode, the wish for recursion, and CD (RFC 4035 section 3.1.6). */
+export const echoed: number = opcode | flags.RD | flags.CD
+
 export interface Question {
   name: string
   type: number

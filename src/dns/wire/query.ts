@@ -1,5 +1,5 @@
 import { asksExplanation } from './explain.ts'
-import { flags, rcodes, types } from './message.ts'
+import { flags, opcode, rcodes, types } from './message.ts'
 import { lowerName, skipName } from './name.ts'
 
 /** A question, read no further than an answer needs. */
@@ -60,7 +60,7 @@ export function readQuery(bytes: Buffer): Query | Refusal {
   if (bytes.length < 12) return undefined
   const first = bytes[2] as number
   if (first & (flags.QR >> 8)) return undefined
-  if (first & 0x78) return { rcode: rcodes.NOTIMP }
+  if (first & (opcode >> 8)) return { rcode: rcodes.NOTIMP }
   if (bytes[4] !== 0 || bytes[5] !== 1) return formerr
   let folded = bytes
   let at = 12
