@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { address, addressFromBytes } from '../../base/address.ts'
+import { address } from '../../base/address.ts'
+import { messages, plain, u16 } from '../testing/arbitrary.ts'
 import { decodeMessage, encodeMessage } from './codec.ts'
-import type { Data, Message, ResourceRecord } from './message.ts'
+import type { Message } from './message.ts'
 import { nameToWire, readName, skipName } from './name.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
@@ -94,50 +95,24 @@ const label = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => Array.from(bytes, escaped).join('')),
 )
 const name = fc.array(label, { maxLength: 6 }).map((labels) => labels.join('.'))
-const u16 = fc.integer({ min: 0, max: 0xffff })
-const u32 = fc.integer({ min: 0, max: 0xffffffff })
 const latin1 = fc.uint8Array({ maxLength: 255 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
-const bytes4 = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(addressFromBytes)
-const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(addressFromBytes)
-const data: fc.Arbitrary<Data> = fc.oneof(
-  bytes4.map((of) => ({ type: 'A' as const, address: of })),
-  bytes16.map((of) => ({ type: 'AAAA' as const, address: of })),
-  fc.record({ type: fc.constantFrom('CNAME' as const, 'NS' as const, 'PTR' as const), target: name }),
-  fc.record({
-    type: fc.constant('SOA' as const),
-    mname: name,
-    rname: name,
-    serial: u32,
-    refresh: u32,
-    retry: u32,
-    expire: u32,
-    minimum: u32,
-  }),
-  fc.record({ type: fc.constant('SRV' as const), priority: u16, weight: u16, port: u16, target: name }),
-  fc.record({ type: fc.constantFrom('TXT' as const, 'HINFO' as const), strings: fc.array(latin1, { maxLength: 3 }) }),
-  fc.record({
-    type: fc.constant('other' as const),
-    code: fc.constantFrom(15, 41, 64, 65, 0xff00),
-    data: fc.uint8Array({ maxLength: 50 }),
-  }),
-)
-const record: fc.Arbitrary<ResourceRecord> = fc
-  .tuple(name, u16, u32, data)
-  .map(([owner, of, ttl, what]) => ({ name: owner, class: of, ttl, ...what }))
-const message: fc.Arbitrary<Message> = fc.record({
-  id: u16,
+const message = messages({
+  name,
+  type: u16,
+  class: u16,
   flags: u16.map((word) => word & ~0xf),
-  rcode: fc.integer({ min: 0, max: 15 }),
-  questions: fc.array(fc.record({ name, type: u16, class: u16 }), { maxLength: 2 }),
-  answers: fc.array(record, { maxLength: 8 }),
-  authorities: fc.array(record, { maxLength: 3 }),
-  additionals: fc.array(record, { maxLength: 3 }),
+  rcode: fc.nat(15),
+  strings: fc.record({
+    type: fc.constantFrom('TXT' as const, 'HINFO' as const),
+    strings: fc.array(latin1, { maxLength: 3 }),
+  }),
+  codes: [15, 41, 64, 65, 0xff00],
 })
 
 test('any message comes back as it was written', () => {
   fc.assert(
     fc.property(message, (one) => {
-      assert.deepEqual(plain(decodeMessage(encodeMessage(one))), plain(one))
+      assert.deepEqual(folded(decodeMessage(encodeMessage(one))), folded(one))
     }),
   )
 })
@@ -153,7 +128,7 @@ test('any bytes are a message that can be written again, or refused', () => {
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 600 }), mutated), (bytes) => {
       const read = decodeMessage(bytes)
-      if (read) assert.deepEqual(plain(decodeMessage(encodeMessage(read))), plain(read))
+      if (read) assert.deepEqual(folded(decodeMessage(encodeMessage(read))), folded(read))
     }),
   )
 })
@@ -163,9 +138,7 @@ function escaped(byte: number): string {
   return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`
 }
 
-/** Buffers and Uint8Arrays, and the case of names that a pointer to another spelling changed, compare as equal. */
-function plain(one: Message | undefined): string {
-  return JSON.stringify(one, (_, value: unknown) =>
-    value instanceof Uint8Array ? Array.from(value) : value,
-  ).toLowerCase()
+/** The case of names that a pointer to another spelling changed compares as equal, too. */
+function folded(one: Message | undefined): string {
+  return plain(one).toLowerCase()
 }
