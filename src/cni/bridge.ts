@@ -7,8 +7,9 @@ import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
-import { writeSysctl } from '../kernel/sysctl.ts'
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import { addLinkLocal, quiet, speaksIpv6 } from './cable.ts'
+import { localnetOf, usesLoopback } from './host-ports.ts'
 import { macOfAll } from './names.ts'
 
 export interface BridgeOptions {
@@ -94,6 +95,9 @@ function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: Brid
     )
   for (const { name: sysctl, value, only } of sysctlsOf(name))
     if (only === undefined || (only === 'ipv6' ? ipv6 : speaksIpv6(gateways))) writeSysctl(sysctl, value, ns)
+  // 127.0.0.0/8 never leaves or enters a machine, whatever a pod sends; but for published ports, whose rules see to that.
+  const localnet = localnetOf(name)
+  if (readSysctl(localnet, ns) !== '0' && !usesLoopback(name, ns)) writeSysctl(localnet, 0, ns)
 }
 
 function refused(name: string, code: string, say: string): KubehopError {
@@ -128,7 +132,5 @@ function sysctlsOf(bridge: string): readonly { name: string; value: number; only
     // Every packet for a service that nobody serves is refused aloud. By default (6168) the kernel says "unreachable" to one address once
     // a second and is silent in between, and a resolver that was not told waits 5 s. The limit for all addresses together stays.
     { name: 'net.ipv4.icmp_ratemask', value: 6160 },
-    // 127.0.0.0/8 never leaves or enters a machine, whatever a pod sends.
-    { name: `net.ipv4.conf.${device}.route_localnet`, value: 0 },
   ]
 }

@@ -4,16 +4,20 @@ import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
+import { deleteLink } from '../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
 import { ensureBridge } from './bridge.ts'
 import { connect, defaultRoute, endOf } from './cable.ts'
+import { type HostPort, type PortOwner, publishPorts, withdrawPorts } from './host-ports.ts'
 import { openIpam } from './ipam.ts'
 import { type Lease, noteOf } from './lease.ts'
 import { smallestMtu } from './mtu.ts'
 import { openReaper } from './reaper.ts'
 import { bridgeName, cableName, cableNumber, isDeviceName, isSandboxId, lowestFree, macOf } from './names.ts'
+
+export type { HostPort } from './host-ports.ts'
 
 /** One interface of one pod. */
 export interface Attachment {
@@ -33,8 +37,8 @@ export interface Attachment {
 /** The pods' cables of one node. Every call is done when it returns. */
 export interface PodNetwork {
   readonly bridge: { readonly name: string; readonly index: number; readonly gateway: Address; readonly mtu: number }
-  /** Connects a sandbox. Fails as a whole: after an error nothing of it is left. */
-  add(request: { id: string; netns: Netns; ifname?: string }): Attachment
+  /** Connects a sandbox, and publishes ports of the node for it. Fails as a whole: after an error nothing of it is left. */
+  add(request: { id: string; netns: Netns; ifname?: string; hostPorts?: readonly HostPort[] }): Attachment
   /** Disconnects all of a sandbox and frees its addresses; fine when repeated, or when its namespace is gone. */
   del(id: string): void
   get(id: string): Attachment | undefined
@@ -76,6 +80,9 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     ipv6,
   })
   adopt(socket, ipam, bridge.index, socket.links(), log)
+  // Ports of pods that were adopted stay as they are in the kernel.
+  const connected = new Set(ipam.list().map((lease) => lease.hostDevice))
+  withdrawPorts((owner) => owner.network === ownPorts && !connected.has(owner.hostDevice), ns)
   /** Numbers that a new cable cannot have: of ours, of strangers, and of cables that are being deleted. */
   const taken = new Set(socket.links().flatMap((link) => cableNumber(link.name) ?? []))
   const held = stack.move()
@@ -113,9 +120,18 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     }
   }
 
+  const publish = (lease: Lease, ports: readonly HostPort[]): void => {
+    try {
+      publishPorts(portOwnerOf(lease), ports, { addresses: [lease.address], snat: true }, ns)
+    } catch (error) {
+      socket.ensure(deleteLink(lease.hostDevice))
+      throw error
+    }
+  }
+
   return {
     bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
-    add({ id, netns, ifname = 'eth0' }) {
+    add({ id, netns, ifname = 'eth0', hostPorts = [] }) {
       if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
       if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
       for (;;) {
@@ -123,7 +139,10 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
         const lease = ipam.take({ id, ifname, hostDevice: cableName(number) })
         taken.add(number)
         try {
-          if (lay(lease, netns)) return attachmentOf(lease)
+          if (lay(lease, netns)) {
+            publish(lease, hostPorts)
+            return attachmentOf(lease)
+          }
         } catch (error) {
           taken.delete(number)
           ipam.free(lease)
@@ -137,6 +156,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       for (const lease of ipam.leasesOf(id)) {
         const number = cableNumber(lease.hostDevice) ?? 0
         const index = endOf(socket, lease)
+        withdrawPorts((owner) => owner.network === ownPorts && owner.hostDevice === lease.hostDevice, ns)
         // The cable first, the address last: a crash in between leaves an address without a cable, which the next start frees.
         if (index === undefined) taken.delete(number)
         else reaper.reap(index, () => taken.delete(number))
@@ -150,6 +170,13 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     list: () => ipam.list().map(attachmentOf),
     close: () => held.dispose(),
   }
+}
+
+/** Marks ports of this node's own pods; networks of the plugin have names of their own. */
+const ownPorts = 'node'
+
+function portOwnerOf({ hostDevice, id, ifname }: Lease): PortOwner {
+  return { hostDevice, network: ownPorts, bridge: bridgeName, name: `${ifname} of ${id}` }
 }
 
 function refused(id: string, code: string, say: string): KubehopError {
