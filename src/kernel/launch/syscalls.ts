@@ -13,6 +13,7 @@ export const syscalls = {
   exit: 60,
   kill: 62,
   fcntl: 72,
+  flock: 73,
   chdir: 80,
   fchdir: 81,
   mkdir: 83,
