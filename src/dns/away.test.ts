@@ -3,15 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { pino } from 'pino'
 import { connect } from '../api/client/http.ts'
 import { testApi } from '../api/testing.ts'
-import { defaults } from './config/config.ts'
-import { address } from '../base/address.ts'
-import { startDns } from './dns.ts'
-import { asker } from './testing/asker.ts'
-
-const here = { address: address('127.0.0.1'), port: 0 }
+import { createService, here, served } from './testing/served.ts'
 
 test('while the API server is away what was known last is answered, and both is told', async (t) => {
   const stateDir = mkdtempSync(join(tmpdir(), 'dns-away-'))
@@ -22,21 +16,8 @@ test('while the API server is away what was known last is answered, and both is 
     metadata: { name: 'kube-dns', namespace: 'kube-system' },
     spec: { clusterIP: '100.64.0.10', ports: [{ port: 53 }] },
   })
-  const log = pino({ level: 'silent' })
-  const dns = await startDns({
-    client,
-    config: { ...defaults, listen: [here], metrics: here },
-    log,
-    patience: 0.05,
-  })
-  const ask = await asker(dns.ports.dns[0] ?? 0)
-  t.after(async () => {
-    ask.close()
-    await dns.close()
-    client.close()
-    await api.api.close()
-  })
-  await dns.synced
+  const { dns, ask } = await served(t, client, { metrics: here }, { patience: 0.05 })
+  t.after(() => api.api.close())
   const metric = async (name: string): Promise<number> => {
     const text = await (await fetch(`http://127.0.0.1:${dns.ports.metrics}/metrics`)).text()
     return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1])
@@ -56,10 +37,7 @@ test('while the API server is away what was known last is answered, and both is 
   api = await testApi({ stateDir, port: Number(port), authority: api.authority })
   while ((await metric('kubehop_dns_api_connected')) !== 1) assert.equal(await ask.summary(name), 'NOERROR 100.64.0.10')
   // What changed meanwhile is known now, and so is what changes next.
-  await client.create('Service', {
-    metadata: { name: 'web', namespace: 'default' },
-    spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
-  })
+  await createService(client, 'web', '100.64.0.77')
   while ((await ask.summary('web.default.svc.cluster.local')) !== 'NOERROR 100.64.0.77')
     assert.equal(await ask.summary(name), 'NOERROR 100.64.0.10')
 

@@ -7,20 +7,15 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import type { Client } from '../api/client/client.ts'
-import { localClient } from '../api/client/local.ts'
-import { bootstrap } from '../api/registry/bootstrap.ts'
-import { Registry } from '../api/registry/registry.ts'
-import { Store } from '../api/store/store.ts'
 import { address } from '../base/address.ts'
 import { type DnsConfig, defaults } from './config/config.ts'
 import { type Dns, startDns } from './dns.ts'
 import { dnsManifests } from './manifests.ts'
 import { queryOf, read, summary } from './testing/ask.ts'
+import { here, localCluster } from './testing/served.ts'
 import { readQuery } from './wire/query.ts'
 
 const log = pino({ level: 'silent' })
-const local = address('127.0.0.1')
-const anyPort = { address: local, port: 0 }
 
 test('a cluster is answered over UDP and TCP, and follows its objects', async (t) => {
   const { client, dns, port } = await started(t)
@@ -170,12 +165,12 @@ test('readiness is the whole cluster known, health is the process, and metrics c
 
 test('an address that cannot be had is an error that leaves nothing open', async (t) => {
   const { port } = await started(t)
-  const client = cluster()
+  const client = localCluster()
   const start = (options: Partial<DnsConfig>): Promise<Dns> =>
     startDns({ client, config: { ...defaults, ...options }, log })
   await assert.rejects(
     start({
-      listen: [anyPort, { address: local, port }],
+      listen: [here, { address: here.address, port }],
     }),
     { code: 'EADDRINUSE' },
   )
@@ -208,7 +203,7 @@ test('another configuration is in force with the next question; what needs a res
 })
 
 test("the cluster's own DNS is objects that the API takes", async () => {
-  const client = cluster()
+  const client = localCluster()
   const [account, configMap, service, deployment] = dnsManifests({
     clusterIP: address('100.64.0.10'),
     zone: 'cluster.local',
@@ -224,25 +219,19 @@ test("the cluster's own DNS is objects that the API takes", async () => {
   assert.deepEqual(Object.keys(data ?? {}), ['dns.yaml'])
 })
 
-function cluster(): Client {
-  const registry = new Registry({ store: new Store(), serviceCidr: '100.64.0.0/13' })
-  bootstrap(registry)
-  return localClient({ registry })
-}
-
 async function started(
   t: TestContext,
   options: Partial<DnsConfig> = {},
   around: (client: Client) => Client = (client) => client,
 ): Promise<{ client: Client; dns: Dns; port: number }> {
-  const client = cluster()
+  const client = localCluster()
   await client.create('Service', {
     metadata: { name: 'kubernetes', namespace: 'default' },
     spec: { clusterIP: '100.64.0.1', ports: [{ name: 'https', port: 443 }] },
   })
   const dns = await startDns({
     client: around(client),
-    config: { ...defaults, listen: [anyPort], health: anyPort, ready: anyPort, metrics: anyPort, ...options },
+    config: { ...defaults, listen: [here], health: here, ready: here, metrics: here, ...options },
     log,
   })
   t.after(async () => {

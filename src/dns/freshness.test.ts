@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pino } from 'pino'
 import type { Change, Client } from '../api/client/client.ts'
 import { connect } from '../api/client/http.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
 import { testApi } from '../api/testing.ts'
-import { address } from '../base/address.ts'
-import { defaults } from './config/config.ts'
-import { startDns } from './dns.ts'
-import { asker } from './testing/asker.ts'
+import { served } from './testing/served.ts'
 
 const ports = [{ name: 'http', port: 80 }]
 const changes = 1000
@@ -17,18 +13,7 @@ test('a change of a service or of endpoints is in the next answer after its watc
   await using api = await testApi()
   const events = new Events()
   const client = connect(api.as('admin'))
-  const dns = await startDns({
-    client: events.around(client),
-    config: { ...defaults, listen: [{ address: address('127.0.0.1'), port: 0 }] },
-    log: pino({ level: 'silent' }),
-  })
-  const ask = await asker(dns.ports.dns[0] ?? 0)
-  t.after(async () => {
-    ask.close()
-    await dns.close()
-    client.close()
-  })
-  await dns.synced
+  const { ask } = await served(t, events.around(client))
   const headless = 'db.default.svc.cluster.local'
   const virtual = 'web.default.svc.cluster.local'
   await events.of(

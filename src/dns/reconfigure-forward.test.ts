@@ -3,17 +3,11 @@ import { Resolver } from 'node:dns/promises'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { pino } from 'pino'
-import { localClient } from '../api/client/local.ts'
-import { bootstrap } from '../api/registry/bootstrap.ts'
-import { Registry } from '../api/registry/registry.ts'
-import { Store } from '../api/store/store.ts'
-import { address } from '../base/address.ts'
-import { type DnsConfig, defaults, forwardDefaults, type UpstreamConfig } from './config/config.ts'
-import { startDns } from './dns.ts'
+import { type DnsConfig, forwardDefaults, type UpstreamConfig } from './config/config.ts'
 import { scripted } from './testing/forwarder.ts'
+import { here, localCluster, served } from './testing/served.ts'
 import { record, replyTo, type Script } from './testing/upstream.ts'
 
-const local = address('127.0.0.1')
 const answering =
   (ip: string): Script =>
   (query) => [replyTo(query, [record(query.questions[0]?.name ?? '', ip)])]
@@ -22,17 +16,7 @@ test('other upstreams are asked from the next question on; a loop among them is 
   const [one, other] = [await scripted(t, answering('192.0.2.1')), await scripted(t, answering('192.0.2.2'))]
   const lines: { level: number; msg: string }[] = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const registry = new Registry({ store: new Store(), serviceCidr: '100.64.0.0/13' })
-  bootstrap(registry)
-  const client = localClient({ registry })
-  const config: DnsConfig = { ...defaults, listen: [{ address: local, port: 0 }], ...asking(one) }
-  const dns = await startDns({ client, config, log })
-  t.after(async () => {
-    await dns.close()
-    client.close()
-  })
-  await dns.synced
-  const port = dns.ports.dns[0] ?? 0
+  const { dns, port } = await served(t, localCluster(), asking(one), { log })
   const resolver = new Resolver({ timeout: 2000, tries: 1 })
   resolver.setServers([`127.0.0.1:${port}`])
   assert.deepEqual(await resolver.resolve4('www.test'), ['192.0.2.1'])
@@ -43,7 +27,7 @@ test('other upstreams are asked from the next question on; a loop among them is 
   await dns.reconfigure({ ...dns.config, ...asking(other) })
   assert.deepEqual(await resolver.resolve4('www.test'), ['192.0.2.2'])
 
-  await dns.reconfigure({ ...dns.config, ...asking({ address: local, port }) })
+  await dns.reconfigure({ ...dns.config, ...asking({ address: here.address, port }) })
   while (!lines.some(({ msg }) => msg.includes('sends questions back to this server'))) await wait(5)
   await assert.rejects(resolver.resolve4('www.test'), { code: 'ESERVFAIL' })
 

@@ -3,21 +3,16 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { localClient } from '../api/client/local.ts'
 import type { AnyObject } from '../api/json.ts'
-import { bootstrap } from '../api/registry/bootstrap.ts'
-import { Registry } from '../api/registry/registry.ts'
 import { Store } from '../api/store/store.ts'
 import { address } from '../base/address.ts'
 import { defaults, forwardDefaults } from './config/config.ts'
-import { startDns } from './dns.ts'
 import { queryOf } from './testing/ask.ts'
 import { asker } from './testing/asker.ts'
 import { scripted } from './testing/forwarder.ts'
+import { createService, here, localCluster, served } from './testing/served.ts'
 import { framed } from './wire/frames.ts'
 
-const local = address('127.0.0.1')
-const here = { address: local, port: 0 }
 /** No connection ends by itself meanwhile. */
 const patient = { ...defaults.limits, tcpIdle: 3600 }
 const name = 'nosuch.default.svc.cluster.local'
@@ -30,20 +25,14 @@ test('other limits and another query log hold from the next connection and the n
   })
   const lines: { by?: string; name?: string }[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const client = localClient({ registry: registryOf(new Store()) })
-  const forward = { ...forwardDefaults, to: [silent], timeout: 300 }
-  const dns = await startDns({ client, config: { ...defaults, listen: [here], forward, limits: patient }, log })
-  const port = dns.ports.dns[0] ?? 0
-  const ask = await asker(port)
-  const waiting = await asker(port)
   const sockets: Socket[] = []
-  t.after(async () => {
-    for (const one of [ask, waiting]) one.close()
+  t.after(() => {
     for (const socket of sockets) socket.destroy()
-    await dns.close()
-    client.close()
   })
-  await dns.synced
+  const forward = { ...forwardDefaults, to: [silent], timeout: 300 }
+  const { dns, port, ask } = await served(t, localCluster(), { forward, limits: patient }, { log })
+  const waiting = await asker(port)
+  t.after(() => waiting.close())
 
   /** A connection that has had its answer. */
   const open = async (): Promise<Socket> => {
@@ -80,24 +69,13 @@ test('other limits and another query log hold from the next connection and the n
 
 test('other hosts, and autopath where pods are followed, answer from the next question on', async (t) => {
   const store = new Store()
-  const client = localClient({ registry: registryOf(store) })
-  await client.create('Service', {
-    metadata: { name: 'web', namespace: 'default' },
-    spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
-  })
+  const client = localCluster(store)
+  await createService(client, 'web', '100.64.0.77')
   // Straight into the store: what a node's agent tells of it is not made here.
   const metadata = { name: 'asks', namespace: 'default' }
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [] }, status: { podIP: local } }
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [] }, status: { podIP: here.address } }
   store.put('Pod', structuredClone(pod) as AnyObject)
-  const log = pino({ level: 'silent' })
-  const dns = await startDns({ client, config: { ...defaults, listen: [here], pods: 'verified' }, log })
-  const ask = await asker(dns.ports.dns[0] ?? 0)
-  t.after(async () => {
-    ask.close()
-    await dns.close()
-    client.close()
-  })
-  await dns.synced
+  const { dns, ask } = await served(t, client, { pods: 'verified' })
   const searched = 'web.default.default.svc.cluster.local'
   assert.equal(await ask.summary('own.example'), 'REFUSED')
   assert.equal(await ask.summary(searched), 'NXDOMAIN ~SOA=cluster.local')
@@ -112,9 +90,3 @@ test('other hosts, and autopath where pods are followed, answer from the next qu
   assert.equal(await ask.summary('own.example'), 'REFUSED')
   assert.equal(await ask.summary(searched), 'NXDOMAIN ~SOA=cluster.local')
 })
-
-function registryOf(store: Store): Registry {
-  const registry = new Registry({ store, serviceCidr: '100.64.0.0/13' })
-  bootstrap(registry)
-  return registry
-}

@@ -7,14 +7,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { pino } from 'pino'
-import { localClient } from '../api/client/local.ts'
-import { bootstrap } from '../api/registry/bootstrap.ts'
-import { Registry } from '../api/registry/registry.ts'
-import { Store } from '../api/store/store.ts'
 import { load, type Source } from './config/load.ts'
 import { keepReloading, type Reloading } from './config/reload.ts'
 import { type Dns, startDns } from './dns.ts'
 import { queryOf, read, summary } from './testing/ask.ts'
+import { localCluster } from './testing/served.ts'
 import { record, replyTo } from './testing/upstream.ts'
 import { decodeMessage, encodeMessage } from './wire/codec.ts'
 
@@ -103,9 +100,7 @@ async function started(
   const path = join(folder, 'dns.yaml')
   const write = (text: string): void => writeFileSync(path, text)
   write(text)
-  const registry = new Registry({ store: new Store(), serviceCidr: '100.64.0.0/13' })
-  bootstrap(registry)
-  const client = localClient({ registry })
+  const client = localCluster()
   await client.create('Service', {
     metadata: { name: 'kubernetes', namespace: 'default' },
     spec: { clusterIP: '100.64.0.1', ports: [{ name: 'https', port: 443 }] },

@@ -8,6 +8,7 @@ import { testApi } from '../api/testing.ts'
 import { queryOf } from './testing/ask.ts'
 import { asker } from './testing/asker.ts'
 import { dnsCommand } from './testing/command.ts'
+import { createService } from './testing/served.ts'
 import { framed } from './wire/frames.ts'
 
 const name = 'web.default.svc.cluster.local'
@@ -16,10 +17,7 @@ for (const workers of [1, 2])
   test(`${workers === 1 ? 'a server that is told to end loses no question' : 'nor do several at one port'}: it says so, goes on for a while, and answers what has come`, async () => {
     await using api = await testApi()
     const client = connect(api.as('admin'))
-    await client.create('Service', {
-      metadata: { name: 'web', namespace: 'default' },
-      spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
-    })
+    await createService(client, 'web', '100.64.0.77')
     client.close()
     using upstream = await heldUpstream()
     await using command = await dnsCommand({

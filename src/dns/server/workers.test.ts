@@ -14,6 +14,7 @@ import { defaults } from '../config/config.ts'
 import { queryOf, read } from '../testing/ask.ts'
 import { asker } from '../testing/asker.ts'
 import { dnsCommand, type Line } from '../testing/command.ts'
+import { createService } from '../testing/served.ts'
 import { startWorkers } from './workers.ts'
 
 const main = join(import.meta.dirname, '../../cli/main.ts')
@@ -23,10 +24,7 @@ const questions = 40
 test('workers answer at one port as if they were one; one that dies is started again, and nothing that it counted is lost', async () => {
   await using api = await testApi()
   const client = connect(api.as('admin'))
-  await client.create('Service', {
-    metadata: { name: 'web', namespace: 'default' },
-    spec: { clusterIP: '100.64.0.77', ports: [{ port: 80 }] },
-  })
+  await createService(client, 'web', '100.64.0.77')
   client.close()
   await using command = await dnsCommand({
     kubeconfig: api.kubeconfig,
