@@ -79,7 +79,7 @@ export class Node implements AsyncDisposable {
       nodeResolvConf: 'nameserver 192.0.2.1\n',
       log,
       ...this.#options,
-      images: { host: withNode(this.#options.images?.host) },
+      images: { ...this.#options.images, host: withNode(this.#options.images?.host) },
     })
     return this.pods
   }
