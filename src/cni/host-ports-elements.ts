@@ -38,6 +38,7 @@ export function portKey(protocol: ProtocolName, port: number, at?: Address): Pac
   return concat(...key, ...(at === undefined ? [] : [packAddress(at)]))
 }
 
+/** Of any set but `returning`. */
 export function readKey({ key }: PortElement): { protocol: number; port: number; at: Address | undefined } {
   const at = key.length > 8 ? unpackAddress(key.slice(8) as Packed) : undefined
   return { protocol: key.charCodeAt(0), port: unpackBe16(key.slice(4) as Packed), at }

@@ -9,8 +9,9 @@ import { type PortElement, protocolNumbers, readKey, readTarget } from './host-p
  */
 export function forgetUdp(elements: readonly PortElement[], since: 'published' | 'withdrawn', ns?: Netns): void {
   const ports = elements.flatMap((element) => {
+    if (element.data === undefined) return []
     const { protocol, port, at } = readKey(element)
-    if (element.set === 'returning' || element.data === undefined || protocol !== protocolNumbers.UDP) return []
+    if (protocol !== protocolNumbers.UDP) return []
     return [{ family: element.family, port, at, target: readTarget(element.family, element.data) }]
   })
   if (ports.length === 0) return

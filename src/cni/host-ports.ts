@@ -71,6 +71,11 @@ export function publishPorts(owner: PortOwner, ports: readonly HostPort[], targe
   }
 }
 
+/** Everybody who has ports of the node, once for each. */
+export function portOwners(ns?: Netns): PortOwner[] {
+  return [...new Set(readPorts(ns).map(({ comment }) => comment))].flatMap((comment) => ownerOf({ comment }) ?? [])
+}
+
 /** Takes back the ports of whoever is meant; fine when there are none. */
 export function withdrawPorts(isMeant: (owner: PortOwner) => boolean, ns?: Netns): void {
   const isGone = (element: PortElement): boolean => {
@@ -186,7 +191,7 @@ function commentOf({ hostDevice, network, bridge, name }: PortOwner): string {
   return `${hostDevice} ${network} ${bridge} ${name}`.slice(0, 120)
 }
 
-function ownerOf({ comment }: PortElement): PortOwner | undefined {
+function ownerOf({ comment }: Pick<PortElement, 'comment'>): PortOwner | undefined {
   const [hostDevice, network, bridge, ...name] = comment.split(' ')
   if (hostDevice === undefined || network === undefined || bridge === undefined) return undefined
   return { hostDevice, network, bridge, name: name.join(' ') }

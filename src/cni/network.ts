@@ -10,7 +10,7 @@ import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
 import { ensureBridge } from './bridge.ts'
 import { connect, defaultRoute, endOf } from './cable.ts'
-import { type HostPort, type PortOwner, publishPorts, withdrawPorts } from './host-ports.ts'
+import { type HostPort, type PortOwner, portOwners, publishPorts, withdrawPorts } from './host-ports.ts'
 import { openIpam } from './ipam.ts'
 import { type Lease, noteOf } from './lease.ts'
 import { smallestMtu } from './mtu.ts'
@@ -83,6 +83,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   // Ports of pods that were adopted stay as they are in the kernel.
   const connected = new Set(ipam.list().map((lease) => lease.hostDevice))
   withdrawPorts((owner) => owner.network === ownPorts && !connected.has(owner.hostDevice), ns)
+  /** Cables of pods with ports of the node. */
+  const published = new Set(portOwners(ns).flatMap((owner) => (owner.network === ownPorts ? [owner.hostDevice] : [])))
   /** Numbers that a new cable cannot have: of ours, of strangers, and of cables that are being deleted. */
   const taken = new Set(socket.links().flatMap((link) => cableNumber(link.name) ?? []))
   const held = stack.move()
@@ -121,7 +123,9 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   }
 
   const publish = (lease: Lease, ports: readonly HostPort[]): void => {
+    if (ports.length === 0) return
     try {
+      published.add(lease.hostDevice)
       publishPorts(portOwnerOf(lease), ports, { addresses: [lease.address], snat: true }, ns)
     } catch (error) {
       socket.ensure(deleteLink(lease.hostDevice))
@@ -156,7 +160,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       for (const lease of ipam.leasesOf(id)) {
         const number = cableNumber(lease.hostDevice) ?? 0
         const index = endOf(socket, lease)
-        withdrawPorts((owner) => owner.network === ownPorts && owner.hostDevice === lease.hostDevice, ns)
+        if (published.delete(lease.hostDevice))
+          withdrawPorts((owner) => owner.network === ownPorts && owner.hostDevice === lease.hostDevice, ns)
         // The cable first, the address last: a crash in between leaves an address without a cable, which the next start frees.
         if (index === undefined) taken.delete(number)
         else reaper.reap(index, () => taken.delete(number))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { type Address, address, family } from '../../src/base/address.ts'
+import { address, family } from '../../src/base/address.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
@@ -34,8 +34,14 @@ export function machineBeside(node: Netns): Netns {
 }
 
 /** Answers each connection, and each datagram, with its name and the address that it came from. */
-export interface Server extends AsyncDisposable {
-  readonly name: string
+interface Server {
+  close(): Promise<unknown>
+}
+
+/** Servers for as long as a block lasts. */
+export function all(...servers: Server[]): Server[] & AsyncDisposable {
+  const close = async (): Promise<void> => void (await Promise.all(servers.map((server) => server.close())))
+  return Object.assign(servers, { [Symbol.asyncDispose]: close })
 }
 
 export function serveTcp(ns: Netns, port: number, name: string, at = '0.0.0.0'): Server {
@@ -44,14 +50,14 @@ export function serveTcp(ns: Netns, port: number, name: string, at = '0.0.0.0'):
     socket.end(`${name} ${socket.remoteAddress}`)
   })
   server.listen({ fd: listenTcp(ns, address(at), port) })
-  return { name, [Symbol.asyncDispose]: async () => void (await once(server.close(), 'close')) }
+  return { close: () => once(server.close(), 'close') }
 }
 
 export function serveUdp(ns: Netns, port: number, name: string, at = '0.0.0.0'): Server {
   const server = createSocket(family(address(at)) === 4 ? 'udp4' : 'udp6')
   server.on('message', (_, from) => server.send(`${name} ${from.address}`, from.port, from.address))
   server.bind({ fd: bindUdp(ns, address(at), port) })
-  return { name, [Symbol.asyncDispose]: async () => void (await once(server.close(), 'close')) }
+  return { close: () => once(server.close(), 'close') }
 }
 
 /** What the server says; `refused`, `unreachable`, or `silence` when nothing came for a while. */
@@ -92,9 +98,4 @@ function wordFor(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'refused'
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'unreachable'
   throw error
-}
-
-export function addressesOf(ns: Netns): Address[] {
-  using socket = openRouteSocket(ns)
-  return socket.addresses().map((one) => one.address)
 }
