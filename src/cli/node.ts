@@ -30,6 +30,7 @@ export async function node(args: string[]): Promise<number> {
       mount: { type: 'string', multiple: true, default: [] as string[] },
       path: { type: 'string', multiple: true, default: [] as string[] },
       hide: { type: 'string', multiple: true, default: [] as string[] },
+      images: { type: 'string', multiple: true, default: [] as string[] },
     },
   })
   const option = (name: (typeof required)[number]): string => {
@@ -65,6 +66,7 @@ export async function node(args: string[]): Promise<number> {
       }),
       mask: values.hide,
     },
+    imageStores: values.images,
     tls: {
       cert: readFileSync(option('tls-cert'), 'utf8'),
       key: readFileSync(option('tls-key'), 'utf8'),

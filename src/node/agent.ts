@@ -28,6 +28,8 @@ export interface AgentOptions {
   clusterDns: Address[]
   zone: string
   hostImage: HostImageOptions
+  /** Folders of images, the first before the others; what is fetched goes to the first. */
+  imageStores: readonly string[]
   tls: { cert: string; key: string; ca: string }
   log: Log
 }
@@ -37,7 +39,7 @@ export interface AgentOptions {
  * addresses, lays cbr0, teaches its kernel the services, runs pods, and answers the API server. Resolves when the node is Ready.
  */
 export async function startAgent(options: AgentOptions): Promise<{ close(): Promise<void> }> {
-  const { name, client, address, stateDir, podCidr, serviceCidr, clusterDns, zone, hostImage, tls, log } = options
+  const { name, client, address, stateDir, podCidr, serviceCidr, clusterDns, zone, hostImage, imageStores, tls, log } = options
   await register(client, name, address)
   const lease = keepLease(client, name, log)
 
@@ -68,7 +70,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     stateDir: join(stateDir, 'pods'),
     clusterDns,
     zone,
-    images: { host: hostImage },
+    images: { host: hostImage, stores: imageStores },
     log: log.child({ room: 'pod' }),
   })
   const server = startServer({

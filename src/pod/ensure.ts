@@ -2,7 +2,7 @@ import { KubehopError } from '../base/errors.ts'
 import { goDuration } from './backoff.ts'
 import type { ContainerLife } from './container/life.ts'
 import type { Home } from './home.ts'
-import { pullVerdict } from './image/pull.ts'
+import type { Available } from './image/container-image.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 import { initDone } from './status.ts'
 import { all } from './steps.ts'
@@ -52,23 +52,17 @@ async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy): 
     return
   }
   if (ended && (policy === 'Never' || (policy === 'OnFailure' && ended.exitCode === 0))) return
-  const verdict = pullVerdict(spec, life.waitingFor)
-  if (verdict) {
-    for (const { type, reason, message } of verdict.events) home.event(spec, type, reason, message)
-    life.wait(verdict.reason, verdict.message)
-    if (verdict.againInMs !== undefined) wakeIn(verdict.againInMs)
-    return
-  }
   const wait = life.dueAt - Date.now()
   if (wait > 0) {
     tellBackoff(home, life)
     wakeIn(wait)
     return
   }
-  await start(input, life)
+  const image = life.source.ask(spec, wakeIn)
+  if (image) await start(input, life, image)
 }
 
-async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife): Promise<void> {
+async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife, image: Available): Promise<void> {
   const retryMs = Math.min(home.context.backoff.firstMs, longestConfigRetryMs)
   const refused = life.waitingFor?.reason === configError ? life.waitingFor : undefined
   if (refused && refused.ms < retryMs) {
@@ -77,7 +71,7 @@ async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife
   }
   if (!life.ended && !refused) life.wait('ContainerCreating')
   try {
-    await life.start(sandbox)
+    await life.start(sandbox, image)
   } catch (error) {
     if (!(error instanceof KubehopError) || error.code !== configError) throw error
     const say = error.message.slice(`${error.room}: `.length)

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ProcessRecord } from '../kernel/process.ts'
+import type { Identity } from './container/identity.ts'
 import type { PodId } from './paths.ts'
 
 /** What an agent must know to go on with pods that another one started. Written before anything depends on it. */
@@ -38,7 +39,20 @@ export interface RunRecord {
   shim: ProcessRecord
   init?: ProcessRecord
   startedAt: string
+  /** As the spec has it. */
   image: string
+  from?: RunOrigin
+}
+
+/** What an image brought into an instance. */
+export interface RunOrigin {
+  /** The image's whole name, and its id, as a pod's status has them. */
+  name: string
+  id: string
+  cwd: string
+  identity: Identity
+  /** The signal that the image wants to be ended by. */
+  stopSignal?: number
 }
 
 /** How an instance ended. */

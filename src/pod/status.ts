@@ -8,6 +8,8 @@ export interface ContainerFacts {
   /** The instance that runs or ran last. */
   id?: string
   running?: { startedAt: string }
+  /** The image of that instance: its whole name, and its id. */
+  from?: { name: string; id: string }
   /** Why it does not run, when it shall: `ContainerCreating`, `CrashLoopBackOff`. */
   waiting?: { reason: string; message?: string }
   /** How the instance `id` ended. */
@@ -93,15 +95,14 @@ export function initDone(init: Container, one: ContainerFacts | undefined): bool
 
 function containerStatus(container: Container, facts: PodFacts, phase: string): ContainerStatus {
   const one = facts.containers.get(container.name) ?? { restarts: 0, started: false, ready: false }
-  const image = container.image ?? ''
   const last = one.running || one.waiting ? (one.ended ?? one.last) : one.last
   return {
     name: container.name,
     ready: one.ready,
     started: one.running !== undefined && one.started,
     restartCount: one.restarts,
-    image,
-    imageID: image === 'host' ? 'kubehop://host' : '',
+    image: one.from?.name ?? container.image ?? '',
+    imageID: one.from?.id ?? (container.image === 'host' ? 'kubehop://host' : ''),
     ...(one.id !== undefined && { containerID: containerId(one.id) }),
     state: stateOf(one, phase),
     lastState: last ? { terminated: terminated(last) } : {},

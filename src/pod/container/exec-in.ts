@@ -7,6 +7,7 @@ import { capabilitiesOf } from './capabilities.ts'
 import { type ExecOptions, type Execution, startExec } from './exec.ts'
 import type { Home } from '../home.ts'
 import { identityOf } from './identity.ts'
+import type { RunOrigin } from '../record.ts'
 
 /** Starts a process beside a container's first one, `init`, with the container's own rights, directory and environment. */
 export async function execIn(
@@ -14,6 +15,7 @@ export async function execIn(
   container: Container,
   init: Process | undefined,
   known: ReadonlyMap<string, string> | undefined,
+  from: RunOrigin | undefined,
   options: ExecOptions,
 ): Promise<Execution> {
   if (!init) throw new KubehopError('pod', 'exec', 'Invalid', `container ${container.name} is not running`)
@@ -24,8 +26,8 @@ export async function execIn(
   const what: Becoming = {
     argv: options.command,
     env,
-    cwd: container.workingDir || '/',
-    identity: identityOf(pod, container, context.ids),
+    cwd: from?.cwd ?? (container.workingDir || '/'),
+    identity: from?.identity ?? identityOf(pod, container, context.ids),
     capabilities: capabilitiesOf(privileges),
     noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
   }

@@ -3,29 +3,36 @@ import { join } from 'node:path'
 import type { Container, Pod } from '../../api/objects/pod.ts'
 import { KubehopError } from '../../base/errors.ts'
 import { type HostImage, maskedWithin } from '../root/host-image.ts'
-import { type MountPlan, parentsFirst, planMounts, type Target } from '../root/mountplan.ts'
+import type { LocalImage } from '../image/local.ts'
+import { hostRoot, imageRoot, type MountPlan, parentsFirst, planMounts, type Target } from '../root/mountplan.ts'
 import type { PodPaths } from '../paths.ts'
 import type { Source } from '../root/source.ts'
 import { payloadSources } from '../volumes/payload.ts'
 import { tokenPath, tokenVolume, type VolumeSource } from '../volumes/volumes.ts'
 
 interface Mount extends Target {
-  source: Source
+  /** undefined: what the image has there, in a mount of its own. */
+  source: Source | undefined
 }
 
-/** Everything that is mounted into a container, parents first: the examples, the pod's files, the token, the container's volumes. */
+/**
+ * Everything that is mounted into a container, parents first: the examples or the image's own volumes, the pod's files, the token, the
+ * container's volumes. Without an image the root is `machine`.
+ */
 export function mountsOf(
   pod: Pod,
   container: Container,
   volume: (name: string) => VolumeSource | undefined,
   paths: PodPaths,
-  image: HostImage,
-): { plan: MountPlan; sources: Source[] } {
+  machine: HostImage,
+  image: LocalImage | undefined,
+): { plan: MountPlan; sources: (Source | undefined)[] } {
   const mounts = new Map<string, Mount>()
   const add = (path: string, source: Source): void => {
     mounts.set(normal(path), { path: normal(path), kind: source.kind, source })
   }
-  for (const { from, to } of image.mounts) add(to, { from, kind: kindOf(from), readOnly: true, masks: [] })
+  if (image) for (const path of image.config.volumes) mounts.set(path, { path, kind: 'directory', source: undefined })
+  else for (const { from, to } of machine.mounts) add(to, { from, kind: kindOf(from), readOnly: true, masks: [] })
   for (const name of ['hosts', 'hostname', 'resolv.conf'])
     add(`/etc/${name}`, { from: join(paths.etc, name), kind: 'file', readOnly: false, masks: [] })
   const message = paths.container(container.name).terminationLog
@@ -38,10 +45,14 @@ export function mountsOf(
     const found = volume(mount.name)
     if (!found) throw refusal(container, `volumeMounts: the pod has no volume named ${JSON.stringify(mount.name)}`)
     const readOnly = found.readOnly || mount.readOnly === true
-    add(mount.mountPath, sourceOf(pod, container, mount.name, { ...found, readOnly }, mount.subPath, image))
+    add(mount.mountPath, sourceOf(pod, container, mount.name, { ...found, readOnly }, mount.subPath, machine))
   }
   const ordered = parentsFirst([...mounts.values()])
-  return { plan: planMounts(ordered, image.files), sources: ordered.map(({ source }) => source) }
+  const sources = ordered.map(({ source }) => source)
+  return {
+    plan: planMounts(ordered, ...(image ? ([image.files, imageRoot] as const) : ([machine.files, hostRoot] as const))),
+    sources,
+  }
 }
 
 export function terminationPath(container: Container): string {
@@ -54,7 +65,7 @@ function sourceOf(
   name: string,
   volume: VolumeSource,
   subPath: string | undefined,
-  image: HostImage,
+  machine: HostImage,
 ): Source {
   const spec = pod.spec.volumes?.find((one) => one.name === name)
   const parts = (subPath ?? '').split('/').filter((part) => part !== '' && part !== '.')
@@ -64,7 +75,7 @@ function sourceOf(
   if (spec?.hostPath) {
     const from = realpathSync(volume.from)
     const whole = join(from, ...parts)
-    const { inside, below } = maskedWithin(image, whole)
+    const { inside, below } = maskedWithin(machine, whole)
     if (inside) throw refusal(container, `hostPath ${whole} holds the cluster's own state and cannot be mounted`)
     const device = parts.length === 0 && isDevice(from)
     return { from, kind: kindBelow(from, parts, volume.kind), readOnly, device, masks: below, ...sub(parts) }

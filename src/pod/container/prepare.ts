@@ -1,16 +1,20 @@
 import type { Kinds } from '../../api/objects/index.ts'
-import type { Container, Pod } from '../../api/objects/pod.ts'
+import type { Container } from '../../api/objects/pod.ts'
 import { KubehopError } from '../../base/errors.ts'
+import type { Home } from '../home.ts'
+import type { LocalImage } from '../image/local.ts'
 import type { Becoming } from './become.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { mountsOf } from './mounts.ts'
 import type { NodeContext } from '../context.ts'
-import { environmentOf } from './environment.ts'
+import { commandOf } from './command.ts'
+import { type Environment, environmentOf } from './environment.ts'
 import { identityOf } from './identity.ts'
+import { signalNumber } from './stop-signal.ts'
 import { hostnameOf } from '../sandbox/files.ts'
-import type { PodPaths } from '../paths.ts'
-import type { RootInput } from '../root/root.ts'
-import type { PodVolumes } from '../volumes/volumes.ts'
+import type { RunOrigin } from '../record.ts'
+import { usualPath } from '../root/host-image.ts'
+import type { RootInput } from '../root/input.ts'
 
 export interface Prepared {
   what: Becoming
@@ -19,16 +23,14 @@ export interface Prepared {
   warnings: string[]
 }
 
-/** Everything that a container's start needs, from its spec. Throws CreateContainerConfigError saying what is wrong with it. */
+/** Everything that a container's start needs, from its spec and its image. Throws CreateContainerConfigError saying what is wrong with it. */
 export async function prepareContainer(
-  context: NodeContext,
-  pod: Pod,
+  home: Home,
   container: Container,
+  image: LocalImage | undefined,
   podIP: string,
-  volumes: PodVolumes,
-  paths: PodPaths,
 ): Promise<Prepared> {
-  const { image } = context
+  const { context, pod } = home
   const { namespace } = pod.metadata
   const configMaps = await fetchAll(context, 'ConfigMap', namesIn(container, 'configMap'), namespace)
   const secrets = await fetchAll(context, 'Secret', namesIn(container, 'secret'), namespace)
@@ -42,40 +44,74 @@ export async function prepareContainer(
     configMap: (name) => configMaps.get(name),
     secret: (name) => secrets.get(name),
   })
-  const argv = [...(made.command ?? []), ...(made.args ?? [])]
-  if (argv.length === 0 || argv[0] === '')
-    throw refusal(
-      container,
-      'no command is given, and the image "host" has none of its own: set command, for example ["node", "server.js"]',
-    )
-  const env = new Map([
-    ['PATH', image.path],
-    ...Object.entries(image.env),
-    ['HOSTNAME', hostnameOf(pod, context.zone).hostname],
-  ])
+  const { home: homeDirectory, ...identity } = identityOf(pod, container, context.ids, image?.accounts)
+  const env = startingEnv(home, image)
   for (const [name, value] of made.env) env.set(name, value)
-  const { plan, sources } = mountsOf(pod, container, (name) => volumes.get(name), paths, image)
-  const allowed = new Map(await Promise.all(plan.layers.map(async (at) => [at, await context.overlayAt(at)] as const)))
+  // As runc: a program may count on it.
+  if (image && !env.get('HOME')) env.set('HOME', homeDirectory ?? '/')
   const privileges = container.securityContext ?? {}
+  const cwd = container.workingDir || image?.config.workingDir || '/'
   return {
     what: {
-      argv,
+      argv: image ? commandOf(image.config, made) : hostCommand(container, made),
       env,
-      cwd: container.workingDir || '/',
-      identity: identityOf(pod, container, context.ids),
+      cwd,
+      identity,
       capabilities: capabilitiesOf(privileges),
       noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
     },
-    root: {
-      image,
-      root: paths.container(container.name).root,
-      plan,
-      sources,
-      overlay: (at) => allowed.get(at) === true,
-      privileged: privileges['privileged'] === true,
-    },
+    root: await rootOf(home, container, image, cwd, privileges),
     warnings: made.warnings,
   }
+}
+
+async function rootOf(
+  { pod, paths, volumes, context }: Home,
+  container: Container,
+  image: LocalImage | undefined,
+  cwd: string,
+  privileges: Record<string, unknown>,
+): Promise<RootInput> {
+  const machine = context.image
+  const { plan, sources } = mountsOf(pod, container, (name) => volumes.get(name), paths, machine, image)
+  const { root } = paths.container(container.name)
+  const any = { machine, root, plan, sources, privileged: privileges['privileged'] === true }
+  if (image)
+    return {
+      ...any,
+      kind: 'image',
+      layers: image.layers,
+      hold: image.hold,
+      userXattr: context.ids.owned,
+      cwd,
+      readOnly: privileges['readOnlyRootFilesystem'] === true,
+    }
+  const allowed = new Map(await Promise.all(plan.layers.map(async (at) => [at, await context.overlayAt(at)] as const)))
+  return { ...any, kind: 'host', overlay: (at) => allowed.get(at) === true }
+}
+
+/** What the record of an instance keeps of its image. */
+export function originOf({ name, id, config }: LocalImage, { cwd, identity }: Becoming): RunOrigin {
+  const stopSignal = config.stopSignal === '' ? undefined : signalNumber(config.stopSignal)
+  return { name, id, cwd, identity, ...(stopSignal !== undefined && { stopSignal }) }
+}
+
+/** What is set before anything of the pod is. */
+function startingEnv({ pod, context }: Home, image: LocalImage | undefined): Map<string, string> {
+  const hostname: [string, string] = ['HOSTNAME', hostnameOf(pod, context.zone).hostname]
+  const { path, env } = context.image
+  return image
+    ? new Map([['PATH', usualPath], hostname, ...image.config.env])
+    : new Map([['PATH', path], ...Object.entries(env), hostname])
+}
+
+function hostCommand(container: Container, { command = [], args = [] }: Environment): string[] {
+  const argv = [...command, ...args]
+  if (argv.length > 0 && argv[0] !== '') return argv
+  throw refusal(
+    container,
+    'no command is given, and the image "host" has none of its own: set command, for example ["node", "server.js"]',
+  )
 }
 
 /** The objects that a container's variables come from. */

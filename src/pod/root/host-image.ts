@@ -1,6 +1,6 @@
 import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { covers, type FileView, ownDirectories } from './mountplan.ts'
+import { covers, type FileView, hostRoot } from './mountplan.ts'
 
 /** How `image: host` is set up on this node. */
 export interface HostImageOptions {
@@ -20,6 +20,8 @@ export interface HostImage {
   mountPoints: () => string[]
   /** Names in /dev that a container gets. */
   devices: string[]
+  /** All that a privileged container gets, now; and the directories that they lie in, outer ones first. */
+  allDevices: () => { directories: string[]; devices: string[] }
   files: FileView
   path: string
   env: Record<string, string>
@@ -27,13 +29,14 @@ export interface HostImage {
   mask: string[]
 }
 
-const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** PATH where nobody says another. */
+export const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const devices = ['full', 'null', 'random', 'tty', 'urandom', 'zero']
 
 export function hostImage(options: HostImageOptions = {}): HostImage {
   const entries: HostImage['entries'] = []
   for (const entry of readdirSync('/', { withFileTypes: true })) {
-    if (ownDirectories.includes(`/${entry.name}`)) continue
+    if (hostRoot.own.includes(`/${entry.name}`)) continue
     const kind = kindOf(entry)
     if (kind === 'link') entries.push({ name: entry.name, kind, to: readlinkSync(`/${entry.name}`) })
     else if (kind !== 'other') entries.push({ name: entry.name, kind })
@@ -42,6 +45,7 @@ export function hostImage(options: HostImageOptions = {}): HostImage {
     entries,
     mountPoints: readMountPoints,
     devices: devices.filter((name) => files.kind(join('/dev', name)) !== undefined),
+    allDevices: () => devicesIn(''),
     files,
     path: [...(options.path ?? []), usualPath].join(':'),
     // The home directory of this machine's user is read-only here; programs that keep caches there get a place that is theirs.
@@ -50,6 +54,23 @@ export function hostImage(options: HostImageOptions = {}): HostImage {
     mask: (options.mask ?? []).map((path) => realpathSync(path)),
   }
 }
+
+/** Of /dev, without what every container has anew. */
+function devicesIn(directory: string): { directories: string[]; devices: string[] } {
+  const found: { directories: string[]; devices: string[] } = { directories: [], devices: [] }
+  for (const entry of readdirSync(join('/dev', directory), { withFileTypes: true })) {
+    const name = join(directory, entry.name)
+    if (anew.includes(name)) continue
+    if (entry.isCharacterDevice() || entry.isBlockDevice()) found.devices.push(name)
+    if (!entry.isDirectory()) continue
+    const below = devicesIn(name)
+    if (below.devices.length === 0) continue
+    found.directories.push(name, ...below.directories)
+    found.devices.push(...below.devices)
+  }
+  return found
+}
+const anew = ['pts', 'shm', 'mqueue', 'fd', 'ptmx', 'console']
 
 /** What of the masked directories lies in a directory of this machine, relative to it; `''` for the whole. */
 export function maskedWithin(image: HostImage, directory: string): { inside: boolean; below: string[] } {

@@ -6,20 +6,20 @@ import { MS_NODEV, MS_NOSUID } from '../../kernel/launch/syscalls.ts'
 import { bind, make } from './mounting.ts'
 import { covers } from './mountplan.ts'
 import { escaped } from './overlay.ts'
-import type { RootInput } from './root.ts'
+import type { HostRootInput } from './input.ts'
 
 const maxSkeleton = 2000
 
 /** Lets mount points be made in a directory of this machine: an overlay, or where that cannot be, all its entries mounted one by one. */
 export function addLayer(
   program: Program,
-  { root, overlay, image }: RootInput,
+  { root, overlay, machine }: HostRootInput,
   directory: string,
   index: number,
 ): void {
   const to = join(root, 'r', directory)
   const op = `make room for mounts in ${directory}`
-  if (overlay(directory) && !image.mountPoints().some((point) => point !== directory && covers(directory, point))) {
+  if (overlay(directory) && !machine.mountPoints().some((point) => point !== directory && covers(directory, point))) {
     const [upper, work] = [join(root, `u${index}`), join(root, `w${index}`)]
     program.call(op, 'mkdir', upper, 0o755)
     program.call(op, 'mkdir', work, 0o755)

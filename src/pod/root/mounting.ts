@@ -3,9 +3,12 @@ import type { Program } from '../../kernel/launch/program.ts'
 import {
   AT_FDCWD,
   AT_RECURSIVE,
+  MNT_DETACH,
+  MOUNT_ATTR_RDONLY,
   MS_BIND,
   MS_NODEV,
   MS_NOSUID,
+  MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
   O_CLOEXEC,
@@ -15,6 +18,20 @@ import {
 // The few steps that a container's root is put together of.
 
 export type MountKind = 'directory' | 'file'
+
+/** Somewhere to put a root together, seen by nobody else. */
+export function workplace(program: Program, root: string): void {
+  program.call('keep mounts inside', 'mount', 'none', '/', 0, MS_REC | MS_PRIVATE, 0)
+  program.call('mount the root', 'mount', 'kubehop', root, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=755')
+}
+
+/** Nothing of the old root can be reached afterwards. */
+export function moveInto(program: Program, root: string): void {
+  program.call('enter the root', 'chdir', root)
+  program.call('enter the root', 'pivot_root', '.', '.')
+  program.call('leave the old root', 'umount2', '.', MNT_DETACH)
+  program.call('enter the root', 'chdir', '/')
+}
 
 /** With everything that is mounted below. */
 export function bind(program: Program, op: string, from: string, to: string): void {
@@ -29,6 +46,11 @@ export function restrict(program: Program, op: string, path: string, set: number
 /** {@link restrict} for what need not be there. */
 export function tryToRestrict(program: Program, op: string, path: string, set: number): void {
   program.attempt(op, 'mount_setattr', AT_FDCWD, path, AT_RECURSIVE, attributes(set), attributeSize)
+}
+
+/** Makes this mount read-only, and none that lies in it. */
+export function sealTop(program: Program, op: string, path: string): void {
+  program.call(op, 'mount_setattr', AT_FDCWD, path, 0, attributes(MOUNT_ATTR_RDONLY), attributeSize)
 }
 
 /** struct mount_attr: u64 set, clear, propagation, userns_fd. */

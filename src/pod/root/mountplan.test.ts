@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { posix } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type FileKind, type FileView, planMounts, type Target } from './mountplan.ts'
+import { type FileKind, type FileView, follow, hostRoot, imageRoot, planMounts, type Target } from './mountplan.ts'
 
 /** A machine written down: a name with `->` is a link, one with a trailing `/` a directory, another a file. */
 function machine(...entries: string[]): FileView {
@@ -55,7 +55,7 @@ test('a target gets its place, and what is missing a layer', () => {
   ]
   for (const [target, path, early, layers] of rows)
     assert.deepEqual(
-      planMounts([target], debian),
+      planMounts([target], debian, hostRoot),
       { places: [{ path, kind: target.kind, early }], layers },
       target.path,
     )
@@ -65,6 +65,7 @@ test('a place inside an earlier target is made in it, whatever this machine has 
   const { places, layers } = planMounts(
     [directory('/home'), directory('/data'), directory('/data/in'), file('/home/x/y')],
     debian,
+    hostRoot,
   )
   assert.deepEqual(
     places.map(({ path, early }) => [path, early]),
@@ -78,9 +79,54 @@ test('a place inside an earlier target is made in it, whatever this machine has 
   assert.deepEqual(layers, [])
 })
 
+test('in the root of an image anything can be made, and links count inside it', () => {
+  const image = machine(
+    '/etc -> /real/etc',
+    '/real/',
+    '/var/run -> ../run',
+    '/var/',
+    '/proc -> /etc',
+    '/d/hosts -> /x/y',
+  )
+  const rows: [Target, string][] = [
+    [file('/etc/hosts'), '/real/etc/hosts'],
+    [directory('/var/run/secrets/x'), '/run/secrets/x'],
+    [directory('/tmp/a'), '/tmp/a'],
+    [file('/d/hosts'), '/x/y'],
+  ]
+  for (const [target, path] of rows)
+    assert.deepEqual(planMounts([target], image, imageRoot), {
+      places: [{ path, kind: target.kind, early: true }],
+      layers: [],
+    })
+  assert.throws(() => planMounts([file('/real')], image, imageRoot), { message: /\/real is a directory in the image/ })
+  assert.throws(() => planMounts([directory('/proc/x')], image, imageRoot), { message: /in \/proc or \/sys/ })
+})
+
+test('a path is followed inside the root, whatever its links say', () => {
+  const image = machine(
+    '/etc/passwd',
+    '/a -> ../../../etc',
+    '/b/c -> ../a',
+    '/loop -> loop',
+    '/out -> /etc/../../etc/passwd',
+  )
+  const rows: [string, string | undefined][] = [
+    ['/etc/passwd', '/etc/passwd'],
+    ['/a/passwd', '/etc/passwd'],
+    ['/b/c/passwd', '/etc/passwd'],
+    ['/b/../../a/./passwd', '/etc/passwd'],
+    ['/out', '/etc/passwd'],
+    ['/loop/x', undefined],
+    ['/etc/passwd/x', undefined],
+    ['/etc/shadow', undefined],
+  ]
+  for (const [path, to] of rows) assert.equal(follow(path, image), to, path)
+})
+
 test('layers come outer ones first, each once', () => {
   const targets = ['/usr/share/a/b', '/usr/share/c', '/usr/local'].map(directory)
-  assert.deepEqual(planMounts(targets, debian).layers, ['/usr', '/usr/share'])
+  assert.deepEqual(planMounts(targets, debian, hostRoot).layers, ['/usr', '/usr/share'])
 })
 
 test('what cannot be is refused with a reason', () => {
@@ -97,7 +143,11 @@ test('what cannot be is refused with a reason', () => {
     [directory('/loop/x'), /too many symbolic links/],
   ]
   for (const [target, message] of rows)
-    assert.throws(() => planMounts([target], debian), { code: 'CreateContainerConfigError', message }, target.path)
+    assert.throws(
+      () => planMounts([target], debian, hostRoot),
+      { code: 'CreateContainerConfigError', message },
+      target.path,
+    )
 })
 
 test('no path leads out of the root, into /proc or into a loop', () => {
@@ -121,7 +171,7 @@ test('no path leads out of the root, into /proc or into a loop', () => {
     fc.property(fc.array(fc.array(name, { maxLength: 6 }), { maxLength: 5 }), (paths) => {
       const targets = paths.map((parts) => directory(`/${parts.join('/')}`))
       try {
-        for (const { path } of planMounts(targets, debian).places) {
+        for (const { path } of planMounts(targets, debian, hostRoot).places) {
           assert.equal(posix.normalize(path), path)
           assert.doesNotMatch(path, /^\/(proc|sys)(\/|$)/)
           assert.notEqual(path, '/')

@@ -1,6 +1,6 @@
 import { KubehopError } from '../../base/errors.ts'
 
-/** This machine's files, as far as a plan must know them. */
+/** The files of a root, as far as a plan must know them. */
 export interface FileView {
   /** Without following a link. */
   kind(path: string): FileKind | undefined
@@ -27,21 +27,41 @@ export interface MountPlan {
   layers: string[]
 }
 
-/** Made anew for every container, so what this machine has there does not count. */
-export const ownDirectories: readonly string[] = ['/dev', '/proc', '/run', '/sys', '/tmp']
-const writable = ['/dev', '/run', '/tmp']
+/** What a container's root is made of. */
+export interface RootKind {
+  /** For refusals: `on this machine`. */
+  where: string
+  /** Directories made anew for every container: what the root has there does not count. */
+  own: readonly string[]
+  /** Those of them in which anything can be made. */
+  writable: readonly string[]
+  /** A mount point that is missing needs a writable layer first. */
+  readOnly: boolean
+}
+export const hostRoot: RootKind = {
+  where: 'on this machine',
+  own: ['/dev', '/proc', '/run', '/sys', '/tmp'],
+  writable: ['/dev', '/run', '/tmp'],
+  readOnly: true,
+}
+export const imageRoot: RootKind = {
+  where: 'in the image',
+  own: ['/dev', '/proc', '/sys'],
+  writable: ['/dev'],
+  readOnly: false,
+}
+
 /** As many links as the kernel follows in one path (path_resolution(7)). */
 const maxLinks = 40
 
 /**
- * Where mounts can go in a root made of this machine's files, read-only. A place that exists is used as it is; one that does not is made: at
- * the top freely, in an own directory freely, inside an earlier target freely, elsewhere in a writable layer over the deepest directory that
- * exists. Throws CreateContainerConfigError for a place that cannot be. Targets must come parents first.
+ * Where mounts can go in a root. A place that exists is used as it is; one that does not is made: freely where the root can be written, at the top, in
+ * an own directory, and inside an earlier target; elsewhere in a writable layer over the deepest directory that exists. Throws CreateContainerConfigError for a place that cannot be. Targets must come parents first.
  */
-export function planMounts(targets: readonly Target[], files: FileView): MountPlan {
+export function planMounts(targets: readonly Target[], files: FileView, root: RootKind): MountPlan {
   const layers = new Set<string>()
   const taken: Place[] = []
-  for (const target of targets) taken.push(placeOf(target, files, taken, layers))
+  for (const target of targets) taken.push(placeOf(target, files, root, taken, layers))
   return { places: taken, layers: [...layers].sort((a, b) => depth(a) - depth(b)) }
 }
 
@@ -50,7 +70,13 @@ export function parentsFirst<T extends { path: string }>(targets: readonly T[]):
   return [...targets].sort((a, b) => depth(a.path) - depth(b.path))
 }
 
-function placeOf(target: Target, files: FileView, earlier: readonly Place[], layers: Set<string>): Place {
+function placeOf(
+  target: Target,
+  files: FileView,
+  { where, own, writable, readOnly }: RootKind,
+  earlier: readonly Place[],
+  layers: Set<string>,
+): Place {
   let path = '/'
   let rest = partsOf(target.path)
   let existing = '/' // the deepest directory on the way
@@ -63,7 +89,7 @@ function placeOf(target: Target, files: FileView, earlier: readonly Place[], lay
     const free =
       writable.includes(here) || earlier.some((place) => place.kind === 'directory' && covers(place.path, here))
     if (free) return { path: join(here, rest), kind: target.kind, early: false }
-    if (ownDirectories.includes(here)) {
+    if (own.includes(here)) {
       path = existing = here
       continue
     }
@@ -72,25 +98,47 @@ function placeOf(target: Target, files: FileView, earlier: readonly Place[], lay
       if (++links > maxLinks) throw refusal(target, 'too many symbolic links')
       const to = files.readlink(here)
       // Inside the container the link starts again at the container's own root.
-      rest = [...resolved(to.startsWith('/') ? '/' : path, to), ...rest]
+      rest = [...linkTarget(path, to), ...rest]
       path = existing = '/'
       continue
     }
     const last = rest.length === 0
     if (kind === undefined) {
-      if (existing !== '/') layers.add(existing)
+      if (readOnly && existing !== '/') layers.add(existing)
       refuseOwn(here, target)
       return { path: join(here, rest), kind: target.kind, early: true }
     }
     if (kind === 'directory') existing = here
-    else if (!last) throw refusal(target, `${here} is no directory on this machine`)
+    else if (!last) throw refusal(target, `${here} is no directory ${where}`)
     if (last && (kind === 'directory') !== (target.kind === 'directory'))
-      throw refusal(target, `${here} is a ${kind === 'directory' ? 'directory' : 'file'} on this machine`)
+      throw refusal(target, `${here} is a ${kind === 'directory' ? 'directory' : 'file'} ${where}`)
     path = here
   }
   if (path === '/') throw refusal(target, 'nothing can be mounted over the root itself')
   refuseOwn(path, target)
   return { path, kind: target.kind, early: true }
+}
+
+/** Where a path leads when each link on the way is followed inside the root; undefined when it leads to nothing. */
+export function follow(path: string, files: FileView): string | undefined {
+  let at = '/'
+  let rest = path.split('/').filter((part) => part !== '' && part !== '.')
+  let links = 0
+  for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
+    if (next === '..') {
+      at = join('/', at.split('/').filter(Boolean).slice(0, -1))
+      continue
+    }
+    const here = join(at, [next])
+    const kind = files.kind(here)
+    if (kind === 'link') {
+      if (++links > maxLinks) return undefined
+      rest = [...linkTarget(at, files.readlink(here)), ...rest]
+      at = '/'
+    } else if (kind === undefined || (kind !== 'directory' && rest.length > 0)) return undefined
+    else at = here
+  }
+  return at
 }
 
 function refuseOwn(path: string, target: Target): void {
@@ -104,9 +152,9 @@ function partsOf(path: string): string[] {
   return parts
 }
 
-/** A link's text as parts below the root; `..` stops there. */
-function resolved(base: string, link: string): string[] {
-  const parts = base.split('/').filter(Boolean)
+/** Where a link in a directory leads, as parts below the root; `..` stops there. */
+function linkTarget(directory: string, link: string): string[] {
+  const parts = link.startsWith('/') ? [] : directory.split('/').filter(Boolean)
   for (const part of link.split('/')) {
     if (part === '..') parts.pop()
     else if (part !== '' && part !== '.') parts.push(part)

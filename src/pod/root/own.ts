@@ -19,28 +19,37 @@ const tmpSize = '512m'
 /** As container runtimes give /dev/shm. */
 const smallSize = '64m'
 
-/** /tmp, /run and /dev: new ones for every container. */
-export function ownFiles(program: Program, at: (path: string) => string, image: HostImage): void {
-  const tmpfs = (path: string, options: string): void => {
-    program.call(`mount ${path}`, 'mount', 'tmpfs', at(path), 'tmpfs', MS_NOSUID | MS_NODEV, options)
-  }
-  tmpfs('/tmp', `mode=1777,size=${tmpSize}`)
-  tmpfs('/run', `mode=755,size=${smallSize}`)
+type At = (path: string) => string
+
+/** /tmp and /run of `image: host`: new ones for every container. */
+export function ownFiles(program: Program, at: At, machine: HostImage): void {
+  tmpfs(program, at, '/tmp', `mode=1777,size=${tmpSize}`)
+  tmpfs(program, at, '/run', `mode=755,size=${smallSize}`)
   // Where it is no link to /run, services of this machine may have sockets in it.
-  if (image.files.kind('/var/run') === 'directory') tmpfs('/var/run', `mode=755,size=${smallSize}`)
-  tmpfs('/dev', 'mode=755,size=64k')
-  for (const name of image.devices) {
+  if (machine.files.kind('/var/run') === 'directory') tmpfs(program, at, '/var/run', `mode=755,size=${smallSize}`)
+}
+
+/** /dev: a new one for every container, with this machine's harmless devices; a privileged container has all. */
+export function ownDevices(program: Program, at: At, machine: HostImage, privileged: boolean): void {
+  tmpfs(program, at, '/dev', 'mode=755,size=64k')
+  const { directories, devices } = privileged ? machine.allDevices() : { directories: [], devices: machine.devices }
+  for (const name of directories) make(program, at(`/dev/${name}`), 'directory')
+  for (const name of devices) {
     make(program, at(`/dev/${name}`), 'file')
     bind(program, `mount /dev/${name}`, `/dev/${name}`, at(`/dev/${name}`))
   }
   for (const name of ['pts', 'shm', 'mqueue']) make(program, at(`/dev/${name}`), 'directory')
   const terminals = 'newinstance,ptmxmode=0666,mode=0620'
   program.call('mount /dev/pts', 'mount', 'devpts', at('/dev/pts'), 'devpts', MS_NOSUID | MS_NOEXEC, terminals)
-  tmpfs('/dev/shm', `mode=1777,size=${smallSize}`)
+  tmpfs(program, at, '/dev/shm', `mode=1777,size=${smallSize}`)
   const strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
   program.attempt('mount /dev/mqueue', 'mount', 'mqueue', at('/dev/mqueue'), 'mqueue', strict, 0)
   for (const [name, to] of Object.entries(deviceLinks))
     program.call(`link /dev/${name}`, 'symlink', to, at(`/dev/${name}`))
+}
+
+function tmpfs(program: Program, at: At, path: string, options: string): void {
+  program.call(`mount ${path}`, 'mount', 'tmpfs', at(path), 'tmpfs', MS_NOSUID | MS_NODEV, options)
 }
 
 const deviceLinks = {
@@ -58,14 +67,9 @@ const hiddenDirectories = ['/proc/acpi', '/proc/asound', '/proc/scsi']
 const hiddenInSys = ['/sys/firmware', '/sys/devices/virtual/powercap']
 
 /** /proc and /sys of the pod. What of the lists this machine's kernel has must be protected, or the container does not start. */
-export function procAndSys(
-  program: Program,
-  at: (path: string) => string,
-  image: HostImage,
-  privileged: boolean,
-): void {
+export function procAndSys(program: Program, at: At, machine: HostImage, privileged: boolean): void {
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
-  const present = (path: string): boolean => image.files.kind(path) !== undefined
+  const present = (path: string): boolean => machine.files.kind(path) !== undefined
   program.call('mount /proc', 'mount', 'proc', at('/proc'), 'proc', flags, 0)
   // A new sysfs shows this pod's devices; where the kernel refuses one, the machine's is better than none.
   program.attempt('mount /sys', 'mount', 'sysfs', at('/sys'), 'sysfs', flags | (privileged ? 0 : MS_RDONLY), 0)

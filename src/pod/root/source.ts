@@ -17,7 +17,7 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from '../../kernel/launch/syscalls.ts'
 import { hide, make, type MountKind, restrict } from './mounting.ts'
-import type { RootInput } from './root.ts'
+import type { AnyRoot } from './input.ts'
 
 /** Where a target's files come from. */
 export interface Source {
@@ -34,8 +34,14 @@ export interface Source {
 
 const clone = OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE
 
-/** A detached copy of the source's mounts, as a descriptor. */
-export function openSource(program: Program, input: RootInput, source: Source, index: number): Result {
+/** A detached copy of the source's mounts, as a descriptor; undefined for what the root has there itself. */
+export function openSource(
+  program: Program,
+  input: AnyRoot,
+  source: Source | undefined,
+  index: number,
+): Result | undefined {
+  if (!source) return undefined
   const op = `open ${[source.from, ...(source.subPath ?? [])].join('/')}`
   const plain = (): Result =>
     source.subPath
@@ -72,4 +78,4 @@ function openBelow(program: Program, op: string, from: string, parts: string[], 
  * A container may make device files (CAP_MKNOD), and no device cgroup says which it may open: outside /dev none can be. Otherwise root in a
  * container could read the machine's disks through a file of its own in a volume.
  */
-export const devices = ({ privileged }: RootInput): number => (privileged ? 0 : MOUNT_ATTR_NODEV)
+export const devices = ({ privileged }: AnyRoot): number => (privileged ? 0 : MOUNT_ATTR_NODEV)
