@@ -14,9 +14,34 @@ const flock = declareRaw<[number, number]>('int flock(int, int)')
  */
 export function lockFolder(path: string, mode: number): Disposable {
   for (;;) {
-    const held = lockOnce(path, mode, LOCK_EX)
+    const held = lockOnce(path, mode, patience === undefined ? LOCK_EX : LOCK_EX | LOCK_NB)
     if (typeof held === 'object') return held
+    if (held === 'taken') throw gaveUp(path)
   }
+}
+
+/**
+ * Runs `body`, in which {@link lockFolder} does not wait: it throws EAGAIN, and whatever `body` makes of that, the folder is told here, for
+ * who must not hold up its thread. `body` is synchronous and changes nothing before it has its locks, so that it can be run again.
+ */
+export function unlessTaken<T>(body: () => T): { done: T } | { taken: string } {
+  const before = patience
+  const own: { taken?: string } = (patience = {})
+  try {
+    const done = body()
+    return own.taken === undefined ? { done } : { taken: own.taken }
+  } catch (error) {
+    if (own.taken === undefined) throw error
+    return { taken: own.taken }
+  } finally {
+    patience = before
+  }
+}
+let patience: { taken?: string } | undefined
+
+function gaveUp(path: string): KernelError {
+  if (patience !== undefined) patience.taken ??= path
+  return new KernelError(`lock ${path}`, EWOULDBLOCK, 'somebody else holds it')
 }
 
 /** The same without waiting: undefined when somebody else holds it. */

@@ -57,7 +57,7 @@ export class LauncherWorld implements AsyncDisposable {
     return this.listen((socket) => {
       const reader = new RequestReader(1 << 23)
       socket.write(greeting)
-      socket.on('data', (chunk) => {
+      socket.on('data', (chunk: Buffer) => {
         const request = reader.push(chunk)
         if (request === undefined) return
         const { exitCode, out } = answer(request)
