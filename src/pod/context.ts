@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { PodNetwork } from '../cni/network.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { IdMap } from './container/identity.ts'
+import type { Endpoints } from './endpoints.ts'
 import type { HostImage } from './root/host-image.ts'
 import type { Objects } from './volumes/objects.ts'
 
@@ -25,6 +26,7 @@ export interface NodeContext {
   ids: IdMap
   backoff: BackoffSettings
   objects: Objects
+  endpoints: Endpoints
   /** Fulfilled when {@link services} knows them all. */
   servicesSynced: Promise<void>
   services: () => Iterable<Service>

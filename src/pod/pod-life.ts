@@ -5,6 +5,7 @@ import type { Container, Pod } from '../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { ContainerLife } from './container/life.ts'
 import type { NodeContext } from './context.ts'
+import { endContainers } from './ending.ts'
 import { ensureContainers } from './ensure.ts'
 import type { Home } from './home.ts'
 import { idOf, type PodId, podPaths, type PodPaths } from './paths.ts'
@@ -41,6 +42,7 @@ export class PodLife implements Home {
   #ending = false
   /** The API has it no more. */
   #vanished = false
+  #leaving: 'waiting' | 'left' | undefined
   #hurried = false
   /** This agent, or the one before it, has run it. */
   #known: boolean
@@ -195,8 +197,8 @@ export class PodLife implements Home {
     this.event(undefined, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
   }
 
-  async #stopAll(graceMs: number): Promise<void> {
-    await Promise.all(this.containers().map((container) => container.stop(graceMs)))
+  #stopAll(graceMs: number): Promise<void> {
+    return endContainers(this.pod, this.#containers, graceMs)
   }
 
   #running(): boolean {
@@ -241,9 +243,10 @@ export class PodLife implements Home {
     if (!this.#ending)
       for (const { spec } of running) this.event(spec, 'Normal', 'Killing', `Stopping container ${spec.name}`)
     this.#ending = true
+    this.#report()
+    if (running.length > 0 && !this.#left()) return
     // A later wish can shorten the grace while they end; each end pokes.
     void this.#stopAll(this.#graceMs())
-    this.#report()
     if (this.#running()) return
     await this.#sandbox.drop()
     await this.volumes.remove()
@@ -257,6 +260,18 @@ export class PodLife implements Home {
     for (const path of [this.paths.dir, this.paths.logs]) await rm(path, { recursive: true, force: true })
     this.#gone(this)
     this.#removed.resolve()
+  }
+
+  /** Whether services have let go of the pod, so that nobody's request meets a container that ends. Pokes when they have. */
+  #left(): boolean {
+    if (this.#leaving === 'left' || this.#graceMs() === 0) return true
+    if (this.#leaving === undefined)
+      void this.context.endpoints.left(this.id).then(() => {
+        this.#leaving = 'left'
+        this.#steps.poke()
+      })
+    this.#leaving = 'waiting'
+    return false
   }
 
   async #deleteObject(): Promise<void> {

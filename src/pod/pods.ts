@@ -11,6 +11,7 @@ import { type BackoffSettings, usualBackoff } from './backoff.ts'
 import type { ContainerLife } from './container/life.ts'
 import type { NodeContext } from './context.ts'
 import type { ExecOptions, Execution } from './container/exec.ts'
+import { Endpoints } from './endpoints.ts'
 import { readIdMap } from './container/identity.ts'
 import { hostImage, type HostImageOptions } from './root/host-image.ts'
 import { removeLeftover } from './leftovers.ts'
@@ -74,6 +75,7 @@ export function startPods(options: PodsOptions): Pods {
   const stateDir = realpathSync(options.stateDir)
   const { client, log, network } = options
   const objects = new Objects(client)
+  const endpoints = new Endpoints(client)
   const services = client.follow('Service')
   const host = options.images?.host ?? {}
   const adopted = Promise.withResolvers<void>()
@@ -82,6 +84,7 @@ export function startPods(options: PodsOptions): Pods {
     log,
     network,
     objects,
+    endpoints,
     stateDir,
     nodeName: options.nodeName,
     hostIP: options.hostIP,
@@ -181,6 +184,7 @@ export function startPods(options: PodsOptions): Pods {
       await Promise.all([...lives.values()].map((life) => life.close()))
       lives.clear()
       objects.close()
+      endpoints.close()
     },
     async stopAll() {
       adopted.resolve()
@@ -189,6 +193,7 @@ export function startPods(options: PodsOptions): Pods {
       lives.clear()
       services.close()
       objects.close()
+      endpoints.close()
       rmSync(join(stateDir, 'logs'), { recursive: true, force: true })
     },
   }

@@ -19,6 +19,7 @@ import { Prober } from '../probe/prober.ts'
 import type { ContainerRecord, Ending } from '../record.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { ContainerFacts } from '../status.ts'
+import { Stopping } from './stopping.ts'
 
 /** One container of a pod, over all its instances. */
 export class ContainerLife {
@@ -34,9 +35,7 @@ export class ContainerLife {
   #ended: Ending | undefined
   #last: Ending | undefined
   #waiting: { reason: string; message?: string } | undefined
-  #stopping: Promise<void> | undefined
-  #killTimer: NodeJS.Timeout | undefined
-  #killAt = 0
+  #stopping: Stopping | undefined
   #waitingSince = 0
   #address = ''
 
@@ -179,23 +178,21 @@ export class ContainerLife {
     this.#begin(run, address, known)
   }
 
-  /** Ends the instance: SIGTERM, and after the grace SIGKILL. A second call can only make it sooner. Fulfilled when it has ended. */
-  stop(graceMs: number): Promise<void> {
+  /**
+   * Ends the instance: its hook, its signal when `turn` has come, and after the grace SIGKILL. A second call can only make it sooner. Fulfilled
+   * when it has ended.
+   */
+  stop(graceMs: number, turn: Promise<void> = Promise.resolve()): Promise<void> {
     const run = this.#run
     if (!run) return Promise.resolve()
     this.#prober?.stop()
-    const killAt = Date.now() + graceMs
-    if (this.#stopping && killAt >= this.#killAt) return this.#stopping
-    this.#killAt = killAt
-    clearTimeout(this.#killTimer)
-    const kill = (): void => {
-      // Without its first process the kernel ends all others of its PID namespace.
-      if (!run.signal(SIGNALS.KILL)) this.#home.context.log.debug({ container: this.spec.name }, 'it ended by itself')
+    if (this.#stopping) this.#stopping.hasten(graceMs)
+    else {
+      const { preStop } = this.spec.lifecycle ?? {}
+      const hook = preStop && ((ms: number) => runHook(preStop, 'PreStop', this.#target(), ms, this.#tellHook))
+      this.#stopping = new Stopping({ run, graceMs, turn, signal: SIGNALS.TERM, preStop: hook })
     }
-    if (graceMs <= 0) kill()
-    else this.#killTimer = setTimeout(kill, graceMs)
-    this.#stopping ??= this.#end(run, graceMs)
-    return this.#stopping
+    return this.#stopping.done
   }
 
   /** Starts one more process beside its first. Throws Invalid when it does not run. */
@@ -216,7 +213,7 @@ export class ContainerLife {
 
   /** Lets go; the instance goes on. */
   detach(): void {
-    clearTimeout(this.#killTimer)
+    this.#stopping?.forget()
     this.#prober?.stop()
     this.#run?.detach()
   }
@@ -233,7 +230,7 @@ export class ContainerLife {
 
   #over(run: ContainerRun, ending: Ending): void {
     if (this.#run !== run) return
-    clearTimeout(this.#killTimer)
+    this.#stopping?.forget()
     this.#prober?.stop()
     this.#run = undefined
     this.#stopping = undefined
@@ -260,13 +257,6 @@ export class ContainerLife {
       finishedAt: now,
     }
     this.#home.event(this.spec, 'Warning', 'Failed', `Error: ${message}`)
-  }
-
-  async #end(run: ContainerRun, graceMs: number): Promise<void> {
-    const { preStop } = this.spec.lifecycle ?? {}
-    if (preStop && graceMs > 0) await runHook(preStop, 'PreStop', this.#target(), graceMs, this.#tellHook)
-    run.signal(SIGNALS.TERM)
-    await run.ended
   }
 
   #probe(run: ContainerRun, known: { ready: boolean; started?: boolean } | undefined): Prober {
