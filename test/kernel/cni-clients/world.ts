@@ -16,7 +16,7 @@ import { busybox, confFolder, must, run } from './machine.ts'
 export const nodeAddress = '192.0.2.1'
 const outsideAddress = '192.0.2.2'
 /** Says who asks it. */
-export const outsideUrl = `http://${outsideAddress}:8080/`
+export const outsideUrl: string = `http://${outsideAddress}:8080/`
 
 /** Everyone beyond the machine, who knows no way to its containers. */
 export async function outside(): Promise<AsyncDisposable & { readonly ns: Netns }> {
@@ -34,15 +34,25 @@ export async function outside(): Promise<AsyncDisposable & { readonly ns: Netns 
   here.apply(addRoute({ to: cidr('0.0.0.0/0'), via: address(outsideAddress) }))
   there.settle('eth0')
   here.settle('up0')
-  const server = createServer(({ socket }, response) => response.end(`${socket.remoteAddress}\n`))
-  server.listen({ fd: listenTcp(ns, address('0.0.0.0'), 8080) })
-  await once(server, 'listening')
+  const server = await serve(ns, 8080)
   return {
     ns,
     async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      ns.close()
+    },
+  }
+}
+
+/** A web server in a network namespace that says who asks it. */
+export async function serve(ns: Netns, port: number): Promise<AsyncDisposable> {
+  const server = createServer(({ socket }, response) => response.end(`${socket.remoteAddress}\n`))
+  server.listen({ fd: listenTcp(ns, address('0.0.0.0'), port) })
+  await once(server, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
       server.close()
       await once(server, 'close')
-      ns.close()
     },
   }
 }
