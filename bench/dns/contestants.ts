@@ -9,7 +9,7 @@ import { launcherOptions, startHelper } from '../harness/helper.ts'
 import type { Program } from '../harness/programs.ts'
 import { Asker } from './asker.ts'
 import { addressesOf, type Member, zone } from './cluster.ts'
-import { unboundConfig } from './unbound.ts'
+import { zoneForUnbound } from './unbound.ts'
 
 export type Name = 'ours' | 'echo' | 'unbound' | 'CoreDNS'
 
@@ -53,7 +53,7 @@ export async function startEcho({ core }: Field): Promise<Contestant> {
 
 export async function startUnbound(program: Program, { all, core }: Field): Promise<Contestant> {
   const port = ports.unbound
-  return startProgram(program, { 'unbound.conf': unboundConfig(all, port) }, ['-c', 'unbound.conf'], {
+  return startProgram(program, { 'unbound.conf': zoneForUnbound(all, port) }, ['-c', 'unbound.conf'], {
     all,
     core,
     port,

@@ -1,34 +1,23 @@
+import { unboundConfig } from '../../src/dns/testing/unbound.ts'
 import { addressesOf, hostnameOf, type Member, zone } from './cluster.ts'
 import { reverseOf } from './questions.ts'
 
 /** The same names as local data of unbound, which keeps whole record sets, in one thread. */
-export function unboundConfig(all: readonly Member[], port: number): string {
-  return [
-    'server:',
-    '  num-threads: 1',
-    `  interface: 127.0.0.1@${port}`,
-    '  access-control: 127.0.0.0/8 allow',
-    '  do-ip6: no',
-    '  do-daemonize: no',
-    '  chroot: ""',
-    '  username: ""',
-    '  directory: ""',
-    '  pidfile: ""',
-    '  use-syslog: no',
-    '  verbosity: 0',
-    '  module-config: "iterator"',
+export function zoneForUnbound(all: readonly Member[], port: number): string {
+  return unboundConfig([
+    'num-threads: 1',
+    `interface: 127.0.0.1@${port}`,
+    'access-control: 127.0.0.0/8 allow',
+    'verbosity: 0',
     // As much as our socket takes.
-    '  so-rcvbuf: 2m',
+    'so-rcvbuf: 2m',
     // Reverse names of private ranges are answered as "not here" unless told otherwise.
-    '  unblock-lan-zones: yes',
-    '  insecure-lan-zones: yes',
-    `  local-zone: "${zone}." static`,
-    `  local-zone: "${reverseZone}." static`,
-    ...[soa(zone), soa(reverseZone), ...all.flatMap(recordsOf)].map((record) => `  local-data: "${record}"`),
-    'remote-control:',
-    '  control-enable: no',
-    '',
-  ].join('\n')
+    'unblock-lan-zones: yes',
+    'insecure-lan-zones: yes',
+    `local-zone: "${zone}." static`,
+    `local-zone: "${reverseZone}." static`,
+    ...[soa(zone), soa(reverseZone), ...all.flatMap(recordsOf)].map((record) => `local-data: "${record}"`),
+  ])
 }
 
 const ttl = 30

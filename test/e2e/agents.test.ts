@@ -1,7 +1,5 @@
 // An agent is a process like another: killing it is a fair experiment.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import { startTestLab, type TestLab } from './harness.ts'
@@ -12,31 +10,16 @@ before(async () => {
 })
 after(async () => lab?.down())
 
-/** The agent's pid here, outside: found by its title and its lab's folder. */
-function agentPid(node: string): number | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((pid) => {
-      try {
-        const words = readFileSync(join('/proc', String(pid), 'cmdline'), 'utf8')
-        return words.startsWith(`kubehop node ${node}`) && words.includes(lab.folder)
-      } catch {
-        return false // it ended meanwhile
-      }
-    })
-}
-
 const pods = async (): Promise<Pod[]> => (await lab.json<{ items: Pod[] }>('get', 'pods')).items
 
 test('kill -9 of an agent harms no pod and no service; the next agent takes them over', async () => {
   const before = await pods()
-  const old = agentPid('node1')
+  const old = lab.pidOf('kubehop node node1')
   assert.ok(old)
   process.kill(old, 'SIGKILL')
   await lab.until(
     'another agent',
-    async () => agentPid('node1'),
+    async () => lab.pidOf('kubehop node node1'),
     (pid) => pid !== undefined && pid !== old,
   )
   const answer = await lab.until(
@@ -56,7 +39,7 @@ test('kill -9 of an agent harms no pod and no service; the next agent takes them
 })
 
 test('what was deleted while the agent was away goes when the next one comes', async () => {
-  const old = agentPid('node1')
+  const old = lab.pidOf('kubehop node node1')
   assert.ok(old)
   process.kill(old, 'SIGKILL')
   await lab.kubectl('delete', 'deployment', 'web', '--wait=false')

@@ -1,7 +1,7 @@
 // Starts labs as a person does, from outside, and asks them with the real kubectl.
 import assert from 'node:assert/strict'
 import { type ExecFileException, execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -53,6 +53,8 @@ export interface TestLab {
   apply(yaml: string): Promise<void>
   /** Asks again on each turn until the answer is accepted: for what only a poll can show from outside. */
   until<T>(what: string, ask: () => Promise<T>, accept: (answer: T) => boolean, seconds?: number): Promise<T>
+  /** The pid here, outside, of a process of this lab whose title begins so: `kubehop node node1`. */
+  pidOf(title: string): number | undefined
   down(): Promise<void>
 }
 
@@ -100,10 +102,26 @@ export async function startTestLab(name: string, ...args: string[]): Promise<Tes
         await new Promise((next) => setTimeout(next, 50))
       }
     },
+    pidOf: (title) => pidOf(title, state.folder),
     async down() {
       const { code, err } = await kubehop('down', name)
       assert.equal(code, 0, err)
       state.remove()
     },
   }
+}
+
+/** A lab's processes have its folder among their arguments. */
+function pidOf(title: string, folder: string): number | undefined {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => {
+      try {
+        const words = readFileSync(join('/proc', String(pid), 'cmdline'), 'utf8')
+        return words.startsWith(title) && words.includes(folder)
+      } catch {
+        return false // it ended meanwhile
+      }
+    })
 }

@@ -1,7 +1,5 @@
 // Every node with a name server of its own: whatever of DNS is killed, names go on being answered.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Trace } from '../../src/trace/types.ts'
 import { startTestLab, type TestLab } from './harness.ts'
@@ -11,21 +9,6 @@ before(async () => {
   lab = await startTestLab('node-dns', '--nodes', '1', '--node-dns', '-f', 'examples/shop')
 })
 after(async () => lab?.down())
-
-/** The pid here, outside, of a process of this lab: found by its title and the lab's folder. */
-function pidOf(title: string): number | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((pid) => {
-      try {
-        const words = readFileSync(join('/proc', String(pid), 'cmdline'), 'utf8')
-        return words.startsWith(title) && words.includes(lab.folder)
-      } catch {
-        return false // it ended meanwhile
-      }
-    })
-}
 
 const resolver = 'kubehop dns node1'
 
@@ -94,13 +77,13 @@ test('a trace shows the question at the node itself, and no service on its way',
 test('names go on while the agent is away', async () => {
   await lab.apply(asker)
   await lab.until('the asker asks', logLines, (lines) => lines.length > 3)
-  const [agent, own] = [pidOf('kubehop node node1'), pidOf(resolver)]
+  const [agent, own] = [lab.pidOf('kubehop node node1'), lab.pidOf(resolver)]
   assert.ok(agent && own)
   const killed = Date.now()
   process.kill(agent, 'SIGKILL')
   await lab.until(
     'another agent',
-    async () => pidOf('kubehop node node1'),
+    async () => lab.pidOf('kubehop node node1'),
     (pid) => pid !== undefined && pid !== agent,
   )
   const back = Date.now()
@@ -112,7 +95,7 @@ test('names go on while the agent is away', async () => {
   )
   const web = await addressOfWeb()
   for (const line of meanwhile) assert.match(line, new RegExp(` ${web} [01]$`))
-  assert.equal(pidOf(resolver), own)
+  assert.equal(lab.pidOf(resolver), own)
 })
 
 test('while the node’s name server is away the service is asked at once, and another one comes', async () => {
@@ -121,7 +104,7 @@ test('while the node’s name server is away the service is asked at once, and a
   const away = await lab.until(
     'a look-up without it',
     async () => {
-      const pid = pidOf(resolver)
+      const pid = lab.pidOf(resolver)
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
       return look()
     },
@@ -132,7 +115,7 @@ test('while the node’s name server is away the service is asked at once, and a
   const traced = await lab.until(
     'a trace without it',
     async () => {
-      const pid = pidOf(resolver)
+      const pid = lab.pidOf(resolver)
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
       const { out } = await lab.kubehop('trace', 'client', 'dns://web', '-o', 'json')
       return JSON.parse(out) as Trace

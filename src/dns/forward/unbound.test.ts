@@ -15,6 +15,7 @@ import { relay } from '../answer/relay.ts'
 import type { ForwardConfig, UpstreamConfig } from '../config/config.ts'
 import { queryOf, read, summary } from '../testing/ask.ts'
 import { asked, forwarderTo } from '../testing/forwarder.ts'
+import { unboundConfig } from '../testing/unbound.ts'
 import type { types } from '../wire/message.ts'
 import { readQuery } from '../wire/query.ts'
 
@@ -78,32 +79,20 @@ async function startUnbound(
     writeFileSync(join(folder, name), text)
     return join(folder, name)
   }
-  const config = [
-    'server:',
-    '  do-daemonize: no',
-    '  chroot: ""',
-    '  username: ""',
-    '  directory: ""',
-    '  pidfile: ""',
-    '  use-syslog: no',
-    '  verbosity: 1',
-    '  module-config: "iterator"',
-    '  do-ip6: no',
-    `  interface: 127.0.0.1@${plain}`,
-    `  interface: 127.0.0.1@${tls}`,
-    `  tls-port: ${tls}`,
-    `  tls-service-key: "${file('key.pem', key)}"`,
-    `  tls-service-pem: "${file('cert.pem', cert)}"`,
-    '  local-zone: "example.test." static',
-    '  local-data: "example.test. 60 IN SOA ns.example.test. me.example.test. 1 2 3 4 5"',
-    '  local-data: "www.example.test. 60 IN A 192.0.2.1"',
-    '  local-data: "www.example.test. 60 IN A 192.0.2.2"',
-    '  local-data: "_http._tcp.example.test. 60 IN SRV 0 5 80 www.example.test."',
-    ...Array.from({ length: 20 }, (_, at) => `  local-data: 'text.example.test. 60 IN TXT "${textOf(at)}"'`),
-    'remote-control:',
-    '  control-enable: no',
-    '',
-  ].join('\n')
+  const config = unboundConfig([
+    'verbosity: 1',
+    `interface: 127.0.0.1@${plain}`,
+    `interface: 127.0.0.1@${tls}`,
+    `tls-port: ${tls}`,
+    `tls-service-key: "${file('key.pem', key)}"`,
+    `tls-service-pem: "${file('cert.pem', cert)}"`,
+    'local-zone: "example.test." static',
+    'local-data: "example.test. 60 IN SOA ns.example.test. me.example.test. 1 2 3 4 5"',
+    'local-data: "www.example.test. 60 IN A 192.0.2.1"',
+    'local-data: "www.example.test. 60 IN A 192.0.2.2"',
+    'local-data: "_http._tcp.example.test. 60 IN SRV 0 5 80 www.example.test."',
+    ...Array.from({ length: 20 }, (_, at) => `local-data: 'text.example.test. 60 IN TXT "${textOf(at)}"'`),
+  ])
   const child = spawn(unbound ?? '', ['-c', file('unbound.conf', config)], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.after(() => ended(child))
   const said: string[] = []
