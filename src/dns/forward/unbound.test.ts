@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { findProgram, type Program } from '../../../bench/harness/programs.ts'
 import { makeAuthority, makeServerCertificate } from '../../api/certificates/certificates.ts'
 import { address } from '../../base/address.ts'
 import { relay } from '../answer/relay.ts'
@@ -19,18 +20,18 @@ import { unboundConfig } from '../testing/unbound.ts'
 import type { types } from '../wire/message.ts'
 import { readQuery } from '../wire/query.ts'
 
-const path = `${process.env['PATH']}${delimiter}/usr/sbin`
-const unbound = path
-  .split(delimiter)
-  .map((folder) => join(folder, 'unbound'))
-  .find((file) => existsSync(file))
+const unbound = findProgram('unbound')
 
 test('unbound as the upstream, over UDP, TCP and TLS', { skip: unbound ? false : 'unbound is not here' }, async (t) => {
   const authority = makeAuthority('test')
   const before = getCACertificates('default')
   setDefaultCACertificates([...before, authority.cert])
   t.after(() => setDefaultCACertificates(before))
-  const upstream = await startUnbound(t, makeServerCertificate(authority, { name: 'dns' }, ['dns.test']))
+  const upstream = await startUnbound(
+    t,
+    unbound ?? assert.fail(),
+    makeServerCertificate(authority, { name: 'dns' }, ['dns.test']),
+  )
 
   const rows: [name: string, type: keyof typeof types, expected: string][] = [
     ['www.example.test', 'A', 'NOERROR 192.0.2.1 192.0.2.2'],
@@ -70,6 +71,7 @@ function textOf(at: number): string {
 
 async function startUnbound(
   t: TestContext,
+  { path, env }: Program,
   { cert, key }: { cert: string; key: string },
 ): Promise<{ plain: UpstreamConfig; tls: UpstreamConfig }> {
   const folder = mkdtempSync(join(tmpdir(), 'unbound-'))
@@ -93,7 +95,10 @@ async function startUnbound(
     'local-data: "_http._tcp.example.test. 60 IN SRV 0 5 80 www.example.test."',
     ...Array.from({ length: 20 }, (_, at) => `local-data: 'text.example.test. 60 IN TXT "${textOf(at)}"'`),
   ])
-  const child = spawn(unbound ?? '', ['-c', file('unbound.conf', config)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(path, ['-c', file('unbound.conf', config)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   t.after(() => ended(child))
   const said: string[] = []
   for await (const line of createInterface({ input: child.stderr })) {
