@@ -11,6 +11,7 @@ import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts
 import { writeSysctl } from '../kernel/sysctl.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
 import { linkLocalOf } from './names.ts'
+import { deleteCut } from './reaper.ts'
 
 /** What one pod's cable is made of. */
 export interface Cable {
@@ -105,7 +106,12 @@ function letIpv6In(netns: Netns, ifname: string): void {
 /** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
 export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): boolean {
   const { socket, id, ifname, hostDevice, netns } = cable
-  const [error] = socket.tryApply([pair(cable, netns)])
+  let [error] = socket.tryApply([pair(cable, netns)])
+  // What was cut and is not yet deleted has its names still, at both ends.
+  if (error?.code === 'EEXIST') {
+    deleteCut(socket)
+    ;[error] = socket.tryApply([pair(cable, netns)])
+  }
   using pod = openRouteSocket(netns)
   if (error !== undefined) {
     if (error.code !== 'EEXIST') throw error

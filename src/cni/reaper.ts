@@ -1,7 +1,7 @@
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
-import { deleteLinkGroup, setLink } from '../kernel/rtnetlink/link.ts'
+import { deleteLink, deleteLinkGroup, type LinkRef, setLink } from '../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
 
 /** Marks cut cables; whatever carries it is as good as deleted. */
@@ -13,7 +13,7 @@ const deadGroup = 0x6b6f70
  */
 export interface Reaper {
   /** The link is off the network when this returns, and deleted soon; `gone` is called then. */
-  reap(index: number, gone: () => void): void
+  reap(link: LinkRef, gone: () => void): void
   /** Is something marked but not yet deleted? */
   pending(): boolean
   /** Waits until nothing marked is left: when a name is needed again at once, and at the start. */
@@ -27,6 +27,29 @@ export function deleteCables(socket: RouteSocket, names: readonly string[]): voi
     ...names.map((name) => ({ ...setLink(name, { up: false, group: deadGroup }), already: 'ENODEV' })),
     deleteLinkGroup(deadGroup),
   )
+}
+
+/** Deletes one cable, and waits; or, within {@link deletingLater}, cuts it. Fine when it is gone already. */
+export function deleteCable(socket: RouteSocket, name: string): void {
+  if (later === undefined) socket.ensure(deleteLink(name))
+  else later.reap(name, () => {})
+}
+
+/** Lends the reaper to a synchronous body: whoever waits for it does not wait for the kernel. */
+export function deletingLater<T>(reaper: Reaper, body: () => T): T {
+  const before = later
+  later = reaper
+  try {
+    return body()
+  } finally {
+    later = before
+  }
+}
+let later: Reaper | undefined
+
+/** Deletes what was cut and is not yet deleted, perhaps by a process that was killed; waits for whoever is doing so. */
+export function deleteCut(socket: RouteSocket): void {
+  socket.ensure(deleteLinkGroup(deadGroup))
 }
 
 /** `socket` is for cutting; deleting has one of its own. */
@@ -57,16 +80,14 @@ export function openReaper(socket: RouteSocket, ns: Netns | undefined, log: Log)
   }
 
   return {
-    reap(index, gone) {
+    reap(link, gone) {
       // Gone by itself when the pod's namespace ended a moment ago.
-      socket.ensure({ ...setLink(index, { up: false, master: null, group: deadGroup }), already: 'ENODEV' })
+      socket.ensure({ ...setLink(link, { up: false, master: null, group: deadGroup }), already: 'ENODEV' })
       waiting.push(gone)
       running ??= run()
     },
     pending: () => running !== undefined,
-    finish() {
-      socket.ensure(deleteLinkGroup(deadGroup))
-    },
+    finish: () => deleteCut(socket),
     close() {
       closed = true
       if (!running) own.close()
