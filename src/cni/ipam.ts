@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { type Address, type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import type { Lease } from './lease.ts'
+import { type Lease, readSince } from './lease.ts'
 import { isDeviceName, isSandboxId } from './names.ts'
 
 /**
@@ -22,7 +22,13 @@ import { isDeviceName, isSandboxId } from './names.ts'
 export interface Ipam {
   readonly gateway: Address
   /** Gives the next address after the last one given, so that one that was just freed rests as long as possible; or the one that is wanted. */
-  take(owner: { id: string; ifname: string; hostDevice: string }, wanted?: Address): Lease
+  take(owner: LeaseOwner, wanted?: Address): Lease
+  /** The first free one of a part of the range, or undefined: `after last` goes to the end, `up to last` begins at the start. */
+  takeFrom(part: 'after last' | 'up to last', owner: LeaseOwner): Lease | undefined
+  /** The last one given, unless it was forgotten. */
+  last(): Address | undefined
+  /** The next one given is the first. */
+  forgetLast(): void
   /** Writes down a lease that the kernel still shows but the files have lost. */
   restore(lease: Lease): void
   /** Frees all of one sandbox, or one interface's. */
@@ -32,6 +38,9 @@ export interface Ipam {
   /** How many addresses can still be given. */
   available(): bigint
 }
+
+/** Who takes an address: {@link Lease} without it. */
+export type LeaseOwner = Omit<Lease, 'address'>
 
 /** Which addresses of a range are given: `first` to `last` without the gateway. */
 export interface Pool {
@@ -79,17 +88,41 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
     return true
   }
 
-  const takeWanted = (owner: { id: string; ifname: string; hostDevice: string }, address: Address): Lease => {
+  const takeWanted = (owner: LeaseOwner, address: Address): Lease => {
     const refused = (say: string): KubehopError =>
       new KubehopError('cni', `give ${owner.id} the address ${address}`, 'NotGivable', say)
     if (!contains(range, address)) throw refused(`it is not in ${formatCidr(range)}`)
     const at = indexIn(range, address) - first
     if (at < 0n || at >= total) throw refused(`it is not between ${pool.first} and ${pool.last}`)
     if (isGateway(address)) throw refused('it is the gateway')
-    const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
+    const lease: Lease = { ...owner, address }
     if (leases.has(address) || !write(lease)) throw refused('somebody has it')
     return lease
   }
+
+  /** Places `from` to before `to`. */
+  const takeBetween = (from: bigint, to: bigint, owner: LeaseOwner): Lease | undefined => {
+    for (let at = from; at < to; at++) {
+      const address = nth(range, at + first)
+      if (leases.has(address) || isGateway(address)) continue
+      const lease: Lease = { ...owner, address }
+      if (!write(lease)) {
+        // Another process gave it meanwhile.
+        const theirs = readLease(range, dir, address)
+        if (theirs) leases.set(address, theirs)
+        continue
+      }
+      const temporary = join(dir, `.${lastFile}.${process.pid}`)
+      writeFileSync(temporary, `${address}\n`, { mode: 0o600 })
+      renameSync(temporary, join(dir, lastFile))
+      last = at
+      return lease
+    }
+    return undefined
+  }
+
+  const takeFrom: Ipam['takeFrom'] = (part, owner) =>
+    part === 'after last' ? takeBetween(last + 1n, total, owner) : takeBetween(0n, last + 1n, owner)
 
   return {
     gateway: pool.gateway,
@@ -103,28 +136,20 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
             `its ${owner.ifname} has ${lease.address} already`,
           )
       if (wanted !== undefined) return takeWanted(owner, wanted)
-      for (let tries = 0n; tries < total; tries++) {
-        last = last + 1n < total ? last + 1n : 0n
-        const address = nth(range, last + first)
-        if (leases.has(address) || isGateway(address)) continue
-        const lease: Lease = { id: owner.id, ifname: owner.ifname, address, hostDevice: owner.hostDevice }
-        if (!write(lease)) {
-          // Another process gave it meanwhile.
-          const theirs = readLease(range, dir, address)
-          if (theirs) leases.set(address, theirs)
-          continue
-        }
-        const temporary = join(dir, `.${lastFile}.${process.pid}`)
-        writeFileSync(temporary, `${address}\n`, { mode: 0o600 })
-        renameSync(temporary, join(dir, lastFile))
-        return lease
-      }
+      const lease = takeFrom('after last', owner) ?? takeFrom('up to last', owner)
+      if (lease !== undefined) return lease
       throw new KubehopError(
         'cni',
         `give ${owner.id} an address`,
         'Exhausted',
         `no IP addresses available in ${formatCidr(range)}: all ${usable} are given to pods`,
       )
+    },
+    takeFrom,
+    last: () => (last < 0n ? undefined : nth(range, last + first)),
+    forgetLast() {
+      rmSync(join(dir, lastFile), { force: true })
+      last = -1n
     },
     restore(lease) {
       if (!contains(range, lease.address) || !write(lease))
@@ -181,11 +206,11 @@ function readLease(range: Cidr, dir: string, name: string): Lease | undefined {
   const address = addressIn(range, dir, name)
   const found: unknown = parseJson(readFileSync(join(dir, name), 'utf8'))
   if (typeof found !== 'object' || found === null) return undefined
-  const { id, ifname, hostDevice } = found as Record<string, unknown>
+  const { id, ifname, hostDevice, since } = found as Record<string, unknown>
   if (typeof id !== 'string' || typeof ifname !== 'string' || typeof hostDevice !== 'string') return undefined
-  return isSandboxId(id) && isDeviceName(ifname) && isDeviceName(hostDevice)
-    ? { id, ifname, address, hostDevice }
-    : undefined
+  if (!isSandboxId(id) || !isDeviceName(ifname) || !isDeviceName(hostDevice)) return undefined
+  const known = readSince(since)
+  return { id, ifname, address, hostDevice, ...(known !== undefined && { since: known }) }
 }
 
 /** `.100.96.1.2.4711` is being written by process 4711, or was left behind by it. */

@@ -7,6 +7,24 @@ export interface Lease {
   readonly address: Address
   /** The other end of its cable, on the node. */
   readonly hostDevice: string
+  /** When and where it was given, for whoever has to know later whether its owner can still be there. */
+  readonly since?: Since
+}
+
+/** Nothing that is connected outlives its boot; and a cable is only ever in the network namespace that it was laid from. */
+export interface Since {
+  /** /proc/sys/kernel/random/boot_id */
+  readonly boot: string
+  /** The node's network namespace as `netnsId` writes it; left out when the cable is not ours. */
+  readonly netns?: string
+}
+
+/** From a file; undefined for anything else than what was written. */
+export function readSince(value: unknown): Since | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { boot, netns } = value as Record<string, unknown>
+  if (typeof boot !== 'string' || boot === '') return undefined
+  return { boot, ...(typeof netns === 'string' && { netns }) }
 }
 
 /** The note on the node's end of a cable: whose it is. The kernel keeps it (and `ip link` shows it) even when our files are lost. */

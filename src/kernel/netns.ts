@@ -91,6 +91,12 @@ export function sameNetns(a: Netns | string, b: Netns | string): boolean {
   return one.ino === other.ino && one.dev === other.dev
 }
 
+/** Names a namespace for as long as it is there: `4:4026531840`, device and inode. Numbers of namespaces that are gone come again. */
+export function netnsId(ns: Netns): string {
+  const { ino, dev } = identity(ns)
+  return `${dev}:${ino}`
+}
+
 const needRights =
   'CAP_SYS_ADMIN is missing: run as root, or as an ordinary user inside `unshare --user --map-root-user --net --mount`'
 

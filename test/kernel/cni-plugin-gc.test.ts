@@ -36,15 +36,18 @@ test('GC frees the addresses and cables of whoever is not named, also when what 
   assert.deepEqual([node.leases(), node.leases('other'), node.veths()], [[], ['10.23.0.2'], 2])
 })
 
-test('GC that does not say who lives frees nothing', () => {
+test('GC that does not say who lives frees those whose cable is gone; one that says it wrongly frees nothing', () => {
   using node = new PluginNode()
   using a = createNetns()
+  using b = createNetns()
   node.add('a', a)
-  for (const more of [
-    {},
-    { 'cni.dev/valid-attachments': 'a' },
-    { 'cni.dev/valid-attachments': [{ containerID: 'a' }] },
-  ])
+  node.add('b', b)
+  const cable = node.socket.links().find(({ alias }) => alias === 'cni pods b eth0')
+  node.socket.apply(deleteLink(cable?.name ?? assert.fail()))
+  assert.deepEqual(node.leases(), ['10.22.0.2', '10.22.0.3'])
+  assert.equal(node.call({ CNI_COMMAND: 'GC', ...path }, node.config()).exitCode, 0)
+  assert.deepEqual([node.leases(), node.veths()], [['10.22.0.2'], 1])
+  for (const more of [{ 'cni.dev/valid-attachments': 'a' }, { 'cni.dev/valid-attachments': [{ containerID: 'a' }] }])
     refused(node.call({ CNI_COMMAND: 'GC', ...path }, node.config(more)), 7, 'cni.dev/valid-attachments')
   assert.deepEqual([node.leases(), node.veths()], [['10.22.0.2'], 1])
 })

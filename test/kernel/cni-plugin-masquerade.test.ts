@@ -30,7 +30,7 @@ function outside(node: PluginNode): Netns {
 
 function hasTable(node: PluginNode): boolean {
   using nftables = openNftables(node.ns)
-  return nftables.read(masqueradeOf('pods', cidr('10.22.0.0/24'), []).table) !== undefined
+  return nftables.read(masqueradeOf('pods', [cidr('10.22.0.0/24')], []).table) !== undefined
 }
 
 test('with ipMasq a pod reaches who knows no way to pods; without, or for ranges that keep its address, it does not', async () => {
@@ -61,7 +61,7 @@ test('one rule serves all pods of a network; it goes with the last of them, and 
   node.add('b', b, config)
   node.del('b', b, config)
   using nftables = openNftables(node.ns)
-  const { table } = masqueradeOf('pods', cidr('10.22.0.0/24'), [])
+  const { table } = masqueradeOf('pods', [cidr('10.22.0.0/24')], [])
   assert.equal(nftables.rules(table).length, 1)
   assert.equal(node.run('CHECK', 'a', a, { ...config, prevResult }).exitCode, 0)
   nftables.apply({ table, ops: [{ op: 'delete table' }] })

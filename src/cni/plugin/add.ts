@@ -1,17 +1,20 @@
-import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
-import { deleteLink } from '../../kernel/rtnetlink/link.ts'
+import { deleteLink, type Link } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { type Cable, connect } from '../cable.ts'
 import type { Lease } from '../lease.ts'
-import { macOf } from '../names.ts'
+import { macOfAll } from '../names.ts'
+import { giveByOther } from './delegate-add.ts'
 import type { Call } from './environment.ts'
 import { CniError } from './error.ts'
 import { applyExtras, type Connected, prepareExtras, removeExtras } from './extras.ts'
 import type { Fields, Input } from './input.ts'
+import type { Given } from './ipam-given.ts'
+import { refuseTwice, take } from './ipam-own.ts'
+import { writeRoute } from './ipam-route.ts'
 import { openBridge, podNetns } from './kernel.ts'
-import { heldBy, hostDeviceOf, inTurn, isOf, noteOfOwner, openRange } from './leases.ts'
-import { type Network, readNetwork } from './network.ts'
+import { hostDeviceOf, inTurn, noteOfOwner, now, type Owner } from './leases.ts'
+import { type Network, readNetwork, settled } from './network.ts'
 import { joined, readResult, type Result, writeResult } from './result.ts'
 
 /** Connects a container. Fails as a whole: after an error nothing of it is left, not even its address. */
@@ -19,46 +22,77 @@ export function add(call: Call, input: Input): Fields {
   const network = readNetwork(input, call.args)
   const before = input.fields['prevResult'] === undefined ? undefined : readResult(input.fields['prevResult'])
   using netns = podNetns(call.netns)
-  const own = inTurn(network.dataDir, () => attach(call, network, netns))
+  const own = attach(call, input, network, netns)
   return writeResult(before === undefined ? own : joined(before, own), input.cniVersion)
 }
 
-function attach({ containerId, ifname, netns: path }: Call, network: Network, netns: Netns): Result {
-  const { subnet, pool } = network.range
-  const owner = { network: network.name, containerId, ifname }
-  const taken = heldBy(network.dataDir, network.name).find((held) => isOf(held, owner))
-  if (taken !== undefined)
-    throw new CniError(
-      'failed',
-      `${ifname} of ${containerId} is on the network ${network.name} already, with ${taken.lease.address}: DEL comes first`,
+function attach(call: Call, input: Input, network: Network, netns: Netns): Result {
+  const { ipam: plan, dataDir } = network
+  const owner = { network: network.name, containerId: call.containerId, ifname: call.ifname }
+  const pod = { owner, netns, path: call.netns }
+  if (plan.kind === 'other')
+    return giveByOther(call, input, network, plan, owner, (whole, given, leases) =>
+      connectPod({ ...pod, ...share(whole), given, leases }),
     )
+  return inTurn([dataDir, plan.leaseDir], () => {
+    refuseTwice(plan.leaseDir, owner)
+    const shared = share(network)
+    const taken = take(plan, owner, now('ours'))
+    try {
+      const { given } = settled(network, taken.given, [])
+      return connectPod({ ...pod, ...shared, given, leases: taken.leases })
+    } catch (error) {
+      taken.free()
+      throw error
+    }
+  })
+}
+
+/** What all pods of the network share: the bridge, and what extras make for all. */
+interface Shared {
+  network: Network
+  bridge: Link
+  mtu: number
+  ipv6: boolean
+}
+
+function share(network: Network): Shared {
   using socket = openRouteSocket()
-  const { bridge, mtu, ipv6 } = openBridge(socket, network)
+  const bridge = openBridge(socket, network)
   prepareExtras(network)
-  const ipam = openRange(network.dataDir, network.name, subnet, pool)
+  return { network, ...bridge }
+}
+
+interface Pod extends Shared {
+  owner: Owner
+  netns: Netns
+  /** Of the namespace, as the runtime calls it. */
+  path: string
+  given: Given
+  leases: readonly Lease[]
+}
+
+/** The cable, and what else the network has. The addresses are the caller's to free when it throws. */
+function connectPod({ network, bridge, mtu, ipv6, owner, netns, path, given, leases }: Pod): Result {
+  const { containerId, ifname } = owner
+  using socket = openRouteSocket()
   const hostDevice = hostDeviceOf(owner)
-  const lease = ipam.take({ id: containerId, ifname, hostDevice }, network.wantedAddress)
-  const mac = network.mac ?? macOf(lease.address)
-  try {
-    lay(socket, netns, {
-      id: containerId,
-      ifname,
-      hostDevice,
-      addresses: [{ address: lease.address, prefix: subnet.prefix }],
-      mtu,
-      bridge: bridge.index,
-      bridgeName: bridge.name,
-      mac,
-      hairpin: network.hairpinMode,
-      routes: network.routes,
-      note: noteOfOwner(owner),
-      ipv6,
-    })
-    finish({ network, owner, leases: [lease], hostDevice, bridge, netns, socket })
-  } catch (error) {
-    ipam.free(lease)
-    throw error
-  }
+  const mac = network.mac ?? macOfAll(given.ips.map(({ address }) => address))
+  lay(socket, netns, {
+    id: containerId,
+    ifname,
+    hostDevice,
+    addresses: given.ips.map(({ address, prefix }) => ({ address, prefix })),
+    mtu,
+    bridge: bridge.index,
+    bridgeName: bridge.name,
+    mac,
+    hairpin: network.hairpinMode,
+    routes: given.routes,
+    note: noteOfOwner(owner),
+    ipv6,
+  })
+  finish({ network, owner, leases, hostDevice, bridge, netns, socket })
   const hostMac = socket.link(hostDevice)?.mac
   return {
     interfaces: [
@@ -66,14 +100,13 @@ function attach({ containerId, ifname, netns: path }: Call, network: Network, ne
       { name: hostDevice, ...(hostMac && { mac: hostMac }), mtu },
       { name: ifname, mac, mtu, sandbox: path },
     ],
-    ips: [{ ...ipOf(lease, network), interface: 2 }],
-    routes: network.routes.map(({ to, via, priority, table }) => ({
-      dst: formatCidr(to),
-      ...(via !== undefined && { gw: via }),
-      ...(priority !== undefined && { priority }),
-      ...(table !== undefined && { table }),
+    ips: given.ips.map(({ address, prefix, gateway }) => ({
+      address: `${address}/${prefix}`,
+      ...(gateway !== undefined && { gateway }),
+      interface: 2,
     })),
-    dns: network.dns,
+    routes: given.routes.map(writeRoute),
+    dns: Object.keys(network.dns).length > 0 ? network.dns : given.dns,
   }
 }
 
@@ -94,8 +127,4 @@ function finish(pod: Connected): void {
     pod.socket.ensure(deleteLink(pod.hostDevice))
     throw error
   }
-}
-
-function ipOf({ address }: Lease, { range: { subnet, pool } }: Network): { address: string; gateway: string } {
-  return { address: `${address}/${subnet.prefix}`, gateway: pool.gateway }
 }

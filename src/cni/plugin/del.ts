@@ -1,24 +1,70 @@
 import { deleteLink } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { otherIpamFor } from './delegate-ipam.ts'
+import { dropRecord, recordsOf } from './delegate-record.ts'
 import type { Call } from './environment.ts'
 import { removeExtras, removeNetworkExtras } from './extras.ts'
 import type { Input } from './input.ts'
-import { heldBy, hostDeviceOf, inTurn, isOf } from './leases.ts'
-import { dataDirOf } from './network.ts'
+import { dataDirOf, leaseDirOf, otherIpam } from './ipam-plan.ts'
+import { heldBy, hostDeviceOf, inTurn, isOf, type Owner } from './leases.ts'
 
 /**
  * Disconnects one interface of a container, and nothing else. Fine when repeated, when the namespace is gone, and when the configuration
  * has become wrong since ADD: whoever deletes must get rid of it.
  */
-export function del({ containerId, ifname }: Call, input: Input): undefined {
-  const dataDir = dataDirOf(input.fields)
+export function del(call: Call, input: Input): undefined {
+  const { containerId, ifname } = call
+  const places = placesOf(input)
+  const { dataDir, folders } = places
   const owner = { network: input.name, containerId, ifname }
-  inTurn(dataDir, () => {
+  const giver = inTurn(folders, () => {
     using socket = openRouteSocket()
     removeExtras(owner)
     // The cable first, the address last: a crash in between leaves what the next DEL, or GC, finds.
     socket.ensure(deleteLink(hostDeviceOf(owner)))
-    for (const held of heldBy(dataDir, input.name)) if (isOf(held, owner)) held.ipam.free(held.lease)
-    if (heldBy(dataDir, input.name).length === 0) removeNetworkExtras(input.name)
+    const giver = giverOf(places, input, owner)
+    if (giver === undefined) release(places, owner)
+    return giver
   })
+  if (giver === undefined) return
+  otherIpamFor(call, input, giver).takeBack()
+  inTurn(folders, () => {
+    dropRecord(dataDir, owner)
+    release(places, owner)
+  })
+}
+
+/** Where a network's state is, for commands that need nothing else of its configuration. */
+export interface Places {
+  dataDir: string
+  leaseDir: string
+  /** Both, for `inTurn`. */
+  folders: readonly string[]
+}
+
+export function placesOf({ fields }: Input): Places {
+  const dataDir = dataDirOf(fields)
+  const leaseDir = leaseDirOf(fields)
+  return { dataDir, leaseDir, folders: [dataDir, leaseDir] }
+}
+
+/** Has the network nobody any more? Then what its pods shared goes, too. */
+export function dropEmpty({ dataDir, leaseDir }: Places, network: string): void {
+  if (heldBy(leaseDir, network).length > 0 || recordsOf(dataDir, network).length > 0) return
+  removeNetworkExtras(network)
+}
+
+function release(places: Places, owner: Owner): void {
+  for (const held of heldBy(places.leaseDir, owner.network)) if (isOf(held, owner)) held.ipam.free(held.lease)
+  dropEmpty(places, owner.network)
+}
+
+/**
+ * The other plugin that gave the addresses: as it was written down when it was asked; when nothing is written, neither there nor with us, the
+ * one that the configuration names, which must be told of every DEL.
+ */
+function giverOf({ dataDir, leaseDir }: Places, { fields, name }: Input, owner: Owner): string | undefined {
+  const record = recordsOf(dataDir, name).find((one) => hostDeviceOf(one.owner) === hostDeviceOf(owner))
+  if (record !== undefined) return record.plugin
+  return heldBy(leaseDir, name).some((held) => isOf(held, owner)) ? undefined : otherIpam(fields)
 }

@@ -22,6 +22,8 @@ export interface Call {
   ifname: string
   /** IP and MAC of CNI_ARGS. */
   args: ReadonlyMap<string, string>
+  /** All of it, for a plugin that we call. */
+  env: NodeJS.ProcessEnv
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv): Call {
@@ -37,7 +39,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Call {
   if (ifname !== '' && !isDeviceName(ifname))
     throw bad(`CNI_IFNAME ${quoted(ifname)} is no name for a link: 1 to 15 letters without "/", ":", "%" and spaces`)
   const args = name === 'ADD' || name === 'CHECK' ? readArgs(env['CNI_ARGS'] ?? '') : new Map<string, string>()
-  return { command: name, containerId, netns, ifname, args }
+  return { command: name, containerId, netns, ifname, args, env }
 }
 
 /** `IgnoreUnknown=1;IP=10.0.0.5;K8S_POD_NAME=web`. */

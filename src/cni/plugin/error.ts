@@ -23,10 +23,11 @@ export class CniError extends Error {
   /** Where to look further. */
   readonly details: string
 
-  constructor(code: keyof typeof codes, say: string, details = '', options?: { cause?: unknown }) {
+  /** A number is what another plugin said. */
+  constructor(code: keyof typeof codes | number, say: string, details = '', options?: { cause?: unknown }) {
     super(say, options)
     this.name = 'CniError'
-    this.code = codes[code]
+    this.code = typeof code === 'number' ? code : codes[code]
     this.details = details
   }
 }

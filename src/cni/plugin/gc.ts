@@ -1,39 +1,73 @@
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { deleteCables } from '../reaper.ts'
+import { dropEmpty, placesOf } from './del.ts'
+import { otherIpamFor } from './delegate-ipam.ts'
+import { dropRecord, recordsOf } from './delegate-record.ts'
 import type { Call } from './environment.ts'
-import { CniError } from './error.ts'
-import { keepOnlyExtras, removeNetworkExtras } from './extras.ts'
+import { keepOnlyExtras } from './extras.ts'
 import { list, objectOf, text, wrong } from './fields.ts'
 import type { Fields, Input } from './input.ts'
+import { otherIpam } from './ipam-plan.ts'
 import { heldBy, hostDeviceOf, inTurn, ownerOfNote } from './leases.ts'
-import { dataDirOf } from './network.ts'
 
 /** Frees what no living container has: after a reboot, everything. Like DEL it needs no valid configuration. */
-export function gc(_call: Call, { name: network, fields }: Input): undefined {
-  const dataDir = dataDirOf(fields)
-  const alive = new Set(
-    validAttachments(fields).map(({ containerId, ifname }) => hostDeviceOf({ network, containerId, ifname })),
-  )
-  inTurn(dataDir, () => {
-    const dead = heldBy(dataDir, network).filter(
+export function gc(call: Call, input: Input): undefined {
+  const { name: network, fields } = input
+  const places = placesOf(input)
+  const { dataDir, leaseDir, folders } = places
+  using socket = openRouteSocket()
+  const said = aliveIn(network, fields)
+  const delegated = inTurn(folders, () => {
+    // When nobody says who is alive, whoever has a cable may be; one without is gone.
+    const alive = said ?? new Set(socket.links().map(({ name }) => name))
+    const records = recordsOf(dataDir, network).filter(({ owner }) => !alive.has(hostDeviceOf(owner)))
+    const dead = heldBy(leaseDir, network).filter(
       ({ lease: { id, ifname } }) => !alive.has(hostDeviceOf({ network, containerId: id, ifname })),
     )
     keepOnlyExtras(network, alive)
-    using socket = openRouteSocket()
     // Cables whose address is not written down any more, too: their note says whose they are.
-    const lost = socket
-      .links()
-      .filter(({ name, alias }) => ownerOfNote(name, alias)?.network === network && !alive.has(name))
-    deleteCables(socket, [...new Set([...dead.map(({ lease }) => lease.hostDevice), ...lost.map(({ name }) => name)])])
+    const lost = socket.links().flatMap(({ name, alias }) => {
+      const owner = ownerOfNote(alias)
+      return owner?.network === network && hostDeviceOf(owner) === name && !alive.has(name) ? [name] : []
+    })
+    const cables = [...dead.map(({ lease }) => lease.hostDevice), ...records.map(({ owner }) => hostDeviceOf(owner))]
+    deleteCables(socket, [...new Set([...cables, ...lost])])
     for (const { ipam, lease } of dead) ipam.free(lease)
-    if (heldBy(dataDir, network).length === 0) removeNetworkExtras(network)
+    if (records.length === 0) dropEmpty(places, network)
+    return records
   })
+  // The other plugin gets back what it gave to each: many have no GC of their own.
+  const errors: unknown[] = []
+  const attempt = (body: () => void): void => {
+    try {
+      body()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  for (const { owner, plugin } of delegated)
+    attempt(() => {
+      otherIpamFor(call, input, plugin).takeBack(owner)
+      inTurn(folders, () => {
+        dropRecord(dataDir, owner)
+        dropEmpty(places, network)
+      })
+    })
+  const other = otherIpam(fields)
+  if (other !== undefined) attempt(() => otherIpamFor(call, input, other).pass('GC'))
+  if (errors.length > 0) throw errors[0]
 }
 
-/** The specification's key, or the other one that libcni sends. Without either nobody can know who lives, and nothing is freed. */
-function validAttachments(fields: Fields): { containerId: string; ifname: string }[] {
+/** The runtime's attachments that are alive, by the names of their cables; undefined when it does not say. */
+export function aliveIn(network: string, fields: Fields): ReadonlySet<string> | undefined {
+  const valid = validAttachments(fields)
+  return valid && new Set(valid.map((one) => hostDeviceOf({ network, ...one })))
+}
+
+/** The specification's key, or the other one that libcni sends. `cnitool gc` sends neither: it does not know who lives. */
+function validAttachments(fields: Fields): { containerId: string; ifname: string }[] | undefined {
   const key = ['cni.dev/valid-attachments', 'cni.dev/attachments'].find((one) => fields[one] !== undefined)
-  if (key === undefined) throw new CniError('badConfig', 'GC needs cni.dev/valid-attachments: who is still alive')
+  if (key === undefined) return undefined
   return list(fields, key).map((one, at) => {
     const where = `${key}[${at}]`
     const attachment = objectOf(one, where)

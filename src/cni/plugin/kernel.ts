@@ -32,13 +32,13 @@ export function podNetns(path: string): Netns {
 
 /** The network's bridge as a link, and what its cables need to know. */
 export function openBridge(socket: RouteSocket, network: Network): { bridge: Link; mtu: number; ipv6: boolean } {
-  const { bridge: name, range, isGateway, forceAddress } = network
+  const { bridge: name, gateways, isGateway, forceAddress } = network
   const mtu = network.mtu ?? smallestMtu(socket.links(), name)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding')
   const bridge = ensureBridge({
     socket,
     name,
-    gateways: [{ address: range.pool.gateway, prefix: range.subnet.prefix }],
+    gateways,
     hasGateway: isGateway,
     forceAddress,
     mtu,

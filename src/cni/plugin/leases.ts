@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { type Cidr, parseCidr } from '../../base/address.ts'
 import { lockFolder } from '../../kernel/lock.ts'
 import { type Ipam, openIpam, type Pool } from '../ipam.ts'
-import type { Lease } from '../lease.ts'
+import { currentNetns, netnsId } from '../../kernel/netns.ts'
+import { readSysctl } from '../../kernel/sysctl.ts'
+import type { Lease, Since } from '../lease.ts'
 
 /** Whose an address is: one interface of one container, on one network. */
 export interface Owner {
@@ -20,14 +22,19 @@ export interface Held {
   ipam: Ipam
 }
 
-/** All calls of the plugin take turns: the kernel makes links one at a time anyway. */
-export function inTurn<T>(dataDir: string, body: () => T): T {
-  const turn = lockFolder(dataDir, 0o700)
-  try {
-    return body()
-  } finally {
-    turn[Symbol.dispose]()
-  }
+/** All calls of the plugin take turns: the kernel makes links one at a time anyway. Several folders are taken in the order of their names. */
+export function inTurn<T>(folders: readonly string[], body: () => T): T {
+  using turns = new DisposableStack()
+  for (const folder of [...new Set(folders)].toSorted()) turns.use(lockFolder(folder, 0o700))
+  return body()
+}
+
+/** Of a lease that is given now: our cable will be in the network namespace that this thread is in, or somebody else's. */
+export function now(cable: 'ours' | 'not ours'): Since {
+  const boot = readSysctl('kernel.random.boot_id')
+  if (cable === 'not ours') return { boot }
+  using ns = currentNetns()
+  return { boot, netns: netnsId(ns) }
 }
 
 /** One folder per network and range: what was given before a range was changed can still be freed. */
@@ -45,6 +52,12 @@ export function heldBy(dataDir: string, network: string): Held[] {
     const ipam = openRange(dataDir, network, range)
     return ipam.list().map((lease) => ({ lease, range, ipam }))
   })
+}
+
+/** Names of the networks that have a folder here. */
+export function networksIn(dataDir: string): string[] {
+  if (!existsSync(dataDir)) return []
+  return readdirSync(dataDir, { withFileTypes: true }).flatMap((one) => (one.isDirectory() ? [one.name] : []))
 }
 
 export function isOf({ lease }: Held, { containerId, ifname }: Owner): boolean {
@@ -65,9 +78,14 @@ export function noteOfOwner({ network, containerId, ifname }: Owner): string {
   return `cni ${network} ${containerId} ${ifname}`.slice(0, 255)
 }
 
-/** The owner that a cable's note tells of, when the cable is ours. */
-export function ownerOfNote(hostDevice: string, note: string | undefined): Owner | undefined {
-  const [word, network = '', containerId = '', ifname = ''] = (note ?? '').split(' ')
-  const owner = { network, containerId, ifname }
-  return word === 'cni' && hostDeviceOf(owner) === hostDevice ? owner : undefined
+/** The owner that a cable's note tells of; undefined for other notes, and for one that the kernel had no room for. */
+export function ownerOfNote(note: string | undefined): Owner | undefined {
+  const [word, network, containerId, ifname, ...more] = (note ?? '').split(' ')
+  if (word !== 'cni' || !network || !containerId || !ifname || more.length > 0 || isCut(note)) return undefined
+  return { network, containerId, ifname }
+}
+
+/** A note of ours that is too long to be read again. */
+export function isCut(note: string | undefined): boolean {
+  return note !== undefined && note.length >= 255 && note.startsWith('cni ')
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type Cidr, formatCidr } from '../../base/address.ts'
+import { type Cidr, cidr, formatCidr } from '../../base/address.ts'
 import { diff } from '../../kernel/nftables/diff.ts'
 import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { Ruleset } from '../../kernel/nftables/ruleset.ts'
-import { openNftables } from '../../kernel/nftables/socket.ts'
+import { type Nftables, openNftables } from '../../kernel/nftables/socket.ts'
 import type { Table } from '../../kernel/nftables/table.ts'
+import type { Transaction } from '../../kernel/nftables/transaction.ts'
 import { pack, packAddress } from '../../kernel/nftables/packed.ts'
 import type { Network } from './network.ts'
 
@@ -15,51 +16,69 @@ import type { Network } from './network.ts'
 export function ensureMasquerade(network: Network): void {
   if (network.notMasqueraded === undefined) return dropMasquerade(network.name)
   using nftables = openNftables()
-  const wanted = masqueradeOf(network.name, network.range.subnet, network.notMasqueraded)
-  nftables.apply(diff(nftables.read(wanted.table), wanted))
+  for (const change of changes(nftables, network)) nftables.apply(change)
 }
 
-export function isMasqueraded({ name, range, notMasqueraded }: Network): boolean {
-  if (notMasqueraded === undefined) return true
+export function isMasqueraded(network: Network): boolean {
+  if (network.notMasqueraded === undefined) return true
   using nftables = openNftables()
-  const wanted = masqueradeOf(name, range.subnet, notMasqueraded)
-  return diff(nftables.read(wanted.table), wanted).ops.length === 0
+  return changes(nftables, network).every(({ ops }) => ops.length === 0)
+}
+
+/** A family that the network has no more ranges of needs no table. */
+function changes(nftables: Nftables, { name, subnets, notMasqueraded = [] }: Network): Transaction[] {
+  return families.flatMap((family) => {
+    const own = subnets.filter((subnet) => subnet.family === family)
+    if (own.length > 0) {
+      const wanted = masqueradeOf(name, own, notMasqueraded)
+      return [diff(nftables.read(wanted.table), wanted)]
+    }
+    const table = tableOf(name, family)
+    return nftables.read(table) === undefined ? [] : [{ table, ops: [{ op: 'delete table' as const }] }]
+  })
 }
 
 /** Fine when there is none. */
 export function dropMasquerade(network: string): void {
   using nftables = openNftables()
-  for (const family of ['ip', 'ip6'] as const) {
+  for (const family of families) {
     const table = tableOf(network, family)
     if (nftables.read(table) !== undefined) nftables.apply({ table, ops: [{ op: 'delete table' }] })
   }
 }
 
-/** What the kernel holds for a masqueraded network. */
-export function masqueradeOf(network: string, subnet: Cidr, kept: readonly Cidr[]): Ruleset {
-  const rule: Rule = {
-    exprs: [
-      ...within('from', subnet, 'eq'),
-      ...kept.flatMap((range) => within('to', range, 'neq')),
-      { kind: 'masq', flags: [] },
-    ],
-    comment: `${formatCidr(subnet)} goes out with the node's address`,
-  }
+/**
+ * What the kernel holds for a masqueraded network's ranges of one IP family. Nothing is masqueraded between them, nor for a group (multicast),
+ * nor for the ranges in `kept`, of whatever family.
+ */
+export function masqueradeOf(network: string, subnets: readonly Cidr[], kept: readonly Cidr[]): Ruleset {
+  const family = subnets[0]?.family ?? 4
+  const group = cidr(family === 4 ? '224.0.0.0/4' : 'ff00::/8')
+  const inside = [...subnets, group, ...kept.filter((range) => range.family === family)]
+  const rules = subnets.map(
+    (subnet): Rule => ({
+      exprs: [
+        ...within('from', subnet, 'eq'),
+        ...inside.flatMap((range) => within('to', range, 'neq')),
+        { kind: 'masq', flags: [] },
+      ],
+      comment: `${formatCidr(subnet)} goes out with the node's address`,
+    }),
+  )
   const chain = {
     name: 'postrouting',
     hook: { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
     comment: `CNI network ${network}`.slice(0, 120),
-    rules: [rule],
+    rules,
   } as const
-  return {
-    table: tableOf(network, subnet.family === 4 ? 'ip' : 'ip6'),
-    chains: new Map([[chain.name, chain]]),
-    sets: new Map(),
-  }
+  return { table: tableOf(network, family), chains: new Map([[chain.name, chain]]), sets: new Map() }
 }
 
-function tableOf(network: string, family: 'ip' | 'ip6'): Table {
-  return { family, name: `kubehop-cni-${createHash('sha256').update(network).digest('hex').slice(0, 12)}` }
+const families = [4, 6] as const
+
+function tableOf(network: string, family: 4 | 6): Table {
+  const digest = createHash('sha256').update(network).digest('hex').slice(0, 12)
+  return { family: family === 4 ? 'ip' : 'ip6', name: `kubehop-cni-${digest}` }
 }
 
 function within(side: 'from' | 'to', { family, address, prefix }: Cidr, op: 'eq' | 'neq'): Rule['exprs'] {

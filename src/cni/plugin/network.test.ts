@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { CniError } from './error.ts'
+import type { OwnPlan } from './ipam-plan.ts'
 import { type Network, readNetwork } from './network.ts'
 import { readResult } from './result.ts'
 
 const read = (more: object, args: Record<string, string> = {}): Network =>
   readNetwork({ cniVersion: '1.1.0', name: 'pods', fields: more as never }, new Map(Object.entries(args)))
+const ownOf = ({ ipam }: Network): OwnPlan => (ipam.kind === 'own' ? ipam : assert.fail('of another plugin'))
 const ipam = { type: 'host-local', subnet: '10.22.0.0/24' }
 
 test('a configuration of the reference bridge and host-local reads as it is meant there', () => {
@@ -25,11 +27,15 @@ test('a configuration of the reference bridge and host-local reads as it is mean
       routes: [{ dst: '0.0.0.0/0' }, { dst: '192.168.0.0/16', gw: '10.22.5.5', priority: 7 }],
     },
   })
-  assert.deepEqual(network.range.pool, { first: '10.22.1.20', last: '10.22.3.50', gateway: '10.22.0.254' })
+  assert.deepEqual(ownOf(network).sets[0]?.[0]?.pool, {
+    first: '10.22.1.20',
+    last: '10.22.3.50',
+    gateway: '10.22.0.254',
+  })
   assert.deepEqual(
-    network.routes.map(({ via, priority }) => [via, priority]),
+    ownOf(network).routes.map(({ via, priority }) => [via, priority]),
     [
-      ['10.22.0.254', undefined],
+      [undefined, undefined],
       ['10.22.5.5', 7],
     ],
   )
@@ -69,10 +75,8 @@ test('what is not built is refused by name, never passed over', () => {
     [{ promiscMode: true }, /no promiscMode/],
     [{ runtimeConfig: { portMappings: [{ hostPort: 80 }] } }, /no runtimeConfig\.portMappings/],
     [{ runtimeConfig: { bandwidth: { ingressRate: 1 } } }, /no runtimeConfig\.bandwidth/],
-    [{ ipam: { type: 'dhcp' } }, /ipam\.type is "dhcp"/],
-    [{ ipam: { ...ipam, resolvConf: '/etc/resolv.conf' } }, /no ipam\.resolvConf/],
-    [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', mtu: 1400 }] } }, /no ipam\.routes\[0\]\.mtu/],
-    [{ ipam: { ranges: [[{ subnet: '10.0.0.0/24' }], [{ subnet: 'fd00::/64' }]] } }, /10\.0\.0\.0\/24, fd00::\/64/],
+    [{ ipam: { ...ipam, exclude: ['10.22.0.7'] } }, /no ipam\.exclude/],
+    [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', metric: 7 }] } }, /no ipam\.routes\[0\]\.metric/],
   ] as const)
     assert.throws(() => read({ ipam, ...more }), { name: 'CniError', code: 2, message: word }, JSON.stringify(more))
 })
@@ -85,24 +89,24 @@ test('fields of the wrong kind are refused with their path', () => {
     [{ mtu: 60 }, /mtu is 60, not a whole number from 68/],
     [{ dataDir: 'run' }, /dataDir is "run", not an absolute path/],
     [{ ipam: [] }, /ipam is \[\], not an object/],
-    [{ ipam: { ...ipam, routes: [{ dst: 'fd00::/8' }] } }, /routes\[0\]\.dst is "fd00::\/8", not an IPv4 range/],
+    [
+      { ipam: { ...ipam, routes: [{ dst: 'fd00::/8' }] } },
+      /routes\[0\]\.dst is fd00::\/8, and pods have IPv4 addresses only/,
+    ],
+    [
+      { ipam: { ...ipam, routes: [{ dst: '10.0.0.5/8' }] } },
+      /routes\[0\]\.dst is "10\.0\.0\.5\/8", not a range, its host bits zero/,
+    ],
+    [{ ipam: { ...ipam, routes: [{ dst: '10.0.0.0/8', gw: '10.22.0.1', scope: 253 }] } }, /scope is 253/],
+    [{ ipam: { ...ipam, resolvConf: 'resolv.conf' } }, /resolvConf is "resolv\.conf", not an absolute path/],
+    [{ ipam: { ...ipam, dataDir: 7 } }, /ipam\.dataDir is 7, not an absolute path/],
+    [{ ipamTimeout: 0 }, /ipamTimeout is 0, not a whole number from 1 to 600/],
+    [{ mtu: 1000, ipam: { subnet: 'fd00::/64' } }, /mtu is 1000, not a whole number from 1280/],
     [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', gw: '9.9.9.9' }] } }, /gw is "9\.9\.9\.9"/],
     [{ runtimeConfig: { ips: ['10.0.0'] } }, /runtimeConfig\.ips is "10\.0\.0"/],
     [{ runtimeConfig: { mac: '01:00:00:00:00:01' } }, /mac is "01:/],
   ] as const)
     assert.throws(() => read({ ipam, ...more }), { name: 'CniError', code: 7, message: word }, JSON.stringify(more))
-})
-
-test('the default route comes once, whether asked for by name or by isDefaultGateway', () => {
-  const routes = [{ dst: '0.0.0.0/0', gw: '10.22.0.9' }]
-  assert.deepEqual(
-    read({ ipam, isDefaultGateway: true }).routes.map((route) => route.via),
-    ['10.22.0.1'],
-  )
-  assert.deepEqual(
-    read({ ipam: { ...ipam, routes }, isDefaultGateway: true }).routes.map((route) => route.via),
-    ['10.22.0.9'],
-  )
 })
 
 test('a gateway or a start of a range without its subnet is not passed over', () => {

@@ -36,9 +36,12 @@ export function writeResult(result: Result, version: Version): Fields {
   const { interfaces, ips, routes, dns } = result
   return {
     cniVersion: version,
-    interfaces: full
-      ? interfaces
-      : interfaces.map(({ name, mac, sandbox }) => ({ name, ...(mac && { mac }), ...(sandbox && { sandbox }) })),
+    // Whoever gives nothing but addresses has none.
+    ...(interfaces.length > 0 && {
+      interfaces: full
+        ? interfaces
+        : interfaces.map(({ name, mac, sandbox }) => ({ name, ...(mac && { mac }), ...(sandbox && { sandbox }) })),
+    }),
     ips: old ? ips.map((ip) => ({ version: String(family(ip.address as Address)), ...ip })) : ips,
     ...(routes.length > 0 && {
       routes: full ? routes : routes.map(({ dst, gw }) => ({ dst, ...(gw !== undefined && { gw }) })),
@@ -47,19 +50,19 @@ export function writeResult(result: Result, version: Version): Fields {
   }
 }
 
-/** The result of the plugin before, or of ADD at the time of CHECK, in the shape of any version since 0.3. */
-export function readResult(value: unknown): Result {
-  const result = objectOf(value, 'prevResult')
-  const interfaces = list(result, 'interfaces', 'prevResult.interfaces').map((one, at) =>
-    readInterface(objectOf(one, `prevResult.interfaces[${at}]`), `prevResult.interfaces[${at}]`),
+/** The result of the plugin before, or of ADD at the time of CHECK, or of another plugin, in the shape of any version since 0.3. */
+export function readResult(value: unknown, where = 'prevResult'): Result {
+  const result = objectOf(value, where)
+  const interfaces = list(result, 'interfaces', `${where}.interfaces`).map((one, at) =>
+    readInterface(objectOf(one, `${where}.interfaces[${at}]`), `${where}.interfaces[${at}]`),
   )
   return {
     interfaces,
-    ips: list(result, 'ips', 'prevResult.ips').map((one, at) =>
-      readIp(objectOf(one, `prevResult.ips[${at}]`), `prevResult.ips[${at}]`, interfaces.length),
+    ips: list(result, 'ips', `${where}.ips`).map((one, at) =>
+      readIp(objectOf(one, `${where}.ips[${at}]`), `${where}.ips[${at}]`, interfaces.length),
     ),
-    routes: list(result, 'routes', 'prevResult.routes').map((one, at) => objectOf(one, `prevResult.routes[${at}]`)),
-    dns: object(result, 'dns', 'prevResult.dns'),
+    routes: list(result, 'routes', `${where}.routes`).map((one, at) => objectOf(one, `${where}.routes[${at}]`)),
+    dns: object(result, 'dns', `${where}.dns`),
   }
 }
 
