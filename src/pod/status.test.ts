@@ -113,6 +113,26 @@ test('conditions tell what is missing, and since when', () => {
   assert.equal(byType.get('example.com/gate')?.status, 'True', 'conditions of others stay')
 })
 
+test('a pod with readiness gates is ready when all of them are open', () => {
+  const gates = ['example.com/a', 'example.com/b'].map((conditionType) => ({ conditionType }))
+  const ready = (conditions: { type: string; status: 'True' | 'False' }[]): unknown => {
+    const status = statusOf({ ...pod({ readinessGates: gates }), status: { conditions } }, facts({ a: up }), now)
+    const [one, containers] = ['Ready', 'ContainersReady'].map((type) =>
+      status.conditions?.find((each) => each.type === type),
+    )
+    assert.equal(containers?.status, 'True')
+    return [one?.status, one?.reason, one?.message]
+  }
+  assert.deepEqual(ready([{ type: 'example.com/a', status: 'False' }]), [
+    'False',
+    'ReadinessGatesNotReady',
+    'the status of pod readiness gate "example.com/a" is not "True", but False, ' +
+      'corresponding condition of pod readiness gate "example.com/b" does not exist.',
+  ])
+  const open = gates.map(({ conditionType }) => ({ type: conditionType, status: 'True' as const }))
+  assert.deepEqual(ready(open), ['True', undefined, undefined])
+})
+
 test('a pod that is over is not ready because it is completed', () => {
   const { conditions } = statusOf(pod({ restartPolicy: 'Never' }), facts({ a: over(0) }, { sandbox: false }), now)
   const reasons = conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`.trim())

@@ -164,10 +164,21 @@ function conditionsOf(
         ? completed
         : { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${names(incomplete)}]` },
     ),
-    condition('Ready', allReady, notReady),
+    allReady ? gated(pod) : condition('Ready', false, notReady),
     condition('ContainersReady', allReady, notReady),
     condition('PodScheduled', true),
   ].map((one) => (one.type === 'Initialized' && phase === 'Succeeded' ? { ...one, ...completed } : one))
+}
+
+/** Ready, when whoever else has a say in it (spec.readinessGates, KEP-580) has said so in a condition of the pod. */
+function gated({ spec, status }: Pod): Condition {
+  const closed = (spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const found = status?.conditions?.find(({ type }) => type === conditionType)
+    if (!found) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
+    if (found.status === 'True') return []
+    return [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`]
+  })
+  return condition('Ready', closed.length === 0, { reason: 'ReadinessGatesNotReady', message: closed.join(', ') })
 }
 
 function names(list: { name: string }[]): string {

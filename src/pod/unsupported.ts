@@ -5,8 +5,8 @@ type Given = Readonly<Record<string, unknown>>
 
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
-  shareProcessNamespace hostPID hostIPC hostnameOverride affinity topologySpreadConstraints ephemeralContainers readinessGates
-  schedulingGates runtimeClassName resourceClaims resources
+  shareProcessNamespace hostPID hostIPC hostnameOverride affinity topologySpreadConstraints ephemeralContainers
+  runtimeClassName resourceClaims resources
 `
   .trim()
   .split(/\s+/)

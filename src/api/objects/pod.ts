@@ -35,6 +35,8 @@ export interface PodSpec {
   hostIPC?: boolean
   shareProcessNamespace?: boolean
   imagePullSecrets?: { name?: string }[]
+  readinessGates?: { conditionType: string }[]
+  schedulingGates?: { name: string }[]
   tolerations?: { key?: string; operator?: string; value?: string; effect?: string; tolerationSeconds?: number }[]
 }
 

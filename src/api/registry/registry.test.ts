@@ -180,6 +180,31 @@ test("a pod's spec is for life, but for its image and what else upstream lets ch
     })
 })
 
+test('gates of a pod are named when it is made, can only go, and keep it from a node', () => {
+  const registry = cluster()
+  const gates = ['example.com/a', 'example.com/b'].map((name) => ({ name }))
+  make(registry, 'Pod', { ...pod, spec: { ...pod.spec, schedulingGates: gates } })
+  const read = (): Pod => clone(registry.get(resources.Pod, 'a', 'default')) as unknown as Pod
+  const scheduled = (): unknown => read().status?.conditions?.find(({ type }) => type === 'PodScheduled')?.reason
+  assert.equal(scheduled(), 'SchedulingGated')
+  assert.throws(() => registry.bind('a', 'default', 'node1'), {
+    code: 409,
+    message: /pod a has non-empty .spec.schedulingGates/,
+  })
+  const change = (schedulingGates: { name: string }[]): void => {
+    const next = read()
+    registry.update(resources.Pod, { ...next, spec: { ...next.spec, schedulingGates } } as unknown as AnyObject)
+  }
+  assert.throws(() => change([...gates, { name: 'c' }]), {
+    code: 422,
+    message: /spec\.schedulingGates\[2\]: Forbidden: only deletion is allowed, but found new scheduling gate 'c'/,
+  })
+  change(gates.slice(1))
+  change([])
+  registry.bind('a', 'default', 'node1')
+  assert.equal(scheduled(), undefined)
+})
+
 test('a pod gets its node once, by binding', () => {
   const registry = cluster()
   make(registry, 'Pod', pod)

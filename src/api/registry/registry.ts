@@ -158,6 +158,8 @@ export class Registry {
       throw conflict(resource, name, `pod ${name} is being deleted, cannot be assigned to a host`)
     if (old.spec.nodeName)
       throw conflict(resource, name, `pod ${name} is already assigned to node "${old.spec.nodeName}"`)
+    if ((old.spec.schedulingGates ?? []).length > 0)
+      throw conflict(resource, name, `pod ${name} has non-empty .spec.schedulingGates`)
     const pod = clone(old)
     pod.spec.nodeName = node
     if (Object.keys(annotations).length > 0) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations }

@@ -121,7 +121,12 @@ test('two pods never get the same port of one node', () => {
 test('only pods that are ours to place are placed', () => {
   const leaving = { deletionTimestamp: '2026-01-01T00:00:00Z' }
   assert.deepEqual(
-    placed([pod('a', { nodeName: 'node9' }), pod('b', { schedulerName: 'mine' }), pod('c', {}, leaving)]),
+    placed([
+      pod('a', { nodeName: 'node9' }),
+      pod('b', { schedulerName: 'mine' }),
+      pod('c', {}, leaving),
+      pod('d', { schedulingGates: [{ name: 'example.com/gate' }] }),
+    ]),
     [],
   )
 })

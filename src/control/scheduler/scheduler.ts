@@ -87,10 +87,16 @@ function refuse(pod: Pod, message: string, now: number): Action[] {
   ]
 }
 
-/** Without a node, and ours to place: another scheduler's name means another scheduler. */
+/** Without a node and gates (KEP-3521), and ours to place: another scheduler's name means another scheduler. */
 function isPending(pod: Pod): boolean {
-  const { nodeName, schedulerName = 'default-scheduler' } = pod.spec
-  return !nodeName && !isTerminating(pod) && !isFinished(pod) && schedulerName === 'default-scheduler'
+  const { nodeName, schedulingGates = [], schedulerName = 'default-scheduler' } = pod.spec
+  return (
+    !nodeName &&
+    schedulingGates.length === 0 &&
+    !isTerminating(pod) &&
+    !isFinished(pod) &&
+    schedulerName === 'default-scheduler'
+  )
 }
 
 /** A pod that leaves may make room. */
