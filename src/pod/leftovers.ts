@@ -19,6 +19,8 @@ export async function removeLeftover(context: NodeContext, record: PodRecord): P
       first?.signal(SIGNALS.KILL)
       first?.close()
       const held = openProcess(shim.pid, shim.started)
+      // It would wait for somebody who reads what the container printed last.
+      held?.signal(SIGNALS.KILL)
       await held?.ended
       held?.close()
     }),

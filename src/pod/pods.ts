@@ -8,6 +8,7 @@ import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { PodNetwork } from '../cni/network.ts'
 import { type BackoffSettings, usualBackoff } from './backoff.ts'
+import type { Attachment } from './container/attach.ts'
 import type { ContainerLife } from './container/life.ts'
 import type { NodeContext } from './context.ts'
 import type { ExecOptions, Execution } from './container/exec.ts'
@@ -48,6 +49,8 @@ export interface Pods {
   exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
   /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
   netnsOf(namespace: string, pod: string): string | undefined
+  /** A container's own streams from now on. Throws NotFound, or Invalid when it does not run. */
+  attach(namespace: string, pod: string, container: string, options?: { stdin?: boolean }): Attachment
   /** The text of a pod's own /etc/resolv.conf or /etc/hosts. */
   fileOf(namespace: string, pod: string, file: 'resolv.conf' | 'hosts'): string
   list(): PodProcess[]
@@ -173,6 +176,8 @@ export function startPods(options: PodsOptions): Pods {
     netnsOf(namespace, name) {
       const { sandbox } = find(namespace, name)
       return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
+    attach: (namespace, name, container, { stdin = false } = {}) =>
+      containerOf(namespace, name, container).attach(stdin),
     },
     fileOf: (namespace, name, file) =>
       readFileSync(join(podPaths(stateDir, find(namespace, name).id).etc, file), 'utf8'),

@@ -1,6 +1,6 @@
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
-import { openProcess, SIGNALS } from '../kernel/process.ts'
+import { openProcess, type Process, SIGNALS } from '../kernel/process.ts'
 import { awaitUnshared } from '../kernel/share.ts'
 
 /** A pod that was taken over, and the processes of it that are known. */
@@ -29,9 +29,22 @@ export function endStrays(pods: readonly KnownPod[], starting: string, log: Log)
     const space = namespaceOf(pid, 'pid')
     if (space === undefined || space === ours || known.has(space)) continue
     log.warn({ pid }, 'a container that no record tells of is ended')
-    const stray = openProcess(pid)
-    stray?.signal(SIGNALS.KILL)
-    stray?.close()
+    // The shim first: it is found by its child, and waits for an agent that knows it.
+    for (const one of [shimOf(pid), openProcess(pid)]) {
+      one?.signal(SIGNALS.KILL)
+      one?.close()
+    }
+  }
+}
+
+/** The parent of a container's first process; undefined for others in the container. */
+function shimOf(pid: number): Process | undefined {
+  try {
+    const parent = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
+    const shim = readFileSync(`/proc/${parent}/cmdline`, 'utf8').startsWith('kubehop shim ')
+    return shim && namespaceOf(parent, 'pid') === namespaceOf('self', 'pid') ? openProcess(parent) : undefined
+  } catch {
+    return undefined // it ended meanwhile
   }
 }
 

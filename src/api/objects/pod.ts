@@ -64,6 +64,7 @@ export interface Container {
   resources?: Record<string, unknown>
   securityContext?: Record<string, unknown>
   stdin?: boolean
+  stdinOnce?: boolean
   tty?: boolean
   terminationMessagePath?: string
   terminationMessagePolicy?: string

@@ -73,7 +73,11 @@ export function launch(program: Program, options: LaunchOptions): Promise<Launch
     report?.once('close', () => {
       const { failure, pid } = readReport(Buffer.concat(chunks))
       if (!failure) resolve({ child, reported: pid, exited })
-      else void exited.then(() => reject(new KernelError(opAt(failure.record), failure.errno)))
+      else {
+        // The one that was refused has ended; the stub that it left may wait for somebody.
+        child.kill('SIGKILL')
+        void exited.then(() => reject(new KernelError(opAt(failure.record), failure.errno)))
+      }
     })
   })
 }

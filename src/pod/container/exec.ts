@@ -1,14 +1,14 @@
-import { close as closeFd, readSync, write } from 'node:fs'
+import { close as closeFd } from 'node:fs'
 import { Socket } from 'node:net'
-import { PassThrough, type Readable, Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { makePipe } from '../../kernel/fifo.ts'
 import { launch } from '../../kernel/launch/launch.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
-import { whenReadable } from '../../kernel/reactor.ts'
-import { openTerminal, type Terminal } from '../../kernel/terminal.ts'
+import { openTerminal } from '../../kernel/terminal.ts'
 import { type Becoming, execOp } from './become.ts'
 import { execProgram } from './program.ts'
+import { TerminalOutput, terminalInput } from './terminal-stream.ts'
 
 export interface ExecOptions {
   command: string[]
@@ -25,7 +25,7 @@ export interface Execution {
   resize?(columns: number, rows: number): void
   /** The exit code, or 128 + signal; fulfilled when the output has been delivered too. */
   readonly exit: Promise<number>
-  /** Ends the process if it still runs. */
+  /** Ends the process if it still runs, and all streams. */
   kill(): void
 }
 
@@ -42,7 +42,7 @@ async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Pr
   // A process need not read what it is sent.
   stdin?.on('error', () => stdin.destroy())
   try {
-    const started = start(init, what, undefined, [input?.read ?? 'ignore', out.write, err.write])
+    const started = start(init, what, { input: wantsInput }, [input?.read ?? 'ignore', out.write, err.write])
     for (const fd of [input?.read, out.write, err.write]) if (fd !== undefined) closeFd(fd, ignore)
     const { process, exited } = await started
     return {
@@ -54,7 +54,7 @@ async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Pr
         await delivered([stdout, stderr])
         return code
       }),
-      kill: () => void process?.signal(SIGNALS.KILL),
+      kill: () => end(process, [stdin, stdout, stderr]),
     }
   } catch (error) {
     for (const stream of [stdin, stdout, stderr]) stream?.destroy()
@@ -65,18 +65,23 @@ async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Pr
 async function withTerminal(init: Process, what: Becoming): Promise<Execution> {
   const terminal = openTerminal(`/proc/${init.pid}/root/dev/pts/ptmx`)
   try {
-    const { process, exited } = await start(init, what, terminal.number, ['ignore', 'ignore', 'ignore'])
-    const stdout = terminalOutput(terminal)
+    const { process, exited } = await start(init, what, { terminal: terminal.number, input: false }, [
+      'ignore',
+      'ignore',
+      'ignore',
+    ])
+    const stdout = new TerminalOutput(terminal)
     const exit = exited.then(async (code) => {
       await delivered([stdout])
       return code
     })
+    const stdin = terminalInput(terminal)
     return {
-      stdin: terminalInput(terminal),
+      stdin,
       stdout,
       resize: (columns, rows) => terminal.resize(columns, rows),
       exit,
-      kill: () => void process?.signal(SIGNALS.KILL),
+      kill: () => end(process, [stdin, stdout]),
     }
   } catch (error) {
     terminal.close()
@@ -87,11 +92,11 @@ async function withTerminal(init: Process, what: Becoming): Promise<Execution> {
 async function start(
   init: Process,
   what: Becoming,
-  terminal: number | undefined,
+  streams: Parameters<typeof execProgram>[1],
   stdio: ['ignore' | number, 'ignore' | number, 'ignore' | number],
 ): Promise<{ process: Process | undefined; exited: Promise<number> }> {
   try {
-    const { reported, exited } = await launch(execProgram(what, terminal), {
+    const { reported, exited } = await launch(execProgram(what, streams), {
       title: `kubehop exec ${what.argv[0] ?? ''}`,
       stdio,
       fds: [init.fd],
@@ -117,66 +122,37 @@ export function readable(error: unknown, argv: readonly string[]): unknown {
   return new KubehopError('pod', execOp(argv), 'StartError', say, { cause: error })
 }
 
-/** Until all output has been read; not longer than a moment when something that the process left behind keeps it open. */
-async function delivered(streams: Readable[]): Promise<void> {
+/** Nobody listens any more: what is left of the output goes with the process. */
+function end(process: Process | undefined, streams: (Readable | Writable | undefined)[]): void {
+  process?.signal(SIGNALS.KILL)
+  for (const stream of streams) stream?.destroy()
+}
+
+interface Output extends Readable {
+  readonly bytesRead: number
+}
+
+/**
+ * Until all output has been read and delivered. When something that the process left behind keeps it open, not longer than a moment after the
+ * last of it; a client that reads slowly is waited for.
+ */
+async function delivered(streams: readonly Output[]): Promise<void> {
   const all = Promise.all(
     streams.map(
       (stream) => new Promise<void>((resolve) => (stream.closed ? resolve() : stream.once('close', resolve))),
     ),
   )
-  const timer = setTimeout(() => {
-    for (const stream of streams) stream.destroy()
+  const seen = new Map(streams.map((stream) => [stream, stream.bytesRead]))
+  const timer = setInterval(() => {
+    for (const stream of streams) {
+      if (!stream.isPaused() && stream.bytesRead === seen.get(stream)) stream.destroy()
+      seen.set(stream, stream.bytesRead)
+    }
   }, leftoverMs)
   await all
-  clearTimeout(timer)
+  clearInterval(timer)
 }
 
-const leftoverMs = 1000
-const chunkSize = 16 * 1024
-const retryMs = 20
-
-/** A master is read when the kernel says so: it gives EIO, not an end, once the last process has closed the other side. */
-function terminalOutput(terminal: Terminal): Readable {
-  const stream = new PassThrough()
-  const buffer = Buffer.alloc(chunkSize)
-  let stop = whenReadable(terminal.fd, ready)
-  function ready(): void {
-    let count = 0
-    try {
-      count = readSync(terminal.fd, buffer)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EAGAIN') return
-      if (code !== 'EIO') stream.destroy(error as Error)
-    }
-    if (count === 0) {
-      stop()
-      terminal.close()
-      stream.end()
-    } else if (!stream.write(Buffer.from(buffer.subarray(0, count)))) {
-      stop()
-      stream.once('drain', () => (stop = whenReadable(terminal.fd, ready)))
-    }
-  }
-  return stream
-}
-
-function terminalInput(terminal: Terminal): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      put(chunk, done)
-    },
-  })
-  function put(chunk: Buffer, done: (error?: Error | null) => void): void {
-    if (!terminal.open) return done()
-    write(terminal.fd, chunk, 0, chunk.length, null, (error, count) => {
-      // The process does not read now. Nothing tells when it did.
-      if (error?.code === 'EAGAIN') setTimeout(() => put(chunk, done), retryMs)
-      else if (error) done()
-      else if (count < chunk.length) put(chunk.subarray(count), done)
-      else done()
-    })
-  }
-}
+const leftoverMs = 500
 
 function ignore(): void {}

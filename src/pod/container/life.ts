@@ -6,13 +6,14 @@ import { SIGNALS } from '../../kernel/process.ts'
 import { countedAfter, delayBefore } from '../backoff.ts'
 import type { Becoming } from './become.ts'
 import { execIn, runToEnd } from './exec-in.ts'
-import { adoptRun, type ContainerRun, startRun } from './run.ts'
+import type { Attachment } from './attach.ts'
+import { adoptRun, type ContainerRun, startRun, streamsOf } from './run.ts'
 import { prepareContainer } from './prepare.ts'
 import { endingMessage } from './ending-message.ts'
 import { type ExecOptions, type Execution, readable } from './exec.ts'
 import type { Home } from '../home.ts'
 import { runHook } from './hook.ts'
-import { removeLog } from '../log/writer.ts'
+import { removeLog } from '../log/rotation.ts'
 import { type ContainerPaths, startingIn } from '../paths.ts'
 import type { ProbeTarget } from '../probe/run.ts'
 import { Prober } from '../probe/prober.ts'
@@ -145,6 +146,7 @@ export class ContainerLife {
         logPath: this.#logPath(attempt),
         what,
         root,
+        streams: streamsOf(spec),
         pause: sandbox.pause,
         starting: startingIn(context.stateDir),
         log: context.log,
@@ -172,7 +174,8 @@ export class ContainerLife {
     this.#ended = record.ended
     this.#id = record.ended?.id
     if (!record.run) return
-    const run = adoptRun(record.run, this.#paths, this.#logPath(record.run.attempt), this.#home.context.log)
+    const logPath = this.#logPath(record.run.attempt)
+    const run = adoptRun(record.run, this.#paths, streamsOf(this.spec), logPath, this.#home.context.log)
     const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
     const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)
     this.#begin(run, address, known)
@@ -198,6 +201,12 @@ export class ContainerLife {
   /** Starts one more process beside its first. Throws Invalid when it does not run. */
   exec(options: ExecOptions): Promise<Execution> {
     return execIn(this.#home, this.spec, this.#run?.init, this.#what?.env, options)
+  }
+
+  /** Its own streams from now on. Throws Invalid when it does not run. */
+  attach(stdin: boolean): Attachment {
+    if (!this.#run) throw new KubehopError('pod', 'attach', 'Invalid', `container ${this.spec.name} is not running`)
+    return this.#run.attach(stdin)
   }
 
   /** Where an instance's log lies, and who still writes it. */

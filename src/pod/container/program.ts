@@ -13,27 +13,64 @@ import {
   O_TRUNC,
   O_WRONLY,
   PR_SET_PDEATHSIG,
+  SA_NOCLDSTOP,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIGCHLD,
   SIGKILL,
+  SIGUSR1,
+  SIGUSR2,
 } from '../../kernel/launch/syscalls.ts'
+import { defaultAction, signals } from '../../kernel/launch/signals.ts'
 import { type Becoming, become } from './become.ts'
 import { enterRoot, type RootInput } from '../root/root.ts'
+import { leaveTerminal, makeTerminal, takeTerminal } from './terminal-program.ts'
 
 /** The descriptor on which the program finds a pidfd of the process whose namespaces it joins. */
 export const joinedFd = 5
 /** The descriptor that the container's process has until it has joined the pod: until then nobody who looks into the pod finds it. */
 const startingFd = 6
+/** Where the shim holds the writing end of the container's standard input. */
+const inputFd = 7
+
+/** Tells the shim of a container to close the container's standard input, for good. */
+export const closeInput: number = SIGUSR1
+/** Tells the shim that somebody reads what the container printed: when the container has ended, it need not wait any longer. */
+export const letGo: number = SIGUSR2
+
+export interface ContainerProgramInput {
+  what: Becoming
+  root: RootInput
+  /** The file for the wait status. */
+  status: string
+  /** `pipe`: descriptor 0 is a pipe whose writing end is descriptor 7. `terminal`: descriptors 0 to 2 become a terminal of the container's own. */
+  input: 'none' | 'pipe' | 'terminal'
+}
 
 /**
- * A container: the shim stays outside, holds the pipes open, waits for the container's first process and writes its wait status (4 bytes, as
- * wait4(2) gives it) to a file, so that no agent has to be there when it ends.
+ * A container: the shim stays outside, holds the pipes or the terminal open, waits for the container's first process and writes its wait
+ * status (4 bytes, as wait4(2) gives it) to a file, so that no agent has to be there when it ends. Then it holds what was printed last until
+ * it is told that an agent reads it.
  */
-export function containerProgram(what: Becoming, root: RootInput, status: string): Program {
+export function containerProgram({ what, root, status, input }: ContainerProgramInput): Program {
   const program = new Program()
   const report = reportPid()
   const waited = new Uint8Array(4)
+  const told = signals(letGo)
+  const inputOver = signals(closeInput, SIGCHLD)
+  const blocked = signals(letGo, closeInput, SIGCHLD)
+  // A child that only stops is not to look like one that ended.
+  program.call('wait for signals', 'rt_sigaction', SIGCHLD, defaultAction(SA_NOCLDSTOP), 0, 8)
+  program.call('wait for signals', 'rt_sigprocmask', SIG_BLOCK, blocked, 0, blocked.length)
+  if (input === 'terminal') makeTerminal(program, inputFd)
   program.fork('start the container', CLONE_NEWPID | CLONE_NEWNS, cell(report, 4), (shim) => {
     shim.call('report', 'write', reportFd, report, report.length)
-    for (const fd of [joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
+    for (const fd of [0, joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
+    if (input === 'terminal') leaveTerminal(shim)
+    if (input === 'pipe') {
+      shim.awaitSignal('hold the input', inputOver)
+      shim.call('close the input', 'close', inputFd)
+    }
     shim.wait('wait for the container', cell(report, 4), cell(waited))
     const file = shim.call(
       'open the status',
@@ -44,19 +81,23 @@ export function containerProgram(what: Becoming, root: RootInput, status: string
       0o600,
     )
     shim.call('write the status', 'write', file, waited, waited.length)
+    shim.awaitSignal('hold the output', told)
     shim.call('end', 'exit_group', 0)
   })
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
+  program.call('take signals again', 'rt_sigprocmask', SIG_SETMASK, signals(), 0, 8)
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
-  closeOwn(program, startingFd)
+  closeOwn(program, startingFd, ...(input === 'pipe' ? [inputFd] : []))
   program.call('lead a session', 'setsid')
   enterRoot(program, root)
+  if (input === 'terminal') takeTerminal(program)
+  ownStreams(program, what, input === 'none' ? [1, 2] : [0, 1, 2])
   become(program, what)
   return program
 }
 
-/** One more process in a running container; ends with its exit code. With `terminal`, `/dev/pts/<terminal>` is its terminal. */
-export function execProgram(what: Becoming, terminal: number | undefined): Program {
+/** One more process in a running container; ends with its exit code. With `terminal`, `/dev/pts/<terminal>` is its terminal; with `input`, descriptor 0 is a pipe. */
+export function execProgram(what: Becoming, { terminal, input }: { terminal?: number; input: boolean }): Program {
   const program = new Program()
   const report = reportPid()
   const waited = new Uint8Array(4)
@@ -77,8 +118,17 @@ export function execProgram(what: Becoming, terminal: number | undefined): Progr
     for (const fd of [0, 1, 2]) program.call('open the terminal', 'close', fd)
     for (const _ of [0, 1, 2]) program.call('open the terminal', 'openat', AT_FDCWD, path, 2, 0)
   }
+  ownStreams(program, what, terminal === undefined && !input ? [1, 2] : [0, 1, 2])
   become(program, what)
   return program
+}
+
+/**
+ * Who is not root may open `/dev/stdout` again, as everybody may who was given a pipe or a terminal by a shell. `streams` must not be devices
+ * of this machine, which belong to everybody.
+ */
+function ownStreams(program: Program, { identity: { uid } }: Becoming, streams: number[]): void {
+  if (uid !== 0) for (const fd of streams) program.attempt('own the streams', 'fchown', fd, uid, -1)
 }
 
 /** From here on others in the container can see this process: it holds nothing of the agent but the pipe for its report. */

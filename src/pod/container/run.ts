@@ -1,12 +1,22 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Container } from '../../api/objects/pod.ts'
 import type { Log } from '../../base/log.ts'
-import { makeFifo, openFifoBothEnds } from '../../kernel/fifo.ts'
+import { makeFifo, openFifoBothEnds, openFifoToRead } from '../../kernel/fifo.ts'
+import { KernelError } from '../../kernel/libc.ts'
 import { launch, type Launched } from '../../kernel/launch/launch.ts'
+import { copyDescriptor } from '../../kernel/pidfd.ts'
 import { shareFile } from '../../kernel/share.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
+import { type Terminal, terminalOf } from '../../kernel/terminal.ts'
 import type { Becoming } from './become.ts'
-import { containerProgram } from './program.ts'
+import { containerProgram, letGo } from './program.ts'
+import { type Attachment, attach } from './attach.ts'
+import { type InputWish, PipeInput } from './input.ts'
+import { masterFd } from './terminal-program.ts'
+import { TerminalOutput } from './terminal-stream.ts'
 import { LogWriter } from '../log/writer.ts'
 import type { ContainerPaths } from '../paths.ts'
 import type { Ending, RunRecord } from '../record.ts'
@@ -20,6 +30,8 @@ export interface ContainerRun {
   readonly init: Process | undefined
   /** Fulfilled when it has ended and its output is written. */
   readonly ended: Promise<Ending>
+  /** Its standard streams from now on, for one client. */
+  attach(stdin: boolean): Attachment
   /** False when it has ended already. */
   signal(number: number): boolean
   /** Lets go of it; it goes on. */
@@ -34,10 +46,20 @@ export interface RunInput {
   logPath: string
   what: Becoming
   root: RootInput
+  streams: StreamsWish
   pause: Process
   /** The file that is shared while a container of the node starts; see {@link endStrays}. */
   starting: string
   log: Log
+}
+
+/** What of its standard streams a container's spec asks for. */
+export interface StreamsWish extends InputWish {
+  tty: boolean
+}
+
+export function streamsOf({ stdin, stdinOnce, tty }: Container): StreamsWish {
+  return { stdin: stdin === true, once: stdinOnce === true, tty: tty === true }
 }
 
 /** As much as a container may print while no agent runs before it has to wait. */
@@ -49,17 +71,17 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
   mkdirSync(paths.root, { recursive: true, mode: 0o700 })
   writeFileSync(paths.terminationLog, '', { mode: 0o666 })
   rmSync(paths.status(attempt), { force: true })
-  const pipes = [paths.stdout, paths.stderr].map((path) => {
-    // A new pipe for every instance: what the one before left in it was its own.
-    rmSync(path, { force: true })
-    makeFifo(path)
-    return openFifoBothEnds(path, pipeCapacity)
-  })
-  const [stdout = -1, stderr = -1] = pipes
+  const { streams } = input
+  rmSync(markOf(paths, attempt), { force: true })
+  const { stdio, shimFds, close } = streams.tty ? ofTerminal : makePipes(paths, streams.stdin)
   try {
-    const started = startShim(input, stdout, stderr)
-    const log = await logFor(input, started)
-    const { child, reported } = await started
+    const started = startShim(input, stdio, shimFds)
+    // The pipes are read from the first moment on; a terminal is when there is one.
+    const early = streams.tty ? undefined : pipesOf(paths)
+    const { child, reported } = await started.catch((error: unknown) => {
+      for (const output of Object.values(early ?? {})) output.destroy()
+      throw error
+    })
     child.unref()
     const shim = child.pid === undefined ? undefined : openProcess(child.pid)
     const init = reported === undefined ? undefined : openProcess(reported)
@@ -71,83 +93,174 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       startedAt: new Date().toISOString(),
       image: input.image,
     }
-    return runOf(record, paths, shim, init, log)
+    try {
+      return runOf({ record, paths, shim, init, streams, early, logPath: input.logPath, log: input.log })
+    } catch (error) {
+      // Nobody could read what it prints (no descriptors, a full disk).
+      for (const process of [init, shim]) process?.signal(SIGNALS.KILL)
+      throw error
+    }
   } finally {
-    for (const fd of pipes) closeSync(fd)
+    close()
   }
+}
+
+type Stdio = Parameters<typeof launch>[1]['stdio']
+
+interface Ends {
+  stdio: Stdio
+  /** For the shim alone. */
+  shimFds: number[]
+  close: () => void
+}
+
+const ofTerminal: Ends = { stdio: ['ignore', 'ignore', 'ignore'], shimFds: [], close: () => undefined }
+
+/** New pipes for every instance: what the one before left in them was its own. */
+function makePipes(paths: ContainerPaths, stdin: boolean): Ends {
+  const fds: number[] = []
+  const fresh = (path: string): number => {
+    rmSync(path, { force: true })
+    makeFifo(path)
+    const fd = openFifoBothEnds(path, pipeCapacity)
+    fds.push(fd)
+    return fd
+  }
+  const close = (): void => {
+    for (const fd of fds) closeSync(fd)
+  }
+  try {
+    const [stdout, stderr] = [fresh(paths.stdout), fresh(paths.stderr)]
+    if (!stdin) return { stdio: ['ignore', stdout, stderr], shimFds: [], close }
+    const path = inputOf(paths)
+    fresh(path)
+    // Each side its own end: when one side has closed it, the other is told.
+    const [reading, writing] = [openSync(path, constants.O_RDONLY), openSync(path, constants.O_WRONLY)]
+    fds.push(reading, writing)
+    return { stdio: [reading, stdout, stderr], shimFds: [writing], close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+function inputOf(paths: ContainerPaths): string {
+  return join(paths.dir, 'stdin')
+}
+
+function markOf(paths: ContainerPaths, attempt: number): string {
+  return join(paths.dir, `stdin-used.${attempt}`)
 }
 
 /** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
 function startShim(
-  { title, what, root, paths, attempt, pause, starting }: RunInput,
-  stdout: number,
-  stderr: number,
+  { title, what, root, paths, attempt, pause, starting, streams }: RunInput,
+  stdio: Stdio,
+  shimFds: number[],
 ): Promise<Launched> {
   const shared = shareFile(starting)
+  const input = streams.tty ? 'terminal' : streams.stdin ? 'pipe' : 'none'
+  const withTerm = streams.tty ? { ...what, env: new Map([['TERM', 'xterm'], ...what.env]) } : what
   try {
-    return launch(containerProgram(what, root, paths.status(attempt)), {
+    return launch(containerProgram({ what: withTerm, root, status: paths.status(attempt), input }), {
       title: `kubehop shim ${title}`,
-      stdio: ['ignore', stdout, stderr],
-      fds: [pause.fd, shared],
+      stdio,
+      fds: [pause.fd, shared, ...shimFds],
     })
   } finally {
     closeSync(shared)
   }
 }
 
-/** Opened while the container starts. Where it cannot be (no descriptors, a full disk), the container that would have no log ends. */
-async function logFor({ logPath, paths, log }: RunInput, started: Promise<Launched>): Promise<LogWriter> {
-  try {
-    return new LogWriter(logPath, paths, log)
-  } catch (error) {
-    const [launched] = await Promise.allSettled([started])
-    if (launched.status === 'fulfilled') {
-      const { child, reported } = launched.value
-      for (const pid of [reported, child.pid]) if (pid !== undefined) openProcess(pid)?.signal(SIGNALS.KILL)
-    }
-    throw error
-  }
-}
-
 /** An instance that another agent started. When it has ended meanwhile, `ended` tells how. */
-export function adoptRun(record: RunRecord, paths: ContainerPaths, logPath: string, log: Log): ContainerRun {
-  const shim = openProcess(record.shim.pid, record.shim.started)
-  const init = record.init && openProcess(record.init.pid, record.init.started)
-  return runOf(record, paths, shim, init, new LogWriter(logPath, paths, log))
-}
-
-function runOf(
+export function adoptRun(
   record: RunRecord,
   paths: ContainerPaths,
-  shim: Process | undefined,
-  init: Process | undefined,
-  log: LogWriter,
+  streams: StreamsWish,
+  logPath: string,
+  log: Log,
 ): ContainerRun {
+  const shim = openProcess(record.shim.pid, record.shim.started)
+  const init = record.init && openProcess(record.init.pid, record.init.started)
+  return runOf({ record, paths, shim, init, streams, early: undefined, logPath, log })
+}
+
+interface RunParts {
+  record: RunRecord
+  paths: ContainerPaths
+  shim: Process | undefined
+  init: Process | undefined
+  streams: StreamsWish
+  /** Its outputs, when they are read already. */
+  early: Outputs | undefined
+  logPath: string
+  log: Log
+}
+
+function runOf({ record, paths, shim, init, streams, early, logPath, log }: RunParts): ContainerRun {
   let held = true
+  const terminal = streams.tty ? terminalHeldBy(shim) : undefined
+  const outputs = terminal ? { stdout: new TerminalOutput(terminal) } : (early ?? (streams.tty ? {} : pipesOf(paths)))
+  const writer = writerFor(logPath, outputs, log)
+  const input = new PipeInput(streams, inputOf(paths), markOf(paths, record.attempt), () => (held ? shim : undefined))
+  input.adopted()
   const end = async (): Promise<Ending> => {
+    await init?.ended
+    // What it printed last is read from here on.
+    shim?.signal(letGo)
     await shim?.ended
-    await log.ended
+    await writer.ended
     held = false
+    input.close()
     shim?.close()
     init?.close()
     return endingOf(record, paths)
   }
+  const ended = end()
   return {
     record,
-    log,
+    log: writer,
     get init() {
       return held ? init : undefined
     },
-    ended: end(),
+    ended,
+    attach: (stdin) => attach({ writer, terminal, input: stdin && streams.stdin ? input : undefined }),
     // The container's first process, not the shim: it must be there to tell how the container ended.
     signal: (number) => held && (init?.signal(number) ?? false),
     detach() {
       if (!held) return
       held = false
-      log.detach()
+      writer.detach()
+      input.close()
       shim?.close()
       init?.close()
     },
+  }
+}
+
+type Outputs = ConstructorParameters<typeof LogWriter>[1]
+
+function pipesOf({ stdout, stderr }: ContainerPaths): Outputs {
+  const read = (path: string): Socket => new Socket({ fd: openFifoToRead(path), readable: true, writable: false })
+  return { stdout: read(stdout), stderr: read(stderr) }
+}
+
+/** Undefined when the shim is gone, and the terminal with it. */
+function terminalHeldBy(shim: Process | undefined): Terminal | undefined {
+  try {
+    return shim && terminalOf(copyDescriptor(shim.fd, masterFd))
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+function writerFor(path: string, outputs: Outputs, log: Log): LogWriter {
+  try {
+    return new LogWriter(path, outputs, log)
+  } catch (error) {
+    for (const output of Object.values(outputs)) output.destroy()
+    throw error
   }
 }
 

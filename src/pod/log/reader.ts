@@ -1,7 +1,10 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { parseEntry } from './format.ts'
-import { type LogWriter, rotated } from './writer.ts'
+import { Changes } from './changes.ts'
+import { nanoTimeOf, parseEntry, type StreamName } from './format.ts'
+import { entriesFrom, tailStart } from './lines.ts'
+import { filesOf } from './rotation.ts'
+import type { LogWriter } from './writer.ts'
 
 /** The options of the API's `/log` (PodLogOptions). */
 export interface LogOptions {
@@ -10,12 +13,13 @@ export interface LogOptions {
   /** The instance before the last restart. */
   previous?: boolean
   sinceSeconds?: number
+  /** RFC 3339; only one of the two. */
+  sinceTime?: string
   limitBytes?: number
   timestamps?: boolean
+  /** Only what was printed to one of them. */
+  stream?: StreamName
 }
-
-const chunkSize = 64 * 1024
-const newline = 0x0a
 
 /** What a container printed, as text. With `follow`, ends when the container does. `writer` is the one that still writes, if any. */
 export function readLog(path: string, options: LogOptions, writer: LogWriter | undefined): Readable {
@@ -30,9 +34,9 @@ export function readLog(path: string, options: LogOptions, writer: LogWriter | u
 async function* bounded(source: AsyncIterable<Buffer>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
   let left = limit
   for await (const text of source) {
-    if (left <= 0) return
     yield text.length > left ? text.subarray(0, left) : text
     left -= text.length
+    if (left <= 0) return
   }
 }
 
@@ -42,32 +46,35 @@ async function* texts(
   writer: LogWriter | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const since = options.sinceSeconds === undefined ? undefined : Date.now() - options.sinceSeconds * 1000
+  const begin = await beginning(path, options.tailLines)
   // A container that could not be started never printed anything.
-  if ((await inode(path)) === undefined) return
-  let file = await open(path, 'r')
+  if (!begin) return
+  const text = textOf(options)
+  let { file, at } = begin
+  let finished = false
   const changes = options.follow === true && writer ? new Changes(writer, signal) : undefined
   try {
-    let at = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines)
     for (;;) {
       // Asked before reading: what is written after it is seen by the next round.
       const last = changes === undefined || changes.over
       changes?.take()
-      for await (const { lines, end } of linesOf(file, at)) {
+      for await (const { entries, end } of entriesFrom(file, at)) {
         at = end
-        const text = lines.flatMap((line) => textOf(line, since, options.timestamps === true))
-        if (text.length > 0) yield Buffer.concat(text)
+        const lines = entries.flatMap(text)
+        if (lines.length > 0) yield Buffer.concat(lines)
       }
-      const next = await nextFile(path, file)
-      if (next === 'moved') continue
-      if (next) {
+      const next = await after(path, file)
+      if (next !== undefined && !finished) {
+        // It was put aside between reading its end and looking: read once more.
+        finished = true
+      } else if (next !== undefined) {
+        const behind = await open(next, 'r')
         await file.close()
-        file = next
+        file = behind
         at = 0
-        continue
-      }
-      if (last || signal.aborted) return
-      await changes?.next()
+        finished = false
+      } else if (last || signal.aborted) return
+      else await changes?.next()
     }
   } finally {
     changes?.close()
@@ -75,118 +82,54 @@ async function* texts(
   }
 }
 
-function textOf(line: Buffer, since: number | undefined, timestamps: boolean): Buffer[] {
-  const entry = parseEntry(line)
-  if (!entry || (since !== undefined && Date.parse(entry.time) < since)) return []
-  const text = entry.partial ? [entry.text] : [entry.text, end]
-  return timestamps ? [Buffer.from(`${entry.time} `), ...text] : text
-}
-
-const end = Buffer.of(newline)
-
-/**
- * The file that goes on where a finished one ends, opened; undefined when this one still grows. `moved`: it was put aside between reading its
- * end and looking, so it has to be read once more. A reader that is slower than two rotations loses what lay in between.
- */
-async function nextFile(
+/** The first file to read and where; with `tailLines`, where the last so many lines begin, in whichever file that is. */
+async function beginning(
   path: string,
-  file: FileHandle & { aside?: boolean },
-): Promise<FileHandle | 'moved' | undefined> {
+  tailLines: number | undefined,
+): Promise<{ file: FileHandle; at: number } | undefined> {
+  const files = filesOf(path)
+  let missing = tailLines ?? Number.POSITIVE_INFINITY
+  let newest = true
+  for (const one of tailLines === undefined ? files.slice(0, 1) : files.toReversed()) {
+    const file = await open(one.path, 'r')
+    const found: Awaited<ReturnType<typeof tailStart>> =
+      tailLines === undefined ? { at: 0 } : await tailStart(file, missing, newest)
+    if ('at' in found) return { file, at: found.at }
+    if (one.ino === files[0]?.ino) return { file, at: 0 }
+    await file.close()
+    missing = found.missing
+    newest = found.empty
+  }
+  return undefined
+}
+
+/** The file behind a finished one; undefined when this one still grows. A reader slower than all rotations goes on with what is left. */
+async function after(path: string, file: FileHandle): Promise<string | undefined> {
   const { ino } = await file.stat()
-  if ((await inode(path)) === ino) return undefined
-  if (file.aside !== true) {
-    file.aside = true
-    return 'moved'
-  }
-  const aside = await inode(rotated(path))
-  return open(aside === undefined || aside === ino ? path : rotated(path), 'r')
+  const files = filesOf(path)
+  const at = files.findIndex((one) => one.ino === ino)
+  return files[at + 1]?.path
 }
 
-async function inode(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).ino
-  } catch (error) {
-    // Between the two steps of a rotation there is none.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Remembers that something was written, so that no write between two looks is missed. */
-class Changes {
-  readonly #writer: LogWriter
-  readonly #stop: () => void
-  #seen = false
-  #wake: (() => void) | undefined
-  readonly #signal: AbortSignal
-
-  constructor(writer: LogWriter, signal: AbortSignal) {
-    this.#writer = writer
-    this.#signal = signal
-    this.#stop = writer.onWrite(this.#note)
-    signal.addEventListener('abort', this.#note)
-  }
-
-  get over(): boolean {
-    return this.#writer.over || this.#signal.aborted
-  }
-
-  take(): void {
-    this.#seen = false
-  }
-
-  next(): Promise<void> {
-    if (this.#seen || this.over) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
-  }
-
-  close(): void {
-    this.#stop()
-    this.#signal.removeEventListener('abort', this.#note)
-  }
-
-  readonly #note = (): void => {
-    this.#seen = true
-    this.#wake?.()
+/** The entries' text, as the client wants it. */
+function textOf({ sinceSeconds, sinceTime, timestamps, stream }: LogOptions): (line: Buffer) => Buffer[] {
+  const since =
+    sinceTime !== undefined
+      ? nanoTimeOf(sinceTime)
+      : sinceSeconds !== undefined
+        ? nanoTimeOf(new Date(Date.now() - sinceSeconds * 1000).toISOString())
+        : ''
+  const begun: Record<StreamName, boolean> = { stdout: false, stderr: false }
+  return (line) => {
+    const entry = parseEntry(line)
+    if (!entry) return []
+    const first = !begun[entry.stream]
+    begun[entry.stream] = entry.partial
+    // All times have the same form, so they compare as text.
+    if (entry.time < since || (stream !== undefined && entry.stream !== stream)) return []
+    const text = entry.partial ? [entry.text] : [entry.text, end]
+    return timestamps === true && first ? [Buffer.from(`${entry.time} `), ...text] : text
   }
 }
 
-/** Whole lines from `at` on, many at a time, and where they end; an unfinished one at the end is left for the next time. */
-async function* linesOf(file: FileHandle, at: number): AsyncGenerator<{ lines: Buffer[]; end: number }> {
-  let rest: Buffer = Buffer.alloc(0)
-  let position = at
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkSize), 0, chunkSize, position + rest.length)
-    if (bytesRead === 0) return
-    const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
-    const lines: Buffer[] = []
-    let start = 0
-    for (let stop = data.indexOf(newline); stop >= 0; stop = data.indexOf(newline, start)) {
-      lines.push(data.subarray(start, stop))
-      start = stop + 1
-    }
-    position += start
-    rest = data.subarray(start)
-    if (lines.length > 0) yield { lines, end: position }
-  }
-}
-
-/** Where the last `count` lines begin. */
-async function tailStart(file: FileHandle, count: number): Promise<number> {
-  const { size } = await file.stat()
-  // The newline that ends the file ends its last line, it begins none.
-  let missing = count
-  let end = size - 1
-  while (end > 0 && missing >= 0) {
-    if (missing === 0) break
-    const start = Math.max(0, end - chunkSize)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
-    for (let at = bytesRead - 1; at >= 0; at--) {
-      if (buffer[at] === newline && --missing === 0) return start + at + 1
-    }
-    end = start
-  }
-  return count <= 0 ? size : 0
-}
+const end = Buffer.of(0x0a)

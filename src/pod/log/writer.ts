@@ -1,34 +1,41 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, write } from 'node:fs'
-import { Socket } from 'node:net'
+import { closeSync, fstatSync, mkdirSync, openSync, write } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Readable } from 'node:stream'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import { openFifoToRead } from '../../kernel/fifo.ts'
 import { LineCutter, nanoTime, type StreamName } from './format.ts'
+import { rotate, rotateAt } from './rotation.ts'
+import { Tap } from './tap.ts'
+import { Throttle } from './throttle.ts'
 
-/** A log that grew to this size is put aside, once; the one before it goes. */
-const rotateAt = 10 * 1024 * 1024
-/** More than this waiting for the disk: the container's pipes are not read meanwhile. */
+/** More than this waiting for the disk: the container's output is not read meanwhile. */
 const highWater = 1024 * 1024
+/** What has no newline yet is written after so long. */
+const promptMs = 100
 
-/** Writes what a container prints to its log until both pipes have ended. Readers that follow are told of every write. */
+/** Writes what a container prints to its log until all of its outputs have ended. Readers that follow are told of every write. */
 export class LogWriter {
   readonly path: string
   /** Fulfilled when everything that was printed is in the file. */
   readonly ended: Promise<void>
   readonly #log: Log
-  readonly #sockets: Socket[] = []
+  readonly #outputs: readonly Readable[]
   readonly #listeners = new Set<() => void>()
+  readonly #taps = new Set<Tap>()
+  readonly #throttle = new Throttle()
+  #resting: NodeJS.Timeout | undefined
   #fd: number
   #size: number
   #pending: Buffer[] = []
   #pendingBytes = 0
   #writing = false
-  #open = 2
+  #open: number
   #done: () => void = () => undefined
   #over = false
+  #detached = false
 
-  constructor(path: string, pipes: Record<StreamName, string>, log: Log) {
+  /** The writer closes the outputs; when it cannot be made, they are still the caller's. */
+  constructor(path: string, outputs: Partial<Record<StreamName, Readable>>, log: Log) {
     this.path = path
     this.#log = log
     this.ended = new Promise((resolve) => {
@@ -37,8 +44,9 @@ export class LogWriter {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
     this.#fd = openSync(path, 'a', 0o640)
     this.#size = fstatSync(this.#fd).size
-    this.#read('stdout', pipes.stdout)
-    this.#read('stderr', pipes.stderr)
+    this.#outputs = Object.values(outputs)
+    this.#open = this.#outputs.length
+    for (const [name, output] of Object.entries(outputs)) this.#read(name as StreamName, output)
   }
 
   get over(): boolean {
@@ -51,32 +59,76 @@ export class LogWriter {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** Stops reading; the container goes on, and its pipes keep what it prints until somebody reads them. */
-  detach(): void {
-    for (const socket of this.#sockets) socket.destroy()
+  /** What is printed from now on; it goes to the log as well. */
+  tap(): Tap {
+    const tap = new Tap(
+      () => this.#flow(),
+      (gone) => {
+        if (this.#taps.delete(gone)) this.#flow()
+      },
+    )
+    if (this.#over) tap.end()
+    else this.#taps.add(tap)
+    return tap
   }
 
-  #read(stream: StreamName, pipe: string): void {
+  /** Stops reading; the container goes on, and its pipes keep what it prints until somebody reads them. */
+  detach(): void {
+    this.#detached = true
+    clearTimeout(this.#resting)
+    for (const output of this.#outputs) output.destroy()
+  }
+
+  #read(stream: StreamName, output: Readable): void {
     const cutter = new LineCutter(stream)
-    const socket = new Socket({ fd: openFifoToRead(pipe), readable: true, writable: false })
-    this.#sockets.push(socket)
-    socket.on('data', (chunk: Buffer) => this.#put(cutter.push(chunk, nanoTime())))
-    socket.on('error', (error) =>
-      this.#log.warn({ pipe, error: error.message }, 'the output of a container cannot be read'),
+    let prompt: NodeJS.Timeout | undefined
+    output.on('data', (chunk: Buffer) => {
+      const begun = performance.now()
+      this.#put(cutter.push(chunk, nanoTime()))
+      if (cutter.waiting)
+        prompt ??= setTimeout(() => {
+          prompt = undefined
+          this.#put(cutter.flush(nanoTime()))
+        }, promptMs)
+      for (const tap of this.#taps) tap.write(stream, chunk)
+      const rest = this.#throttle.spend(performance.now() - begun)
+      if (rest > 0) this.#rest(rest)
+      this.#flow()
+    })
+    output.on('error', (error) =>
+      this.#log.warn({ path: this.path, error: error.message }, 'the output of a container cannot be read'),
     )
-    socket.once('close', () => {
-      this.#put(cutter.end(nanoTime()))
+    output.once('close', () => {
+      clearTimeout(prompt)
+      // The next agent goes on with a line that this one has begun.
+      this.#put(this.#detached ? cutter.flush(nanoTime()) : cutter.end(nanoTime()))
       this.#open--
+      if (this.#open === 0) for (const tap of this.#taps) tap.end()
       this.#flush()
     })
   }
 
-  #put(entries: Buffer[]): void {
-    for (const entry of entries) {
-      this.#pending.push(entry)
-      this.#pendingBytes += entry.length
+  #rest(ms: number): void {
+    this.#resting ??= setTimeout(() => {
+      this.#resting = undefined
+      this.#flow()
+    }, ms)
+  }
+
+  /** Reads on, or waits for whoever is behind: the disk, a client, the others on this machine. */
+  #flow(): void {
+    const wait =
+      this.#pendingBytes > highWater || this.#resting !== undefined || [...this.#taps].some((tap) => tap.full)
+    for (const output of this.#outputs) {
+      if (wait && !output.isPaused()) output.pause()
+      else if (!wait && output.isPaused()) output.resume()
     }
-    if (this.#pendingBytes > highWater) for (const socket of this.#sockets) socket.pause()
+  }
+
+  #put(entries: Buffer): void {
+    if (entries.length === 0) return
+    this.#pending.push(entries)
+    this.#pendingBytes += entries.length
     this.#flush()
   }
 
@@ -88,7 +140,6 @@ export class LogWriter {
     }
     const bytes = Buffer.concat(this.#pending)
     this.#pending = []
-    this.#pendingBytes = 0
     this.#writing = true
     write(this.#fd, bytes, 0, bytes.length, null, (error, written) => this.#written(bytes, error, written))
   }
@@ -99,21 +150,25 @@ export class LogWriter {
     // A full disk loses lines rather than stopping the container.
     if (error) this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be written')
     else if (written < bytes.length) this.#pending.unshift(bytes.subarray(written))
+    this.#pendingBytes -= error ? bytes.length : written
     if (this.#size >= rotateAt) this.#rotate()
-    for (const socket of this.#sockets) socket.resume()
+    this.#flow()
     for (const listener of this.#listeners) listener()
     this.#flush()
   }
 
   #rotate(): void {
     try {
+      rotate(this.path)
+      const fd = openSync(this.path, 'a', 0o640)
       closeSync(this.#fd)
-      renameSync(this.path, rotated(this.path))
+      this.#fd = fd
+      this.#size = fstatSync(fd).size
     } catch (error) {
+      // It goes on in the file that it has, and tries again after as much.
+      this.#size = 0
       this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be put aside')
     }
-    this.#fd = openSync(this.path, 'a', 0o640)
-    this.#size = fstatSync(this.#fd).size
   }
 
   #finish(): void {
@@ -123,12 +178,4 @@ export class LogWriter {
     this.#listeners.clear()
     this.#done()
   }
-}
-
-export function rotated(path: string): string {
-  return `${path}.1`
-}
-
-export function removeLog(path: string): void {
-  for (const one of [path, rotated(path)]) if (existsSync(one)) rmSync(one)
 }

@@ -1,11 +1,11 @@
 import { Program } from '../../kernel/launch/program.ts'
+import { ignored, signals } from '../../kernel/launch/signals.ts'
 import { reportFd } from '../../kernel/launch/stub.ts'
 import {
   CLONE_NEWIPC,
   CLONE_NEWNET,
   CLONE_NEWUTS,
   SIG_BLOCK,
-  SIG_IGN,
   SIGCHLD,
   SIGINT,
   SIGTERM,
@@ -24,7 +24,7 @@ export function pauseProgram(hostname: string, hostNetwork: boolean): Program {
   program.call('make the namespaces', 'unshare', network | CLONE_NEWUTS | CLONE_NEWIPC)
   program.call('set the hostname', 'sethostname', hostname, Buffer.byteLength(hostname))
   // Orphans of the pod that end up here are reaped by the kernel.
-  program.call('reap orphans', 'rt_sigaction', SIGCHLD, ignore(), 0, 8)
+  program.call('reap orphans', 'rt_sigaction', SIGCHLD, ignored(), 0, 8)
   const ends = signals(SIGTERM, SIGINT)
   program.call('wait for signals', 'rt_sigprocmask', SIG_BLOCK, ends, 0, ends.length)
   program.call('report', 'close', reportFd)
@@ -36,18 +36,4 @@ export function pauseProgram(hostname: string, hostNetwork: boolean): Program {
   program.awaitSignal('hold the namespaces', ends)
   program.call('end', 'exit_group', 0)
   return program
-}
-
-/** struct kernel_sigaction: u64 handler, flags, restorer, mask. */
-function ignore(): Uint8Array {
-  const action = new BigUint64Array(4)
-  action[0] = BigInt(SIG_IGN)
-  return new Uint8Array(action.buffer)
-}
-
-/** A signal set: bit n-1 for signal n. */
-function signals(...numbers: number[]): Uint8Array {
-  const set = new BigUint64Array(1)
-  for (const number of numbers) set[0] = (set[0] ?? 0n) | (1n << BigInt(number - 1))
-  return new Uint8Array(set.buffer)
 }

@@ -1,0 +1,36 @@
+import { renameSync, rmSync, type Stats, statSync } from 'node:fs'
+
+/** As kubelet's containerLogMaxSize and containerLogMaxFiles: an instance of a container takes five times this of the disk at most. */
+export const rotateAt: number = 10 * 1024 * 1024
+const maxFiles = 5
+
+/** Puts a log aside as `.1`, the one before as `.2` and so on; the oldest goes. */
+export function rotate(path: string): void {
+  for (let number = maxFiles - 1; number > 0; number--) {
+    const from = number === 1 ? path : aside(path, number - 1)
+    if (sizeOf(from) !== undefined) renameSync(from, aside(path, number))
+  }
+}
+
+/** The files of a log that are there, oldest first. Synchronous: no rotation of this process comes in between. */
+export function filesOf(path: string): { path: string; ino: number }[] {
+  const files: { path: string; ino: number }[] = []
+  for (let number = maxFiles - 1; number >= 0; number--) {
+    const one = number === 0 ? path : aside(path, number)
+    const stat = sizeOf(one)
+    if (stat) files.push({ path: one, ino: stat.ino })
+  }
+  return files
+}
+
+export function removeLog(path: string): void {
+  for (const file of filesOf(path)) rmSync(file.path)
+}
+
+function aside(path: string, number: number): string {
+  return `${path}.${number}`
+}
+
+function sizeOf(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false })
+}
