@@ -5,6 +5,7 @@ import type { Lease } from '../lease.ts'
 import type { Owner } from './leases.ts'
 import { dropMasquerade, ensureMasquerade, isMasqueraded } from './masquerade.ts'
 import type { Network } from './network.ts'
+import { portMappings } from './port-mappings.ts'
 
 /** A pod's interface whose cable lies. */
 export interface Connected {
@@ -44,7 +45,7 @@ const masquerade: Extra = {
 }
 
 /** In the order in which they are made; they are removed in the reverse one. */
-const extras: readonly Extra[] = [masquerade]
+const extras: readonly Extra[] = [masquerade, portMappings]
 const reversed = extras.toReversed()
 
 export function prepareExtras(network: Network): void {
