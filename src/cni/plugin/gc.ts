@@ -1,14 +1,16 @@
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { deleteCables } from '../reaper.ts'
+import type { Lease } from '../lease.ts'
 import { dropEmpty, placesOf } from './del.ts'
 import { otherIpamFor } from './delegate-ipam.ts'
-import { dropRecord, recordsOf } from './delegate-record.ts'
+import { dropRecord, proofOf, recordsOf } from './delegate-record.ts'
 import type { Call } from './environment.ts'
 import { keepOnlyExtras } from './extras.ts'
 import { list, objectOf, text, wrong } from './fields.ts'
 import type { Fields, Input } from './input.ts'
 import { otherIpam } from './ipam-plan.ts'
 import { heldBy, hostDeviceOf, inTurn, ownerOfNote } from './leases.ts'
+import { isGone, readProofs } from './reclaim.ts'
 
 /** Frees what no living container has: after a reboot, everything. Like DEL it needs no valid configuration. */
 export function gc(call: Call, input: Input): undefined {
@@ -18,12 +20,13 @@ export function gc(call: Call, input: Input): undefined {
   using socket = openRouteSocket()
   const said = aliveIn(network, fields)
   const delegated = inTurn(folders, () => {
-    // When nobody says who is alive, whoever has a cable may be; one without is gone.
+    // When nobody says who is alive, whoever has a cable may be, and only who is gone for certain is freed.
     const alive = said ?? new Set(socket.links().map(({ name }) => name))
-    const records = recordsOf(dataDir, network).filter(({ owner }) => !alive.has(hostDeviceOf(owner)))
-    const dead = heldBy(leaseDir, network).filter(
-      ({ lease: { id, ifname } }) => !alive.has(hostDeviceOf({ network, containerId: id, ifname })),
-    )
+    const proofs = readProofs()
+    const isDead = (of: Pick<Lease, 'hostDevice' | 'since'>): boolean =>
+      said === undefined ? isGone(of, proofs) : !said.has(of.hostDevice)
+    const records = recordsOf(dataDir, network).filter((record) => isDead(proofOf(record)))
+    const dead = heldBy(leaseDir, network).filter(({ lease }) => isDead(lease))
     keepOnlyExtras(network, alive)
     // Cables whose address is not written down any more, too: their note says whose they are.
     const lost = socket.links().flatMap(({ name, alias }) => {
