@@ -1,5 +1,5 @@
-import { deleteLink } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { deleteCable } from '../reaper.ts'
 import { otherIpamFor } from './delegate-ipam.ts'
 import { dropRecord, recordsOf } from './delegate-record.ts'
 import type { Call } from './environment.ts'
@@ -21,7 +21,7 @@ export function del(call: Call, input: Input): undefined {
     using socket = openRouteSocket()
     removeExtras(owner)
     // The cable first, the address last: a crash in between leaves what the next DEL, or GC, finds.
-    socket.ensure(deleteLink(hostDeviceOf(owner)))
+    deleteCable(socket, hostDeviceOf(owner))
     const giver = giverOf(places, input, owner)
     if (giver === undefined) release(places, owner)
     return giver
