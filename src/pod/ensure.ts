@@ -74,7 +74,7 @@ async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife
     await life.start(sandbox, image)
   } catch (error) {
     if (!(error instanceof KubehopError) || error.code !== configError) throw error
-    const say = error.message.slice(`${error.room}: `.length)
+    const say = error.plain
     if (!refused) home.event(life.spec, 'Warning', 'Failed', `Error: ${say}`)
     life.wait(configError, say)
     life.waitAnew()

@@ -216,7 +216,7 @@ test('a program that is not there is a start error that names it, with events an
 test('an image that is not there, a missing command and a missing ConfigMap say what to do', async () => {
   await node.run('nginx', { image: 'nginx:1.27' })
   const pod = await node.until('nginx', 'waiting', (one) => waiting(one)?.reason === 'ErrImagePull')
-  assert.match(waiting(pod)?.message ?? '', /Use "image: host" and a command/)
+  assert.match(waiting(pod)?.message ?? '', /`kubehop image load FILE` .* or use "image: host" and a command/)
   await node.until('nginx', 'backing off', (one) => waiting(one)?.reason === 'ImagePullBackOff')
   assert.ok(
     (await node.events('nginx')).some((event) => event.startsWith('Warning Failed: Failed to pull image "nginx:1.27"')),

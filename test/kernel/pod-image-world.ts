@@ -8,9 +8,8 @@ import { type Member, tar } from '../../src/image/testing/tar.ts'
 import type { PodsOptions } from '../../src/pod/pods.ts'
 import { makeNode, type Node } from './pod-world.ts'
 
-const usual = 'sh cat ls id stat touch mkdir readlink df head sleep env rm ln dd sed grep tr mv rmdir wc sort'.split(
-  ' ',
-)
+const usual =
+  'sh cat ls id stat touch mkdir readlink df head sleep env rm ln dd test sed grep tr mv rmdir wc sort'.split(' ')
 
 /** The whole configuration of an image, as Docker writes it. */
 export interface Config {
@@ -99,6 +98,6 @@ export class ImageNode implements AsyncDisposable {
 export async function makeImageNode(options: Partial<PodsOptions> = {}): Promise<ImageNode> {
   const folder = mkdtempSync(join(tmpdir(), 'kubehop-images-'))
   const store = new ImageStore(join(folder, 'images'))
-  const node = await makeNode({ ...options, images: { ...options.images, stores: [store.folder] } })
+  const node = await makeNode({ ...options, images: { stores: [store.folder], ...options.images } })
   return new ImageNode(folder, store, node)
 }

@@ -201,7 +201,7 @@ const thisMachine: Available = { local: undefined, say: 'Container image "host" 
 
 function remedy(image: string): string {
   const short = familiar(imageName(image) ?? image)
-  return `\`kubehop image load FILE\` brings it in from a file, such as \`docker save ${short} -o FILE\` makes`
+  return `\`kubehop image load FILE\` brings it in from a file, such as \`docker save ${short} -o FILE\` makes; or use "image: host" and a command, which runs with this machine's own files`
 }
 
 const remedyOfAlways =

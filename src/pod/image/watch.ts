@@ -60,7 +60,7 @@ export class StoreWatch {
       this.#disarm()
       this.#arm()
     }
-    for (const changed of [...this.#waiting]) changed()
+    for (const changed of this.#waiting) changed()
   }
 
   #disarm(): void {

@@ -175,5 +175,5 @@ function depth(path: string): number {
 }
 
 function refusal(target: Target, say: string): KubehopError {
-  return new KubehopError('pod', `mount at ${target.path}`, 'CreateContainerConfigError', say)
+  return new KubehopError('pod', 'mount', 'CreateContainerConfigError', `mount at ${target.path}: ${say}`)
 }
