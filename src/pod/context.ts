@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { PodNetwork } from '../cni/network.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { IdMap } from './container/identity.ts'
+import type { NodeImages } from './image/images.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { HostImage } from './root/host-image.ts'
 import type { Objects } from './volumes/objects.ts'
@@ -22,7 +23,9 @@ export interface NodeContext {
   zone: string
   /** The text of this machine's resolv.conf. */
   nodeResolvConf: string
+  /** This machine, as `image: host` shows it. */
   image: HostImage
+  images: NodeImages
   ids: IdMap
   backoff: BackoffSettings
   objects: Objects

@@ -14,6 +14,7 @@ import type { NodeContext } from './context.ts'
 import type { ExecOptions, Execution } from './container/exec.ts'
 import { Endpoints } from './endpoints.ts'
 import { readIdMap } from './container/identity.ts'
+import { NodeImages } from './image/images.ts'
 import { hostImage, type HostImageOptions } from './root/host-image.ts'
 import { removeLeftover } from './leftovers.ts'
 import { type LogOptions, readLog } from './log/reader.ts'
@@ -34,7 +35,8 @@ export interface PodsOptions {
   clusterDns: readonly Address[]
   /** The cluster's domain: `cluster.local`. */
   zone: string
-  images?: { host?: HostImageOptions }
+  /** `stores`: folders of images, the first before the others; what is fetched goes to the first. */
+  images?: { host?: HostImageOptions; stores?: readonly string[] }
   backoff?: Partial<BackoffSettings>
   /** This machine's resolv.conf; default: /etc/resolv.conf. */
   nodeResolvConf?: string
@@ -47,10 +49,10 @@ export interface Pods {
   /** What a container printed. Throws NotFound, or Invalid when it has not started. */
   logs(namespace: string, pod: string, container: string, options?: LogOptions): Readable
   exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
-  /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
-  netnsOf(namespace: string, pod: string): string | undefined
   /** A container's own streams from now on. Throws NotFound, or Invalid when it does not run. */
   attach(namespace: string, pod: string, container: string, options?: { stdin?: boolean }): Attachment
+  /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
+  netnsOf(namespace: string, pod: string): string | undefined
   /** The text of a pod's own /etc/resolv.conf or /etc/hosts. */
   fileOf(namespace: string, pod: string, file: 'resolv.conf' | 'hosts'): string
   list(): PodProcess[]
@@ -95,6 +97,7 @@ export function startPods(options: PodsOptions): Pods {
     zone: options.zone,
     nodeResolvConf: options.nodeResolvConf ?? readResolvConf(),
     image: hostImage({ ...host, mask: [stateDir, ...(host.mask ?? [])] }),
+    images: new NodeImages(options.images?.stores ?? [], client, log),
     ids: readIdMap(),
     backoff: { ...usualBackoff, ...options.backoff },
     servicesSynced: services.synced,
@@ -173,11 +176,11 @@ export function startPods(options: PodsOptions): Pods {
       )
     },
     exec: (namespace, name, container, execOptions) => containerOf(namespace, name, container).exec(execOptions),
+    attach: (namespace, name, container, { stdin = false } = {}) =>
+      containerOf(namespace, name, container).attach(stdin),
     netnsOf(namespace, name) {
       const { sandbox } = find(namespace, name)
       return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
-    attach: (namespace, name, container, { stdin = false } = {}) =>
-      containerOf(namespace, name, container).attach(stdin),
     },
     fileOf: (namespace, name, file) =>
       readFileSync(join(podPaths(stateDir, find(namespace, name).id).etc, file), 'utf8'),

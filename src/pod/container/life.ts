@@ -8,16 +8,18 @@ import type { Becoming } from './become.ts'
 import { execIn, runToEnd } from './exec-in.ts'
 import type { Attachment } from './attach.ts'
 import { adoptRun, type ContainerRun, startRun, streamsOf } from './run.ts'
-import { prepareContainer } from './prepare.ts'
+import { originOf, prepareContainer } from './prepare.ts'
 import { endingMessage } from './ending-message.ts'
 import { type ExecOptions, type Execution, readable } from './exec.ts'
 import type { Home } from '../home.ts'
 import { runHook } from './hook.ts'
 import { removeLog } from '../log/rotation.ts'
 import { type ContainerPaths, startingIn } from '../paths.ts'
+import { type Available, ContainerImage } from '../image/container-image.ts'
+import { overlayOp } from '../root/image-root.ts'
 import type { ProbeTarget } from '../probe/run.ts'
 import { Prober } from '../probe/prober.ts'
-import type { ContainerRecord, Ending } from '../record.ts'
+import type { ContainerRecord, Ending, RunOrigin } from '../record.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { ContainerFacts } from '../status.ts'
 import { Stopping } from './stopping.ts'
@@ -25,6 +27,8 @@ import { Stopping } from './stopping.ts'
 /** One container of a pod, over all its instances. */
 export class ContainerLife {
   spec: Container
+  /** Where its image comes from. */
+  readonly source: ContainerImage
   readonly #home: Home
   readonly #paths: ContainerPaths
   #run: ContainerRun | undefined
@@ -33,6 +37,7 @@ export class ContainerLife {
   #restarts = 0
   #counted = 0
   #id: string | undefined
+  #from: RunOrigin | undefined
   #ended: Ending | undefined
   #last: Ending | undefined
   #waiting: { reason: string; message?: string } | undefined
@@ -44,6 +49,7 @@ export class ContainerLife {
     this.#home = home
     this.spec = spec
     this.#paths = home.paths.container(spec.name)
+    this.source = new ContainerImage(home, (reason, message) => this.wait(reason, message))
   }
 
   get running(): boolean {
@@ -64,6 +70,7 @@ export class ContainerLife {
     return {
       restarts: this.#restarts,
       ...(this.#id !== undefined && { id: this.#id }),
+      ...(this.#from && { from: this.#from }),
       ...(run && { running: { startedAt: run.record.startedAt } }),
       ...(!run && this.#waiting && { waiting: this.#waiting }),
       ...(this.#ended && { ended: this.#ended }),
@@ -124,13 +131,14 @@ export class ContainerLife {
   }
 
   /** Starts an instance. Throws CreateContainerConfigError; an instance that the kernel refused counts as one that ended. */
-  async start(sandbox: Sandbox): Promise<void> {
-    const { context, pod, paths, volumes } = this.#home
+  async start(sandbox: Sandbox, { local, say }: Available): Promise<void> {
+    const { context, pod } = this.#home
     const { spec } = this
     const address = sandbox.address ?? context.hostIP
-    const { what, root, warnings } = await prepareContainer(context, pod, spec, address, volumes, paths)
+    const { what, root, warnings } = await prepareContainer(this.#home, spec, local, address)
     for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
-    this.#home.event(spec, 'Normal', 'Pulled', 'Container image "host" is the files of this machine')
+    if (say !== undefined) this.#home.event(spec, 'Normal', 'Pulled', say)
+    const lease = local?.use()
     if (this.#ended) {
       this.#restarts++
       this.#last = this.#ended
@@ -141,6 +149,7 @@ export class ContainerLife {
       const run = await startRun({
         title: `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}/${spec.name}`,
         image: spec.image ?? '',
+        from: local && originOf(local, what),
         attempt,
         paths: this.#paths,
         logPath: this.#logPath(attempt),
@@ -154,13 +163,16 @@ export class ContainerLife {
       this.#home.event(spec, 'Normal', 'Created', `Created container: ${spec.name}`)
       this.#home.event(spec, 'Normal', 'Started', `Started container ${spec.name}`)
       this.#what = what
+      this.source.used()
       this.#begin(run, address, undefined)
+      void run.ended.then(() => lease?.[Symbol.dispose]())
       const { postStart } = spec.lifecycle ?? {}
       if (postStart)
         void runHook(postStart, 'PostStart', this.#target(), hookMs, this.#tellHook).then((ok) => {
           if (!ok) void this.stop(0)
         })
     } catch (error) {
+      lease?.[Symbol.dispose]()
       this.#refused(readable(error, what.argv))
     }
     this.#home.changed()
@@ -193,14 +205,20 @@ export class ContainerLife {
     else {
       const { preStop } = this.spec.lifecycle ?? {}
       const hook = preStop && ((ms: number) => runHook(preStop, 'PreStop', this.#target(), ms, this.#tellHook))
-      this.#stopping = new Stopping({ run, graceMs, turn, signal: SIGNALS.TERM, preStop: hook })
+      this.#stopping = new Stopping({
+        run,
+        graceMs,
+        turn,
+        signal: run.record.from?.stopSignal ?? SIGNALS.TERM,
+        preStop: hook,
+      })
     }
     return this.#stopping.done
   }
 
   /** Starts one more process beside its first. Throws Invalid when it does not run. */
   exec(options: ExecOptions): Promise<Execution> {
-    return execIn(this.#home, this.spec, this.#run?.init, this.#what?.env, options)
+    return execIn(this.#home, this.spec, this.#run?.init, this.#what?.env, this.#run?.record.from, options)
   }
 
   /** Its own streams from now on. Throws Invalid when it does not run. */
@@ -224,11 +242,13 @@ export class ContainerLife {
   detach(): void {
     this.#stopping?.forget()
     this.#prober?.stop()
+    this.source.close()
     this.#run?.detach()
   }
 
   #begin(run: ContainerRun, address: string, known: { ready: boolean; started?: boolean } | undefined): void {
     this.#run = run
+    this.#from = run.record.from
     this.#id = run.record.id
     this.#ended = undefined
     this.#waiting = undefined
@@ -322,6 +342,8 @@ const hookMs = 120_000
 
 function remedyOf(error: unknown): string {
   if (!(error instanceof KubehopError) || error.room !== 'kernel') return ''
+  if (error.op === overlayOp)
+    return '. This kernel refuses an overlay file system here: images need one (Linux 5.11 or newer, where not forbidden); "image: host" does not'
   if (error.op === 'mount /proc' && error.code === 'EPERM')
     return '. Parts of /proc are hidden here (a container without its own user namespace does that), so no new one can be mounted'
   return ''

@@ -23,6 +23,7 @@ import {
 } from '../../kernel/launch/syscalls.ts'
 import { defaultAction, signals } from '../../kernel/launch/signals.ts'
 import { type Becoming, become } from './become.ts'
+import { holdLayers } from '../root/image-root.ts'
 import { enterRoot, type RootInput } from '../root/root.ts'
 import { leaveTerminal, makeTerminal, takeTerminal } from './terminal-program.ts'
 
@@ -66,6 +67,7 @@ export function containerProgram({ what, root, status, input }: ContainerProgram
   program.fork('start the container', CLONE_NEWPID | CLONE_NEWNS, cell(report, 4), (shim) => {
     shim.call('report', 'write', reportFd, report, report.length)
     for (const fd of [0, joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
+    if (root.kind === 'image') holdLayers(shim, root)
     if (input === 'terminal') leaveTerminal(shim)
     if (input === 'pipe') {
       shim.awaitSignal('hold the input', inputOver)

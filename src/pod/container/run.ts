@@ -19,7 +19,7 @@ import { masterFd } from './terminal-program.ts'
 import { TerminalOutput } from './terminal-stream.ts'
 import { LogWriter } from '../log/writer.ts'
 import type { ContainerPaths } from '../paths.ts'
-import type { Ending, RunRecord } from '../record.ts'
+import type { Ending, RunOrigin, RunRecord } from '../record.ts'
 import type { RootInput } from '../root/root.ts'
 
 /** One instance of a container. */
@@ -41,6 +41,7 @@ export interface ContainerRun {
 export interface RunInput {
   title: string
   image: string
+  from: RunOrigin | undefined
   attempt: number
   paths: ContainerPaths
   logPath: string
@@ -92,6 +93,7 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       ...(init && { init: { pid: init.pid, started: init.started } }),
       startedAt: new Date().toISOString(),
       image: input.image,
+      ...(input.from && { from: input.from }),
     }
     try {
       return runOf({ record, paths, shim, init, streams, early, logPath: input.logPath, log: input.log })
