@@ -4,31 +4,31 @@ import { Arena, type Peer, slotData, slots } from './datagram-arena.ts'
 import { declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
 import type { Netns } from './netns.ts'
 import { whenReadable } from './reactor.ts'
-import { bindUdp, localAddress, setOption, sockaddr } from './socket.ts'
+import { bindUdp, localAddress, sockaddr } from './socket.ts'
+import {
+  connect,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  recvmmsg,
+  setBuffer,
+  setOption,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+} from './socket-calls.ts'
 
 // A datagram at a time, Node's own sockets spend most of a small server's time: an event, two system calls and half a dozen objects each. Here one
 // system call takes all that wait, and another sends all answers.
 
-const MSG_DONTWAIT = 0x40
-const MSG_TRUNC = 0x20
-const IPPROTO_IP = 0
 const IP_PKTINFO = 8
-const IPPROTO_IPV6 = 41
 const IPV6_RECVPKTINFO = 49
-const SOL_SOCKET = 1
-const SO_RCVBUF = 8
-const SO_RCVBUFFORCE = 33
 const bufferSize = 4 << 20
 const ENOMEM = errnoOf('ENOMEM')
 const ENOBUFS = errnoOf('ENOBUFS')
 const told = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EMSGSIZE', 'EPROTO'].map(errnoOf))
 
-const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
-  'int recvmmsg(int, void *, unsigned int, int, void *)',
-)
 const sendmmsg = declareRaw<[number, Uint8Array, number, number]>('int sendmmsg(int, void *, unsigned int, int)')
-
-const connect = declareRaw<[number, Uint8Array, number]>('int connect(int, void *, unsigned int)')
 
 export type { Peer } from './datagram-arena.ts'
 
@@ -70,7 +70,7 @@ export function openDatagrams({ ns, at, onDatagram }: DatagramOptions): Datagram
   const local = localAddress(fd)
   const many = /^[0.:]+$/.test(local.address)
   if (many) tellLocalAddress(fd, family(local.address))
-  largeBuffer(fd)
+  setBuffer('set a socket buffer', fd, SO_RCVBUFFORCE, SO_RCVBUF, bufferSize)
   const arena = new Arena(family(local.address), many)
   /** For late answers, and long ones: the other's slots may be in use. */
   let late: Arena | undefined
@@ -146,17 +146,7 @@ function sendAnswers(fd: number, arena: Arena, from: number, to: number): void {
 }
 
 function tellLocalAddress(fd: number, of: Family): void {
-  if (of === 4) setOption(fd, IPPROTO_IP, IP_PKTINFO, 1)
-  else setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-}
-
-/** As much as the system lets us: without the right to more it is net.core.rmem_max. */
-function largeBuffer(fd: number): void {
-  for (const option of [SO_RCVBUF, SO_RCVBUFFORCE]) {
-    try {
-      setOption(fd, SOL_SOCKET, option, bufferSize)
-    } catch (error) {
-      if (!(error instanceof KernelError) || error.code !== 'EPERM') throw error
-    }
-  }
+  const op = 'ask for the addresses of datagrams'
+  if (of === 4) setOption(op, fd, IPPROTO_IP, IP_PKTINFO, 1)
+  else setOption(op, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
 }

@@ -1,4 +1,4 @@
-// The one place that loads libc. Every call that the other files of this room make is declared here.
+// The one place that loads libc: the other files of this room declare the calls that they make by it.
 import koffi from 'koffi'
 import { KubehopError } from '../base/errors.ts'
 

@@ -1,15 +1,9 @@
 import koffi from 'koffi'
-import { declareRaw, EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
+import { EAGAIN, EINTR, errnoOf, KernelError } from './libc.ts'
 import { type Mac, macFromBytes } from './rtnetlink/mac.ts'
+import { MSG_DONTWAIT, MSG_TRUNC, recvmmsg, SO_TIMESTAMPNS } from './socket-calls.ts'
 
-const MSG_DONTWAIT = 0x40
-const MSG_TRUNC = 0x20
-const SO_TIMESTAMPNS = 35
 const ENETDOWN = errnoOf('ENETDOWN')
-
-const recvmmsg = declareRaw<[number, Uint8Array, number, number, null]>(
-  'int recvmmsg(int, void *, unsigned int, int, void *)',
-)
 
 /** The most that is kept of a packet. */
 export const maxSnap = 2048

@@ -2,35 +2,36 @@ import { closeSync } from 'node:fs'
 import { attachFilter } from './attach-filter.ts'
 import { compileFilter, type Instruction, type PacketFilter } from './bpf.ts'
 import { closeElsewhere } from './descriptor.ts'
-import { declare, declareRaw, errnoOf, KernelError } from './libc.ts'
+import { declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
 import { maxSnap, type Packet, readPackets } from './packet-read.ts'
 import { whenReadable } from './reactor.ts'
+import {
+  bind,
+  checked,
+  getsockopt,
+  int,
+  setBuffer,
+  setOption,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_TIMESTAMPNS,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  socket,
+  SOL_SOCKET,
+} from './socket-calls.ts'
 
 // linux/if_packet.h, packet(7)
 const AF_PACKET = 17
-const SOCK_DGRAM = 2
-const SOCK_RAW = 3
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 const ETH_P_ALL = 3
-const SOL_SOCKET = 1
-const SO_RCVBUF = 8
-const SO_RCVBUFFORCE = 33
-const SO_TIMESTAMPNS = 35
 const SOL_PACKET = 263
 const PACKET_STATISTICS = 6
 const PACKET_IGNORE_OUTGOING = 23
 const EPERM = errnoOf('EPERM')
 
-const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
-const bind = declare<[number, Uint8Array, number]>('int bind(int, void *, unsigned int)')
-const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
-  'int setsockopt(int, int, int, void *, unsigned int)',
-)
-const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
-  'int getsockopt(int, int, int, void *, void *)',
-)
 const nameToIndex = declareRaw<[string]>('unsigned int if_nametoindex(const char *)')
 
 export type { Packet } from './packet-read.ts'
@@ -98,7 +99,7 @@ export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
     },
     drops() {
       const stats = new Uint8Array(8)
-      getsockopt('read packet statistics', fd, SOL_PACKET, PACKET_STATISTICS, stats, int(8))
+      checked('read packet statistics', getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats, int(stats.length)))
       // Reading resets the kernel's count.
       dropped += viewOf(stats).getUint32(4, true)
       return dropped
@@ -120,13 +121,11 @@ function open(options: PacketOptions): number {
   if (fd === -EPERM) throw new KernelError(op, EPERM, 'CAP_NET_RAW is missing in this network namespace: run as root')
   if (fd === -errnoOf('EAFNOSUPPORT'))
     throw new KernelError(op, -fd, 'the kernel has no packet sockets: modprobe af_packet (CONFIG_PACKET)')
-  if (fd < 0) throw new KernelError(op, -fd)
+  checked(op, fd)
   try {
-    const size = int(options.buffer ?? 4 * 1024 * 1024)
-    const forced = setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4)
-    if (forced === -EPERM) set(op, fd, SOL_SOCKET, SO_RCVBUF, size)
-    set(op, fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1))
-    if (!outgoing) set(op, fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1))
+    setBuffer(op, fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer ?? 4 * 1024 * 1024)
+    setOption(op, fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    if (!outgoing) setOption(op, fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     const { filter } = options
     if (filter !== undefined) attachFilter(op, fd, isProgram(filter) ? filter : compileFilter(filter))
     const address = new Uint8Array(20)
@@ -134,7 +133,7 @@ function open(options: PacketOptions): number {
     view.setUint16(0, AF_PACKET, true)
     view.setUint16(2, ETH_P_ALL)
     view.setInt32(4, index, true)
-    bind(op, fd, address, address.length)
+    checked(op, bind(fd, address, address.length))
     return fd
   } catch (error) {
     closeSync(fd)
@@ -151,17 +150,6 @@ function indexOf(op: string, device: string | number | undefined): number {
 
 function isProgram(filter: PacketFilter | readonly Instruction[]): filter is readonly Instruction[] {
   return Array.isArray(filter)
-}
-
-function set(op: string, fd: number, level: number, name: number, value: Uint8Array): void {
-  const result = setsockopt(fd, level, name, value, value.length)
-  if (result < 0) throw new KernelError(op, -result)
-}
-
-function int(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  viewOf(bytes).setInt32(0, value, true)
-  return bytes
 }
 
 function viewOf(bytes: Uint8Array): DataView {

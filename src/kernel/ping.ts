@@ -5,28 +5,28 @@ import { declareRaw, EAGAIN, EINTR, errnoName, errnoOf, KernelError } from './li
 import { inNetns, type Netns } from './netns.ts'
 import { whenReadable } from './reactor.ts'
 import { sockaddr } from './socket.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IP,
+  MSG_DONTWAIT,
+  recvfrom,
+  setOption,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  socket,
+} from './socket-calls.ts'
 
 // RFC 792 (ICMP) and RFC 4443 (ICMPv6). A raw socket: the unprivileged kind depends on net.ipv4.ping_group_range.
 
-const SOCK_RAW = 3
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const IPPROTO_IP = 0
 const IP_MTU_DISCOVER = 10
 const IP_PMTUDISC_PROBE = 3
-const MSG_DONTWAIT = 0x40
 const headerSize = 8
 const ECONNREFUSED = errnoOf('ECONNREFUSED')
 
-const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
-const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
-  'int setsockopt(int, int, int, void *, unsigned int)',
-)
 const sendto = declareRaw<[number, Uint8Array, number, number, Uint8Array, number]>(
   'long sendto(int, void *, unsigned long, int, void *, unsigned int)',
-)
-const recvfrom = declareRaw<[number, Uint8Array, number, number, Uint8Array, Uint8Array]>(
-  'long recvfrom(int, void *, unsigned long, int, void *, void *)',
 )
 
 interface Kind {
@@ -39,8 +39,8 @@ interface Kind {
   name: [number, number]
 }
 const kinds: Record<4 | 6, Kind> = {
-  4: { domain: 2, protocol: 1, request: 8, reply: 0, unreachable: 3, name: [4, 4] },
-  6: { domain: 10, protocol: 58, request: 128, reply: 129, unreachable: 1, name: [8, 16] },
+  4: { domain: AF_INET, protocol: 1, request: 8, reply: 0, unreachable: 3, name: [4, 4] },
+  6: { domain: AF_INET6, protocol: 58, request: 128, reply: 129, unreachable: 1, name: [8, 16] },
 }
 
 export type Echo =
@@ -72,10 +72,7 @@ export async function echo({ ns, to, size = 56, dontFragment = false, timeoutMs 
   let stop: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
   try {
-    if (dontFragment && family(to) === 4) {
-      const result = setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, Uint8Array.of(IP_PMTUDISC_PROBE, 0, 0, 0), 4)
-      if (result < 0) throw new KernelError(op, -result)
-    }
+    if (dontFragment && family(to) === 4) setOption(op, fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
     const id = randomInt(0x10000)
     const packet = request(kind, id, size)
     const name = sockaddr(to, 0)

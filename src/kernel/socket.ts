@@ -1,37 +1,38 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { type Address, addressBytes, addressFromBytes, family, hostPort } from '../base/address.ts'
-import { declareRaw, errnoOf, KernelError } from './libc.ts'
+import { errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  bind,
+  checked,
+  getsockname,
+  int,
+  IPPROTO_IPV6,
+  listen,
+  setOption,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  socket,
+  SOL_SOCKET,
+} from './socket-calls.ts'
 
 // A socket belongs to the network namespace in which it was made, whoever uses it later. So one process can listen and connect
 // in many: it makes the descriptor there and hands it to Node.
 
-const AF_INET = 2
-const AF_INET6 = 10
-const SOCK_STREAM = 1
-const SOCK_DGRAM = 2
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
-const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-
-const socket = declareRaw<[number, number, number]>('int socket(int, int, int)')
-const bind = declareRaw<[number, Uint8Array, number]>('int bind(int, void *, unsigned int)')
-const getsockname = declareRaw<[number, Uint8Array, Uint8Array]>('int getsockname(int, _Out_ void *, _Inout_ void *)')
-const listen = declareRaw<[number, number]>('int listen(int, int)')
-const setsockopt = declareRaw<[number, number, number, Uint8Array, number]>(
-  'int setsockopt(int, int, int, void *, unsigned int)',
-)
 
 /** A listening descriptor for `server.listen({ fd })`, which takes it over. EADDRINUSE when the port is taken there. */
 export function listenTcp(ns: Netns | undefined, address: Address, port: number, backlog = 511): number {
   const op = `listen on ${hostPort(address, port)}`
   return make(ns, op, address, SOCK_STREAM, (fd) => {
-    enable(fd, SOL_SOCKET, SO_REUSEADDR)
+    enable(op, fd, SOL_SOCKET, SO_REUSEADDR)
     check(op, bindRaw(fd, address, port))
     check(op, listen(fd, backlog))
   })
@@ -46,7 +47,7 @@ export function bindUdp(
 ): number {
   const op = `bind ${hostPort(address, port)}/udp`
   return make(ns, op, address, SOCK_DGRAM, (fd) => {
-    if (options.reusePort) enable(fd, SOL_SOCKET, SO_REUSEPORT)
+    if (options.reusePort) enable(op, fd, SOL_SOCKET, SO_REUSEPORT)
     check(op, bindRaw(fd, address, port))
   })
 }
@@ -67,7 +68,7 @@ export function connectTcp({ ns, address, port, from }: ConnectOptions): Socket 
   const op = `connect to ${hostPort(address, port)}`
   const fd = make(ns, op, address, SOCK_STREAM | SOCK_NONBLOCK, (fd) => {
     if (from === undefined) return
-    enable(fd, SOL_SOCKET, SO_REUSEADDR)
+    enable(op, fd, SOL_SOCKET, SO_REUSEADDR)
     check(op, bindRaw(fd, from.address, from.port ?? 0))
   })
   // Node connects a descriptor that it was given as well as one it made; reading must wait until then (manualStart).
@@ -85,7 +86,7 @@ function make(
   return inNetns(ns, () => {
     const fd = check(op, socket(family(address) === 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0))
     try {
-      if (family(address) === 6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY)
+      if (family(address) === 6) enable(op, fd, IPPROTO_IPV6, IPV6_V6ONLY)
       prepare(fd)
       return fd
     } catch (error) {
@@ -108,8 +109,7 @@ export function localPort(fd: number): number {
 /** Where a descriptor is bound; `0.0.0.0` or `::` when it takes what comes to any address. */
 export function localAddress(fd: number): { address: Address; port: number } {
   const name = Buffer.alloc(28)
-  const length = Buffer.from(Uint32Array.of(name.length).buffer)
-  check('read the socket address', getsockname(fd, name, length))
+  checked('read the socket address', getsockname(fd, name, int(name.length)))
   const six = name.readUInt16LE(0) === AF_INET6
   return { address: addressFromBytes(six ? name.subarray(8, 24) : name.subarray(4, 8)), port: name.readUInt16BE(2) }
 }
@@ -125,13 +125,8 @@ export function sockaddr(address: Address, port: number): Uint8Array {
   return bytes
 }
 
-function enable(fd: number, level: number, name: number): void {
-  setOption(fd, level, name, 1)
-}
-
-/** An option that is an int. */
-export function setOption(fd: number, level: number, name: number, value: number): void {
-  check('set a socket option', setsockopt(fd, level, name, new Uint8Array(Int32Array.of(value).buffer), 4))
+function enable(op: string, fd: number, level: number, name: number): void {
+  setOption(op, fd, level, name, 1)
 }
 
 function check(op: string, result: number): number {

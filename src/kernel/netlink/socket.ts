@@ -2,18 +2,10 @@ import { closeSync } from 'node:fs'
 import { closeElsewhere } from '../descriptor.ts'
 import { EAGAIN, EINTR, errnoOf, KernelError } from '../libc.ts'
 import { inNetns } from '../netns.ts'
+import { MSG_DONTWAIT } from '../socket-calls.ts'
 import { type Ack, ackOf, NetlinkError, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, throwIfRefused } from './error.ts'
 import { type Message, parseMessages, viewOf } from './reader.ts'
-import {
-  MSG_DONTWAIT,
-  type NetlinkOptions,
-  openDescriptor,
-  portOf,
-  receiveRaw,
-  send,
-  sendLater,
-  sendLimitOf,
-} from './descriptor.ts'
+import { type NetlinkOptions, openDescriptor, portOf, receiveRaw, send, sendLater, sendLimitOf } from './descriptor.ts'
 import { MessageWriter } from './writer.ts'
 
 export { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkOptions } from './descriptor.ts'
