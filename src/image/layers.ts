@@ -15,8 +15,8 @@ import { View } from './view.ts'
 
 /** Where layers come from. */
 export interface LayerSource {
-  /** The layer's bytes, which are what its manifest says, packed or not. `folder` is empty, and takes what has to be kept until they are read. */
-  fetch(layer: FoundLayer, folder: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>
+  /** The bytes of a layer, which are what its manifest says, packed or not. `folder` is empty, and takes what has to be kept until they are read. */
+  fetch(index: number, folder: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>
   /** How many are fetched at once. */
   atOnce: number
 }
@@ -54,7 +54,11 @@ export async function bringLayers(image: FoundImage, source: LayerSource, at: Ma
   const where = (index: number): string => `layer ${index + 1} of ${wanted.length}`
   const fetched = wanted.map((layer, index) =>
     turns
-      .take(() => inLayer(where(index), () => begin(layer, source, at.folder, signal)))
+      .take(() =>
+        inLayer(where(index), () =>
+          begin(layer.chain, (folder) => source.fetch(index, folder, signal), at.folder, signal),
+        ),
+      )
       .catch((error: unknown) => {
         // The first reason is the one that counts: the others end because of it.
         stop.abort(error)
@@ -108,8 +112,8 @@ interface Begun extends AsyncDisposable {
 
 /** undefined when the layer is there. */
 async function begin(
-  { chain, layer }: Wanted,
-  source: LayerSource,
+  chain: Digest,
+  fetch: (folder: string) => Promise<AsyncIterable<Buffer>>,
   store: StoreFolder,
   signal: AbortSignal,
 ): Promise<Begun | undefined> {
@@ -117,7 +121,7 @@ async function begin(
   if (existsSync(store.layer(chain))) return undefined
   const making = await store.making(chain, signal)
   try {
-    if (!existsSync(store.layer(chain))) return { ...making, bytes: await source.fetch(layer, making.folder, signal) }
+    if (!existsSync(store.layer(chain))) return { ...making, bytes: await fetch(making.folder) }
   } catch (error) {
     await making[Symbol.asyncDispose]()
     throw error

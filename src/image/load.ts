@@ -11,7 +11,7 @@ export async function loadImages(file: string, at: Making): Promise<{ image: Fou
   const archive = await openArchive(file, at.workplace.folder, at.limits)
   const images: { image: FoundImage; made: MadeLayers }[] = []
   for (const image of await imagesIn(archive, file))
-    images.push({ image, made: await bringLayers(image, sourceOf(archive), at) })
+    images.push({ image, made: await bringLayers(image, sourceOf(archive, image), at) })
   return images
 }
 
@@ -27,9 +27,11 @@ async function imagesIn(archive: Archive, file: string): Promise<FoundImage[]> {
   throw refuse('NoImage', say)
 }
 
-const sourceOf = (archive: Archive): LayerSource => ({
+const sourceOf = (archive: Archive, { layers }: FoundImage): LayerSource => ({
   atOnce: 1,
-  async fetch(layer) {
+  async fetch(index) {
+    const layer = layers[index]
+    if (!layer) throw new RangeError(`no layer ${index}`)
     await check(archive, layer)
     return bytesOf(archive, layer)
   },

@@ -4,15 +4,17 @@ import { tryShareFile } from '../kernel/share.ts'
 import { catalogReader, findImage, type StoredImage, withImage, writeCatalog } from './catalog.ts'
 import { type ImageConfig, parseConfig } from './config.ts'
 import type { Digest } from './digest.ts'
+import { explained } from './explained.ts'
 import { StoreFolder } from './folder.ts'
 import type { FoundImage } from './found.ts'
-import type { MadeLayers } from './layers.ts'
+import type { MadeLayers, Making } from './layers.ts'
 import { leaseOf, type Lease } from './lease.ts'
 import { type Limits, usualLimits } from './limits.ts'
 import { loadImages } from './load.ts'
 import { pullImage, type PullOptions } from './pull.ts'
 import { type ImageName, imageName } from './reference.ts'
 import { refuse, shown } from './refuse.ts'
+import { usualPullLimits } from './registry/limits.ts'
 
 export interface LoadedImage extends StoredImage {
   /** Files that lost extended attributes. */
@@ -76,15 +78,15 @@ export class ImageStore {
     file: string,
     { name, limits = usualLimits, signal }: { name?: ImageName; limits?: Limits; signal?: AbortSignal } = {},
   ): Promise<LoadedImage[]> {
-    await using workplace = await this.#at.workplace(signal)
-    const images = await loadImages(file, { folder: this.#at, workplace, limits, ...(signal && { signal }) })
-    if (name !== undefined) {
+    return await this.#prepare(signal, async (at) => {
+      const images = await loadImages(file, { ...at, limits })
+      if (name === undefined) return images
       const [only, second] = images
       if (!only || second)
         throw refuse('SeveralImages', `${file} has ${images.length} images: only one can be given a name`)
       only.image.names = [name]
-    }
-    return await this.#keep(images)
+      return images
+    })
   }
 
   /**
@@ -96,7 +98,12 @@ export class ImageStore {
   async pull(name: string, options: PullOptions = {}): Promise<StoredImage> {
     const full = imageName(name)
     if (full === undefined) throw new KubehopError('image', 'pull', 'BadName', `${shown(name)} is no name of an image`)
-    return pullImage(full, options)
+    const limits = { ...usualLimits, ...usualPullLimits, ...options.limits }
+    const [image] = await this.#prepare(options.signal, async (at) => [
+      await pullImage(full, { ...at, limits, options }),
+    ])
+    if (!image) throw gone(full)
+    return image
   }
 
   /**
@@ -120,8 +127,20 @@ export class ImageStore {
     return existsSync(this.folder) ? this.#at.change(() => undefined) : Promise.resolve()
   }
 
+  async #prepare(
+    signal: AbortSignal | undefined,
+    bring: (at: Omit<Making, 'limits'>) => Promise<Brought[]>,
+  ): Promise<LoadedImage[]> {
+    await using workplace = await this.#at.workplace(signal)
+    try {
+      return await this.#keep(await bring({ folder: this.#at, workplace, ...(signal && { signal }) }))
+    } catch (error) {
+      throw explained(error, this.folder)
+    }
+  }
+
   /** Tells the catalog of images whose layers are there. */
-  #keep(images: { image: FoundImage; made: MadeLayers; digests?: string[] }[]): Promise<LoadedImage[]> {
+  #keep(images: readonly Brought[]): Promise<LoadedImage[]> {
     return this.#at.change((before) => {
       const loaded = new Date().toISOString()
       let all = before
@@ -145,6 +164,12 @@ export class ImageStore {
   }
 }
 
-function gone(id: Digest): KubehopError {
+interface Brought {
+  image: FoundImage
+  made: MadeLayers
+  digests?: string[]
+}
+
+function gone(id: string): KubehopError {
   return new KubehopError('image', 'use', 'NoImage', `the image ${id} has been removed: load or pull it again`)
 }
