@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { PluginNode } from './cni-plugin-world.ts'
 
 /** Whatever the plugin changes, it changes by these. strace counts each for itself. */
@@ -12,7 +13,16 @@ const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'ther
 /** A node whose plugin can be killed on the way, and asked without a process of its own. */
 class Victim extends PluginNode {
   readonly pod: Netns = createNetns()
-  readonly #config: object = this.config({ ipMasq: true, 'cni.dev/valid-attachments': [] })
+  readonly #config: object = this.config({
+    ipMasq: true,
+    'cni.dev/valid-attachments': [],
+    runtimeConfig: {
+      portMappings: [
+        { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+        { hostPort: 53, containerPort: 53, protocol: 'udp' },
+      ],
+    },
+  })
 
   env(command: string): Record<string, string> {
     const netns = `/proc/${process.pid}/fd/${this.pod.fd}`
@@ -55,7 +65,9 @@ class Victim extends PluginNode {
 
   assertNothingLeft(when: string): void {
     const tables = inNetns(this.ns, () => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout ?? '')
-    assert.deepEqual([this.leases(), this.veths(), tables], [[], 0, ''], when)
+    const bridge = this.socket.link('cbr0')
+    const localnet = bridge === undefined ? '0' : readSysctl('net.ipv4.conf.cbr0.route_localnet', this.ns)
+    assert.deepEqual([this.leases(), this.veths(), tables, localnet], [[], 0, '', '0'], when)
   }
 
   override [Symbol.dispose](): void {
