@@ -38,6 +38,8 @@ export class ContainerLife {
   #counted = 0
   #id: string | undefined
   #from: RunOrigin | undefined
+  /** Of the image of the instance that runs, when this agent started it. */
+  #lease: Disposable | undefined
   #ended: Ending | undefined
   #last: Ending | undefined
   #waiting: { reason: string; message?: string } | undefined
@@ -165,7 +167,7 @@ export class ContainerLife {
       this.#what = what
       this.source.used()
       this.#begin(run, address, undefined)
-      void run.ended.then(() => lease?.[Symbol.dispose]())
+      this.#lease = lease
       const { postStart } = spec.lifecycle ?? {}
       if (postStart)
         void runHook(postStart, 'PostStart', this.#target(), hookMs, this.#tellHook).then((ok) => {
@@ -244,6 +246,8 @@ export class ContainerLife {
     this.#prober?.stop()
     this.source.close()
     this.#run?.detach()
+    // The shim holds the image, too.
+    this.#lease?.[Symbol.dispose]()
   }
 
   #begin(run: ContainerRun, address: string, known: { ready: boolean; started?: boolean } | undefined): void {
@@ -261,6 +265,7 @@ export class ContainerLife {
     if (this.#run !== run) return
     this.#stopping?.forget()
     this.#prober?.stop()
+    this.#lease?.[Symbol.dispose]()
     this.#run = undefined
     this.#stopping = undefined
     const ranMs = Date.parse(ending.finishedAt) - Date.parse(ending.startedAt)

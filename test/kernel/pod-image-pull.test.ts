@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Container, Pod } from '../../src/api/objects/pod.ts'
+import { file, type ImageNode, makeImageNode } from './pod-image-world.ts'
+import { leaveForOwnNetwork } from './pod-world.ts'
+
+let world: ImageNode
+before(async () => {
+  leaveForOwnNetwork()
+  world = await makeImageNode()
+})
+after(() => world[Symbol.asyncDispose]())
+
+/** Nobody listens there. */
+const nowhere = '127.0.0.1:9/test'
+const waitingOf = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state?.waiting
+
+async function waiting(name: string, reason: string): Promise<string> {
+  const pod = await world.node.until(name, reason, (one) => waitingOf(one)?.reason === reason)
+  return waitingOf(pod)?.message ?? ''
+}
+
+async function run(name: string, image: string, container: Partial<Container> = {}): Promise<void> {
+  await world.node.run(name, { image, command: ['sleep', '1000'], ...container })
+}
+
+test('an image that cannot be fetched is asked for less and less often, in the words that people know', async () => {
+  const image = `${nowhere}/missing:v1`
+  await run('missing', image)
+  const remedy =
+    /`kubehop image load FILE` brings it in from a file, such as `docker save 127\.0\.0\.1:9\/test\/missing:v1 -o FILE`/
+  assert.match(await waiting('missing', 'ErrImagePull'), remedy)
+  assert.match(
+    await waiting('missing', 'ImagePullBackOff'),
+    /^Back-off pulling image "127.*": ErrImagePull: .*kubehop image load/,
+  )
+  // The second try, with 200 ms between the first two here.
+  await waiting('missing', 'ErrImagePull')
+  const events = await world.node.events('missing')
+  for (const event of [
+    `Normal Pulling: Pulling image "${image}"`,
+    'Warning Failed: Error: ErrImagePull',
+    `Normal BackOff: Back-off pulling image "${image}"`,
+    'Warning Failed: Error: ImagePullBackOff',
+  ])
+    assert.ok(events.includes(event), `${event} is not among\n${events.join('\n')}`)
+  assert.ok(events.some((one) => one.startsWith(`Warning Failed: Failed to pull image "${image}": `)))
+  await world.node.delete('missing')
+})
+
+test('an image that is loaded while a pod waits for it starts it', async () => {
+  for (const imagePullPolicy of ['IfNotPresent', 'Never']) {
+    const name = `late-${imagePullPolicy.toLowerCase()}`
+    const image = `${nowhere}/${name}:v1`
+    // Not even the store is there the first time.
+    await run(name, image, { imagePullPolicy })
+    await waiting(name, imagePullPolicy === 'Never' ? 'ErrImageNeverPull' : 'ImagePullBackOff')
+    await world.image({}, [], image)
+    await world.node.ready(name)
+    assert.ok(
+      (await world.node.events(name)).includes(
+        `Normal Pulled: Container image "${image}" already present on machine and can be accessed by the pod`,
+      ),
+    )
+    await world.node.delete(name)
+  }
+})
+
+test('with the policy Never nothing is fetched', async () => {
+  const image = `${nowhere}/never:v1`
+  await run('never', image, { imagePullPolicy: 'Never' })
+  assert.match(
+    await waiting('never', 'ErrImageNeverPull'),
+    /^Container image "127.*" is not present with pull policy of Never\. `kubehop image load FILE`/,
+  )
+  const events = await world.node.events('never')
+  assert.deepEqual(
+    events.filter((one) => !one.includes('Scheduled')),
+    [
+      `Warning ErrImageNeverPull: Container image "${image}" is not present with pull policy of Never`,
+      'Warning Failed: Error: ErrImageNeverPull',
+    ],
+  )
+  await world.node.delete('never')
+})
+
+test('with the policy Always an image that is here is asked for all the same, and the refusal says so', async () => {
+  const image = await world.image({}, [], `${nowhere}/always:latest`)
+  await run('always', image)
+  assert.match(
+    await waiting('always', 'ErrImagePull'),
+    /The image is on this machine, but imagePullPolicy Always .* set imagePullPolicy: IfNotPresent/,
+  )
+  await world.node.delete('always')
+})
+
+test('a name that is none is refused', async () => {
+  await run('bad-name', 'Web::')
+  assert.match(
+    await waiting('bad-name', 'InvalidImageName'),
+    /^Failed to apply default image tag "Web::": couldn't parse image name "Web::": invalid reference format$/,
+  )
+  assert.ok((await world.node.events('bad-name')).includes('Warning Failed: Error: InvalidImageName'))
+  await world.node.delete('bad-name')
+})
+
+const layers = (): string[] => {
+  const folder = join(world.store.folder, 'layers')
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+test('an image that is removed stays for the container that uses it, also while no agent runs, and goes with it', async () => {
+  const { node, store } = world
+  const before = new Set(layers())
+  const image = await world.image({}, [file('own', 'of this image')], 'test/used:v1')
+  await run('used', image)
+  await node.ready('used')
+  const { gone } = await store.remove(image)
+  assert.equal(gone, true)
+  assert.equal(store.find(image), undefined)
+  const cat = async (): Promise<string> => (await node.exec('used', ['cat', '/own'])).out
+  assert.equal(await cat(), 'of this image')
+  await node.pods.close()
+  await store.collect()
+  node.start()
+  await node.pods.synced
+  assert.equal(await cat(), 'of this image')
+  // Nobody can start from it any more.
+  await run('too-late', image, { imagePullPolicy: 'Never' })
+  await waiting('too-late', 'ErrImageNeverPull')
+  for (const name of ['used', 'too-late']) await node.delete(name)
+  await store.collect()
+  assert.deepEqual(
+    layers().filter((layer) => !before.has(layer)),
+    [],
+  )
+})
+
+test('the files of a removed image go with its last container, without anybody asking', async () => {
+  const before = new Set(layers())
+  const image = await world.image({}, [file('own', 'of that image')], 'test/last:v1')
+  await run('last', image)
+  await world.node.ready('last')
+  await world.store.remove(image)
+  assert.notDeepEqual(
+    layers().filter((layer) => !before.has(layer)),
+    [],
+  )
+  await world.node.delete('last')
+  while (layers().some((layer) => !before.has(layer))) await new Promise((resolve) => setTimeout(resolve, 5))
+})
