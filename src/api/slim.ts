@@ -1,3 +1,4 @@
+import { serviceNameLabel, triggerTimeAnnotation } from './objects/endpointslice.ts'
 import type { ObjectMeta } from './objects/meta.ts'
 
 // For agents that keep every object of a large cluster: most of an object as the API has it (managed fields, annotations, ...) is of no use to them.
@@ -16,6 +17,14 @@ export function orWhole<T>(shape: (object: T) => T, object: T): T {
 export function slimMeta(metadata: ObjectMeta, besides?: Undefinable<ObjectMeta>): ObjectMeta {
   const { name, namespace, uid, resourceVersion } = metadata
   return defined({ name, namespace: shared(namespace), uid, resourceVersion, ...besides })
+}
+
+/** Of an EndpointSlice: its service, and when that was set off. */
+export function slimSliceMeta(metadata: ObjectMeta): ObjectMeta {
+  return slimMeta(metadata, {
+    labels: only(metadata.labels, serviceNameLabel),
+    annotations: only(metadata.annotations, triggerTimeAnnotation),
+  })
 }
 
 type Undefinable<T> = { readonly [K in keyof T]?: T[K] | undefined }

@@ -1,13 +1,8 @@
-import {
-  type Endpoint,
-  type EndpointSlice,
-  serviceNameLabel,
-  triggerTimeAnnotation,
-} from '../api/objects/endpointslice.ts'
+import type { Endpoint, EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
 import type { Namespace } from '../api/objects/simple.ts'
-import { defined, kept, only, orWhole, shared, slimMeta } from '../api/slim.ts'
+import { defined, kept, orWhole, shared, slimMeta, slimSliceMeta } from '../api/slim.ts'
 
 // What a name server keeps of objects: of a large cluster everything is here, and most of an object as the API has it (managed fields, annotations, where
 // endpoints run) says nothing about names.
@@ -52,10 +47,7 @@ function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, port
   return {
     apiVersion: shared(apiVersion),
     kind,
-    metadata: slimMeta(metadata, {
-      labels: only(metadata.labels, serviceNameLabel),
-      annotations: only(metadata.annotations, triggerTimeAnnotation),
-    }),
+    metadata: slimSliceMeta(metadata),
     addressType: shared(addressType),
     // Slices made by hand may lack what the type says is there.
     endpoints: endpoints?.map(slimEndpoint),

@@ -1,11 +1,6 @@
-import {
-  type Endpoint,
-  type EndpointSlice,
-  serviceNameLabel,
-  triggerTimeAnnotation,
-} from '../api/objects/endpointslice.ts'
+import type { Endpoint, EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { Service, ServicePort } from '../api/objects/service.ts'
-import { defined, only, orWhole, shared, slimMeta } from '../api/slim.ts'
+import { defined, only, orWhole, shared, slimMeta, slimSliceMeta } from '../api/slim.ts'
 
 // What a proxy keeps of objects. A cluster may have a hundred thousand services, every node has a copy of them all, and most of an object as the API
 // has it (managed fields, annotations, selectors) is of no use here.
@@ -53,10 +48,7 @@ function slimmerSlice({ apiVersion, kind, metadata, addressType, endpoints, port
   return {
     apiVersion: shared(apiVersion),
     kind,
-    metadata: slimMeta(metadata, {
-      labels: only(metadata.labels, serviceNameLabel),
-      annotations: only(metadata.annotations, triggerTimeAnnotation),
-    }),
+    metadata: slimSliceMeta(metadata),
     addressType,
     // Hostile or hand-made slices may lack what the type says is there.
     endpoints: endpoints?.map(slimEndpoint),
