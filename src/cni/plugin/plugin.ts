@@ -5,6 +5,7 @@ import { type Call, type CommandName, readEnvironment } from './environment.ts'
 import { CniError, errorAnswer } from './error.ts'
 import { gc } from './gc.ts'
 import { decode, type Input, readInput } from './input.ts'
+import { ipamAdd, ipamCheck, ipamDel, ipamGc, ipamStatus, isIpamRole } from './ipam-role.ts'
 import { status } from './status.ts'
 import { atLeast, isVersion, newest, type Version, versions } from './version.ts'
 
@@ -28,7 +29,7 @@ export function callPlugin(env: NodeJS.ProcessEnv, readStdin: () => string): Ans
         'incompatibleVersion',
         `${call.command} is there since CNI ${least}, and the configuration is of ${cniVersion}`,
       )
-    return done(verbs[call.command](call, input))
+    return done((isIpamRole(input) ? ipamVerbs : verbs)[call.command](call, input))
   } catch (error) {
     return { out: errorAnswer(error, cniVersion), exitCode: 1 }
   }
@@ -39,12 +40,23 @@ type Verb = Exclude<CommandName, 'VERSION'>
 /** The version that brought a command. */
 const since: Record<Verb, Version> = { ADD: '0.3.1', DEL: '0.3.1', CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' }
 
-const verbs: Record<Verb, (call: Call, input: Input) => Readonly<Record<string, unknown>> | undefined> = {
+type Verbs = Record<Verb, (call: Call, input: Input) => Readonly<Record<string, unknown>> | undefined>
+
+const verbs: Verbs = {
   ADD: add,
   DEL: del,
   CHECK: check,
   GC: gc,
   STATUS: status,
+}
+
+/** When another plugin asks for addresses. */
+const ipamVerbs: Verbs = {
+  ADD: ipamAdd,
+  DEL: ipamDel,
+  CHECK: ipamCheck,
+  GC: ipamGc,
+  STATUS: ipamStatus,
 }
 
 function done(out: Answer['out']): Answer {

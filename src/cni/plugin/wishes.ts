@@ -1,6 +1,5 @@
 import { type Address, parseAddress } from '../../base/address.ts'
 import { type Mac, parseMac } from '../../kernel/rtnetlink/mac.ts'
-import { CniError } from './error.ts'
 import { list, nothingElse, object, text, wrong } from './fields.ts'
 import type { Input } from './input.ts'
 import { runtimeKeys } from './options.ts'
