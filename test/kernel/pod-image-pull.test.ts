@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container, Pod } from '../../src/api/objects/pod.ts'
-import { file, type ImageNode, makeImageNode } from './pod-image-world.ts'
+import { file } from './machine-image.ts'
+import { type ImageNode, makeImageNode } from './pod-image-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
 let world: ImageNode

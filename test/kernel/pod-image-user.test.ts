@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Container, PodSpec } from '../../src/api/objects/pod.ts'
 import { readIdMap } from '../../src/pod/container/identity.ts'
-import { type ImageNode, link, makeImageNode, programs } from './pod-image-world.ts'
+import { link, programs } from './machine-image.ts'
+import { type ImageNode, makeImageNode } from './pod-image-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
 let world: ImageNode
