@@ -12,6 +12,7 @@ import type { Peer } from './pods/peer.ts'
 
 const peerName = 'bridge + host-local v1.9.1'
 const inFlight = 8
+const sharing = { hostNetwork: false, hostIPC: false, processes: 'own' } as const
 
 /** A pod's network from nothing to its default route, alone and many at a time. */
 export const bench: Bench = {
@@ -104,7 +105,7 @@ async function manyAtATime(
     async ours(round) {
       const input = {
         nodename: 'bench',
-        hostNetwork: false,
+        sharing,
         hostIP: address('192.168.50.11'),
         network: ours,
         note: () => {},
@@ -131,7 +132,7 @@ async function manyAtATime(
       const took = await timed(() =>
         inTurns(size, async (at) => {
           const id = `pod-${round}-${at}`
-          const { pause, noted } = await startPause({ title: `bench/${id}`, nodename: 'bench', hostNetwork: false })
+          const { pause, noted } = await startPause({ title: `bench/${id}`, nodename: 'bench', sharing })
           noted()
           const path = `/proc/${pause.pid}/ns/net`
           await peer.add(id, path)

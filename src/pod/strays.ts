@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
 import { openProcess, type Process, SIGNALS } from '../kernel/process.ts'
 import { awaitUnshared } from '../kernel/share.ts'
+import { namespaceOf, processNumbers } from './namespaces.ts'
 
 /** A pod that was taken over, and the processes of it that are known. */
 export interface KnownPod {
@@ -10,25 +11,28 @@ export interface KnownPod {
 }
 
 /**
- * Ends containers that no record tells of: an agent died after it started one and before it wrote that down. They are in the network of a pod,
- * and in a PID namespace that is neither ours nor that of a container that is known.
+ * Ends containers that no record tells of: an agent died after it started one and before it wrote that down. And what is left of those whose first
+ * process ended meanwhile, where that did not end the others. They share a pod's host name, and are not of a container that is known: neither in its PID
+ * namespace nor, where several containers share one, in its mount namespace.
  */
 export function endStrays(pods: readonly KnownPod[], starting: string, log: Log): void {
   // One that it had only begun to start is on its way into its pod, and would be missed.
   awaitUnshared(starting)
-  const home = namespaceOf('self', 'net')
-  const ours = namespaceOf('self', 'pid')
-  const known = new Set(pods.flatMap(({ containerPids }) => containerPids).map((pid) => namespaceOf(pid, 'pid')))
-  const networks = new Set(pods.map(({ pausePid }) => namespaceOf(pausePid, 'net')))
-  networks.delete(home)
-  networks.delete(undefined)
-  if (networks.size === 0) return
-  for (const entry of readdirSync('/proc')) {
-    const pid = Number(entry)
-    if (!Number.isInteger(pid) || !networks.has(namespaceOf(pid, 'net'))) continue
-    const space = namespaceOf(pid, 'pid')
-    if (space === undefined || space === ours || known.has(space)) continue
-    log.warn({ pid }, 'a container that no record tells of is ended')
+  const ours = { pid: namespaceOf('self', 'pid'), mnt: namespaceOf('self', 'mnt') }
+  const pauses = new Set(pods.map(({ pausePid }) => pausePid))
+  const shared = new Set([ours.pid, ...[...pauses].map((pid) => namespaceOf(pid, 'pid'))])
+  const containers = pods.flatMap(({ containerPids }) => containerPids)
+  const knownSpaces = new Set(containers.map((pid) => namespaceOf(pid, 'pid')).filter((space) => !shared.has(space)))
+  const knownMounts = new Set([ours.mnt, ...containers.map((pid) => namespaceOf(pid, 'mnt'))])
+  const names = new Set([...pauses].map((pid) => namespaceOf(pid, 'uts')))
+  names.delete(namespaceOf('self', 'uts'))
+  names.delete(undefined)
+  if (names.size === 0) return
+  for (const pid of processNumbers()) {
+    if (pauses.has(pid) || !names.has(namespaceOf(pid, 'uts'))) continue
+    const [space, mounts] = [namespaceOf(pid, 'pid'), namespaceOf(pid, 'mnt')]
+    if (space === undefined || knownSpaces.has(space) || knownMounts.has(mounts)) continue
+    log.warn({ pid }, 'a process of a container that no record tells of is ended')
     // The shim first: it is found by its child, and waits for an agent that knows it.
     for (const one of [shimOf(pid), openProcess(pid)]) {
       one?.signal(SIGNALS.KILL)
@@ -45,14 +49,5 @@ function shimOf(pid: number): Process | undefined {
     return shim && namespaceOf(parent, 'pid') === namespaceOf('self', 'pid') ? openProcess(parent) : undefined
   } catch {
     return undefined // it ended meanwhile
-  }
-}
-
-/** `net:[4026531840]`, or undefined when there is no such process any more, or none that we may look at. */
-function namespaceOf(pid: number | 'self', kind: 'net' | 'pid'): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/${kind}`)
-  } catch {
-    return undefined
   }
 }

@@ -24,7 +24,6 @@ test('an ordinary pod asks for nothing that it does not get', () => {
 
 test('what has no effect is named, with the container or volume that it is for', () => {
   const rows: [object, string][] = [
-    [{ hostPID: true }, 'hostPID'],
     [{ hostUsers: false }, 'hostUsers'],
     [{ affinity: { nodeAffinity: {} } }, 'affinity'],
     [{ runtimeClassName: 'gvisor' }, 'runtimeClassName'],

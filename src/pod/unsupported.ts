@@ -5,7 +5,7 @@ type Given = Readonly<Record<string, unknown>>
 
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
-  shareProcessNamespace hostPID hostIPC hostnameOverride affinity topologySpreadConstraints ephemeralContainers
+  hostnameOverride affinity topologySpreadConstraints ephemeralContainers
   runtimeClassName resourceClaims resources
 `
   .trim()

@@ -331,9 +331,9 @@ test('a pod past its deadline is ended and says so', async () => {
 
 test('what a pod asks for and does not get is said', async () => {
   const resources = { limits: { cpu: '1' } }
-  await node.run('wishes', { command: ['sleep', '1000'], resources }, { shareProcessNamespace: true })
+  await node.run('wishes', { command: ['sleep', '1000'], resources }, { hostnameOverride: 'x' } as object)
   await node.ready('wishes')
-  const say = 'not supported here and left out: shareProcessNamespace, resources.limits of container c'
+  const say = 'not supported here and left out: hostnameOverride, resources.limits of container c'
   assert.ok((await node.events('wishes')).includes(`Warning Unsupported: ${say}`))
   await node.delete('wishes')
 })

@@ -73,14 +73,17 @@ const processesIn = (pid: number): number => {
     }
   }).length
 }
-const processesCalled = (title: string): number =>
-  readdirSync('/proc').filter((entry) => {
-    try {
-      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/cmdline`, 'utf8') === `${title}\0`
-    } catch {
-      return false // it ended meanwhile
-    }
-  }).length
+const pidsOf = (...args: string[]): number[] =>
+  readdirSync('/proc')
+    .filter((entry) => {
+      try {
+        return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/cmdline`, 'utf8') === `${args.join('\0')}\0`
+      } catch {
+        return false // it ended meanwhile
+      }
+    })
+    .map(Number)
+const processesCalled = (title: string): number => pidsOf(title).length
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
@@ -131,6 +134,29 @@ test('what ended while no agent was there is told, and restarted, by the next', 
   assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 9)
   assert.equal((await find('mortal'))?.pausePid, process?.pausePid)
   await agent.ask('delete', 'mortal')
+})
+
+test('of containers that share their processes, what one left while no agent was there ends with it', async () => {
+  const script = "(setsid sleep 4010 &); trap 'exit 3' TERM; touch /tmp/up; while :; do sleep 1000 & wait; done"
+  const up = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1 }
+  await agent.ask(
+    'run',
+    'sharing',
+    { command: ['sh', '-c', script], readinessProbe: up },
+    { shareProcessNamespace: true },
+  )
+  await agent.ask('ready', 'sharing')
+  const first = (await find('sharing'))?.containers[0]?.pid ?? 0
+  const [orphan = 0] = pidsOf('sleep', '4010')
+  await agent.kill()
+  process.kill(first)
+  await until(() => startedAt(first) === undefined)
+  assert.ok(startedAt(orphan), 'nobody was there to end it')
+  agent = await Agent.start()
+  const pod = await agent.ask<Pod>('restarted', 'sharing', 1)
+  assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3)
+  assert.equal(startedAt(orphan), undefined)
+  await agent.ask('delete', 'sharing')
 })
 
 test('a pod that was deleted while no agent was there is removed by the next', async () => {

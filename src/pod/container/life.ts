@@ -21,6 +21,7 @@ import type { ProbeTarget } from '../probe/run.ts'
 import { Prober } from '../probe/prober.ts'
 import type { ContainerRecord, Ending, RunOrigin } from '../record.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
+import { sharingOf } from '../sandbox/sandbox-program.ts'
 import type { ContainerFacts } from '../status.ts'
 import { Stopping } from './stopping.ts'
 
@@ -158,6 +159,7 @@ export class ContainerLife {
         what,
         root,
         streams: streamsOf(spec),
+        processes: sharingOf(pod.spec).processes,
         pause: sandbox.pause,
         starting: startingIn(context.stateDir),
         log: context.log,
@@ -189,7 +191,8 @@ export class ContainerLife {
     this.#id = record.ended?.id
     if (!record.run) return
     const logPath = this.#logPath(record.run.attempt)
-    const run = adoptRun(record.run, this.#paths, streamsOf(this.spec), logPath, this.#home.context.log)
+    const wishes = { streams: streamsOf(this.spec), processes: sharingOf(this.#home.pod.spec).processes }
+    const run = adoptRun(record.run, this.#paths, wishes, logPath, this.#home.context.log)
     const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
     const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)
     this.#begin(run, address, known)

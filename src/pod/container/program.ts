@@ -25,6 +25,7 @@ import { defaultAction, signals } from '../../kernel/launch/signals.ts'
 import { type Becoming, become } from './become.ts'
 import { holdLayers } from '../root/image-root.ts'
 import { enterRoot, type RootInput } from '../root/root.ts'
+import type { Sharing } from '../sandbox/sandbox-program.ts'
 import { leaveTerminal, makeTerminal, takeTerminal } from './terminal-program.ts'
 
 /** The descriptor on which the program finds a pidfd of the process whose namespaces it joins. */
@@ -46,6 +47,8 @@ export interface ContainerProgramInput {
   status: string
   /** `pipe`: descriptor 0 is a pipe whose writing end is descriptor 7. `terminal`: descriptors 0 to 2 become a terminal of the container's own. */
   input: 'none' | 'pipe' | 'terminal'
+  /** Whose processes it sees. */
+  processes: Sharing['processes']
 }
 
 /**
@@ -53,7 +56,7 @@ export interface ContainerProgramInput {
  * status (4 bytes, as wait4(2) gives it) to a file, so that no agent has to be there when it ends. Then it holds what was printed last until
  * it is told that an agent reads it.
  */
-export function containerProgram({ what, root, status, input }: ContainerProgramInput): Program {
+export function containerProgram({ what, root, status, input, processes }: ContainerProgramInput): Program {
   const program = new Program()
   const report = reportPid()
   const waited = new Uint8Array(4)
@@ -64,7 +67,10 @@ export function containerProgram({ what, root, status, input }: ContainerProgram
   program.call('wait for signals', 'rt_sigaction', SIGCHLD, defaultAction(SA_NOCLDSTOP), 0, 8)
   program.call('wait for signals', 'rt_sigprocmask', SIG_BLOCK, blocked, 0, blocked.length)
   if (input === 'terminal') makeTerminal(program, inputFd)
-  program.fork('start the container', CLONE_NEWPID | CLONE_NEWNS, cell(report, 4), (shim) => {
+  // For its children; the shim stays where it is.
+  if (processes === 'pod') program.call('join the processes of the pod', 'setns', joinedFd, CLONE_NEWPID)
+  const space = processes === 'own' ? CLONE_NEWPID : 0
+  program.fork('start the container', space | CLONE_NEWNS, cell(report, 4), (shim) => {
     shim.call('report', 'write', reportFd, report, report.length)
     for (const fd of [0, joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
     if (root.kind === 'image') holdLayers(shim, root)

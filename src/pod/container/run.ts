@@ -18,9 +18,11 @@ import { type InputWish, PipeInput } from './input.ts'
 import { masterFd } from './terminal-program.ts'
 import { TerminalOutput } from './terminal-stream.ts'
 import { LogWriter } from '../log/writer.ts'
+import { killMembers, namespaceOf } from '../namespaces.ts'
 import type { ContainerPaths } from '../paths.ts'
 import type { Ending, RunOrigin, RunRecord } from '../record.ts'
 import type { RootInput } from '../root/root.ts'
+import type { Sharing } from '../sandbox/sandbox-program.ts'
 
 /** One instance of a container. */
 export interface ContainerRun {
@@ -48,6 +50,8 @@ export interface RunInput {
   what: Becoming
   root: RootInput
   streams: StreamsWish
+  /** Whose processes it sees. */
+  processes: Sharing['processes']
   pause: Process
   /** The file that is shared while a container of the node starts; see {@link endStrays}. */
   starting: string
@@ -72,7 +76,7 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
   mkdirSync(paths.root, { recursive: true, mode: 0o700 })
   writeFileSync(paths.terminationLog, '', { mode: 0o666 })
   rmSync(paths.status(attempt), { force: true })
-  const { streams } = input
+  const { streams, processes } = input
   rmSync(markOf(paths, attempt), { force: true })
   const { stdio, shimFds, close } = streams.tty ? ofTerminal : makePipes(paths, streams.stdin)
   try {
@@ -96,7 +100,7 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       ...(input.from && { from: input.from }),
     }
     try {
-      return runOf({ record, paths, shim, init, streams, early, logPath: input.logPath, log: input.log })
+      return runOf({ record, paths, shim, init, streams, processes, early, logPath: input.logPath, log: input.log })
     } catch (error) {
       // Nobody could read what it prints (no descriptors, a full disk).
       for (const process of [init, shim]) process?.signal(SIGNALS.KILL)
@@ -156,7 +160,7 @@ function markOf(paths: ContainerPaths, attempt: number): string {
 
 /** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
 function startShim(
-  { title, what, root, paths, attempt, pause, starting, streams }: RunInput,
+  { title, what, root, paths, attempt, processes, pause, starting, streams }: RunInput,
   stdio: Stdio,
   shimFds: number[],
 ): Promise<Launched> {
@@ -164,7 +168,7 @@ function startShim(
   const input = streams.tty ? 'terminal' : streams.stdin ? 'pipe' : 'none'
   const withTerm = streams.tty ? { ...what, env: new Map([['TERM', 'xterm'], ...what.env]) } : what
   try {
-    return launch(containerProgram({ what: withTerm, root, status: paths.status(attempt), input }), {
+    return launch(containerProgram({ what: withTerm, root, status: paths.status(attempt), input, processes }), {
       title: `kubehop shim ${title}`,
       stdio,
       fds: [pause.fd, shared, ...shimFds],
@@ -178,13 +182,13 @@ function startShim(
 export function adoptRun(
   record: RunRecord,
   paths: ContainerPaths,
-  streams: StreamsWish,
+  { streams, processes }: Pick<RunInput, 'streams' | 'processes'>,
   logPath: string,
   log: Log,
 ): ContainerRun {
   const shim = openProcess(record.shim.pid, record.shim.started)
   const init = record.init && openProcess(record.init.pid, record.init.started)
-  return runOf({ record, paths, shim, init, streams, early: undefined, logPath, log })
+  return runOf({ record, paths, shim, init, streams, processes, early: undefined, logPath, log })
 }
 
 interface RunParts {
@@ -193,21 +197,24 @@ interface RunParts {
   shim: Process | undefined
   init: Process | undefined
   streams: StreamsWish
+  processes: Sharing['processes']
   /** Its outputs, when they are read already. */
   early: Outputs | undefined
   logPath: string
   log: Log
 }
 
-function runOf({ record, paths, shim, init, streams, early, logPath, log }: RunParts): ContainerRun {
+function runOf({ record, paths, shim, init, streams, processes, early, logPath, log }: RunParts): ContainerRun {
   let held = true
   const terminal = streams.tty ? terminalHeldBy(shim) : undefined
   const outputs = terminal ? { stdout: new TerminalOutput(terminal) } : (early ?? (streams.tty ? {} : pipesOf(paths)))
   const writer = writerFor(logPath, outputs, log)
   const input = new PipeInput(streams, inputOf(paths), markOf(paths, record.attempt), () => (held ? shim : undefined))
   input.adopted()
+  const mounts = init && processes !== 'own' ? namespaceOf(init.pid, 'mnt') : undefined
   const end = async (): Promise<Ending> => {
     await init?.ended
+    if (mounts !== undefined) killMembers(mounts)
     // What it printed last is read from here on.
     shim?.signal(letGo)
     await shim?.ended

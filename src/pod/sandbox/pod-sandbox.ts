@@ -4,6 +4,7 @@ import type { Home } from '../home.ts'
 import { writePodFiles } from './pod-files.ts'
 import type { PodRecord, SandboxRecord } from '../record.ts'
 import { adoptSandbox, forget, type Sandbox, startSandbox, stopSandbox } from './sandbox.ts'
+import { sharingOf } from './sandbox-program.ts'
 import { unsupported } from '../unsupported.ts'
 
 /** The sandboxes of one pod, one at a time. */
@@ -57,7 +58,7 @@ export class PodSandbox {
       sandbox = await startSandbox({
         title: `${id.namespace}/${id.name}`,
         nodename: hostnameOf(pod, context.zone).nodename,
-        hostNetwork: pod.spec.hostNetwork === true,
+        sharing: sharingOf(pod.spec),
         hostIP: context.hostIP,
         network: context.network,
         note,

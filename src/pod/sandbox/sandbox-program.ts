@@ -1,9 +1,12 @@
-import { Program } from '../../kernel/launch/program.ts'
+import type { PodSpec } from '../../api/objects/pod.ts'
+import { reportPid } from '../../kernel/launch/launch.ts'
+import { cell, Program } from '../../kernel/launch/program.ts'
 import { ignored, signals } from '../../kernel/launch/signals.ts'
 import { reportFd } from '../../kernel/launch/stub.ts'
 import {
   CLONE_NEWIPC,
   CLONE_NEWNET,
+  CLONE_NEWPID,
   CLONE_NEWUTS,
   SIG_BLOCK,
   SIGCHLD,
@@ -14,15 +17,41 @@ import {
 /** Where the program hears, by one byte, that it was noted. */
 const notedFd = 5
 
+/** What of its namespaces a pod has from the node, and whether its containers see each other's processes. */
+export interface Sharing {
+  hostNetwork: boolean
+  hostIPC: boolean
+  /** `own`: each container sees its own processes; `pod`: all of the pod; `node`: all of the node. */
+  processes: 'own' | 'pod' | 'node'
+}
+
+export function sharingOf({ hostNetwork, hostIPC, hostPID, shareProcessNamespace }: PodSpec): Sharing {
+  return {
+    hostNetwork: hostNetwork === true,
+    hostIPC: hostIPC === true,
+    processes: hostPID === true ? 'node' : shareProcessNamespace === true ? 'pod' : 'own',
+  }
+}
+
 /**
  * Pause: makes the pod's namespaces, reports that they are there, and holds them until it is told to end. It has nothing else to do, so it
  * never fails, and containers come and go without the namespaces going with them.
  */
-export function pauseProgram(hostname: string, hostNetwork: boolean): Program {
+export function pauseProgram(hostname: string, { hostNetwork, hostIPC, processes }: Sharing): Program {
   const program = new Program()
   const network = hostNetwork ? 0 : CLONE_NEWNET
-  program.call('make the namespaces', 'unshare', network | CLONE_NEWUTS | CLONE_NEWIPC)
+  const ipc = hostIPC ? 0 : CLONE_NEWIPC
+  program.call('make the namespaces', 'unshare', network | ipc | CLONE_NEWUTS)
   program.call('set the hostname', 'sethostname', hostname, Buffer.byteLength(hostname))
+  // Its first process is the one that holds it: pause itself must be a child.
+  if (processes === 'pod') {
+    const report = reportPid()
+    program.fork('make the process namespace', CLONE_NEWPID, cell(report, 4), (parent) => {
+      parent.call('report', 'write', reportFd, report, report.length)
+      parent.call('end', 'exit_group', 0)
+    })
+    program.call('lead a session', 'setsid')
+  }
   // Orphans of the pod that end up here are reaped by the kernel.
   program.call('reap orphans', 'rt_sigaction', SIGCHLD, ignored(), 0, 8)
   const ends = signals(SIGTERM, SIGINT)

@@ -8,7 +8,7 @@ import { launch } from '../../kernel/launch/launch.ts'
 import { openNetns } from '../../kernel/netns.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
 import type { SandboxRecord } from '../record.ts'
-import { pauseProgram } from './sandbox-program.ts'
+import { pauseProgram, type Sharing } from './sandbox-program.ts'
 
 /** A pod's namespaces and its place in the network. */
 export interface Sandbox {
@@ -24,7 +24,7 @@ export interface SandboxInput {
   /** For `ps`: `shop/web-1`. */
   title: string
   nodename: string
-  hostNetwork: boolean
+  sharing: Sharing
   hostIP: Address
   network: PodNetwork
   /** Called as soon as there is something that must not be forgotten. */
@@ -38,7 +38,7 @@ export async function startSandbox(input: SandboxInput): Promise<Sandbox> {
   try {
     input.note({ id, pause: { pid: pause.pid, started: pause.started } })
     noted()
-    const attachment = input.hostNetwork ? undefined : attach(input.network, id, pause)
+    const attachment = input.sharing.hostNetwork ? undefined : attach(input.network, id, pause)
     return sandboxOf(id, pause, attachment?.address ?? input.hostIP, attachment?.hostDevice)
   } catch (error) {
     forgotten()
@@ -56,8 +56,8 @@ export interface Pause {
   readonly forgotten: () => void
 }
 
-export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'hostNetwork'>): Promise<Pause> {
-  const { child } = await launch(pauseProgram(input.nodename, input.hostNetwork), {
+export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'sharing'>): Promise<Pause> {
+  const { child, reported } = await launch(pauseProgram(input.nodename, input.sharing), {
     title: `kubehop pause ${input.title}`,
     stdio: ['ignore', 'ignore', 'ignore'],
     fds: ['pipe'],
@@ -66,7 +66,8 @@ export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' 
   const ear = child.stdio[5 as 4] as Writable
   // That pause has ended meanwhile is told by its pidfd.
   ear.on('error', () => {})
-  const pause = child.pid === undefined ? undefined : openProcess(child.pid)
+  const pid = reported ?? child.pid
+  const pause = pid === undefined ? undefined : openProcess(pid)
   if (!pause) throw new Error(`the pause process of ${input.title} ended at once`)
   return {
     pause,
