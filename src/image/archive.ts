@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf, messageOf } from '../base/errors.ts'
 import { decompress, isPacked } from './decompress.ts'
 import { type Limits, maxJson } from './limits.ts'
 import { followLink, partsOf } from './paths.ts'
@@ -18,7 +19,7 @@ export interface Archive {
 
 /** `folder` takes the unpacked archive, when it is packed; nothing of what it names is made there. */
 export async function openArchive(file: string, folder: string, limits: Limits): Promise<Archive> {
-  const stat = statSync(file, { throwIfNoEntry: false })
+  const stat = reading(file, () => statSync(file, { throwIfNoEntry: false }))
   if (!stat) throw refuse('NoFile', `there is no file ${file}`)
   if (!stat.isFile()) throw refuse('NoFile', `${file} is no file: name an archive as \`docker save\` makes it`)
   const plain = await unpacked(file, folder, limits)
@@ -27,7 +28,7 @@ export async function openArchive(file: string, folder: string, limits: Limits):
 
 /** The archive as plain tar: itself, or a copy. */
 async function unpacked(file: string, folder: string, limits: Limits): Promise<string> {
-  if (!isPacked(firstBytes(file))) return file
+  if (!isPacked(reading(file, () => firstBytes(file)))) return file
   const copy = join(folder, 'archive.tar')
   let bytes = 0
   const fd = openSync(copy, 'wx', 0o600)
@@ -41,6 +42,15 @@ async function unpacked(file: string, folder: string, limits: Limits): Promise<s
     closeSync(fd)
   }
   return copy
+}
+
+/** What the system says of the archive, so that it is not taken for something about the store. */
+function reading<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw refuse(codeOf(error) ?? 'NoFile', `${file} cannot be read: ${messageOf(error)}`, error)
+  }
 }
 
 function firstBytes(file: string): Buffer {

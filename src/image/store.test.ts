@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import type { KubehopError } from '../base/errors.ts'
 import { sizeOf } from './catalog.ts'
 import { hexOf } from './digest.ts'
 import { dockerArchive, dockerMembers, ociArchive } from './testing/archive.ts'
@@ -105,6 +106,19 @@ test('a layer that Docker wrote as a link to an equal one is found', async (t) =
   )
   await store.load(file(tar(members)))
   assert.deepEqual(view(name).names('bin'), ['again', 'run'])
+})
+
+test('an archive that cannot be read is told as the archive, not as the store', async (t) => {
+  const { store, folder } = world(t)
+  const circle = join(folder, 'circle.tar')
+  symlinkSync('circle.tar', circle)
+  for (const [path, code, say] of [
+    [join(folder, 'none.tar'), 'NoFile', /^there is no file .*none\.tar$/],
+    [folder, 'NoFile', /is no file: name an archive/],
+    [circle, 'ELOOP', /^\S+circle\.tar cannot be read: ELOOP/],
+  ] as const)
+    await assert.rejects(store.load(path), (error: KubehopError) => error.code === code && say.test(error.plain))
+  assert.equal(existsSync(store.folder), false)
 })
 
 test('files that lose attributes are named', async (t) => {
