@@ -56,15 +56,18 @@ Checks all files first and changes nothing when one is wrong.`,
     run: async (args) => (await import('./apply.ts')).apply(args),
   },
   image: {
-    summary: 'load images from archives, list and remove them',
+    summary: 'load images from archives, pull them from registries, list and remove them',
     usage: `usage: kubehop image load FILE [--name NAME] [--lab NAME]
+       kubehop image pull NAME [--insecure] [--lab NAME]
        kubehop image ls [--json] [--lab NAME]
        kubehop image rm NAME [--lab NAME]
 
 load    the images of an archive: what docker save, podman save or an OCI layout gives, as .tar, .tar.gz or .tar.zst
   --name NAME   for an image that brings no name, or in the place of its own
-ls      what is loaded
-rm      a name; the image goes with its last one. Or an id, as \`ls\` shows it: the image with all names
+pull    from the registry that NAME begins with, otherwise Docker Hub, with the credentials that \`docker login\` has kept
+  --insecure    believe the registry without its certificate, and speak plain HTTP when it does
+ls      what is there
+rm      a name; the image goes with its last one. Or an id, as \`ls\` shows it: the image with all names. What a container uses stays until that ends
 
   --lab NAME    images of this lab only, which go with it; without it: those that all labs share
 
@@ -115,14 +118,33 @@ run     the service proxy of this machine, in the place of kube-proxy; until it 
     run: async (args) => (await import('./proxy.ts')).proxy(args),
   },
   cni: {
-    summary: 'the CNI plugin, for container runtimes to start',
+    summary: 'the CNI plugin, for container runtimes to start; install it; answer for it',
     usage: `usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION CNI_...=... kubehop cni < CONFIGURATION
+       kubehop cni agent [--socket PATH] [--data-dir FOLDER]
+       kubehop cni install [--subnet RANGE] [--name NAME] [options]
+       kubehop cni uninstall [--name NAME] [options]
 
 The CNI plugin of versions 0.3.1 to 1.1.0: connects a container to a bridge and gives it an address. A container runtime starts it with
 CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH and CNI_ARGS in the environment and the network's configuration as JSON on standard input.
 The result, or the error, is JSON on standard output.
 
-  {"cniVersion": "1.0.0", "name": "pods", "type": "kubehop", "isDefaultGateway": true, "ipam": {"type": "host-local", "subnet": "10.22.0.0/16"}}`,
+  {"cniVersion": "1.0.0", "name": "pods", "type": "kubehop", "isDefaultGateway": true, "ipam": {"type": "host-local", "subnet": "10.22.0.0/16"}}
+
+agent      does the plugin's work without Node being started for each pod, until it is told to end (SIGTERM). Pods stay connected
+  --socket PATH          where the installed plugin asks; default: /run/kubehop/cni/agent.sock
+  --data-dir FOLDER      of the networks (dataDir); default: /run/kubehop/cni. At the start, addresses that nobody has any more are freed
+
+install    writes the plugin, a small program that asks the agent and starts Node when none answers, and a network that uses it
+  --subnet RANGE         the pods' addresses on this node; default: 10.22.0.0/16
+  --name NAME            of the network; default: kubehop
+  --cni-version VERSION  of its configuration; default: 1.0.0, which older runtimes read, too
+  --bin-dir FOLDER       of plugins; default: /opt/cni/bin
+  --conf-dir FOLDER      of networks; default: /etc/cni/net.d
+  --socket PATH          where the agent answers; default: /run/kubehop/cni/agent.sock
+  --script               a shell's script that starts Node each time, instead
+  --force                write (or remove) also what somebody changed since
+
+uninstall  removes what install wrote (--name, --bin-dir, --conf-dir, --force as there)`,
     run: async (args) => (await import('./cni.ts')).cni(args),
   },
   node: {

@@ -48,7 +48,7 @@ export class PluginNode implements Disposable {
   readonly ns: Netns = createNetns()
   readonly socket: RouteSocket = openRouteSocket(this.ns)
   readonly dataDir: string = mkdtempSync(join(tmpdir(), 'cni-plugin-'))
-  readonly call: Plugin = pluginIn(this.ns)
+  call: Plugin = pluginIn(this.ns)
 
   config(more: object = {}): Record<string, unknown> {
     const ipam = { type: 'host-local', subnet: '10.22.0.0/24' }

@@ -42,6 +42,13 @@ export function dropRecord(dataDir: string, owner: Owner): void {
   rmSync(join(dataDir, owner.network, folder, hostDeviceOf(owner)), { force: true })
 }
 
+/** Have other plugins given addresses to this network's pods? May be asked out of turn: it removes nothing. */
+export function hasRecords(dataDir: string, network: string): boolean {
+  const dir = join(dataDir, network, folder)
+  return existsSync(dir) && readdirSync(dir).length > 0
+}
+
+/** In turn. */
 export function recordsOf(dataDir: string, network: string): Delegated[] {
   const dir = join(dataDir, network, folder)
   if (!existsSync(dir)) return []

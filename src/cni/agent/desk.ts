@@ -1,0 +1,95 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { Request } from '../../kernel/launcher/protocol.ts'
+import { CniError, errorAnswer } from '../plugin/error.ts'
+import { isFields } from '../plugin/input.ts'
+import { newest } from '../plugin/version.ts'
+import type { Product } from '../product.ts'
+import { deletingLater, type Reaper } from '../reaper.ts'
+import { callFor, translate } from './call.ts'
+import type { Connection } from './connection.ts'
+import { callAlone, callsOthers } from './own-process.ts'
+import { placeOf } from './place.ts'
+import { textOf } from './text.ts'
+import { Queue, whenFree } from './turns.ts'
+
+/** Of the CNI specification: "try again later". */
+const tryAgain = 11
+
+/** Answers requests. */
+export interface Desk {
+  /** `pid` is the launcher's. */
+  serve(pid: number, request: Request, connection: Connection): void
+}
+
+/** What is said, and the exit code; undefined: nobody is there any more to hear it, and nothing was done. */
+type Said = { out: string; exitCode: number } | undefined
+
+/** One request after another; those that call other plugins, beside them. */
+export function openDesk({ reaper, product, log }: { reaper: Reaper; product: Product; log: Log }): Desk {
+  const queue = new Queue()
+
+  const here = (pid: number, request: Request, connection: Connection): Said => {
+    using place = placeOf(pid)
+    // What was found under this number was the launcher's, if that is still there.
+    if (connection.gone()) return undefined
+    const answer =
+      place.netns === undefined ? deletingLater(reaper, () => callFor(request, place)) : callFor(request, place)
+    return { out: textOf(answer), exitCode: answer.exitCode }
+  }
+
+  const inTurn = async (pid: number, request: Request, connection: Connection): Promise<Said> => {
+    const gone = (): boolean => connection.gone()
+    if (gone()) return undefined
+    const result = await whenFree(() => here(pid, request, connection), gone)
+    if ('done' in result) return result.done
+    const msg = `another plugin keeps ${result.taken}: try again`
+    return { out: textOf({ out: { cniVersion: newest, code: tryAgain, msg } }), exitCode: 1 }
+  }
+
+  const beside = async (pid: number, request: Request, connection: Connection): Promise<Said> => {
+    using place = placeOf(pid)
+    if (connection.gone()) return undefined
+    using it = translate(request, place)
+    const { netns } = place
+    const { out, exitCode } = await callAlone(it.request, { product, netns, left: connection.left })
+    return { out: backIn(out, (fields) => it.back(fields)), exitCode }
+  }
+
+  const answer = async (work: () => Promise<Said>, { env }: Request, connection: Connection): Promise<void> => {
+    const { CNI_COMMAND: command, CNI_CONTAINERID: container } = env
+    try {
+      const said = await work()
+      if (said === undefined) return log.warn({ command, container }, 'nobody waits for it any more: nothing was done')
+      connection.answer(said.exitCode, said.out)
+      log.info({ command, container, exitCode: said.exitCode }, 'answered')
+    } catch (error) {
+      if (connection.gone()) return
+      log.error({ command, container, error: messageOf(error) }, 'cannot answer')
+      connection.answer(1, textOf({ out: errorAnswer(error, newest) }))
+    }
+  }
+
+  return {
+    serve(pid, request, connection) {
+      if (callsOthers(request)) void answer(() => beside(pid, request, connection), request, connection)
+      else queue.add(() => answer(() => inTurn(pid, request, connection), request, connection))
+    },
+  }
+}
+
+/** An error before the plugin was asked. */
+export function complain(connection: Connection, { code, say }: { code: 'io' | 'decode'; say: string }): void {
+  connection.answer(1, textOf({ out: errorAnswer(new CniError(code, say), newest) }))
+}
+
+/** The JSON that a plugin wrote, changed; any other text as it is. */
+function backIn(text: string, back: (fields: Readonly<Record<string, unknown>>) => object | undefined): string {
+  let found: unknown
+  try {
+    found = JSON.parse(text)
+  } catch {
+    return text
+  }
+  return isFields(found) ? `${JSON.stringify(back(found), undefined, 2)}\n` : text
+}

@@ -1,0 +1,97 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { codeOf, KubehopError } from '../../base/errors.ts'
+
+/** A file of ours in a folder of the container runtime's. */
+export interface Target {
+  readonly path: string
+  /** Which option names its folder. */
+  readonly option: '--bin-dir' | '--conf-dir'
+  /** Was it written by us, and not changed since? */
+  readonly isOurs: (file: Buffer) => boolean
+}
+
+/** What there is to do, and that it can be done. `force`: whoever changed the file may lose it. Writes nothing. */
+export function look(target: Target, force: boolean): Buffer | undefined {
+  const { path, option, isOurs } = target
+  const folder = dirname(path)
+  const about = statSync(folder, { throwIfNoEntry: false })
+  if (about === undefined)
+    throw refused(
+      path,
+      'NoFolder',
+      `there is no ${folder}: it comes with a container runtime; make it, or say another ${option}`,
+    )
+  if (!about.isDirectory()) throw refused(path, 'NoFolder', `${folder} is no folder: say another ${option}`)
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    const readOnly = codeOf(cause) === 'EROFS'
+    const say = readOnly
+      ? `${folder} is on a file system that cannot be written to: say another ${option}`
+      : `${folder} is not writable for this user: run as root, or say another ${option}`
+    throw new KubehopError('cni', `write ${path}`, readOnly ? 'ReadOnly' : 'NotWritable', say, { cause })
+  }
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return undefined
+  if (!found.isFile()) throw refused(path, 'NotAFile', 'something is there that is no file: remove it')
+  const file = readFileSync(path)
+  if (!force && !isOurs(file))
+    throw refused(
+      path,
+      'Changed',
+      'it is not ours, or somebody changed it since: keep what you need of it, then --force',
+    )
+  return file
+}
+
+/** It appears whole, or is as it was; also when the machine stops. */
+export function replace(path: string, bytes: Uint8Array, mode: number): void {
+  // Runtimes read by the ending of a name, and not this one.
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  try {
+    const fd = openSync(temporary, 'w', mode)
+    try {
+      writeFileSync(fd, bytes)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  settle(dirname(path))
+}
+
+export function remove(path: string): void {
+  unlinkSync(path)
+  settle(dirname(path))
+}
+
+function settle(folder: string): void {
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function refused(path: string, code: string, say: string): KubehopError {
+  return new KubehopError('cni', `write ${path}`, code, say)
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { nativeProgram } from '../../src/cni/install/program.ts'
+import { deleteCut } from '../../src/cni/reaper.ts'
+import { inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { PluginNode, type Said } from './cni-plugin-world.ts'
+
+const main = resolve('src/cli/main.ts')
+
+/** A node whose plugin is the launcher, with an agent of its own. */
+export class AgentNode extends PluginNode {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'cni-agent-'))
+  readonly socketPath: string = join(this.folder, 'agent.sock')
+  readonly launcher: string = join(this.folder, 'kubehop')
+  agent: ChildProcess
+
+  /** Without a product: a launcher that has nothing to fall back to, so that nobody but the agent can have answered. */
+  constructor({ fallback = false }: { fallback?: boolean } = {}) {
+    super()
+    const product = { node: process.execPath, main: fallback ? main : '/nowhere/main.ts' }
+    writeFileSync(this.launcher, nativeProgram(product, this.socketPath), { mode: 0o755 })
+    this.agent = this.startAgent()
+    this.call = this.plugin()
+  }
+
+  /** Starts an agent, and returns when it answers. */
+  startAgent(env: NodeJS.ProcessEnv = {}): ChildProcess {
+    // Its first line is waited for without an event loop: whoever makes a node need not be asynchronous.
+    const fifo = join(this.folder, 'log')
+    spawnSync('mkfifo', [fifo])
+    const log = openSync(fifo, constants.O_RDWR)
+    const child = inNetns(this.ns, () =>
+      spawn(process.execPath, [main, 'cni', 'agent', '--socket', this.socketPath, '--data-dir', this.dataDir], {
+        env: { PATH: process.env['PATH'], ...env },
+        stdio: ['ignore', 'inherit', log],
+      }),
+    )
+    let said = ''
+    const buffer = Buffer.alloc(4096)
+    while (!said.includes('"answers"')) {
+      said += buffer.toString('utf8', 0, readSync(log, buffer))
+      assert.doesNotMatch(said, /kubehop cni: /, said)
+    }
+    closeSync(log)
+    rmSync(fifo)
+    return child
+  }
+
+  /** The launcher, as a runtime starts it: on this node unless `ns` says otherwise. */
+  plugin(ns: Netns = this.ns): (env: NodeJS.ProcessEnv, stdin: object | string) => Said {
+    return (env, stdin) => {
+      const folder = stdin === 'a folder' ? openSync('/', 'r') : undefined
+      const { status, stdout, stderr } = inNetns(ns, () =>
+        spawnSync(this.launcher, [], {
+          env: { PATH: process.env['PATH'], ...env },
+          encoding: 'utf8',
+          ...(folder === undefined
+            ? { input: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }
+            : { stdio: [folder, 'pipe', 'pipe'] }),
+        }),
+      )
+      if (folder !== undefined) closeSync(folder)
+      return { exitCode: status, stdout, stderr, out: stdout === '' ? {} : JSON.parse(stdout) }
+    }
+  }
+
+  /** Those that are connected to something: the kernel takes away later what was cut. */
+  override veths(): number {
+    deleteCut(this.socket)
+    return super.veths()
+  }
+
+  /** As an operator does. */
+  async stopAgent(): Promise<void> {
+    this.agent.kill('SIGTERM')
+    assert.deepEqual(await once(this.agent, 'exit'), [0, null])
+    assert.equal(existsSync(this.socketPath), false)
+  }
+
+  async killAgent(): Promise<void> {
+    this.agent.kill('SIGKILL')
+    await once(this.agent, 'exit')
+  }
+
+  override [Symbol.dispose](): void {
+    this.agent.kill('SIGKILL')
+    super[Symbol.dispose]()
+    rmSync(this.folder, { recursive: true })
+  }
+}
