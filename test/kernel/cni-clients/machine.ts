@@ -128,16 +128,20 @@ export interface Ran {
 export interface RunOptions {
   ns?: Netns | undefined
   env?: Readonly<Record<string, string>>
-  input?: string
 }
 
 const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/var/tmp', LC_ALL: 'C' }
 
 /** Runs a program to its end. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { ns, env = {}, input = '' } = options
-  const child = inNetns(ns, () => spawn(program, args, { env: { ...environment, ...env }, timeout: 60_000 }))
-  child.stdin.end(input)
+  const { ns, env = {} } = options
+  const child = inNetns(ns, () =>
+    spawn(program, args, {
+      env: { ...environment, ...env },
+      timeout: 60_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   const ended = Promise.withResolvers<number | null>()
   child.on('error', ended.reject).on('close', ended.resolve)
   const [code, out, err] = await Promise.all([ended.promise, text(child.stdout), text(child.stderr)])

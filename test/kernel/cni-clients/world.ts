@@ -60,11 +60,14 @@ export async function serve(ns: Netns, port: number): Promise<AsyncDisposable> {
 /** For busybox: gets a page, within 5 s. (wget's own -T crashes in Debian 12's busybox-static.) */
 export const wget = (url: string): string[] => ['timeout', '5', 'wget', '-q', '-O', '-', url]
 
-/** The page at `url`, asked from the machine itself or from another network namespace. */
+/** The page at `url`, asked from the machine itself or from another network namespace. A server may take its time to listen: nothing tells when it does. */
 export async function get(url: string, ns?: Netns): Promise<string> {
-  const { code, out, err } = await run(busybox(), wget(url), { ns })
-  assert.equal(code, 0, `${url}: ${err}`)
-  return out.trim()
+  const deadline = performance.now() + 10_000
+  for (;;) {
+    const { code, out, err } = await run(busybox(), wget(url), { ns })
+    if (code === 0) return out.trim()
+    assert.ok(err.includes('Connection refused') && performance.now() < deadline, `${url}: ${err}`)
+  }
 }
 
 /** A network of ours as a file of the machine; plugins of `after` come behind it. */
