@@ -79,8 +79,17 @@ export interface Client {
     serviceAccount: string,
     namespace: string,
     pod?: { name: string; uid: string },
+    wish?: TokenWish,
   ): Promise<{ token: string; expires: string }>
   close(): void
+}
+
+/** What a token is for. */
+export interface TokenWish {
+  /** Whom it is to be shown to; default: the API server. */
+  audiences?: readonly string[]
+  /** At least 600; default 3607. */
+  expirationSeconds?: number
 }
 
 export interface DeleteOptions {

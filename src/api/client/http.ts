@@ -96,7 +96,7 @@ export function connect(connection: Connection, { component = 'kubehop', log }: 
       return follower
     },
     event: (about, type, reason, message) => record(about, type, reason, message),
-    async token(serviceAccount, namespace, pod) {
+    async token(serviceAccount, namespace, pod, { audiences = [], expirationSeconds = 3607 } = {}) {
       const boundObjectRef = pod && { apiVersion: 'v1', kind: 'Pod', ...pod }
       const answer = (await transport.call({
         method: 'POST',
@@ -104,7 +104,7 @@ export function connect(connection: Connection, { component = 'kubehop', log }: 
         body: {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
-          spec: { audiences: [], expirationSeconds: 3607, ...(boundObjectRef && { boundObjectRef }) },
+          spec: { audiences, expirationSeconds, ...(boundObjectRef && { boundObjectRef }) },
         },
       })) as { status: { token: string; expirationTimestamp: string } }
       return { token: answer.status.token, expires: answer.status.expirationTimestamp }

@@ -59,9 +59,9 @@ export function localClient({ registry, component = 'kubehop', log, issueToken }
       return follower
     },
     event: (about, type, reason, message) => record(about, type, reason, message),
-    async token(serviceAccount, namespace, pod) {
+    async token(serviceAccount, namespace, pod, wish) {
       if (!issueToken) throw new ApiError(501, 'NotImplemented', 'this API server has no key to sign tokens with')
-      return issueToken(serviceAccount, namespace, pod)
+      return issueToken(serviceAccount, namespace, pod, wish)
     },
     close() {
       for (const follower of followers) follower.close()

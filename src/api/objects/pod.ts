@@ -93,6 +93,7 @@ export interface VolumeMount {
   name: string
   mountPath: string
   subPath?: string
+  subPathExpr?: string
   readOnly?: boolean
 }
 

@@ -92,7 +92,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       registry,
       component,
       log,
-      issueToken: async (account, namespace, pod) => tokens.issue(account, namespace, { pod }),
+      issueToken: async (account, namespace, pod, { audiences, expirationSeconds: seconds } = {}) =>
+        tokens.issue(account, namespace, { pod, audiences, seconds }),
     })
     clients.push(client)
     return client
