@@ -1,5 +1,6 @@
 import { familiar, imageName } from '../image/reference.ts'
 import { sizeOf } from '../image/catalog.ts'
+import type { LoadedImage } from '../image/store.ts'
 import { changeImages } from '../lab/images.ts'
 import { bytes } from './image-list.ts'
 import { parse, UsageError } from './usage.ts'
@@ -17,13 +18,15 @@ export async function imageLoad(args: string[]): Promise<number> {
   if (values.name !== undefined && name === undefined)
     throw new UsageError(`"${values.name}" is no name of an image: such as web, web:v2 or registry.example/team/web:v2`)
   const images = await changeImages(values.lab, (store) => store.load(file, name === undefined ? {} : { name }))
-  for (const image of images) {
-    const names = image.names.map(familiar).join(', ') || `${image.id} (without a name: --name gives it one)`
-    console.log(`loaded ${names}, ${bytes(sizeOf(image))}`)
-    const [first, ...others] = image.withoutAttributes
-    if (first === undefined) continue
-    const which = others.length === 0 ? first : `${first} and ${others.length} more`
-    console.error(`Warning: extended attributes (file capabilities) are not kept: ${which}`)
-  }
+  for (const image of images) sayLoaded('loaded', image)
   return 0
+}
+
+export function sayLoaded(done: string, image: LoadedImage): void {
+  const names = image.names.map(familiar).join(', ') || `${image.id} (without a name: --name gives it one)`
+  console.log(`${done} ${names}, ${bytes(sizeOf(image))}`)
+  const [first, ...others] = image.withoutAttributes
+  if (first === undefined) return
+  const which = others.length === 0 ? first : `${first} and ${others.length} more`
+  console.error(`Warning: extended attributes (file capabilities) are not kept: ${which}`)
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { dockerArchive, ociArchive } from '../image/testing/archive.ts'
+import { serveRegistry } from '../image/testing/registry.ts'
 import { tar } from '../image/testing/tar.ts'
 
 const layer = tar([{ path: 'etc/motd', body: 'hello' }])
@@ -38,6 +40,95 @@ test('images are loaded, listed and removed, and nothing stays', async (t) => {
   assert.equal(existsSync(state), false)
 })
 
+test('an image is pulled with the credentials of docker login, and what comes is said', async (t) => {
+  const { kubehop, folder, state } = place(t)
+  const registry = await serveRegistry(t, {
+    auth: { kind: 'token', users: ['me:secret', '<token>:x', 'helped:secret'] },
+  })
+  const { digest } = registry.push('team/web:1', [layer, tar([{ path: 'more' }])])
+  const name = `${registry.host}/team/web:1`
+  const config = (said: object): void => writeFileSync(join(folder, 'config.json'), JSON.stringify(said))
+  const refused = await kubehop('pull', name)
+  assert.deepEqual([refused.code, refused.out, existsSync(state)], [1, '', false])
+  assert.match(refused.error, /does not give manifest team\/web:1 to who asks so/)
+
+  config({ auths: { [registry.host]: { auth: Buffer.from('me:secret').toString('base64') } } })
+  const pulled = await kubehop('pull', name)
+  assert.deepEqual([pulled.code, pulled.out], [0, `pulled ${name}, 5 B\n`])
+  const lines = pulled.error.trimEnd().split('\n')
+  assert.match(lines[0] ?? '', new RegExp(`^  ${digest}: 2 layers, \\d+ B$`))
+  assert.deepEqual(
+    lines.slice(1).map((line) => /^ {2}layer (\d) of 2: \d+ B$/.exec(line)?.[1]),
+    ['1', '2'],
+  )
+  assert.match((await kubehop('pull', name)).error, /layer 1 of 2: is there\n {2}layer 2 of 2: is there\n$/)
+  await kubehop('rm', name)
+
+  // A helper program, as Docker's desktop has one.
+  const helper = join(folder, 'docker-credential-test')
+  const answer = JSON.stringify({ Username: 'helped', Secret: 'secret' })
+  writeFileSync(helper, `#!/bin/sh\n[ "$(cat)" = "${registry.host}" ] && echo '${answer}'\n`, { mode: 0o755 })
+  config({ auths: { [registry.host]: {} }, credsStore: 'test' })
+  assert.equal((await kubehop('pull', name)).code, 0)
+  config({ credsStore: 'gone' })
+  assert.match((await kubehop('pull', name)).error, /docker-credential-gone, .* gives none: it is not installed\n$/)
+  writeFileSync(join(folder, 'config.json'), '{')
+  assert.match((await kubehop('pull', name)).error, /config.json cannot be read: it is no JSON\n$/)
+})
+
+test('a registry without a certificate is asked when it is called insecure', async (t) => {
+  const { kubehop } = place(t)
+  const registry = await serveRegistry(t, { host: '0.0.0.0' })
+  registry.push('web:1', [layer])
+  const name = `${registry.host}/web:1`
+  assert.match((await kubehop('pull', name)).error, /does not speak TLS/)
+  assert.equal((await kubehop('pull', name, '--insecure')).out, `pulled ${name}, 5 B\n`)
+})
+
+test('commands that pull at the same time bring each layer once; one that is killed leaves nothing that stays', async (t) => {
+  const { kubehop, start, state } = place(t)
+  const registry = await serveRegistry(t)
+  const { blobs } = registry.push('web:1', [layer, tar([{ path: 'more' }])])
+  const name = `${registry.host}/web:1`
+  // The first one gets half a layer, and is killed; the others wait for it until then.
+  const [begun, allAsk] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let manifests = 0
+  registry.intercept = (_, response, path) => {
+    if (path.includes('/manifests/') && ++manifests === 3) allAsk.resolve()
+    if (!path.endsWith(blobs[0] ?? '') || registry.times(blobs[0] ?? '') > 1) return false
+    response.writeHead(200)
+    response.write('x')
+    begun.resolve()
+    return true
+  }
+  const killed = start('pull', name)
+  await begun.promise
+  const others = [kubehop('pull', name), kubehop('pull', name)]
+  await allAsk.promise
+  killed.kill('SIGKILL')
+  for (const { code, error } of await Promise.all(others)) assert.equal(code, 0, error)
+  assert.equal(registry.times(blobs[0] ?? ''), 2)
+  // The killed one may have had this one, or not have come to it.
+  assert.ok(registry.times(blobs[1] ?? '') <= 2)
+  assert.deepEqual(readdirSync(join(state, '.images')).sort(), ['configs', 'images.json', 'layers'])
+})
+
+test('a pull that is interrupted cleans up', async (t) => {
+  const { start, state } = place(t)
+  const registry = await serveRegistry(t)
+  const { blobs } = registry.push('web:1', [layer])
+  const child = start('pull', `${registry.host}/web:1`)
+  registry.intercept = (_, response, path) => {
+    if (!path.endsWith(blobs[0] ?? '')) return false
+    response.writeHead(200)
+    response.write('x')
+    child.kill('SIGINT')
+    return true
+  }
+  assert.deepEqual(await once(child, 'exit'), [130, null])
+  assert.equal(existsSync(state), false)
+})
+
 test('an archive that is refused says why and leaves nothing', async (t) => {
   const { kubehop, file, state } = place(t)
   const archive = file(dockerArchive([tar([{ path: '../../etc/passwd' }])]))
@@ -50,7 +141,18 @@ test('an archive that is refused says why and leaves nothing', async (t) => {
 
 test('what is asked wrongly ends with 2 and the usage', async (t) => {
   const { kubehop } = place(t)
-  for (const args of [[], ['pull'], ['load'], ['load', 'a', 'b'], ['rm'], ['ls', 'a'], ['load', 'a', '--name', 'A']]) {
+  for (const args of [
+    [],
+    ['push'],
+    ['load'],
+    ['pull'],
+    ['pull', 'a', 'b'],
+    ['pull', 'A'],
+    ['load', 'a', 'b'],
+    ['rm'],
+    ['ls', 'a'],
+    ['load', 'a', '--name', 'A'],
+  ]) {
     const { code, error } = await kubehop(...args)
     assert.deepEqual([code, error.includes('usage: kubehop image load FILE')], [2, true], args.join(' '))
   }
@@ -128,7 +230,9 @@ interface Ended {
 }
 
 function place(t: TestContext): {
+  folder: string
   state: string
+  start(...args: string[]): ChildProcess
   file(bytes: Buffer): string
   kubehop(...args: string[]): Promise<Ended>
   run(...args: string[]): Promise<Ended>
@@ -137,16 +241,18 @@ function place(t: TestContext): {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const state = join(folder, 'state')
   let files = 0
+  const env = { ...process.env, KUBEHOP_STATE: state, DOCKER_CONFIG: folder, PATH: `${folder}:${process.env['PATH']}` }
   const run = (...args: string[]): Promise<Ended> =>
     new Promise((resolve) => {
-      const env = { ...process.env, KUBEHOP_STATE: state }
       execFile(process.execPath, [main, ...args], { env }, (failure, out, error) =>
         resolve({ code: Number(failure?.code ?? 0), out, error }),
       )
     })
   return {
+    folder,
     state,
     run,
+    start: (...args) => spawn(process.execPath, [main, 'image', ...args], { env, stdio: 'ignore' }),
     kubehop: (...args) => run('image', ...args),
     file(bytes) {
       const path = join(folder, `archive-${files++}.tar`)

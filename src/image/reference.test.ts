@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { familiar, imageName } from './reference.ts'
+import fc from 'fast-check'
+import { familiar, imageName, placeOf } from './reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
 
@@ -58,4 +59,51 @@ test('a name is shown as people write it, and means the same again', () => {
     assert.equal(familiar(imageName(text) ?? ''), text)
     assert.equal(imageName(familiar(imageName(text) ?? '')), imageName(text))
   }
+})
+
+const text = (alphabet: string, maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength })
+const part = fc
+  .array(text('az09', 3), { minLength: 1, maxLength: 3 })
+  .chain((words) => fc.constantFrom('.', '_', '__', '-', '---').map((separator) => words.join(separator)))
+const registry = fc.oneof(
+  fc.constantFrom('localhost', 'docker.io', '[::1]:5000', 'localhost:80'),
+  fc
+    .tuple(
+      part.map((word) => word.replaceAll('_', '-')),
+      fc.constantFrom('.example', '.Example:5000'),
+    )
+    .map((both) => both.join('')),
+)
+const places = fc.record(
+  {
+    registry,
+    path: fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/')),
+    reference: fc.oneof(
+      text('aZ0_', 1).chain((first) => text('aZ0_.-', 9).map((rest) => first + rest)),
+      fc.constant(digest),
+    ),
+  },
+  { noNullPrototype: true },
+)
+
+test('a name that is put together has the same parts again, and so has its short form', () => {
+  fc.assert(
+    fc.property(places, ({ registry, path, reference }) => {
+      const name = imageName(`${registry}/${path}${reference === digest ? '@' : ':'}${reference}`)
+      const repository = registry === 'docker.io' && !path.includes('/') ? `library/${path}` : path
+      assert.deepEqual(name && placeOf(name), { registry, repository, reference })
+      assert.equal(imageName(name ?? ''), name)
+      assert.equal(imageName(familiar(name ?? '')), name)
+    }),
+  )
+})
+
+test('any text is a name or none, and what is one stays the same', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), text('aA0.:/@_-[]', 30), text('a.-', 5000)), (given) => {
+      const name = imageName(given)
+      if (name !== undefined) assert.equal(imageName(name), name)
+    }),
+  )
 })

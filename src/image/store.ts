@@ -95,7 +95,7 @@ export class ImageStore {
    * @throws KubehopError with the code `BadName`, `NoHost`, `Unreachable`, `BadCertificate`, `PlainHttp`, `Unauthorized`, `NoImage`, `RateLimited`,
    * `RegistryError`, `BadAnswer`, `TooSlow`, `WrongPlatform`, `BadDigest`, or one of those of `load`; or with the signal's reason
    */
-  async pull(name: string, options: PullOptions = {}): Promise<StoredImage> {
+  async pull(name: string, options: PullOptions = {}): Promise<LoadedImage> {
     const full = imageName(name)
     if (full === undefined) throw new KubehopError('image', 'pull', 'BadName', `${shown(name)} is no name of an image`)
     const limits = { ...usualLimits, ...usualPullLimits, ...options.limits }
