@@ -1,4 +1,4 @@
-import { familiar, imageName, placeOf } from '../image/reference.ts'
+import { imageName, placeOf } from '../image/reference.ts'
 import type { PullStep } from '../image/pull.ts'
 import { changeImages } from '../lab/images.ts'
 import { ownCredentials } from './image-credentials.ts'
@@ -25,7 +25,7 @@ export async function imagePull(args: string[]): Promise<number> {
   const interrupt = (): void => stop.abort(new Error('interrupted'))
   for (const signal of stops) process.once(signal, interrupt)
   const progress = showProgress(false)
-  const onProgress = shown(progress.step)
+  const onProgress = shown((say) => progress.step(say))
   try {
     const insecure = values.insecure ? [registry] : []
     const options = { credentials, insecure, signal: stop.signal, onProgress }
