@@ -31,6 +31,7 @@ interface Common {
 /** A link to be made, by kind. A veth's peer cannot be born up: the kernel has not tied the two ends together yet. */
 export type LinkSpec =
   | (Common & { kind: 'bridge' })
+  | (Common & { kind: 'ifb' })
   | (Common & { kind: 'veth'; peer: Pick<Common, 'name' | 'mac' | 'mtu'> & { ns?: Netns } })
   | (Common & { kind: 'vxlan'; id: number; port: number; local: Address; learning: boolean; device?: number })
 
@@ -54,6 +55,7 @@ export function addLink(spec: LinkSpec): Request {
 
 const writeData = {
   bridge: () => {},
+  ifb: () => {},
   veth: (w: MessageWriter, { peer }: LinkSpec & { kind: 'veth' }) => {
     w.nest(IFLA_INFO_DATA, () =>
       w.nest(VETH_INFO_PEER, () => {

@@ -8,6 +8,8 @@ import { ifaddrmsg, type LinkAddress, readAddress, RTM_GETADDR } from './address
 import { type FdbEntry, readFdb } from './fdb.ts'
 import { IFLA_EXT_MASK, ifinfomsg, type Link, type LinkRef, readLink, RTM_GETLINK, writeLinkHeader } from './link.ts'
 import { NDA_MASTER, ndmsg, type Neighbour, readNeighbour, RTM_GETNEIGH } from './neighbour.ts'
+import { type Qdisc, readQdisc, RTM_GETQDISC, ingressHandle, tcmsg } from './qdisc.ts'
+import { readRedirect, RTM_GETTFILTER } from './redirect.ts'
 import { AF_BRIDGE, AF_INET, AF_INET6, familyOf, type Request } from './request.ts'
 import {
   readRoute,
@@ -188,6 +190,32 @@ export class RouteSocket implements Disposable {
     )
   }
 
+  /** What packets of a link (by its index) wait in. */
+  qdiscs(index: number): Qdisc[] {
+    const all = this.#socket.dump(
+      'list qdiscs',
+      RTM_GETQDISC,
+      (w) => w.header(tcmsg).setInt32(4, index, true),
+      readQdisc,
+    )
+    // Kernels before 4.20 tell of all links.
+    return all.filter((qdisc) => qdisc.index === index)
+  }
+
+  /** Indexes of the links that what comes in by a link is sent out by instead. The link has an ingress qdisc. */
+  redirects(index: number): number[] {
+    return this.#socket.dump(
+      'list redirections',
+      RTM_GETTFILTER,
+      (w) => {
+        const header = w.header(tcmsg)
+        header.setInt32(4, index, true)
+        header.setUint32(12, ingressHandle, true)
+      },
+      readRedirect,
+    )
+  }
+
   /** Idempotent. */
   close(): void {
     this.#socket.close()
@@ -202,8 +230,7 @@ const noWay = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL'].map(er
 
 /** A missing kernel part is named with the way to get it. */
 function sayMore(op: string, errno: number, say: string | undefined): string | undefined {
-  const kind = /^add (bridge|veth|vxlan) /.exec(op)?.[1]
+  const kind = /^add (bridge|veth|vxlan|ifb) /.exec(op)?.[1]
   if (kind === undefined || errnoName(errno) !== 'EOPNOTSUPP') return say
-  const config = kind === 'bridge' ? 'CONFIG_BRIDGE' : kind === 'veth' ? 'CONFIG_VETH' : 'CONFIG_VXLAN'
-  return `the kernel has no ${kind} devices: modprobe ${kind} (${config})`
+  return `the kernel has no ${kind} devices: modprobe ${kind} (CONFIG_${kind.toUpperCase()})`
 }
