@@ -8,6 +8,7 @@ import { deleteLink } from '../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
+import { type Bandwidth, detours, limitBandwidth } from './bandwidth.ts'
 import { ensureBridge } from './bridge.ts'
 import { connect, defaultRoute, endOf } from './cable.ts'
 import { type HostPort, type PortOwner, portOwners, publishPorts, withdrawPorts } from './host-ports.ts'
@@ -17,6 +18,7 @@ import { smallestMtu } from './mtu.ts'
 import { openReaper } from './reaper.ts'
 import { bridgeName, cableName, cableNumber, isDeviceName, isSandboxId, lowestFree, macOf } from './names.ts'
 
+export type { Bandwidth } from './bandwidth.ts'
 export type { HostPort } from './host-ports.ts'
 
 /** One interface of one pod. */
@@ -37,8 +39,14 @@ export interface Attachment {
 /** The pods' cables of one node. Every call is done when it returns. */
 export interface PodNetwork {
   readonly bridge: { readonly name: string; readonly index: number; readonly gateway: Address; readonly mtu: number }
-  /** Connects a sandbox, and publishes ports of the node for it. Fails as a whole: after an error nothing of it is left. */
-  add(request: { id: string; netns: Netns; ifname?: string; hostPorts?: readonly HostPort[] }): Attachment
+  /** Connects a sandbox, limits it, and publishes ports of the node for it. Fails as a whole: after an error nothing of it is left. */
+  add(request: {
+    id: string
+    netns: Netns
+    ifname?: string
+    hostPorts?: readonly HostPort[]
+    bandwidth?: Bandwidth
+  }): Attachment
   /** Disconnects all of a sandbox and frees its addresses; fine when repeated, or when its namespace is gone. */
   del(id: string): void
   get(id: string): Attachment | undefined
@@ -80,11 +88,18 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     ipv6,
   })
   adopt(socket, ipam, bridge.index, socket.links(), log)
-  // Ports of pods that were adopted stay as they are in the kernel.
+  // Ports and limits of pods that were adopted stay as they are in the kernel.
   const connected = new Set(ipam.list().map((lease) => lease.hostDevice))
-  withdrawPorts((owner) => owner.network === ownPorts && !connected.has(owner.hostDevice), ns)
+  withdrawPorts((owner) => owner.network === ownMark && !connected.has(owner.hostDevice), ns)
   /** Cables of pods with ports of the node. */
-  const published = new Set(portOwners(ns).flatMap((owner) => (owner.network === ownPorts ? [owner.hostDevice] : [])))
+  const published = new Set(portOwners(ns).flatMap((owner) => (owner.network === ownMark ? [owner.hostDevice] : [])))
+  /** The devices by which pods send that may not send as fast as they can, by their cables. */
+  const detoured = new Map(detours(socket.links(), ownMark).map(({ hostDevice, index }) => [hostDevice, index]))
+  for (const [hostDevice, index] of detoured)
+    if (!connected.has(hostDevice)) {
+      socket.ensure(deleteLink(index))
+      detoured.delete(hostDevice)
+    }
   /** Numbers that a new cable cannot have: of ours, of strangers, and of cables that are being deleted. */
   const taken = new Set(socket.links().flatMap((link) => cableNumber(link.name) ?? []))
   const held = stack.move()
@@ -122,20 +137,31 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     }
   }
 
-  const publish = (lease: Lease, ports: readonly HostPort[]): void => {
-    if (ports.length === 0) return
+  const finish = (lease: Lease, ports: readonly HostPort[], bandwidth: Bandwidth): void => {
+    const { hostDevice, address } = lease
     try {
-      published.add(lease.hostDevice)
-      publishPorts(portOwnerOf(lease), ports, { addresses: [lease.address], snat: true }, ns)
+      const detour = limitBandwidth(socket, { hostDevice, network: ownMark }, bandwidth)
+      if (detour !== undefined) detoured.set(hostDevice, detour.index)
+      if (ports.length === 0) return
+      published.add(hostDevice)
+      publishPorts(portOwnerOf(lease), ports, { addresses: [address], snat: true }, ns)
     } catch (error) {
-      socket.ensure(deleteLink(lease.hostDevice))
+      takeAway(hostDevice)
+      socket.ensure(deleteLink(hostDevice))
       throw error
     }
+  }
+  /** What a pod has beside its cable. */
+  const takeAway = (hostDevice: string): void => {
+    if (published.delete(hostDevice))
+      withdrawPorts((owner) => owner.network === ownMark && owner.hostDevice === hostDevice, ns)
+    const detour = detoured.get(hostDevice)
+    if (detoured.delete(hostDevice) && detour !== undefined) reaper.reap(detour, () => {})
   }
 
   return {
     bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
-    add({ id, netns, ifname = 'eth0', hostPorts = [] }) {
+    add({ id, netns, ifname = 'eth0', hostPorts = [], bandwidth = {} }) {
       if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
       if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
       for (;;) {
@@ -144,7 +170,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
         taken.add(number)
         try {
           if (lay(lease, netns)) {
-            publish(lease, hostPorts)
+            finish(lease, hostPorts, bandwidth)
             return attachmentOf(lease)
           }
         } catch (error) {
@@ -160,8 +186,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       for (const lease of ipam.leasesOf(id)) {
         const number = cableNumber(lease.hostDevice) ?? 0
         const index = endOf(socket, lease)
-        if (published.delete(lease.hostDevice))
-          withdrawPorts((owner) => owner.network === ownPorts && owner.hostDevice === lease.hostDevice, ns)
+        takeAway(lease.hostDevice)
         // The cable first, the address last: a crash in between leaves an address without a cable, which the next start frees.
         if (index === undefined) taken.delete(number)
         else reaper.reap(index, () => taken.delete(number))
@@ -177,11 +202,11 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   }
 }
 
-/** Marks ports of this node's own pods; networks of the plugin have names of their own. */
-const ownPorts = 'node'
+/** Marks what belongs to this node's own pods; networks of the plugin have names of their own. */
+const ownMark = 'node'
 
 function portOwnerOf({ hostDevice, id, ifname }: Lease): PortOwner {
-  return { hostDevice, network: ownPorts, bridge: bridgeName, name: `${ifname} of ${id}` }
+  return { hostDevice, network: ownMark, bridge: bridgeName, name: `${ifname} of ${id}` }
 }
 
 function refused(id: string, code: string, say: string): KubehopError {

@@ -15,7 +15,7 @@ import { writeRoute } from './ipam-route.ts'
 import { openBridge, podNetns } from './kernel.ts'
 import { hostDeviceOf, inTurn, noteOfOwner, now, type Owner } from './leases.ts'
 import { type Network, readNetwork, settled } from './network.ts'
-import { joined, readResult, type Result, writeResult } from './result.ts'
+import { type Interface, joined, readResult, type Result, writeResult } from './result.ts'
 
 /** Connects a container. Fails as a whole: after an error nothing of it is left, not even its address. */
 export function add(call: Call, input: Input): Fields {
@@ -92,13 +92,14 @@ function connectPod({ network, bridge, mtu, ipv6, owner, netns, path, given, lea
     note: noteOfOwner(owner),
     ipv6,
   })
-  finish({ network, owner, leases, hostDevice, bridge, netns, socket })
+  const more = finish({ network, owner, leases, hostDevice, bridge, netns, socket })
   const hostMac = socket.link(hostDevice)?.mac
   return {
     interfaces: [
       { name: bridge.name, ...(bridge.mac && { mac: bridge.mac }), mtu },
       { name: hostDevice, ...(hostMac && { mac: hostMac }), mtu },
       { name: ifname, mac, mtu, sandbox: path },
+      ...more,
     ],
     ips: given.ips.map(({ address, prefix, gateway }) => ({
       address: `${address}/${prefix}`,
@@ -119,9 +120,9 @@ function lay(socket: RouteSocket, netns: Netns, cable: Cable): void {
 }
 
 /** What the network has beyond the cable; when that fails, the cable goes too. */
-function finish(pod: Connected): void {
+function finish(pod: Connected): Interface[] {
   try {
-    applyExtras(pod)
+    return applyExtras(pod)
   } catch (error) {
     removeExtras(pod.owner)
     pod.socket.ensure(deleteLink(pod.hostDevice))

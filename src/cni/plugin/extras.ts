@@ -2,10 +2,12 @@ import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Lease } from '../lease.ts'
+import { bandwidth } from './bandwidth.ts'
 import type { Owner } from './leases.ts'
 import { dropMasquerade, ensureMasquerade, isMasqueraded } from './masquerade.ts'
 import type { Network } from './network.ts'
 import { portMappings } from './port-mappings.ts'
+import type { Interface } from './result.ts'
 
 /** A pod's interface whose cable lies. */
 export interface Connected {
@@ -25,8 +27,8 @@ export interface Connected {
 export interface Extra {
   /** With each ADD, before the cable: what all pods of a network share. */
   prepare?(network: Network): void
-  /** With each ADD, when the cable lies. Throws: `remove` is called, and nothing is kept. */
-  apply?(pod: Connected): void
+  /** With each ADD, when the cable lies: what more there is for its result to name. Throws: `remove` is called, and nothing is kept. */
+  apply?(pod: Connected): readonly Interface[]
   /** What is not as `prepare` and `apply` made it, in words; undefined: nothing. */
   check?(pod: Connected): string | undefined
   /** DEL, or an ADD that failed. Fine when there is nothing. */
@@ -45,15 +47,15 @@ const masquerade: Extra = {
 }
 
 /** In the order in which they are made; they are removed in the reverse one. */
-const extras: readonly Extra[] = [masquerade, portMappings]
+const extras: readonly Extra[] = [masquerade, bandwidth, portMappings]
 const reversed = extras.toReversed()
 
 export function prepareExtras(network: Network): void {
   for (const extra of extras) extra.prepare?.(network)
 }
 
-export function applyExtras(pod: Connected): void {
-  for (const extra of extras) extra.apply?.(pod)
+export function applyExtras(pod: Connected): Interface[] {
+  return extras.flatMap((extra) => extra.apply?.(pod) ?? [])
 }
 
 /** The first difference. */

@@ -73,6 +73,11 @@ export function hostDeviceOf({ network, containerId, ifname }: Owner): string {
   return `veth${digest.slice(0, 11)}`
 }
 
+/** A network's name may be longer than what fits beside a port or a device. */
+export function markOf(network: string): string {
+  return createHash('sha256').update(network).digest('hex').slice(0, 12)
+}
+
 /** Shown by `ip link`; the kernel keeps 255 bytes. */
 export function noteOfOwner({ network, containerId, ifname }: Owner): string {
   return `cni ${network} ${containerId} ${ifname}`.slice(0, 255)

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import { missingPort, type PortOwner, type PortTarget, publishPorts, withdrawPorts } from '../host-ports.ts'
 import type { Connected, Extra } from './extras.ts'
-import { hostDeviceOf } from './leases.ts'
+import { hostDeviceOf, markOf } from './leases.ts'
 
 /** Maps ports of the node to the pod. */
 export const portMappings: Extra = {
   apply(pod) {
     const { ports } = pod.network.portMappings
     if (ports.length > 0) publishPorts(ownerOf(pod), ports, targetOf(pod))
+    return []
   },
   check(pod) {
     const { ports } = pod.network.portMappings
@@ -34,9 +34,4 @@ function ownerOf({ owner: { network, containerId, ifname }, hostDevice, bridge }
 
 function targetOf({ leases, network }: Connected): PortTarget {
   return { addresses: leases.map(({ address }) => address), snat: network.portMappings.snat }
-}
-
-/** A network's name may be longer than what fits beside a port. */
-function markOf(network: string): string {
-  return createHash('sha256').update(network).digest('hex').slice(0, 12)
 }
