@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { messageOf } from '../../base/errors.ts'
 import { CniError } from './error.ts'
 import type { Fields } from './input.ts'
@@ -25,12 +25,16 @@ export function readResolvConf(path: string): Fields {
 
 function textOf(path: string): string {
   try {
-    const fd = openSync(path, 'r')
+    // A pipe would have us wait for whoever writes.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      const { size } = fstatSync(fd)
-      if (size > largest) throw new Error(`it has ${size} bytes, more than ${largest}`)
       if (!fstatSync(fd).isFile()) throw new Error('it is no file')
-      return readFileSync(fd, 'utf8')
+      const bytes = new Uint8Array(largest + 1)
+      let length = 0
+      for (let more = 1; more > 0 && length < bytes.length; length += more)
+        more = readSync(fd, bytes, length, bytes.length - length, null)
+      if (length > largest) throw new Error(`it has more than ${largest} bytes`)
+      return new TextDecoder().decode(bytes.subarray(0, length))
     } finally {
       closeSync(fd)
     }

@@ -10,8 +10,6 @@ import { dataDirOf, type IpamPlan, readIpamPlan } from './ipam-plan.ts'
 import { optionKeys, type Options, readOptions } from './options.ts'
 import { readWishes } from './wishes.ts'
 
-export { dataDirOf } from './ipam-plan.ts'
-
 /** A network as ADD, CHECK and STATUS need it. The fields are the reference bridge's and host-local's. */
 export interface Network extends Options {
   name: string
