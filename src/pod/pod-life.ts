@@ -360,6 +360,8 @@ export class PodLife implements Home {
     const known = error instanceof KubehopError ? error : undefined
     const say = known ? known.message.slice(`${known.room}: ${known.op}: `.length) : messageOf(error)
     this.event(undefined, 'Warning', known && eventReasons.has(known.code) ? known.code : 'FailedSync', say)
+    if (known?.code === 'FailedMount')
+      for (const one of this.containers()) if (!one.ended) one.wait('ContainerCreating', say)
     const { namespace, name } = this.id
     this.context.log.warn(
       { pod: `${namespace}/${name}`, error: messageOf(error) },
