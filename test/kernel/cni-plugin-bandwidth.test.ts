@@ -98,10 +98,9 @@ test('the node, too, is held up on its way to a pod; a restart of the agent chan
   third.close()
 })
 
-test('a pod that cannot be limited is not connected', () => {
+test('a pod that fails after it was limited leaves nothing of it', () => {
   using lab = new Lab()
   const network = lab.open()
-  using socket = openRouteSocket(lab.ns)
   const port = { hostPort: 8080, containerPort: 80, protocol: 'TCP' } as const
   network.add({ id: 'a', netns: lab.a, hostPorts: [port] })
   const limited = { netns: lab.b, bandwidth: { egress: slow }, hostPorts: [port] }

@@ -21,6 +21,7 @@ class Victim extends PluginNode {
         { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
         { hostPort: 53, containerPort: 53, protocol: 'udp' },
       ],
+      bandwidth: { ingressRate: 1e9, ingressBurst: 1e9, egressRate: 1e9, egressBurst: 1e9 },
     },
   })
 
@@ -63,11 +64,15 @@ class Victim extends PluginNode {
     return signal === 'SIGKILL'
   }
 
+  links(): string[] {
+    return this.socket.links().flatMap(({ kind, name }) => (kind === 'veth' || kind === 'ifb' ? [name] : []))
+  }
+
   assertNothingLeft(when: string): void {
     const tables = inNetns(this.ns, () => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout ?? '')
     const bridge = this.socket.link('cbr0')
     const localnet = bridge === undefined ? '0' : readSysctl('net.ipv4.conf.cbr0.route_localnet', this.ns)
-    assert.deepEqual([this.leases(), this.veths(), tables, localnet], [[], 0, '', '0'], when)
+    assert.deepEqual([this.leases(), this.links(), tables, localnet], [[], [], '', '0'], when)
   }
 
   override [Symbol.dispose](): void {
