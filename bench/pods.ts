@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { address } from '../src/base/address.ts'
 import type { PodNetwork } from '../src/cni/network.ts'
 import { createNetns } from '../src/kernel/netns.ts'
@@ -7,18 +8,20 @@ import type { Bench, Outcome, Row } from './harness/bench.ts'
 import { figure } from './harness/figure.ts'
 import { cniPlugins } from './harness/peers.ts'
 import { rounds, timed } from './harness/rounds.ts'
-import { checkPod, ourNode, peerNode, removeScratch } from './pods/node.ts'
-import type { Peer } from './pods/peer.ts'
+import { checkPod, ourNode, ourProgramNode, peerNode, removeScratch } from './pods/node.ts'
+import type { Plugin } from './pods/program.ts'
+import { callByCall, inTurns, manyByProgram, sharing } from './pods/programs.ts'
 
 const peerName = 'bridge + host-local v1.9.1'
 const inFlight = 8
-const sharing = { hostNetwork: false, hostIPC: false, processes: 'own' } as const
 
 /** A pod's network from nothing to its default route, alone and many at a time. */
 export const bench: Bench = {
   about: `making a pod's network, against the reference CNI plugins ${peerName}`,
   where: 'namespaces',
   async prepare(): Promise<Record<string, string>> {
+    // The plugin is measured as it is shipped.
+    if (spawnSync('sh', ['scripts/ready'], { stdio: 'inherit' }).status !== 0) throw new Error('it cannot be bundled')
     const found = cniPlugins(true)
     return 'folder' in found ? { KUBEHOP_PEER: found.folder } : { KUBEHOP_NO_PEER: found.missing }
   },
@@ -31,12 +34,20 @@ export const bench: Bench = {
       const single = await oneByOne(long ? 200 : 60, ours, settled, peer)
       say(`${inFlight} at a time, with their pause processes`)
       const many = await manyAtATime(long ? 8 : 4, long ? 100 : 40, ours, settled, peer)
+      const { plugin, settled: calm } = await ourProgramNode()
+      const asPeer = peer && { what: peerName, plugin: peer }
+      say('as programs, one after another')
+      const calls = await callByCall(long ? 100 : 30, plugin, calm, asPeer)
+      say(`as programs, ${inFlight} at a time`)
+      const crowd = await manyByProgram(long ? 8 : 4, long ? 100 : 40, inFlight, plugin, calm, asPeer)
+      plugin.close()
       const missing = process.env['KUBEHOP_NO_PEER']
       return {
-        rows: [...single, many],
+        rows: [...single, many, ...calls, crowd],
         notes: [
           ...(missing ? [`no peer in this run: ${missing}`] : []),
-          'the peer is a program that starts another one, as a container runtime calls them; Kubehop answers inside the agent',
+          'the peer is a program that starts another one, as a container runtime calls them; in the first three rows Kubehop answers inside its own process, as in a lab',
+          'in the others both are called by the CNI protocol, from the same process: its spawn is in all of them',
           'the namespace is made the same way for both, and so is pause',
         ],
       }
@@ -50,7 +61,7 @@ async function oneByOne(
   count: number,
   ours: PodNetwork,
   settled: () => Promise<void>,
-  peer: Peer | undefined,
+  peer: Plugin | undefined,
 ): Promise<Row[]> {
   const removed: Record<'ours' | 'peer', number[]> = { ours: [], peer: [] }
   const added = await rounds(count, {
@@ -99,7 +110,7 @@ async function manyAtATime(
   size: number,
   ours: PodNetwork,
   settled: () => Promise<void>,
-  peer: Peer | undefined,
+  peer: Plugin | undefined,
 ): Promise<Row> {
   const perSecond = await rounds(count, {
     async ours(round) {
@@ -112,7 +123,7 @@ async function manyAtATime(
       }
       const made: (() => Promise<void>)[] = []
       const took = await timed(() =>
-        inTurns(size, async (at) => {
+        inTurns(size, inFlight, async (at) => {
           const sandbox = await startSandbox({ ...input, title: `bench/pod-${round}-${at}` })
           made.push(async () => {
             ours.del(sandbox.id)
@@ -130,7 +141,7 @@ async function manyAtATime(
       if (!peer) return 0
       const made: (() => Promise<void>)[] = []
       const took = await timed(() =>
-        inTurns(size, async (at) => {
+        inTurns(size, inFlight, async (at) => {
           const id = `pod-${round}-${at}`
           const { pause, noted } = await startPause({ title: `bench/${id}`, nodename: 'bench', sharing })
           noted()
@@ -156,12 +167,4 @@ async function manyAtATime(
     ...(peer && { peer: { what: peerName, figure: figure(perSecond.peer) } }),
     reach: '200 pods/s',
   }
-}
-
-async function inTurns(size: number, body: (at: number) => Promise<void>): Promise<void> {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    while (next < size) await body(next++)
-  }
-  await Promise.all(Array.from({ length: inFlight }, worker))
 }

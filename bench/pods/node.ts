@@ -6,8 +6,10 @@ import { pino } from 'pino'
 import { cidr } from '../../src/base/address.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
-import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import { openPeer, type Peer } from './peer.ts'
+import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { openOurs, type OurPlugin } from './ours.ts'
+import { openPeer } from './peer.ts'
+import type { Plugin } from './program.ts'
 
 /** Two nodes with nothing on them but what each contestant lays itself. A /22 has room for the rounds of one run. */
 export const podCidr: ReturnType<typeof cidr> = cidr('100.96.4.0/22')
@@ -18,15 +20,24 @@ export function ourNode(): { network: PodNetwork; settled: () => Promise<void> }
   const socket = openRouteSocket(ns)
   return {
     network: openPodNetwork({ podCidr, stateDir: scratch(), ns, mtu: 1500, log: quiet }),
-    /** The kernel takes deleted cables away later: nobody else's clock shall pay for that. */
-    async settled() {
-      while (socket.links().some((link) => link.kind === 'veth')) await pause(5)
-    },
+    settled: settledOn(socket),
   }
 }
 
-export function peerNode(plugins: string): Peer {
+export function peerNode(plugins: string): Plugin {
   return openPeer(plugins, createNetns(), podCidr, scratch())
+}
+
+export async function ourProgramNode(): Promise<{ plugin: OurPlugin; settled: () => Promise<void> }> {
+  const ns = createNetns()
+  return { plugin: await openOurs(ns, podCidr, scratch()), settled: settledOn(openRouteSocket(ns)) }
+}
+
+/** The kernel takes deleted cables away later: nobody else's clock shall pay for that. */
+function settledOn(socket: RouteSocket): () => Promise<void> {
+  return async () => {
+    while (socket.links().some((link) => link.kind === 'veth')) await pause(5)
+  }
 }
 
 /** Both must end in the same state, or the times mean nothing. */
