@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { unsupported } from './unsupported.ts'
 
 const containers = [{ name: 'web', image: 'host' }]
-const said = (spec: object): string[] => unsupported({ containers, ...spec })
+const said = (spec: object): string[] => unsupported({ containers, ...spec }, false)
 
 test('an ordinary pod asks for nothing that it does not get', () => {
   assert.deepEqual(said({}), [])

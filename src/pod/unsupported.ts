@@ -12,10 +12,13 @@ const ofPod = `
   .split(/\s+/)
 const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls']
 const ofContainer = ['tty', 'stdin', 'volumeDevices', 'restartPolicyRules']
-const ofMount = ['mountPropagation', 'recursiveReadOnly']
+const ofMount = ['mountPropagation']
 
-/** What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. */
-export function unsupported(spec: PodSpec): string[] {
+/**
+ * What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. `limited`: emptyDirs on this node can be kept to
+ * their size.
+ */
+export function unsupported(spec: PodSpec, limited: boolean): string[] {
   const { initContainers = [], containers, volumes = [] } = spec
   return [
     ...given(spec, ofPod),
@@ -25,7 +28,9 @@ export function unsupported(spec: PodSpec): string[] {
       inContainer(one, spec.hostNetwork === true).map((field) => `${field} of container ${one.name}`),
     ),
     ...volumes.flatMap(({ name, emptyDir }) =>
-      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' ? [`emptyDir.sizeLimit of volume ${name}`] : [],
+      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' && !limited
+        ? [`emptyDir.sizeLimit of volume ${name}`]
+        : [],
     ),
   ]
 }

@@ -27,7 +27,7 @@ export class ImageNode implements AsyncDisposable {
   async image(
     config: Config = {},
     more: readonly Member[] = [],
-    name = `test/image${++this.#count}:v1`,
+    name: string = `test/image${++this.#count}:v1`,
   ): Promise<string> {
     return this.load(this.archive(config, more.length === 0 ? [] : [tar(more)], name), name)
   }
@@ -36,7 +36,7 @@ export class ImageNode implements AsyncDisposable {
     return dockerArchive([...(base ? [this.#base] : []), ...layers], [name], { config })
   }
 
-  async load(archive: Buffer, name: string, store = this.store): Promise<string> {
+  async load(archive: Buffer, name: string, store: ImageStore = this.store): Promise<string> {
     const path = join(this.folder, `archive-${++this.#count}`)
     writeFileSync(path, archive)
     await store.load(path)

@@ -9,10 +9,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { mountTmpfs, unmount } from '../../src/kernel/mount.ts'
 import type { Pod, Volume, VolumeMount } from '../../src/api/objects/pod.ts'
+import { readIdMap } from '../../src/pod/container/identity.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
@@ -321,4 +324,164 @@ test('a volume may lie inside another', async () => {
     '/a:\nb\n\n/a/b:\nk\nv\n',
   )
   await node.delete('nested')
+})
+
+test('a token is for the audience that was named', async () => {
+  const sources = [{ serviceAccountToken: { path: 'token', audience: 'vault', expirationSeconds: 600 } }]
+  const out = await withVolume('audience', 'cat /v/token', { projected: { sources } })
+  assert.equal(out, 'token of default/default for audience to vault\n')
+})
+
+test('subPathExpr takes its parts from the variables of the container', async () => {
+  const out = await node.sh(
+    'expr',
+    'echo here > /v/file; ls -d /w/*/*',
+    {
+      env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+      volumeMounts: [
+        { name: 'v', mountPath: '/v', subPathExpr: 'logs/$(POD)' },
+        { name: 'v', mountPath: '/w' },
+      ],
+    },
+    { volumes: [{ name: 'v', emptyDir: {} }] },
+  )
+  assert.equal(out, '/w/logs/expr\n')
+  await node.delete('expr')
+  const lacking = await refusal('expr-lacks', { emptyDir: {} }, { subPathExpr: '$(NOT_THERE)/x' })
+  assert.match(lacking, /subPathExpr "\$\(NOT_THERE\)\/x" of the mount at \/v: missing value for NOT_THERE/)
+  const out2 = await refusal(
+    'expr-out',
+    { emptyDir: {} },
+    { subPathExpr: '../x' },
+  )
+  assert.match(out2, /leaves its volume/)
+})
+
+test('limits and requests are in variables and files', async () => {
+  const out = await node.sh(
+    'resources',
+    'echo $CPU; cat /v/memory',
+    {
+      resources: { limits: { cpu: '250m', memory: '64Mi' } },
+      env: [{ name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu', divisor: '1m' } } }],
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+    },
+    {
+      volumes: [
+        {
+          name: 'v',
+          downwardAPI: {
+            items: [
+              { path: 'memory', resourceFieldRef: { containerName: 'c', resource: 'limits.memory', divisor: '1Mi' } },
+            ],
+          },
+        },
+      ],
+    },
+  )
+  assert.equal(out, '250\n64\n')
+  await node.delete('resources')
+})
+
+test('a hostPath of each type is what it says, and is made where that is asked for', async () => {
+  const at = (name: string): string => join(folder, name)
+  await withVolume('make-file', 'echo written > /v', { hostPath: { path: at('made-file'), type: 'FileOrCreate' } })
+  assert.equal(readFileSync(at('made-file'), 'utf8'), 'written\n')
+  await withVolume('make-dir', 'echo again > /v/f', { hostPath: { path: at('a/b/c'), type: 'DirectoryOrCreate' } })
+  assert.equal(readFileSync(at('a/b/c/f'), 'utf8'), 'again\n')
+  const server = createServer().listen(at('socket'))
+  await once(server, 'listening')
+  try {
+    assert.equal(
+      await withVolume('socket', 'test -S /v && echo socket', { hostPath: { path: at('socket'), type: 'Socket' } }),
+      'socket\n',
+    )
+  } finally {
+    server.close()
+  }
+  const device = 'head -c 3 /v | od -An -tx1'
+  assert.equal(
+    await withVolume('device', device, { hostPath: { path: '/dev/zero', type: 'CharDevice' } }),
+    ' 00 00 00\n',
+  )
+  const rows = {
+    Socket: 'socket file',
+    CharDevice: 'character device',
+    BlockDevice: 'block device',
+    Directory: 'directory',
+  }
+  for (const [type, say] of Object.entries(rows))
+    assert.match(
+      await refusal(`wrong-${type.toLowerCase()}`, { hostPath: { path: at('made-file'), type } }),
+      new RegExp(`FailedMount.*hostPath type check failed: .*made-file is not a ${say}`),
+    )
+})
+
+test('what cannot be mounted is told by an event and by what the container waits for', async () => {
+  await node.run(
+    'claims',
+    { command: ['true'], volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+    { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } } as unknown as Volume] },
+  )
+  const say =
+    /MountVolume\.SetUp failed for volume "v" : volumes of type persistentVolumeClaim are not supported; there are emptyDir,/
+  const pod = await node.until('claims', 'refused', (one) => say.test(waiting(one)?.message ?? ''))
+  assert.equal(waiting(pod)?.reason, 'ContainerCreating')
+  assert.match((await node.events('claims')).join('\n'), new RegExp(`Warning FailedMount: ${say.source}`))
+  await node.delete('claims')
+})
+
+const others = readIdMap().user(1000) ? {} : { skip: 'only user and group 0 exist here' }
+
+test('fsGroup may read and write what the pod alone has, and read what the agent writes', others, async () => {
+  await node.client.create('Secret', { metadata: { name: 'grouped', namespace: 'default' }, stringData: { word: 'x' } })
+  const volumes: Volume[] = [
+    { name: 'e', emptyDir: {} },
+    { name: 'm', emptyDir: { medium: 'Memory' } },
+    { name: 's', secret: { secretName: 'grouped', defaultMode: 0o400, items: [{ key: 'word', path: 'deep/word' }] } },
+    { name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+  ]
+  const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/${name}` }))
+  const script = `echo > /e/new; echo > /m/new; stat -c '%u:%g %a' /e /m /e/new /s/..data/deep; stat -L -c '%u:%g %a' /s/deep/word /t/token
+    cat /s/deep/word; test -r /t/token && echo token; id -G`
+  const out = await node.sh(
+    'grouped',
+    script,
+    { volumeMounts, securityContext: { runAsUser: 1000 } },
+    {
+      volumes,
+      securityContext: { fsGroup: 2000, runAsGroup: 1000 },
+    },
+  )
+  assert.deepEqual(out.split('\n'), [
+    '0:2000 2777',
+    '0:2000 2777',
+    '1000:2000 644',
+    '0:2000 2755',
+    '0:2000 440',
+    '0:2000 640',
+    'xtoken',
+    '1000 2000',
+    '',
+  ])
+  await node.delete('grouped')
+})
+
+test('an emptyDir is kept to its size where the node has it in memory', async () => {
+  const memory = mkdtempSync(join(folder, 'memory-'))
+  mountTmpfs(memory, 'mode=700')
+  try {
+    await using other = await makeNode({ stateDir: memory })
+    const out = await other.sh(
+      'sized',
+      'head -c 2M /dev/zero > /v/f; wc -c < /v/f',
+      { volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+      { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Mi' } }] },
+    )
+    assert.match(out, /No space left on device\n1048576\n$/)
+    assert.doesNotMatch((await other.events('sized')).join('\n'), /Unsupported/)
+    await other.delete('sized')
+  } finally {
+    unmount(memory)
+  }
 })

@@ -57,8 +57,8 @@ export class Node implements AsyncDisposable {
     this.client = localClient({
       registry,
       log,
-      issueToken: async (account, namespace, pod) => ({
-        token: `token of ${namespace}/${account} for ${pod?.name ?? ''}`,
+      issueToken: async (account, namespace, pod, { audiences = [] } = {}) => ({
+        token: `token of ${namespace}/${account} for ${[pod?.name ?? '', ...audiences].join(' to ')}`,
         expires: new Date(Date.now() + 3_600_000).toISOString(),
       }),
     })

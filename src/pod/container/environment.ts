@@ -2,6 +2,7 @@ import type { Container, EnvVar, Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { ConfigMap, Secret } from '../../api/objects/simple.ts'
 import { KubehopError } from '../../base/errors.ts'
+import { resourceValue } from '../volumes/resources.ts'
 import { expand } from './expand.ts'
 import { serviceLinks } from './servicelinks.ts'
 
@@ -130,7 +131,11 @@ function valueFor(
         : `${source.kind} "${name}" not found in namespace ${namespace}`,
     )
   }
-  if (resourceFieldRef) throw lacks(input, what, 'resourceFieldRef needs resource limits, which are not enforced here')
+  if (resourceFieldRef) {
+    const value = resourceValue(input.pod, input.container, resourceFieldRef)
+    if (value !== undefined) return value
+    throw lacks(input, what, `unsupported resourceFieldRef ${JSON.stringify(resourceFieldRef)}`)
+  }
   return ''
 }
 

@@ -1,10 +1,11 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Container, Pod } from '../../api/objects/pod.ts'
+import type { Container, Pod, VolumeMount } from '../../api/objects/pod.ts'
 import { KubehopError } from '../../base/errors.ts'
 import { type HostImage, maskedWithin } from '../root/host-image.ts'
 import type { LocalImage } from '../image/local.ts'
 import { hostRoot, imageRoot, type MountPlan, parentsFirst, planMounts, type Target } from '../root/mountplan.ts'
+import { expand } from './expand.ts'
 import type { PodPaths } from '../paths.ts'
 import type { Source } from '../root/source.ts'
 import { payloadSources } from '../volumes/payload.ts'
@@ -26,6 +27,7 @@ export function mountsOf(
   paths: PodPaths,
   machine: HostImage,
   image: LocalImage | undefined,
+  env: ReadonlyMap<string, string>,
 ): { plan: MountPlan; sources: (Source | undefined)[] } {
   const mounts = new Map<string, Mount>()
   const add = (path: string, source: Source): void => {
@@ -40,12 +42,13 @@ export function mountsOf(
   const token = volume(tokenVolume)
   if (token) add(tokenPath, { ...token, masks: [] })
   for (const mount of container.volumeMounts ?? []) {
-    if ((mount as { subPathExpr?: string }).subPathExpr)
-      throw refusal(container, 'volumeMounts: subPathExpr is not supported; write the path as subPath')
     const found = volume(mount.name)
     if (!found) throw refusal(container, `volumeMounts: the pod has no volume named ${JSON.stringify(mount.name)}`)
     const readOnly = found.readOnly || mount.readOnly === true
-    add(mount.mountPath, sourceOf(pod, container, mount.name, { ...found, readOnly }, mount.subPath, machine))
+    add(
+      mount.mountPath,
+      sourceOf(pod, container, mount.name, { ...found, readOnly }, subPathOf(container, mount, env), machine),
+    )
   }
   const ordered = parentsFirst([...mounts.values()])
   const sources = ordered.map(({ source }) => source)
@@ -53,6 +56,24 @@ export function mountsOf(
     plan: planMounts(ordered, ...(image ? ([image.files, imageRoot] as const) : ([machine.files, hostRoot] as const))),
     sources,
   }
+}
+
+/** Of kubelet's expansion (k8s.io/kubernetes/pkg/kubelet/container): a variable that is not there is an error here. */
+function subPathOf(
+  container: Container,
+  { subPath, subPathExpr, mountPath }: VolumeMount,
+  env: ReadonlyMap<string, string>,
+): string | undefined {
+  if (!subPathExpr) return subPath
+  const missing: string[] = []
+  const path = expand(subPathExpr, (name) => env.get(name) ?? (missing.push(name), undefined))
+  if (missing.length === 0 && !path.startsWith('/')) return path
+  const why =
+    missing.length > 0 ? `missing value for ${missing.join(', ')}` : `${JSON.stringify(path)} is no relative path`
+  throw refusal(
+    container,
+    `failed to prepare subPathExpr ${JSON.stringify(subPathExpr)} of the mount at ${mountPath}: ${why}`,
+  )
 }
 
 export function terminationPath(container: Container): string {

@@ -60,7 +60,7 @@ export async function prepareContainer(
       capabilities: capabilitiesOf(privileges),
       noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
     },
-    root: await rootOf(home, container, image, cwd, privileges),
+    root: await rootOf(home, container, image, cwd, made.env),
     warnings: made.warnings,
   }
 }
@@ -70,10 +70,11 @@ async function rootOf(
   container: Container,
   image: LocalImage | undefined,
   cwd: string,
-  privileges: Record<string, unknown>,
+  env: ReadonlyMap<string, string>,
 ): Promise<RootInput> {
   const machine = context.image
-  const { plan, sources } = mountsOf(pod, container, (name) => volumes.get(name), paths, machine, image)
+  const privileges = container.securityContext ?? {}
+  const { plan, sources } = mountsOf(pod, container, (name) => volumes.get(name), paths, machine, image, env)
   const { root } = paths.container(container.name)
   const any = { machine, root, plan, sources, privileged: privileges['privileged'] === true }
   if (image)

@@ -6,6 +6,7 @@ import type { PodRecord, SandboxRecord } from '../record.ts'
 import { adoptSandbox, forget, type Sandbox, startSandbox, stopSandbox } from './sandbox.ts'
 import { sharingOf } from './sandbox-program.ts'
 import { unsupported } from '../unsupported.ts'
+import { limitsEmptyDirs } from '../volumes/volumes.ts'
 
 /** The sandboxes of one pod, one at a time. */
 export class PodSandbox {
@@ -68,7 +69,7 @@ export class PodSandbox {
       throw new KubehopError('pod', 'sandbox', 'FailedCreatePodSandBox', say, { cause: error })
     }
     this.#hold(sandbox)
-    const ignored = unsupported(pod.spec)
+    const ignored = unsupported(pod.spec, limitsEmptyDirs(context.stateDir))
     if (++this.#count === 1 && ignored.length > 0)
       this.#home.event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${ignored.join(', ')}`)
     const warnings = writePodFiles(context, pod, sandbox.address ?? context.hostIP, paths)

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -19,21 +20,32 @@ const current = '..data'
 /**
  * Makes a directory hold exactly these files, all of them in one step, as kubelet's atomic writer does: the files lie in `..<time>`, the link
  * `..data` points there, and `name` links to `..data/name`. A program that reads two files sees both of the old or both of the new
- * ones. Returns whether anything changed.
+ * ones. `group`: they are that group's to read, too (fsGroup). Returns whether anything changed.
  */
-export function writeAtomically(directory: string, payload: Payload): boolean {
-  mkdirSync(directory, { recursive: true })
-  chmodSync(directory, 0o755)
-  const old = linkIn(directory)
-  if (old !== undefined && same(join(directory, old), payload)) return false
-  const fresh = `..${new Date().toISOString().replace(/\D/g, '_').slice(0, 19)}.${randomBytes(4).readUInt32LE(0)}`
-  for (const [path, { bytes, mode }] of payload) {
-    const file = join(directory, fresh, path)
-    mkdirSync(dirname(file), { recursive: true, mode: 0o755 })
-    writeFileSync(file, bytes, { mode: 0o600 })
-    chmodSync(file, mode & 0o777)
+export function writeAtomically(directory: string, payload: Payload, group?: number): boolean {
+  const own = (path: string, mode: number, uid?: number): void => {
+    if (group !== undefined || uid !== undefined)
+      chownSync(path, uid ?? process.getuid?.() ?? 0, group ?? process.getgid?.() ?? 0)
+    chmodSync(path, mode)
   }
-  mkdirSync(join(directory, fresh), { recursive: true, mode: 0o755 })
+  const folderMode = group === undefined ? 0o755 : 0o2755
+  const makeFolder = (path: string): void => {
+    const first = mkdirSync(path, { recursive: true, mode: 0o755 })
+    if (first === undefined) return
+    for (let at = path; at.length >= first.length; at = dirname(at)) own(at, folderMode)
+  }
+  mkdirSync(directory, { recursive: true })
+  own(directory, folderMode)
+  const old = linkIn(directory)
+  if (old !== undefined && same(join(directory, old), payload, group)) return false
+  const fresh = `..${new Date().toISOString().replace(/\D/g, '_').slice(0, 19)}.${randomBytes(4).readUInt32LE(0)}`
+  for (const [path, { bytes, mode, uid }] of payload) {
+    const file = join(directory, fresh, path)
+    makeFolder(dirname(file))
+    writeFileSync(file, bytes, { mode: 0o600 })
+    own(file, modeOf(mode, group), uid)
+  }
+  makeFolder(join(directory, fresh))
   const next = join(directory, '..data_tmp')
   rmSync(next, { force: true })
   symlinkSync(fresh, next)
@@ -55,14 +67,20 @@ function linkIn(directory: string): string | undefined {
   return lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(link) : undefined
 }
 
-function same(directory: string, payload: Payload): boolean {
+function modeOf(mode: number, group: number | undefined): number {
+  return (mode & 0o777) | (group === undefined ? 0 : readableByGroup)
+}
+/** k8s.io/kubernetes/pkg/volume/volume_linux.go, roMask */
+const readableByGroup = 0o440
+
+function same(directory: string, payload: Payload, group: number | undefined): boolean {
   if (!lstatSync(directory, { throwIfNoEntry: false })) return false
   const there = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   if (there.length !== payload.size) return false
   for (const [path, { bytes, mode }] of payload) {
     const file = join(directory, path)
     const stat = lstatSync(file, { throwIfNoEntry: false })
-    if (!stat?.isFile() || stat.size !== bytes.length || (stat.mode & 0o777) !== (mode & 0o777)) return false
+    if (!stat?.isFile() || stat.size !== bytes.length || (stat.mode & 0o777) !== modeOf(mode, group)) return false
     if (!readFileSync(file).equals(bytes)) return false
   }
   return true

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Pod, Volume } from '../../api/objects/pod.ts'
+import type { Container, Pod, Volume, VolumeProjection } from '../../api/objects/pod.ts'
 import type { ConfigMap, Secret } from '../../api/objects/simple.ts'
 import { writeAtomically } from './atomic.ts'
 import { type Payload, payloadOf, payloadSources } from './payload.ts'
-import { quantity } from './quantity.ts'
+import { millis, quantity } from './quantity.ts'
+import { type ResourceField, resourceValue } from './resources.ts'
 
 const pod: Pod = {
   apiVersion: 'v1',
@@ -31,7 +32,7 @@ function files(volume: Omit<Volume, 'name'>): Record<string, string> {
     defaultMode: made.defaultMode,
     configMap: (name) => (name === 'app' ? app : undefined),
     secret: (name) => (name === 'pass' ? pass : undefined),
-    token: 'token',
+    token: ({ audience = 'the API' }) => `token for ${audience}`,
   })
   return Object.fromEntries(
     [...payload].map(([path, { bytes, mode }]) => [path, `${bytes.toString('latin1')} ${mode.toString(8)}`]),
@@ -67,14 +68,53 @@ test('every source becomes files with the modes that were asked for', () => {
         ],
       },
     }),
-    { f: 'sesame 644', t: 'token 644' },
+    { f: 'sesame 644', t: 'token for the API 644' },
   )
 })
 
-test('a token for somebody else is not one that the API takes', () => {
-  const sources = [{ serviceAccountToken: { path: 't', audience: 'vault' } }]
+test('a token is for its audience, and only for whom the pod runs as', () => {
+  const projected = {
+    sources: [{ serviceAccountToken: { path: 't', audience: 'vault' } }, { serviceAccountToken: { path: 'u' } }],
+  }
+  assert.deepEqual(files({ projected }), { t: 'token for vault 644', u: 'token for the API 644' })
+  const as = (ofPod: Record<string, unknown>, ...containers: object[]): unknown =>
+    payloadOf([{ serviceAccountToken: { path: 't' } }], {
+      ...nothing,
+      pod: { ...pod, spec: { securityContext: ofPod, containers: containers as Container[] } },
+    }).get('t')
+  const file = (mode: number, more = {}): object => ({ bytes: Buffer.from('t'), mode, ...more })
+  const user = (runAsUser: number): object => ({ securityContext: { runAsUser } })
+  assert.deepEqual(as({ fsGroup: 7 }, {}), file(0o600))
+  assert.deepEqual(as({ runAsUser: 5 }, {}, {}), file(0o600, { uid: 5 }))
+  assert.deepEqual(as({}, user(5), user(5)), file(0o600, { uid: 5 }))
+  assert.deepEqual(as({}, user(5), user(6)), file(0o644))
+  assert.deepEqual(as({}, user(5), {}), file(0o644))
+})
+const nothing = { defaultMode: 0o644, configMap: () => undefined, secret: () => undefined, token: () => 't' }
+
+test('the downward API has limits and requests, in the divisors that were asked for', () => {
+  const resources = { limits: { cpu: '1500m', memory: '64Mi' }, requests: { memory: '1G' } }
+  const spec = { containers: [{ name: 'c', resources }, { name: 'd' }] }
+  const rows: [ResourceField, string | undefined][] = [
+    [{ resource: 'limits.cpu' }, '2'],
+    [{ resource: 'limits.cpu', divisor: '1m' }, '1500'],
+    [{ resource: 'limits.memory', divisor: '1Mi' }, '64'],
+    [{ resource: 'limits.memory' }, '67108864'],
+    [{ resource: 'requests.memory', divisor: '1Mi' }, '954'],
+    [{ resource: 'requests.cpu' }, '0'],
+    [{ resource: 'limits.cpu', containerName: 'd', divisor: '0' }, String(availableParallelism())],
+    [{ resource: 'limits.ephemeral-storage' }, '0'],
+    [{ resource: 'limits.gpu' }, undefined],
+    [{ resource: 'limits.cpu', containerName: 'e' }, undefined],
+  ]
+  for (const [field, value] of rows)
+    assert.equal(resourceValue({ ...pod, spec }, spec.containers[0], field), value, JSON.stringify(field))
+})
+
+test('a source of a kind that is not known is refused', () => {
+  const sources = [{ clusterTrustBundle: { path: 'x' } } as VolumeProjection]
   assert.throws(() => files({ projected: { sources } }), {
-    message: /an audience of their own \("vault"\) are not supported/,
+    message: /sources of type clusterTrustBundle are not supported/,
   })
 })
 
@@ -123,6 +163,7 @@ test('a directory goes from one set of files to the next in one step, and stays 
 })
 
 test('sizes are read as Kubernetes writes them', () => {
-  assert.deepEqual(['64Mi', '1.5Gi', '100', '2k'].map(quantity), [67_108_864, 1_610_612_736, 100, 2000])
+  assert.deepEqual(['64Mi', '1.5Gi', '100', '2k', '1e3'].map(quantity), [67_108_864, 1_610_612_736, 100, 2000, 1000])
+  assert.deepEqual(['100m', '0.1', '1', '1.0005', '2k'].map(millis), [100, 100, 1000, 1001, 2_000_000])
   for (const text of ['', 'x', '-1', '1MiB', '1e400']) assert.throws(() => quantity(text), TypeError)
 })

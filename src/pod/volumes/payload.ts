@@ -1,11 +1,14 @@
 import type { DownwardFile, Pod, Volume } from '../../api/objects/pod.ts'
 import type { ConfigMap, Secret } from '../../api/objects/simple.ts'
 import { KubehopError } from '../../base/errors.ts'
+import { resourceValue } from './resources.ts'
 
 /** A file that a volume shall hold. */
 export interface PayloadFile {
   bytes: Buffer
   mode: number
+  /** Whose it is, when not the agent's. */
+  uid?: number
 }
 /** By relative path. */
 export type Payload = Map<string, PayloadFile>
@@ -15,7 +18,12 @@ export interface PayloadSource {
   configMap?: Keys & { name: string }
   secret?: Keys & { name: string }
   downwardAPI?: { items?: DownwardFile[] }
-  serviceAccountToken?: { audience?: string; expirationSeconds?: number; path: string }
+  serviceAccountToken?: TokenSource
+}
+export interface TokenSource {
+  audience?: string
+  expirationSeconds?: number
+  path: string
 }
 interface Keys {
   items?: { key: string; path: string; mode?: number }[]
@@ -27,8 +35,8 @@ export interface PayloadInput {
   defaultMode: number
   configMap: (name: string) => ConfigMap | undefined
   secret: (name: string) => Secret | undefined
-  /** The token for this source. */
-  token: string | undefined
+  /** The token for a source. */
+  token: (source: TokenSource) => string
 }
 
 const usualMode = 0o644
@@ -50,18 +58,33 @@ export function payloadOf(sources: readonly PayloadSource[], input: PayloadInput
   const put = (path: string, bytes: Buffer, mode: number | undefined): void => {
     payload.set(checkedPath(path), { bytes, mode: mode ?? input.defaultMode })
   }
-  for (const { configMap, secret, downwardAPI, serviceAccountToken } of sources) {
+  for (const source of sources) {
+    const { configMap, secret, downwardAPI, serviceAccountToken } = source
+    const strange = Object.keys(source).find((kind) => !known.includes(kind))
+    if (strange !== undefined)
+      throw lacks(`sources of type ${strange} are not supported; there are ${known.join(', ')}`)
     if (configMap) putKeys(`configmap "${configMap.name}"`, configMap, contentOf(input.configMap(configMap.name)), put)
     if (secret) putKeys(`secret "${secret.name}"`, secret, contentOf(input.secret(secret.name)), put)
     for (const item of downwardAPI?.items ?? []) put(item.path, Buffer.from(downward(item, input)), item.mode)
-    // A token that the API takes must not be given to somebody else's server.
-    if (serviceAccountToken?.audience)
-      throw lacks(
-        `tokens for an audience of their own (${JSON.stringify(serviceAccountToken.audience)}) are not supported`,
-      )
-    if (serviceAccountToken) put(serviceAccountToken.path, Buffer.from(input.token ?? ''), undefined)
+    if (serviceAccountToken)
+      payload.set(checkedPath(serviceAccountToken.path), tokenFile(input.token(serviceAccountToken), input))
   }
   return payload
+}
+
+const known = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken']
+
+/** Only for the one user that all containers run as, or the pod's group, where there is such (k8s.io/kubernetes/pkg/volume/projected). */
+function tokenFile(token: string, { pod, defaultMode }: PayloadInput): PayloadFile {
+  const bytes = Buffer.from(token)
+  const { fsGroup, runAsUser } = pod.spec.securityContext ?? {}
+  if (typeof fsGroup === 'number') return { bytes, mode: 0o600 }
+  const { initContainers = [], containers } = pod.spec
+  const users = new Set(
+    [...initContainers, ...containers].map((one) => one.securityContext?.['runAsUser'] ?? runAsUser),
+  )
+  const [only] = users
+  return users.size === 1 && typeof only === 'number' ? { bytes, mode: 0o600, uid: only } : { bytes, mode: defaultMode }
 }
 
 type Content = Map<string, Buffer>
@@ -103,6 +126,11 @@ function putKeys(
 /** The downward API's fields for files: also all labels or annotations, as `key="value"` lines (k8s.io/kubernetes/pkg/fieldpath). */
 function downward(item: DownwardFile, { pod }: PayloadInput): string {
   const { metadata } = pod
+  if (item.resourceFieldRef) {
+    const value = resourceValue(pod, undefined, item.resourceFieldRef)
+    if (value !== undefined) return value
+    throw lacks(`the downward API has no ${JSON.stringify(item.resourceFieldRef)}`)
+  }
   const path = item.fieldRef?.fieldPath ?? ''
   const one = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path)
   if (one) return metadata[one[1] as 'labels' | 'annotations']?.[one[2] ?? ''] ?? ''

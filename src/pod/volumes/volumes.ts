@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Client } from '../../api/client/client.ts'
@@ -9,7 +9,7 @@ import type { PodPaths } from '../paths.ts'
 import { writeAtomically } from './atomic.ts'
 import { prepareHostPath } from './hostpath.ts'
 import type { Objects, WatchedKind } from './objects.ts'
-import { payloadOf, type PayloadSource, payloadSources } from './payload.ts'
+import { payloadOf, type PayloadSource, payloadSources, type TokenSource } from './payload.ts'
 import { quantity } from './quantity.ts'
 
 /** Where a volume's files lie on this machine. */
@@ -83,8 +83,7 @@ export class PodVolumes {
   async remove(): Promise<void> {
     this.close()
     const { paths, pod } = this.#input
-    for (const volume of pod.spec.volumes ?? [])
-      if (volume.emptyDir?.medium === 'Memory') unmount(paths.volume(volume.name))
+    for (const volume of pod.spec.volumes ?? []) if (volume.emptyDir) unmount(paths.volume(volume.name))
     await rm(paths.volumes, { recursive: true, force: true })
   }
 
@@ -131,15 +130,17 @@ export class PodVolumes {
       if (configMap) await this.#hold('ConfigMap', namespace, configMap.name)
       if (secret) await this.#hold('Secret', namespace, secret.name)
     }
-    const wantsToken = sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined)
+    const tokens = new Map<TokenSource, string>()
+    for (const { serviceAccountToken: source } of sources)
+      if (source) tokens.set(source, await this.#token(`${name}/${source.path}`, source))
     const payload = payloadOf(sources, {
       pod,
       defaultMode,
       configMap: (one) => objects.get('ConfigMap', namespace, one),
       secret: (one) => objects.get('Secret', namespace, one),
-      token: wantsToken ? await this.#token(name) : undefined,
+      token: (source) => tokens.get(source) ?? '',
     })
-    writeAtomically(from, payload)
+    withGroup(pod, (group) => writeAtomically(from, payload, group))
   }
 
   async #hold(kind: WatchedKind, namespace: string, name: string): Promise<void> {
@@ -150,15 +151,16 @@ export class PodVolumes {
     else this.#releases.set(key, release)
   }
 
-  async #token(volume: string): Promise<string> {
-    const known = this.#tokens.get(volume)
+  async #token(key: string, { audience, expirationSeconds }: TokenSource): Promise<string> {
+    const known = this.#tokens.get(key)
     const now = Date.now()
     if (known && now < known.renewAt) return known.token
     const { client, pod } = this.#input
     const { name, namespace = 'default', uid = '' } = pod.metadata
     const account = pod.spec.serviceAccountName ?? 'default'
-    const { token, expires } = await client.token(account, namespace, { name, uid })
-    this.#tokens.set(volume, { token, renewAt: now + (Date.parse(expires) - now) * renewAfter })
+    const wish = { ...(audience && { audiences: [audience] }), ...(expirationSeconds && { expirationSeconds }) }
+    const { token, expires } = await client.token(account, namespace, { name, uid }, wish)
+    this.#tokens.set(key, { token, renewAt: now + (Date.parse(expires) - now) * renewAfter })
     return token
   }
 }
@@ -186,16 +188,45 @@ const setgid = 0o2000
 function makeEmptyDir(path: string, { medium, sizeLimit }: NonNullable<Volume['emptyDir']>, pod: Pod): void {
   // What is there already is the containers'.
   const there = existsSync(path)
-  // Unless the machine was started anew, and the memory is gone.
-  if (there && (medium !== 'Memory' || statSync(path).dev !== statSync(dirname(path)).dev)) return
   mkdirSync(path, { recursive: true })
-  if (medium === 'Memory') {
+  const own = medium === 'Memory' || (sizeLimit !== undefined && limitsEmptyDirs(dirname(path)))
+  // Unless the machine was started anew, and the memory is gone.
+  if (there && (!own || statSync(path).dev !== statSync(dirname(path)).dev)) return
+  if (own) {
     const size = sizeLimit === undefined ? '' : `,size=${quantity(sizeLimit)}`
     mountTmpfs(path, `mode=777${size}`)
   }
-  const group = pod.spec.securityContext?.['fsGroup']
-  if (typeof group === 'number') chownSync(path, process.getuid?.() ?? 0, group)
-  chmodSync(path, everybody | (typeof group === 'number' ? setgid : 0))
+  withGroup(pod, (group) => {
+    if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, group)
+  })
+  chmodSync(path, everybody | (fsGroupOf(pod) === undefined ? 0 : setgid))
+}
+
+/** include/uapi/linux/magic.h */
+const TMPFS_MAGIC = 0x0102_1994
+
+/**
+ * Whether an ordinary emptyDir below a folder can be kept to its sizeLimit: where the folder is memory, one of its own size is as good. On a disk it
+ * would not be, and quotas need a file system that was made for them.
+ */
+export function limitsEmptyDirs(folder: string): boolean {
+  return statfsSync(folder).type === TMPFS_MAGIC
+}
+
+function fsGroupOf({ spec }: Pod): number | undefined {
+  const group = spec.securityContext?.['fsGroup']
+  return typeof group === 'number' ? group : undefined
+}
+
+function withGroup(pod: Pod, body: (group: number | undefined) => void): void {
+  const group = fsGroupOf(pod)
+  try {
+    body(group)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
+    const say = `securityContext.fsGroup ${group}, or the user that the token is for, does not exist here: an ordinary user's cluster has only user and group 0`
+    throw new KubehopError('pod', 'volume', 'FailedMount', say, { cause: error })
+  }
 }
 
 function reasonOf(error: unknown): string {
