@@ -9,6 +9,7 @@ import { createNetns, type Netns } from '../../../src/kernel/netns.ts'
 import { deleteLink } from '../../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
 import { confFolder, pluginFolder, type Ran, run } from './machine.ts'
+import { leaseFolder } from './world.ts'
 
 const tool = cniTool(false)
 const others = cniPlugins(false)
@@ -106,15 +107,10 @@ export function remembered(): { kind: string; networkName: string; ifName: strin
     .map((name) => JSON.parse(readFileSync(join(cache, name), 'utf8')))
 }
 
-/** The names of the node's ends of cables. */
-export function veths(): string[] {
-  using socket = openRouteSocket()
-  return socket.links().flatMap(({ kind, name }) => (kind === 'veth' && name !== 'up0' ? [name] : []))
-}
-
 /** The machine as it was before a test. */
 export function clean(): void {
   using socket = openRouteSocket()
   for (const { kind, name } of socket.links()) if (kind === 'bridge' || kind === 'veth') socket.ensure(deleteLink(name))
-  for (const folder of ['/run/kubehop', '/var/lib/cni']) rmSync(folder, { recursive: true, force: true })
+  for (const network of ['pods', 'other', 'installed']) rmSync(leaseFolder(network), { recursive: true, force: true })
+  rmSync('/var/lib/cni', { recursive: true, force: true })
 }

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { Containerd, ctrRun, setUpContainers } from './containerd.ts'
 import { addressOf, networkTrouble, removeSandbox, runSandbox, sandboxes, stopSandbox } from './cri.ts'
+import { Agent, installPlugin } from './kubehop.ts'
 import { enterMachine, lacks, leaveMachine, must } from './machine.ts'
-import { get, leases, leftovers, nodeAddress, outside, outsideUrl, wget, writeNetwork } from './world.ts'
+import { get, leases, leftovers, nodeAddress, outside, outsideUrl, wget } from './world.ts'
 
 void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox', 'nft') }, () => {
   const containerd = new Containerd()
+  const agent = new Agent()
   before(async () => {
     enterMachine()
-    writeNetwork('pods')
+    await installPlugin('pods')
+    await agent.start()
     await containerd.start()
     await setUpContainers()
   })
@@ -23,6 +26,7 @@ void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox'
   })
   after(async () => {
     await containerd.stop('SIGTERM')
+    await agent.stop('SIGTERM')
     leaveMachine()
   })
 

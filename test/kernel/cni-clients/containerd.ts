@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { criReady } from './cri.ts'
 import { imageName, webImage } from './image.ts'
-import { must, ociRuntime, pluginFolder, type Ran, run } from './machine.ts'
+import { environment, must, ociRuntime, pluginFolder, type Ran, run } from './machine.ts'
 
 const criPlugin = '[plugins."io.containerd.grpc.v1.cri"'
 
@@ -36,7 +36,7 @@ export class Containerd {
     mkdirSync('/etc/containerd', { recursive: true })
     writeFileSync('/etc/containerd/config.toml', config)
     const child = spawn('containerd', {
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      env: environment,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#process = child

@@ -93,10 +93,6 @@ export function enterMachine(): void {
   for (const folder of ['/var/tmp', '/root', pluginFolder, confFolder, dirname(ociRuntime)])
     mkdirSync(folder, { recursive: true })
   program(ociRuntime, crunWithout)
-  program(join(pluginFolder, 'kubehop'), [
-    'export NODE_COMPILE_CACHE=/var/tmp/compiled',
-    `exec ${process.execPath} ${join(process.cwd(), 'src/cli/main.ts')} cni`,
-  ])
   using socket = openRouteSocket()
   socket.apply(setLink(socket.link('lo')?.index ?? assert.fail(), { up: true }))
 }
@@ -130,7 +126,13 @@ export interface RunOptions {
   env?: Readonly<Record<string, string>>
 }
 
-const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/var/tmp', LC_ALL: 'C' }
+/** Of all programs. The plugin, too, which runtimes start with theirs: from the source, it is compiled once. */
+export const environment = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/var/tmp',
+  LC_ALL: 'C',
+  NODE_COMPILE_CACHE: '/var/tmp/compiled',
+}
 
 /** Runs a program to its end. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -156,7 +158,7 @@ export async function must(program: string, ...args: string[]): Promise<string> 
 }
 
 /** Lines of a shell script, as a program. */
-export function program(path: string, lines: readonly string[]): void {
+function program(path: string, lines: readonly string[]): void {
   writeFileSync(path, ['#!/bin/sh', ...lines, ''].join('\n'))
   chmodSync(path, 0o755)
 }

@@ -1,23 +1,29 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { address, cidr, indexIn } from '../../../src/base/address.ts'
+import { Agent, installPlugin } from './kubehop.ts'
 import { enterMachine, lacks, leaveMachine } from './machine.ts'
 import { inspect, podman, setUpPodman, start } from './podman.ts'
-import { get, leases, leftovers, nodeAddress, outside, outsideUrl, untilLeases, wget, writeNetwork } from './world.ts'
+import { get, leases, leftovers, nodeAddress, outside, outsideUrl, untilLeases, wget } from './world.ts'
 
 const subnet = cidr('10.22.0.0/24')
 
 void describe('podman', { skip: lacks('podman', 'crun', 'busybox', 'nft') }, () => {
+  const agent = new Agent()
   before(async () => {
     enterMachine()
-    writeNetwork('pods')
+    await installPlugin('pods')
+    await agent.start()
     await setUpPodman()
   })
   afterEach(async () => {
     await podman('rm', '-f', '-a', '-t', '0')
     assert.deepEqual(await leftovers('pods'), [])
   })
-  after(leaveMachine)
+  after(async () => {
+    await agent.stop('SIGTERM')
+    leaveMachine()
+  })
 
   test('two containers have addresses, reach each other and what is outside; inspect says what the plugin said', async () => {
     await using world = await outside()

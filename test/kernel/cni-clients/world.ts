@@ -4,6 +4,7 @@ import { existsSync, readdirSync, watch, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { address, cidr } from '../../../src/base/address.ts'
+import { deleteCut } from '../../../src/cni/reaper.ts'
 import { createNetns, type Netns } from '../../../src/kernel/netns.ts'
 import { addAddress } from '../../../src/kernel/rtnetlink/address.ts'
 import { setLink } from '../../../src/kernel/rtnetlink/link.ts'
@@ -83,7 +84,8 @@ export function writeNetwork(name: string, more: object = {}, after: readonly ob
   writeFileSync(join(confFolder, `${at}-${name}.conflist`), JSON.stringify(list))
 }
 
-const leaseFolder = (name: string): string => join('/run/kubehop/cni', name)
+/** Where the addresses of a network are written down. */
+export const leaseFolder = (name: string): string => join('/run/kubehop/cni', name)
 
 /** The addresses that containers have. */
 export function leases(name: string): string[] {
@@ -108,16 +110,20 @@ export async function untilLeases(name: string, wanted: readonly string[]): Prom
   }
 }
 
+/** The names of the node's ends of cables. */
+export function veths(): string[] {
+  using socket = openRouteSocket()
+  // An agent deletes them when it has answered.
+  deleteCut(socket)
+  return socket.links().flatMap(({ kind, name }) => (kind === 'veth' && name !== 'up0' ? [name] : []))
+}
+
 /** What is left of containers: addresses, cables, what libcni remembers, tables. Empty when there are none. */
 export async function leftovers(name: string): Promise<string[]> {
-  using socket = openRouteSocket()
   const cache = '/var/lib/cni/results'
   return [
     ...leases(name),
-    ...socket
-      .links()
-      .filter((link) => link.kind === 'veth' && link.name !== 'up0')
-      .map((link) => link.name),
+    ...veths(),
     ...(existsSync(cache) ? readdirSync(cache) : []),
     ...(await must('nft', 'list', 'tables')).split('\n').filter((line) => line.includes('kubehop')),
   ]
