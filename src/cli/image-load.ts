@@ -28,5 +28,5 @@ export function sayLoaded(done: string, image: LoadedImage): void {
   const [first, ...others] = image.withoutAttributes
   if (first === undefined) return
   const which = others.length === 0 ? first : `${first} and ${others.length} more`
-  console.error(`Warning: extended attributes (file capabilities) are not kept: ${which}`)
+  console.error(`Warning: extended attributes, such as file capabilities, could not be kept: ${which}`)
 }

@@ -63,9 +63,12 @@ export class LayerTree {
     return this.#walk(parts, said, false)
   }
 
-  finish(): void {
+  /** The directories that could not keep an extended attribute. */
+  finish(): string[] {
     // Children first: making them changed the times of their parents.
-    for (const [path, attributes] of [...this.#attributes].toReversed()) own(join(this.folder, path), attributes)
+    return [...this.#attributes]
+      .toReversed()
+      .flatMap(([path, attributes]) => (own(join(this.folder, path), attributes) ? [] : path))
   }
 
   #walk(parts: readonly string[], said: string, make: boolean): string | undefined {
@@ -118,7 +121,7 @@ export class LayerTree {
 }
 
 function attributesOf(below: Stats | undefined): Attributes {
-  if (!below) return { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 }
+  if (!below) return { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: new Map() }
   const { mode, uid, gid, mtimeMs } = below
-  return { kind: 'directory', mode: mode & 0o7777, uid, gid, mtime: mtimeMs / 1000 }
+  return { kind: 'directory', mode: mode & 0o7777, uid, gid, mtime: mtimeMs / 1000, xattrs: new Map() }
 }

@@ -12,7 +12,7 @@ import { own, writeFile } from './write.ts'
 export interface Unpacked {
   /** Bytes of all its files. */
   bytes: number
-  /** Files whose extended attributes were left out. */
+  /** Files and directories that could not keep an extended attribute. */
   withoutAttributes: string[]
 }
 
@@ -34,23 +34,23 @@ export async function unpackLayer(
     const parts = partsOf(entry.path)
     if (whiteouts.take(parts, entry.path)) continue
     budget.bytes(entry.size, shown(entry.path))
-    await put(tree, entry, parts)
+    if (!(await put(tree, entry, parts))) unpacked.withoutAttributes.push(parts.join('/'))
     unpacked.bytes += entry.size
-    if (entry.xattrs.length > 0) unpacked.withoutAttributes.push(parts.join('/'))
   }
   whiteouts.apply(tree, lower)
-  tree.finish()
+  unpacked.withoutAttributes.push(...tree.finish())
   return unpacked
 }
 
-async function put(tree: LayerTree, entry: TarEntry, parts: string[]): Promise<void> {
-  if (parts.length === 0) {
-    if (entry.kind !== 'directory') throw refuse('BadName', `${shown(entry.path)} has no name`)
-    return tree.directory('', entry)
-  }
-  const at = tree.place(parts, entry.path)
+/** Whether it is all that it was; of directories that is known at the end. */
+async function put(tree: LayerTree, entry: TarEntry, parts: string[]): Promise<boolean> {
+  if (parts.length === 0 && entry.kind !== 'directory') throw refuse('BadName', `${shown(entry.path)} has no name`)
+  const at = parts.length === 0 ? '' : tree.place(parts, entry.path)
   const target = join(tree.folder, at)
-  if (entry.kind === 'directory') return tree.directory(at, entry)
+  if (entry.kind === 'directory') {
+    tree.directory(at, entry)
+    return true
+  }
   // Before it has its own name: a link to itself leads to nothing.
   const source = entry.kind === 'hardlink' ? linked(tree, entry) : ''
   tree.claim(at, entry)
@@ -61,7 +61,9 @@ async function put(tree: LayerTree, entry: TarEntry, parts: string[]): Promise<v
       symlinkSync(checkedLink(at, entry), target)
       return own(target, entry)
     case 'hardlink':
-      return linkSync(join(tree.folder, source), target)
+      linkSync(join(tree.folder, source), target)
+      // They are those of the file that it leads to.
+      return true
   }
 }
 

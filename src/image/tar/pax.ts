@@ -13,12 +13,15 @@ export function parsePax(body: Buffer): Map<string, string> {
     const equals = body.indexOf(0x3d, space)
     if (equals === -1 || equals >= end) throw bad()
     const key = body.toString('latin1', space + 1, equals)
-    // Attributes are bytes, and only their names are of interest here.
-    const value = key.startsWith('SCHILY.xattr.') ? '' : decode(body.subarray(equals + 1, end - 1))
-    records.set(key, value)
+    const value = body.subarray(equals + 1, end - 1)
+    // Attributes are bytes: one character for each.
+    records.set(key, key.startsWith(attribute) ? value.toString('latin1') : decode(value))
     at = end
   }
   return records
 }
+
+/** What an extended attribute's record begins with: star(1), and everybody since. */
+export const attribute = 'SCHILY.xattr.'
 
 const bad = (): Error => refuse('BadTar', 'an extended header cannot be read: the tar archive is damaged')

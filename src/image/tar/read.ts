@@ -1,7 +1,7 @@
 import { refuse, shown } from '../refuse.ts'
 import { ByteReader } from './bytes.ts'
 import { blockSize, decode, type Header, isZero, parseHeader } from './header.ts'
-import { parsePax } from './pax.ts'
+import { attribute, parsePax } from './pax.ts'
 
 export interface TarEntry {
   /** As the archive has it, not yet checked. */
@@ -13,8 +13,8 @@ export interface TarEntry {
   gid: number
   mtime: number
   link: string
-  /** Names of extended attributes. */
-  xattrs: string[]
+  /** Extended attributes by name. */
+  xattrs: ReadonlyMap<string, Buffer>
   /** Where its bytes begin. */
   offset: number
   /** Its bytes, to be read before the next entry is asked for, or not at all. */
@@ -97,10 +97,17 @@ function toEntry(reader: ByteReader, header: Header, more: Map<string, string>):
     gid: checkedId(more.has('gid') ? whole(more, 'gid', path) : header.gid, path),
     mtime: more.has('mtime') ? Number(more.get('mtime')) || 0 : header.mtime,
     link: more.get('linkpath') ?? decode(header.link),
-    xattrs: [...more.keys()].flatMap((key) => (key.startsWith('SCHILY.xattr.') ? key.slice(13) : [])),
+    xattrs: attributesIn(more),
     offset: reader.position,
     body: reader.chunks(size, shown(path)),
   }
+}
+
+function attributesIn(records: ReadonlyMap<string, string>): Map<string, Buffer> {
+  const attributes = new Map<string, Buffer>()
+  for (const [key, value] of records)
+    if (key.startsWith(attribute)) attributes.set(key.slice(attribute.length), Buffer.from(value, 'latin1'))
+  return attributes
 }
 
 function whole(records: Map<string, string>, key: string, path: string): number {

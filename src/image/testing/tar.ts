@@ -11,7 +11,7 @@ export interface Member {
   mtime?: number
   uid?: number
   /** Records of an extended header before it. */
-  pax?: Record<string, string>
+  pax?: Record<string, string | Buffer>
 }
 
 /** A tar archive as bytes, with long names as pax records. */
@@ -56,8 +56,8 @@ const octal = (value: number, digits: number): string => value.toString(8).padSt
 
 const padded = (body: Buffer): Buffer => Buffer.concat([body, Buffer.alloc((512 - (body.length % 512)) % 512)])
 
-function record(key: string, value: string): Buffer {
-  const rest = Buffer.from(` ${key}=${value}\n`)
+function record(key: string, value: string | Buffer): Buffer {
+  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')])
   let length = rest.length
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length
   return Buffer.concat([Buffer.from(String(length)), rest])
