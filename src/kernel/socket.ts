@@ -58,13 +58,15 @@ export interface ConnectOptions {
   port: number
   /** The sender's address and port; the kernel chooses what is left out. */
   from?: { address: Address; port?: number }
+  /** The end of one direction leaves the other open. */
+  halfOpen?: boolean
 }
 
 /**
  * A TCP connection that begins inside `ns`, as Node's own Socket: it emits `connect`, or `error` with ECONNREFUSED,
  * EHOSTUNREACH, ... It has no deadline of its own. For HTTP: `http.request({ createConnection: () => connectTcp(...) })`.
  */
-export function connectTcp({ ns, address, port, from }: ConnectOptions): Socket {
+export function connectTcp({ ns, address, port, from, halfOpen = false }: ConnectOptions): Socket {
   const op = `connect to ${hostPort(address, port)}`
   const fd = make(ns, op, address, SOCK_STREAM | SOCK_NONBLOCK, (fd) => {
     if (from === undefined) return
@@ -72,7 +74,7 @@ export function connectTcp({ ns, address, port, from }: ConnectOptions): Socket 
     check(op, bindRaw(fd, from.address, from.port ?? 0))
   })
   // Node connects a descriptor that it was given as well as one it made; reading must wait until then (manualStart).
-  const options = { fd, manualStart: true, allowHalfOpen: false }
+  const options = { fd, manualStart: true, allowHalfOpen: halfOpen }
   return new Socket(options).connect({ host: address, port, family: family(address) })
 }
 

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Pods } from '../pod/pods.ts'
-import { serveExec } from './exec-socket.ts'
+import { serveUpgrade } from './streams/upgrade.ts'
 
 export interface ServerOptions {
   pods: Pods
@@ -20,8 +20,8 @@ export interface ServerOptions {
 }
 
 /**
- * What the API server asks a node for, under kubelet's paths: `/containerLogs/NS/POD/CONTAINER`, `/exec/NS/POD/CONTAINER` (WebSocket),
- * `/healthz`. Only clients with a certificate of the cluster's authority get past the handshake, and only administrators, of whom the API
+ * What the API server asks a node for, under kubelet's paths: `/containerLogs/NS/POD/CONTAINER`, `/exec/NS/POD/CONTAINER`,
+ * `/attach/NS/POD/CONTAINER`, `/portForward/NS/POD` (WebSocket or SPDY), `/healthz`. Only clients with a certificate of the cluster's authority get past the handshake, and only administrators, of whom the API
  * server is one, get an answer: another node's certificate is not enough.
  */
 export function startServer({ pods, tls, address, port, more, log }: ServerOptions): Server {
@@ -56,26 +56,21 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => log.debug({ error: error.message }, 'a client went away'))
-    const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`)
-    if (!isAdministrator(request)) return refuse('403 Forbidden')
-    let target: Target
-    try {
-      target = targetOf(request)
-    } catch (error) {
+    upgrade(request, socket, head).catch((error: unknown) => {
       log.debug({ url: request.url, error: messageOf(error) }, 'an upgrade was refused')
-      return refuse('400 Bad Request')
-    }
-    const [action, namespace, pod, container] = target.words
-    if (action !== 'exec' || !namespace || !pod || !container) return refuse('404 Not Found')
-    const query = target.url.searchParams
-    serveExec(request, socket, head, () =>
-      pods.exec(namespace, pod, container, {
-        command: query.getAll('command'),
-        stdin: isSet(query, 'stdin'),
-        tty: isSet(query, 'tty'),
-      }),
-    )
+      const text = `${error instanceof KubehopError ? error.plain : messageOf(error)}\n`
+      const heads = ['connection: close', 'content-type: text/plain', `content-length: ${Buffer.byteLength(text)}`]
+      socket.end(`HTTP/1.1 ${statusOf(error)} Refused\r\n${heads.join('\r\n')}\r\n\r\n${text}`)
+    })
   })
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (!isAdministrator(request))
+      throw new KubehopError('node', 'upgrade', 'Forbidden', 'only administrators of the cluster are answered')
+    const { url, words } = targetOf(request)
+    await serveUpgrade({ request, socket, head, pods, words, query: url.searchParams, log })
+  }
+
   server.listen(port, address)
   return server
 }
@@ -116,6 +111,8 @@ function logOptions(query: URLSearchParams): Parameters<Pods['logs']>[3] {
     limitBytes: number('limitBytes'),
   }
   return {
+    ...since(query),
+    ...streamIn(query),
     follow: isSet(query, 'follow'),
     previous: isSet(query, 'previous'),
     timestamps: isSet(query, 'timestamps'),
@@ -123,8 +120,21 @@ function logOptions(query: URLSearchParams): Parameters<Pods['logs']>[3] {
   }
 }
 
+function since(query: URLSearchParams): { sinceTime?: string } {
+  const sinceTime = query.get('sinceTime')
+  if (!sinceTime) return {}
+  if (Number.isNaN(Date.parse(sinceTime)))
+    throw new KubehopError('node', 'logs', 'Invalid', `sinceTime: ${JSON.stringify(sinceTime)} is no RFC 3339 time`)
+  return { sinceTime }
+}
+
+function streamIn(query: URLSearchParams): { stream?: 'stdout' | 'stderr' } {
+  const stream = query.get('stream')?.toLowerCase()
+  return stream === 'stdout' || stream === 'stderr' ? { stream } : {}
+}
+
 /** A refusal that names a missing thing is 404; bad wishes are 400; the rest is ours. */
 function statusOf(error: unknown): number {
   const code = (error as { code?: unknown }).code
-  return code === 'NotFound' ? 404 : code === 'Invalid' ? 400 : 500
+  return code === 'NotFound' ? 404 : code === 'Invalid' ? 400 : code === 'Forbidden' ? 403 : 500
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Client } from '../api/client/client.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Address } from '../base/address.ts'
@@ -20,6 +20,7 @@ import { removeLeftover } from './leftovers.ts'
 import { type LogOptions, readLog } from './log/reader.ts'
 import { overlayTrial } from './root/overlay.ts'
 import { idOf, podPaths, startingIn } from './paths.ts'
+import { connectInPod } from './port-forward.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
 import { endStrays, type KnownPod } from './strays.ts'
@@ -51,6 +52,8 @@ export interface Pods {
   exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
   /** A container's own streams from now on. Throws NotFound, or Invalid when it does not run. */
   attach(namespace: string, pod: string, container: string, options?: { stdin?: boolean }): Attachment
+  /** A connection to a port of the pod, made inside it. Rejects with NotFound, Invalid when the pod does not run, or Refused. */
+  connect(namespace: string, pod: string, port: number): Promise<Duplex>
   /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
   netnsOf(namespace: string, pod: string): string | undefined
   /** The text of a pod's own /etc/resolv.conf or /etc/hosts. */
@@ -158,6 +161,10 @@ export function startPods(options: PodsOptions): Pods {
     if (!found) throw notFound(`container ${container} is not valid for pod ${name}`)
     return found
   }
+  const netnsOf = (namespace: string, name: string): string | undefined => {
+    const { sandbox } = find(namespace, name)
+    return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
+  }
 
   return {
     synced,
@@ -178,10 +185,12 @@ export function startPods(options: PodsOptions): Pods {
     exec: (namespace, name, container, execOptions) => containerOf(namespace, name, container).exec(execOptions),
     attach: (namespace, name, container, { stdin = false } = {}) =>
       containerOf(namespace, name, container).attach(stdin),
-    netnsOf(namespace, name) {
-      const { sandbox } = find(namespace, name)
-      return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
+    async connect(namespace, name, port) {
+      const netns = netnsOf(namespace, name)
+      if (netns === undefined) throw new KubehopError('pod', 'port-forward', 'Invalid', `pod ${name} is not running`)
+      return connectInPod(netns, port)
     },
+    netnsOf,
     fileOf: (namespace, name, file) =>
       readFileSync(join(podPaths(stateDir, find(namespace, name).id).etc, file), 'utf8'),
     list: () => [...lives.values()].flatMap(processOf),

@@ -9,6 +9,7 @@ export interface Pod extends KubeObject {
 export interface PodSpec {
   containers: Container[]
   initContainers?: Container[]
+  ephemeralContainers?: EphemeralContainer[]
   volumes?: Volume[]
   nodeName?: string
   nodeSelector?: Record<string, string>
@@ -68,6 +69,12 @@ export interface Container {
   tty?: boolean
   terminationMessagePath?: string
   terminationMessagePolicy?: string
+}
+
+/** A container that came to a pod that runs already: `kubectl debug`. It is never restarted, and nothing waits for it. */
+export interface EphemeralContainer extends Container {
+  /** The container whose processes it sees. */
+  targetContainerName?: string
 }
 
 export interface ContainerPort {
@@ -172,6 +179,7 @@ export interface PodStatus {
   qosClass?: string
   containerStatuses?: ContainerStatus[]
   initContainerStatuses?: ContainerStatus[]
+  ephemeralContainerStatuses?: ContainerStatus[]
 }
 
 export interface ContainerStatus {

@@ -80,7 +80,9 @@ const served: readonly Served[] = [
       ...(kind === 'Pod'
         ? [
             sub('binding', ['create'], { kind: 'Binding', group: '', version: 'v1' }),
+            sub('attach', ['create', 'get'], { kind: 'PodAttachOptions', group: '', version: 'v1' }),
             sub('exec', ['create', 'get'], { kind: 'PodExecOptions', group: '', version: 'v1' }),
+            sub('portforward', ['create', 'get'], { kind: 'PodPortForwardOptions', group: '', version: 'v1' }),
             sub('log', ['get']),
           ]
         : []),

@@ -92,11 +92,9 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (subresource === 'finalize' && resource.kind === 'Namespace' && method === 'PUT')
       return update(exchange, registry, route)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere(route)
-    if (subresource === 'exec')
-      throw badRequest(
-        'exec needs a WebSocket: upgrade the connection (kubectl 1.31 and later do; SPDY is not spoken here)',
-      )
+    if (target === undefined) throw nothingHere()
+    if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward')
+      throw badRequest('Upgrade request required: this is answered over a WebSocket, or SPDY/3.1')
     return nodes.forward(exchange, target)
   }
 
@@ -147,7 +145,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     const asked = attributesOf(route, request.method ?? 'GET', query)
     if (!allows(user, asked)) throw forbid(user, asked)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere(route)
+    if (target === undefined) throw nothingHere()
     await nodes.upgrade(request, socket, head, target)
   }
 
@@ -182,18 +180,9 @@ function parseUrl(text: string): URL {
   }
 }
 
-/** What kubectl may ask for on a pod and this version does not have, with what does instead. */
-const missing: Readonly<Record<string, string>> = {
-  attach: 'attach is not in this version: kubectl logs -f shows what a container says, kubectl exec -it starts a shell',
-  ephemeralcontainers: 'ephemeral containers are not in this version: kubectl exec has all programs of this machine',
-  portforward: 'port-forward is not in this version: ask from a pod, for example kubectl exec NAME -- curl http://web/',
-}
-
-function nothingHere(route?: Route): ApiError {
-  const { resource, subresource = '' } = route ?? {}
-  const known = resource?.kind === 'Pod' && Object.hasOwn(missing, subresource) ? missing[subresource] : undefined
+function nothingHere(): ApiError {
   // With details, though they are empty: kubectl debug looks into them.
-  return new ApiError(404, 'NotFound', known ?? 'the server could not find the requested resource', {})
+  return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {})
 }
 
 function notAllowed(): ApiError {

@@ -29,6 +29,9 @@ interface Target {
 }
 
 const connectTimeoutMs = 10_000
+const keepAliveMs = 30_000
+/** Subresources of a pod that its node answers. */
+const ofPods = new Set(['log', 'exec', 'attach', 'portforward'])
 /** Of the client's request, all that concerns an agent. */
 const passedOn = [
   'content-type',
@@ -39,7 +42,7 @@ const passedOn = [
   'x-stream-protocol-version',
 ]
 
-/** Passes requests on to the agents of nodes: logs, exec and nodes/proxy. */
+/** Passes requests on to the agents of nodes: logs, exec, attach, portforward and nodes/proxy. */
 export class NodeProxy {
   readonly #registry: Registry
   readonly #agent: Agent
@@ -62,15 +65,24 @@ export class NodeProxy {
       const search = query.size === 0 ? '' : `?${query.toString()}`
       return this.#at(name, `${rest || '/'}${search}`, false)
     }
-    if (resource.kind !== 'Pod' || (subresource !== 'log' && subresource !== 'exec')) return undefined
+    if (resource.kind !== 'Pod' || !ofPods.has(subresource ?? '')) return undefined
     const pod = this.#registry.get(resource, name, namespace) as unknown as Pod
     if (!pod.spec.nodeName) throw badRequest(`pod ${name} does not have a host assigned`)
+    if (subresource === 'portforward') {
+      const where = [namespace, name].map(encodeURIComponent).join('/')
+      return this.#at(pod.spec.nodeName, `/portForward/${where}?${query.toString()}`)
+    }
     const container = containerOf(pod, query.get('container') || undefined)
     const where = [namespace, name, container].map(encodeURIComponent).join('/')
-    if (subresource === 'log') return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query.toString()}`)
+    if (subresource === 'log') {
+      checkLogOptions(query)
+      return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query.toString()}`)
+    }
+    const verb = subresource === 'attach' ? 'attach a container' : 'exec into a container'
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')
-      throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`)
-    if (query.getAll('command').length === 0) throw badRequest('you must specify at least 1 command')
+      throw badRequest(`cannot ${verb} in a completed pod; current phase is ${pod.status.phase}`)
+    if (subresource === 'exec' && query.getAll('command').length === 0)
+      throw badRequest('you must specify at least 1 command')
     const asked = new URLSearchParams(query)
     // kubelet calls the streams input, output and error.
     for (const [ours, theirs] of [
@@ -80,7 +92,7 @@ export class NodeProxy {
     ] as const)
       if (isSet(query, ours)) asked.set(theirs, '1')
     if (isSet(query, 'tty')) asked.set('tty', '1')
-    return this.#at(pod.spec.nodeName, `/exec/${where}?${asked.toString()}`)
+    return this.#at(pod.spec.nodeName, `/${subresource}/${where}?${asked.toString()}`)
   }
 
   /** An ordinary request and its answer, streamed both ways. */
@@ -107,28 +119,21 @@ export class NodeProxy {
     })
   }
 
-  /** A WebSocket: the agent's handshake goes back to the client as it is, then bytes flow both ways. */
+  /** A WebSocket, or SPDY: the agent's handshake goes back to the client as it is, then bytes flow both ways. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const upstream = httpsRequest({ ...this.#options(request, target, upgradeHeaders), timeout: connectTimeoutMs })
     upstream.once('timeout', () => upstream.destroy(new Error('no answer to the connection')))
     upstream.once('error', (error) => reject(unreachable(target, error)))
     upstream.once('response', (answer) => {
-      if (!isWebSocket(request)) {
-        // kubectl falls back to SPDY when a WebSocket was refused; kubelet speaks it, Kubehop's agents do not.
-        answer.destroy()
-        reject(
-          badRequest(
-            `the agent of ${target.node} does not upgrade to ${request.headers.upgrade}: use kubectl 1.31 or later`,
-          ),
-        )
-        return
-      }
+      if (target.ofPod && (answer.statusCode ?? 0) >= 400) return void refusalOf(answer).then(reject, reject)
       socket.write(headOf(answer, hopByHop, 'connection: close'))
       pipeline(answer, socket, () => resolve())
     })
     upstream.once('upgrade', (answer, other, rest) => {
       other.setTimeout(0)
+      // A client whose machine vanished sends no end.
+      ;(socket as Socket).setKeepAlive(true, keepAliveMs)
       socket.write(headOf(answer))
       if (rest.length > 0) socket.write(rest)
       if (head.length > 0) other.write(head)
@@ -166,10 +171,6 @@ const upgradeHeaders = [
   'sec-websocket-extensions',
 ]
 
-function isWebSocket(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() === 'websocket'
-}
-
 /** Bytes flow both ways; what one side has sent is delivered before its end is, and a side that vanished takes the other along. */
 function joined(a: Socket, b: Socket): void {
   for (const [from, to] of [
@@ -183,7 +184,8 @@ function joined(a: Socket, b: Socket): void {
 }
 
 function containerOf(pod: Pod, asked: string | undefined): string {
-  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((one) => one.name)
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec
+  const all = [...initContainers, ...containers, ...ephemeralContainers].map((one) => one.name)
   if (asked !== undefined) {
     if (!all.includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${pod.metadata.name}`)
     return asked
@@ -200,6 +202,24 @@ function containerOf(pod: Pod, asked: string | undefined): string {
 
 function isSet(query: URLSearchParams, name: string): boolean {
   return ['1', 'true'].includes(query.get(name) ?? '')
+}
+
+/** As kube-apiserver checks PodLogOptions. */
+function checkLogOptions(query: URLSearchParams): void {
+  if (query.has('sinceSeconds') && query.has('sinceTime'))
+    throw badRequest('at most one of `sinceTime` or `sinceSeconds` may be specified')
+  for (const [name, least] of [
+    ['sinceSeconds', 1],
+    ['limitBytes', 1],
+    ['tailLines', 0],
+  ] as const) {
+    const text = query.get(name)
+    if (text !== null && !(/^\d{1,15}$/.test(text) && Number(text) >= least))
+      throw badRequest(`${name}: Invalid value: ${JSON.stringify(text)}: must be a number, ${least} or more`)
+  }
+  const since = query.get('sinceTime')
+  if (since !== null && Number.isNaN(Date.parse(since)))
+    throw badRequest(`sinceTime: Invalid value: ${JSON.stringify(since)}: must be a time of RFC 3339`)
 }
 
 const longestRefusal = 2048

@@ -16,12 +16,16 @@ export interface AttachInput {
   input: PipeInput | undefined
 }
 
+const lingerMs = 500
+
 /** What a container prints from now on, and what it is told. Any number at once; all see the same, and what any of them sends arrives. */
 export function attach({ writer, terminal, input }: AttachInput): Attachment {
   const tap = writer.tap()
   const { stdout, stderr } = tap.streams
   const stdin = input && (terminal ? terminalInput(terminal) : input.open())
+  let lingering: NodeJS.Timeout | undefined
   const close = (): void => {
+    clearTimeout(lingering)
     stdin?.destroy()
     tap.close()
   }
@@ -30,6 +34,8 @@ export function attach({ writer, terminal, input }: AttachInput): Attachment {
     if (tap.lagging) throw new KubehopError('pod', 'attach', 'TooSlow', 'the client took no output for 10 s')
     return 0
   })
+  // As in containerd: who has sent everything, to a container whose input goes on, has done what it came for. It still gets an answer.
+  if (!input?.once || terminal) stdin?.once('finish', () => (lingering = setTimeout(close, lingerMs)))
   return {
     ...(stdin && { stdin }),
     stdout,

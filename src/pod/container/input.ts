@@ -32,6 +32,11 @@ export class PipeInput {
     if (this.used) this.#shim()?.signal(closeInput)
   }
 
+  /** Its first client's end is its own. */
+  get once(): boolean {
+    return this.#wish.once
+  }
+
   get used(): boolean {
     return this.#wish.once && statSync(this.#mark, { throwIfNoEntry: false }) !== undefined
   }
