@@ -78,9 +78,12 @@ export function markOf(network: string): string {
   return createHash('sha256').update(network).digest('hex').slice(0, 12)
 }
 
-/** Shown by `ip link`; the kernel keeps 255 bytes. */
+/** The kernel keeps 255 bytes (IFALIASZ), and the zero at the end is one of them. */
+const longestNote = 254
+
+/** Shown by `ip link`. */
 export function noteOfOwner({ network, containerId, ifname }: Owner): string {
-  return `cni ${network} ${containerId} ${ifname}`.slice(0, 255)
+  return `cni ${network} ${containerId} ${ifname}`.slice(0, longestNote)
 }
 
 /** The owner that a cable's note tells of; undefined for other notes, and for one that the kernel had no room for. */
@@ -92,5 +95,5 @@ export function ownerOfNote(note: string | undefined): Owner | undefined {
 
 /** A note of ours that is too long to be read again. */
 export function isCut(note: string | undefined): boolean {
-  return note !== undefined && note.length >= 255 && note.startsWith('cni ')
+  return note !== undefined && note.length >= longestNote && note.startsWith('cni ')
 }
