@@ -50,10 +50,15 @@ export class Asker implements Disposable {
     }
   }
 
-  /** Asks again and again, at once when an answer is another one. Rejects when it stays so. */
-  async until(name: string, expected: readonly string[], patienceMs = 10_000): Promise<void> {
+  /** Asks again and again, at once when an answer is another one. Rejects when it stays so, and when nobody wants to know any more. */
+  async until(
+    name: string,
+    expected: readonly string[],
+    { patienceMs = 10_000, signal }: { patienceMs?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const wanted = expected.toSorted().join()
     for (const begun = performance.now(); performance.now() - begun < patienceMs; ) {
+      signal?.throwIfAborted()
       const said = await this.ask(name)
       if (said?.sort().join() === wanted) return
       if (!said) await pause(notYetMs)

@@ -51,7 +51,7 @@ export function addressesOf({ headless, service, slice }: Member): string[] {
   return headless ? slice.endpoints.flatMap(({ addresses }) => addresses) : [service.spec.clusterIP ?? '']
 }
 
-/** As it says itself in a reverse name. */
+/** What the endpoint at this place in a headless service's slice is called. */
 export function hostnameOf(at: number): string {
   return `replica-${at}`
 }

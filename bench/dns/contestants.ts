@@ -106,20 +106,23 @@ async function startProgram(
   }
   const pid = child.pid ?? 0
   if (core !== undefined && child.pid !== undefined) pin(pid, core)
+  const enough = new AbortController()
   try {
-    await Promise.race([answers(port, all), ended(program.path, child)])
+    await Promise.race([answers(port, all, enough.signal), ended(program.path, child)])
   } catch (error) {
     close()
     throw error
+  } finally {
+    enough.abort()
   }
   return { pid, port, readyMs: performance.now() - begun, close }
 }
 
 /** Fulfilled when it knows every service: the last one is answered as it should be. */
-async function answers(port: number, all: readonly Member[]): Promise<void> {
+async function answers(port: number, all: readonly Member[], signal?: AbortSignal): Promise<void> {
   using asker = await Asker.open(port)
   const last = all.at(-1)
-  if (last) await asker.until(last.fullName, addressesOf(last), patienceMs)
+  if (last) await asker.until(last.fullName, addressesOf(last), { patienceMs, signal })
 }
 
 /** Rejects when it ends. */

@@ -26,7 +26,9 @@ export function openDnsperf(program: Program, messages: readonly Buffer[], core:
       const command = core === undefined ? [program.path] : ['taskset', '-c', String(core), program.path]
       const [first = program.path, ...rest] = [...command, ...args, ...load]
       const { stdout } = await promisify(execFile)(first, rest, { env: { ...process.env, ...program.env } })
-      return Number(/Queries per second:\s+([\d.]+)/.exec(stdout)?.[1])
+      const [, rate] = /Queries per second:\s+([\d.]+)/.exec(stdout) ?? []
+      if (rate === undefined) throw new Error(`dnsperf tells no rate:\n${stdout}`)
+      return Number(rate)
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }

@@ -2,7 +2,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
-const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 21 })
+// As much as our socket takes.
+const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 })
 socket.on('message', (bytes, from) => socket.send(bytes, from.port, from.address))
 socket.bind(0, '127.0.0.1')
 await once(socket, 'listening')

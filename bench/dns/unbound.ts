@@ -10,7 +10,7 @@ export function zoneForUnbound(all: readonly Member[], port: number): string {
     'access-control: 127.0.0.0/8 allow',
     'verbosity: 0',
     // As much as our socket takes.
-    'so-rcvbuf: 2m',
+    'so-rcvbuf: 4m',
     // Reverse names of private ranges are answered as "not here" unless told otherwise.
     'unblock-lan-zones: yes',
     'insecure-lan-zones: yes',
