@@ -9,7 +9,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() >>> 0) },
   },
 })
-const [messages, seed] = [Number(values.messages), Number(values.seed)]
+const [messages, seed] = [wholeNumber('messages'), wholeNumber('seed')]
 console.log(`${messages.toLocaleString('en')} messages of seed ${seed}`)
 const begun = performance.now()
 const { codes, ratio, growth } = await fuzz(seed, messages, (sent) => {
@@ -20,3 +20,10 @@ const counts = [...codes].sort(([, a], [, b]) => b - a).map(([code, count]) => `
 console.log(`replies by code: ${counts.join(', ')}`)
 console.log(`longest answer over UDP: ${ratio.toFixed(1)} bytes for each one of its question`)
 console.log(`memory in use at the end, against the first parts: ${(growth / 1024).toFixed(0)} KB`)
+
+function wholeNumber(option: keyof typeof values): number {
+  const text = values[option]
+  if (/^\d{1,10}$/.test(text)) return Number(text)
+  console.error(`--${option} "${text}" is no whole number below 10,000,000,000, such as 1000000`)
+  process.exit(2)
+}

@@ -18,7 +18,9 @@ export function wrongWith(message: Buffer, transport: Transport, reply: Buffer |
   if ((word & 0x0040) !== 0) return 'the bit that must be zero is set'
   if (expected.kind === 'answer') return wrongAnswer(message, transport, reply, expected)
   if (reply.length !== 12 || !reply.subarray(4).equals(none)) return 'more than a header'
-  return (word & 0x068f & ~flags.RA) === expected.rcode ? undefined : `rcode ${word & 0xf}, not ${expected.rcode}`
+  return (word & (flags.AA | flags.TC | 0xf)) === expected.rcode
+    ? undefined
+    : `rcode ${word & 0xf}, not ${expected.rcode}`
 }
 
 /** dns-packet's word against ours: undefined, or what it reads differently. It looks into data that we pass on as they are: then it is not asked. */
