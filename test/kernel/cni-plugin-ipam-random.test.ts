@@ -65,6 +65,9 @@ class Machine extends PluginNode {
   /** Attachments by owner: the addresses that ADD answered. Of pods that ended, too, until DEL. */
   readonly attached = new Map<string, readonly string[]>()
 
+  /** What was killed under way, and not yet cleaned up. */
+  readonly unsure = new Set<string>()
+
   #env(command: string, { container, ifname }: Owner): NodeJS.ProcessEnv {
     const pod = this.pods[container]
     return {
@@ -138,7 +141,7 @@ function carryOut(machine: Machine, step: Step): void {
     case 'ADD': {
       if (machine.pods[step.container] === undefined) return
       const { out, exitCode } = machine.ask('ADD', step)
-      if (exitCode !== 0) return assert.ok([100, 102].includes(Number(out?.['code'])), JSON.stringify(out))
+      if (exitCode !== 0) return assertRefused(machine, step, out)
       assert.ok(!machine.attached.has(keyOf(step)), `ADD twice: ${keyOf(step)}`)
       const ips = (out?.['ips'] as { address: string }[]).map(({ address }) => address.replace(/\/.*/, ''))
       machine.attached.set(keyOf(step), ips)
@@ -148,6 +151,7 @@ function carryOut(machine: Machine, step: Step): void {
       const { out, exitCode } = machine.ask('DEL', step)
       assert.equal(exitCode, 0, JSON.stringify(out))
       machine.attached.delete(keyOf(step))
+      machine.unsure.delete(keyOf(step))
       return
     }
     case 'crash': {
@@ -156,6 +160,7 @@ function carryOut(machine: Machine, step: Step): void {
       machine.crash(command, call, nth, step)
       // Whether or not it came to its end before: the runtime heard nothing, and says DEL, or (`nth`) leaves it to GC.
       machine.attached.delete(keyOf(step))
+      machine.unsure.add(keyOf(step))
       if (nth % 2 === 0) carryOut(machine, { ...step, do: 'DEL' })
       return
     }
@@ -166,6 +171,7 @@ function carryOut(machine: Machine, step: Step): void {
       const more = { 'cni.dev/valid-attachments': valid }
       const { out, exitCode } = machine.ask('GC', { network: step.network, container: 0, ifname: 'eth0' }, more)
       assert.equal(exitCode, 0, JSON.stringify(out))
+      for (const key of machine.unsure) if (ownerOf(key).network === step.network) machine.unsure.delete(key)
       return assertNoLeak(machine, step.network)
     }
     case 'STATUS': {
@@ -178,6 +184,16 @@ function carryOut(machine: Machine, step: Step): void {
       return
     }
   }
+}
+
+/** Nothing is kept of an ADD that failed. */
+function assertRefused(machine: Machine, of: Owner, out: Answer['out']): void {
+  assert.ok([100, 102].includes(Number(out?.['code'])), JSON.stringify(out))
+  if (machine.attached.has(keyOf(of)) || machine.unsure.has(keyOf(of))) return
+  const kept = heldBy(machine.dataDir, networks[of.network]?.name ?? '').find(
+    ({ lease }) => lease.id === `c${of.container}` && lease.ifname === of.ifname,
+  )
+  assert.equal(kept, undefined, `kept of ${keyOf(of)}: ${JSON.stringify(out)}`)
 }
 
 /** After GC, exactly the runtime's own are written down; those of pods that ended may have gone to somebody else, or to nobody. */
