@@ -1,4 +1,6 @@
+import type { EphemeralContainer } from '../api/objects/pod.ts'
 import { KubehopError } from '../base/errors.ts'
+import type { Process } from '../kernel/process.ts'
 import { goDuration } from './backoff.ts'
 import type { ContainerLife } from './container/life.ts'
 import type { Home } from './home.ts'
@@ -8,6 +10,8 @@ import { initDone } from './status.ts'
 import { all } from './steps.ts'
 
 type Policy = 'Always' | 'OnFailure' | 'Never'
+/** The first process of the container whose processes an ephemeral one sees; undefined when that does not run. */
+type Target = () => Process | undefined
 
 /** What lacks, a ConfigMap perhaps, often comes with the same `kubectl apply`. */
 const longestConfigRetryMs = 2000
@@ -22,8 +26,21 @@ export interface EnsureInput {
   wakeIn: (ms: number) => void
 }
 
-/** Starts the containers that shall run and do not: init containers one after another, then all others at once. */
+/** Starts the containers that shall run and do not: init containers one after another, then all others at once; ephemeral ones at any time. */
 export async function ensureContainers(input: EnsureInput): Promise<void> {
+  const { ephemeralContainers = [] } = input.home.pod.spec
+  await all([...ephemeralContainers.map((spec) => ensureEphemeral(input, spec)), ensureRegular(input)])
+}
+
+/** Once, however it ends. */
+async function ensureEphemeral(input: EnsureInput, { name, targetContainerName }: EphemeralContainer): Promise<void> {
+  const life = input.containers.get(name)
+  if (!life || life.running) return
+  const target = targetContainerName ? input.containers.get(targetContainerName) : undefined
+  await ensure(input, life, 'Never', target && (() => target.init))
+}
+
+async function ensureRegular(input: EnsureInput): Promise<void> {
   const { initContainers = [], containers, restartPolicy = 'Always' } = input.home.pod.spec
   for (const spec of initContainers) {
     const life = input.containers.get(spec.name)
@@ -40,7 +57,7 @@ export async function ensureContainers(input: EnsureInput): Promise<void> {
   )
 }
 
-async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy): Promise<void> {
+async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy, target?: Target): Promise<void> {
   const { home, wakeIn } = input
   const { spec, ended } = life
   if (life.running) {
@@ -59,10 +76,15 @@ async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy): 
     return
   }
   const image = life.source.ask(spec, wakeIn)
-  if (image) await start(input, life, image)
+  if (image) await start(input, life, image, target)
 }
 
-async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife, image: Available): Promise<void> {
+async function start(
+  { home, sandbox, wakeIn }: EnsureInput,
+  life: ContainerLife,
+  image: Available,
+  target: Target | undefined,
+): Promise<void> {
   const retryMs = Math.min(home.context.backoff.firstMs, longestConfigRetryMs)
   const refused = life.waitingFor?.reason === configError ? life.waitingFor : undefined
   if (refused && refused.ms < retryMs) {
@@ -71,7 +93,7 @@ async function start({ home, sandbox, wakeIn }: EnsureInput, life: ContainerLife
   }
   if (!life.ended && !refused) life.wait('ContainerCreating')
   try {
-    await life.start(sandbox, image)
+    await life.start(sandbox, image, target)
   } catch (error) {
     if (!(error instanceof KubehopError) || error.code !== configError) throw error
     const say = error.plain

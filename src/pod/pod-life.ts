@@ -29,7 +29,7 @@ export class PodLife implements Home {
   readonly paths: PodPaths
   readonly volumes: PodVolumes
   pod: Pod
-  readonly #containers: ReadonlyMap<string, ContainerLife>
+  readonly #containers: Map<string, ContainerLife>
   readonly #sandbox: PodSandbox
   readonly #status: StatusWriter
   readonly #steps: Steps
@@ -99,6 +99,7 @@ export class PodLife implements Home {
     for (const spec of specsOf(pod)) {
       const life = this.#containers.get(spec.name)
       if (life) life.spec = spec
+      else this.#containers.set(spec.name, new ContainerLife(this, spec))
     }
     this.#steps.poke()
   }
@@ -135,9 +136,14 @@ export class PodLife implements Home {
   }
 
   readonly event: Home['event'] = (container, type, reason, message) => {
-    const field = this.pod.spec.initContainers?.some(({ name }) => name === container?.name)
+    const { initContainers, ephemeralContainers } = this.pod.spec
+    const among = (list: Container[] | undefined): boolean =>
+      list?.some(({ name }) => name === container?.name) === true
+    const field = among(initContainers)
       ? 'initContainers'
-      : 'containers'
+      : among(ephemeralContainers)
+        ? 'ephemeralContainers'
+        : 'containers'
     const about: ObjectReference = {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -372,7 +378,7 @@ export class PodLife implements Home {
 }
 
 function specsOf({ spec }: Pod): Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers]
+  return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
 }
 
 const eventReasons = new Set(['FailedMount', 'FailedCreatePodSandBox'])

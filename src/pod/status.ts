@@ -40,6 +40,11 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   const phase = phaseOf(pod, facts)
   const inits = (pod.spec.initContainers ?? []).map((container) => containerStatus(container, facts, phase))
   const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase))
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) => ({
+    ...containerStatus(container, facts, phase),
+    // Nothing waits for it to be ready.
+    ready: false,
+  }))
   const conditions = conditionsOf(pod, facts, phase, inits, regular)
   const { podIP, failed } = facts
   return {
@@ -52,6 +57,7 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
     ...(failed && { reason: failed.reason, message: failed.message }),
     ...(inits.length > 0 && { initContainerStatuses: inits }),
     containerStatuses: regular,
+    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
   }
 }
 

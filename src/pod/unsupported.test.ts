@@ -27,7 +27,6 @@ test('what has no effect is named, with the container or volume that it is for',
     [{ hostUsers: false }, 'hostUsers'],
     [{ affinity: { nodeAffinity: {} } }, 'affinity'],
     [{ runtimeClassName: 'gvisor' }, 'runtimeClassName'],
-    [{ ephemeralContainers: [{ name: 'e' }] }, 'ephemeralContainers'],
     [{ securityContext: { sysctls: [{ name: 'a', value: '1' }] } }, 'securityContext.sysctls'],
     [{ securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }, 'securityContext.seccompProfile'],
     [{ volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }, 'emptyDir.sizeLimit of volume v'],
@@ -38,7 +37,9 @@ test('what has no effect is named, with the container or volume that it is for',
   assert.deepEqual(of({ ports: [{ containerPort: 80, hostPort: 80 }] }), ['hostPort 80 of container web'])
   assert.deepEqual(of({ securityContext: { procMount: 'Unmasked' } }), ['securityContext.procMount of container web'])
   assert.deepEqual(of({ lifecycle: { stopSignal: 'SIGQUIT' } }), ['lifecycle.stopSignal of container web'])
-  assert.deepEqual(said({ initContainers: [{ name: 'init', tty: true }] }), ['tty of container init'])
+  assert.deepEqual(said({ initContainers: [{ name: 'init', volumeDevices: [{}] }] }), [
+    'volumeDevices of container init',
+  ])
 })
 
 test("with hostNetwork a port is the node's anyway", () => {

@@ -5,13 +5,13 @@ type Given = Readonly<Record<string, unknown>>
 
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
-  hostnameOverride affinity topologySpreadConstraints ephemeralContainers
+  hostnameOverride affinity topologySpreadConstraints
   runtimeClassName resourceClaims resources
 `
   .trim()
   .split(/\s+/)
 const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls']
-const ofContainer = ['tty', 'stdin', 'volumeDevices', 'restartPolicyRules']
+const ofContainer = ['volumeDevices', 'restartPolicyRules']
 const ofMount = ['mountPropagation']
 
 /**

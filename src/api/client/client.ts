@@ -66,7 +66,7 @@ export interface Client {
     name: string,
     namespace: string | undefined,
     patch: object,
-    subresource?: 'status',
+    subresource?: 'status' | 'ephemeralcontainers',
   ): Promise<Kinds[K]>
   delete(kind: KindName, name: string, namespace?: string, options?: DeleteOptions): Promise<void>
   /** Gives a pod to a node (pods/binding). Conflict when it has one already or is being deleted. */

@@ -2,6 +2,7 @@ import { type Fault, fault } from '../errors.ts'
 import { clone, equal } from '../json.ts'
 import type { Pod, PodSpec } from '../objects/pod.ts'
 import { validatePodSpec } from './podspec.ts'
+import { ephemeralContainers, noneYet } from './ephemeral.ts'
 import { podSpecDefaults, qosClass } from './podspec-defaults.ts'
 import type { Strategy } from './strategy.ts'
 
@@ -21,7 +22,9 @@ export const podStrategy: Strategy<Pod> = {
         for (const one of container.ports ?? []) one.hostPort ??= one.containerPort
   },
   validate: (pod) => validatePodSpec('spec', pod.spec),
+  validateCreate: ({ spec }) => (spec === undefined ? [] : noneYet(spec)),
   validateUpdate,
+  parts: { ephemeralcontainers: ephemeralContainers },
   /** A pod that no node has, or that is over, has nobody to wait for. */
   gracePeriod(pod, asked) {
     if (!pod.spec.nodeName || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return 0

@@ -11,6 +11,7 @@ export function podSpecDefaults(spec: PodSpec): void {
   else if (spec.serviceAccount !== undefined) spec.serviceAccountName = spec.serviceAccount
   for (const one of spec.initContainers ?? []) containerDefaults(one)
   for (const one of spec.containers ?? []) containerDefaults(one)
+  for (const one of spec.ephemeralContainers ?? []) containerDefaults(one)
   for (const one of spec.volumes ?? []) volumeDefaults(one)
 }
 

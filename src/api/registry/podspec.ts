@@ -2,6 +2,7 @@ import { type Fault, fault } from '../errors.ts'
 import type { PodSpec, Volume } from '../objects/pod.ts'
 import { ipAddress, notNegative, oneOf, unique } from './checks.ts'
 import { validateContainer } from './container.ts'
+import { validateEphemeral } from './ephemeral.ts'
 import { dnsLabel, dnsSubdomain, labels } from './names.ts'
 
 /** More than any pod needs; upstream's only limit is the size of the object. Starting thousands would keep a node from all its other pods. */
@@ -11,7 +12,9 @@ const maxContainers = 250
 export function validatePodSpec(path: string, spec: PodSpec | undefined): Fault[] {
   if (spec === undefined) return [fault.required(path)]
   const faults: Fault[] = []
-  const all = [...(spec.initContainers ?? []), ...(spec.containers ?? [])]
+  const regular = [...(spec.initContainers ?? []), ...(spec.containers ?? [])]
+  const ephemeral = spec.ephemeralContainers ?? []
+  const all = [...regular, ...ephemeral]
   if (!spec.containers?.length) faults.push(fault.required(`${path}.containers`))
   // Said alone: one fault more for each of them helps nobody.
   if (all.length > maxContainers) return [fault.tooMany(`${path}.containers`, all.length, maxContainers)]
@@ -30,10 +33,19 @@ export function validatePodSpec(path: string, spec: PodSpec | undefined): Fault[
   ] as const)
     for (const [at, one] of list.entries())
       faults.push(...validateContainer(`${path}.${field}[${at}]`, one, volumes, spec, field === 'initContainers'))
+  for (const [at, one] of ephemeral.entries())
+    faults.push(...validateEphemeral(`${path}.ephemeralContainers[${at}]`, one, volumes, spec))
+  if (path !== 'spec' && ephemeral.length > 0)
+    faults.push(fault.forbidden(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   const inits = spec.initContainers?.length ?? 0
   faults.push(
     ...unique(
-      (at) => (at < inits ? `${path}.initContainers[${at}].name` : `${path}.containers[${at - inits}].name`),
+      (at) =>
+        at < inits
+          ? `${path}.initContainers[${at}].name`
+          : at < regular.length
+            ? `${path}.containers[${at - inits}].name`
+            : `${path}.ephemeralContainers[${at - regular.length}].name`,
       all,
       (one) => one.name,
     ),

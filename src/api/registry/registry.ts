@@ -19,7 +19,7 @@ import { serviceAllocator } from './allocator.ts'
 import { nextOnDelete } from './deletion.ts'
 import { strategyOf } from './kinds.ts'
 import { born, carriedOver, checkMeta, checkMetaUpdate, tidy, withStatus } from './meta.ts'
-import type { AnyStrategy, World } from './strategy.ts'
+import type { AnyStrategy, Part, World } from './strategy.ts'
 
 export interface RegistryOptions {
   store: Store
@@ -33,7 +33,7 @@ export interface WriteOptions {
   dryRun?: boolean
 }
 
-export type Subresource = 'status' | undefined
+export type Subresource = 'status' | Part | undefined
 
 /**
  * The verbs on objects of every kind, as kube-apiserver performs them: defaults, admission, validation, allocation,
@@ -90,7 +90,11 @@ export class Registry {
     }
     strategy.defaults?.(object)
     tidy(object)
-    const faults = [...checkMeta(object, resource, strategy), ...(strategy.validate?.(object) ?? [])]
+    const faults = [
+      ...checkMeta(object, resource, strategy),
+      ...(strategy.validate?.(object) ?? []),
+      ...(strategy.validateCreate?.(object) ?? []),
+    ]
     return this.#commit(resource, object, undefined, this.#take(strategy, object, undefined, faults), options)
   }
 
@@ -190,6 +194,7 @@ export class Registry {
       const faults = [...checkMeta(next, resource, strategy), ...(strategy.validateStatus?.(next, old) ?? [])]
       return this.#commit(resource, next, old, faults, options)
     }
+    if (subresource !== undefined) return this.#replacePart(resource, object, old, subresource, options)
     if (resource.status) {
       if (old['status'] === undefined) delete object['status']
       else object['status'] = old['status']
@@ -207,6 +212,19 @@ export class Registry {
     if (strategy.generation && !equal(wish(object), wish(old)))
       object.metadata.generation = (old.metadata.generation ?? 1) + 1
     return this.#commit(resource, object, old, this.#take(strategy, object, old, faults), options)
+  }
+
+  #replacePart(resource: Resource, object: AnyObject, old: AnyObject, name: Part, options: WriteOptions): AnyObject {
+    const strategy = strategyOf(resource.kind)
+    const part = strategy.parts?.[name]
+    if (!part) throw badRequest(`a ${resource.kind} has no ${name}`)
+    const next = clone(old)
+    part.take(next, object)
+    strategy.defaults?.(next)
+    if (strategy.generation && !equal(wish(next), wish(old)))
+      next.metadata.generation = (old.metadata.generation ?? 1) + 1
+    const faults = [...(strategy.validate?.(next) ?? []), ...part.validate(next, old)]
+    return this.#commit(resource, next, old, faults, options)
   }
 
   /** What is scarce is taken for objects that have no other faults. */

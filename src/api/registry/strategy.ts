@@ -16,14 +16,26 @@ export interface Strategy<T extends KubeObject> {
   readonly prepareCreate?: (object: T, world: World) => void
   readonly prepareUpdate?: (object: T, old: T, world: World) => void
   readonly validate?: (object: T) => Fault[]
+  readonly validateCreate?: (object: T) => Fault[]
   readonly validateUpdate?: (object: T, old: T) => Fault[]
   /** Fills what writers of the status may leave out. */
   readonly statusDefaults?: (object: T) => void
   readonly validateStatus?: (object: T, old: T) => Fault[]
   /** After everything is valid: takes what is scarce (addresses, ports). Returns faults when it is taken. */
   readonly allocate?: (object: T, old: T | undefined, world: World) => Fault[]
+  /** Subresources that write one part of an object. */
+  readonly parts?: Readonly<Partial<Record<Part, PartStrategy<T>>>>
   /** Seconds between the wish to delete and the end; 0: at once. */
   readonly gracePeriod?: (object: T, asked: number | undefined) => number
+}
+
+/** A subresource, other than the status, by which a part of an object is written that is for life otherwise. */
+export type Part = 'ephemeralcontainers'
+
+export interface PartStrategy<T extends KubeObject> {
+  /** Takes the part from what a client sent; nothing else of it counts. */
+  readonly take: (next: T, sent: T) => void
+  readonly validate: (next: T, old: T) => Fault[]
 }
 
 /** What a strategy may look at. */

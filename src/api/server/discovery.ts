@@ -81,6 +81,7 @@ const served: readonly Served[] = [
         ? [
             sub('binding', ['create'], { kind: 'Binding', group: '', version: 'v1' }),
             sub('attach', ['create', 'get'], { kind: 'PodAttachOptions', group: '', version: 'v1' }),
+            sub('ephemeralcontainers', statusVerbs),
             sub('exec', ['create', 'get'], { kind: 'PodExecOptions', group: '', version: 'v1' }),
             sub('portforward', ['create', 'get'], { kind: 'PodPortForwardOptions', group: '', version: 'v1' }),
             sub('log', ['get']),

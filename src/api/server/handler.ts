@@ -85,6 +85,12 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
       if (method === 'GET' || method === 'PUT' || method === 'PATCH') return scale(exchange, registry, route)
       throw notAllowed()
     }
+    if (subresource === 'ephemeralcontainers' && resource.kind === 'Pod') {
+      if (method === 'GET') return getOne(exchange, registry, route)
+      if (method === 'PUT') return update(exchange, registry, route)
+      if (method === 'PATCH') return patch(exchange, registry, route)
+      throw notAllowed()
+    }
     if (subresource === 'binding' && resource.kind === 'Pod' && method === 'POST')
       return bind(exchange, registry, route)
     if (subresource === 'token' && resource.kind === 'ServiceAccount' && method === 'POST')

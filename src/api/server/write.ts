@@ -141,7 +141,7 @@ function fieldValidation({ query }: Exchange): FieldValidation {
 }
 
 function subresourceOf({ subresource }: Route): Subresource {
-  return subresource === 'status' ? 'status' : undefined
+  return subresource === 'status' || subresource === 'ephemeralcontainers' ? subresource : undefined
 }
 
 /** From the body or, as older clients do, the query. */

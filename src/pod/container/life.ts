@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Container, Probe } from '../../api/objects/pod.ts'
+import type { Container, EphemeralContainer, PodSpec, Probe } from '../../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../../base/errors.ts'
-import { SIGNALS } from '../../kernel/process.ts'
+import { type Process, SIGNALS } from '../../kernel/process.ts'
 import { countedAfter, delayBefore } from '../backoff.ts'
 import type { Becoming } from './become.ts'
 import { execIn, runToEnd } from './exec-in.ts'
 import type { Attachment } from './attach.ts'
+import type { ProcessesSeen } from './program.ts'
 import { adoptRun, type ContainerRun, startRun, streamsOf } from './run.ts'
 import { originOf, prepareContainer } from './prepare.ts'
 import { endingMessage } from './ending-message.ts'
@@ -134,13 +135,15 @@ export class ContainerLife {
   }
 
   /** Starts an instance. Throws CreateContainerConfigError; an instance that the kernel refused counts as one that ended. */
-  async start(sandbox: Sandbox, { local, say }: Available): Promise<void> {
+  async start(sandbox: Sandbox, { local, say }: Available, target?: () => Process | undefined): Promise<void> {
     const { context, pod } = this.#home
     const { spec } = this
     const address = sandbox.address ?? context.hostIP
     const { what, root, warnings } = await prepareContainer(this.#home, spec, local, address)
     for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
     if (say !== undefined) this.#home.event(spec, 'Normal', 'Pulled', say)
+    const seen = target?.()
+    if (target && !seen) throw notThere(spec)
     const lease = local?.use()
     if (this.#ended) {
       this.#restarts++
@@ -159,7 +162,8 @@ export class ContainerLife {
         what,
         root,
         streams: streamsOf(spec),
-        processes: sharingOf(pod.spec).processes,
+        processes: processesOf(spec, pod.spec),
+        target: seen,
         pause: sandbox.pause,
         starting: startingIn(context.stateDir),
         log: context.log,
@@ -191,7 +195,7 @@ export class ContainerLife {
     this.#id = record.ended?.id
     if (!record.run) return
     const logPath = this.#logPath(record.run.attempt)
-    const wishes = { streams: streamsOf(this.spec), processes: sharingOf(this.#home.pod.spec).processes }
+    const wishes = { streams: streamsOf(this.spec), processes: processesOf(this.spec, this.#home.pod.spec) }
     const run = adoptRun(record.run, this.#paths, wishes, logPath, this.#home.context.log)
     const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
     const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)
@@ -237,6 +241,11 @@ export class ContainerLife {
     if (previous) return this.#restarts > 0 ? { path: this.#logPath(this.#restarts - 1), writer: undefined } : undefined
     if (this.#id === undefined) return undefined
     return { path: this.#logPath(this.#restarts), writer: this.#run?.log }
+  }
+
+  /** Its first process, while it runs. */
+  get init(): Process | undefined {
+    return this.#run?.init
   }
 
   get initPid(): number | undefined {
@@ -343,6 +352,17 @@ export class ContainerLife {
   #dropLog(attempt: number): void {
     if (attempt >= 0) removeLog(this.#logPath(attempt))
   }
+}
+
+/** An ephemeral container may see the processes of another one, where those of the whole pod are not everybody's anyway. */
+function processesOf({ targetContainerName }: EphemeralContainer, spec: PodSpec): ProcessesSeen {
+  const { processes } = sharingOf(spec)
+  return processes === 'own' && targetContainerName ? 'target' : processes
+}
+
+function notThere({ name, targetContainerName = '' }: EphemeralContainer): KubehopError {
+  const say = `its target container ${targetContainerName} does not run`
+  return new KubehopError('pod', `container ${name}`, 'CreateContainerConfigError', say)
 }
 
 const startErrorCode = 128

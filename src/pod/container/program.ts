@@ -48,8 +48,11 @@ export interface ContainerProgramInput {
   /** `pipe`: descriptor 0 is a pipe whose writing end is descriptor 7. `terminal`: descriptors 0 to 2 become a terminal of the container's own. */
   input: 'none' | 'pipe' | 'terminal'
   /** Whose processes it sees. */
-  processes: Sharing['processes']
+  processes: ProcessesSeen
 }
+
+/** `target`: those of the process whose pidfd follows the other descriptors. */
+export type ProcessesSeen = Sharing['processes'] | 'target'
 
 /**
  * A container: the shim stays outside, holds the pipes or the terminal open, waits for the container's first process and writes its wait
@@ -66,6 +69,11 @@ export function containerProgram({ what, root, status, input, processes }: Conta
   // A child that only stops is not to look like one that ended.
   program.call('wait for signals', 'rt_sigaction', SIGCHLD, defaultAction(SA_NOCLDSTOP), 0, 8)
   program.call('wait for signals', 'rt_sigprocmask', SIG_BLOCK, blocked, 0, blocked.length)
+  const targetFd = input === 'pipe' ? inputFd + 1 : inputFd
+  if (processes === 'target') {
+    program.call('join the processes of the target', 'setns', targetFd, CLONE_NEWPID)
+    program.call('join the processes of the target', 'close', targetFd)
+  }
   if (input === 'terminal') makeTerminal(program, inputFd)
   // For its children; the shim stays where it is.
   if (processes === 'pod') program.call('join the processes of the pod', 'setns', joinedFd, CLONE_NEWPID)

@@ -12,7 +12,7 @@ import { shareFile } from '../../kernel/share.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
 import { type Terminal, terminalOf } from '../../kernel/terminal.ts'
 import type { Becoming } from './become.ts'
-import { containerProgram, letGo } from './program.ts'
+import { containerProgram, letGo, type ProcessesSeen } from './program.ts'
 import { type Attachment, attach } from './attach.ts'
 import { type InputWish, PipeInput } from './input.ts'
 import { masterFd } from './terminal-program.ts'
@@ -22,7 +22,6 @@ import { killMembers, namespaceOf } from '../namespaces.ts'
 import type { ContainerPaths } from '../paths.ts'
 import type { Ending, RunOrigin, RunRecord } from '../record.ts'
 import type { RootInput } from '../root/root.ts'
-import type { Sharing } from '../sandbox/sandbox-program.ts'
 
 /** One instance of a container. */
 export interface ContainerRun {
@@ -51,7 +50,9 @@ export interface RunInput {
   root: RootInput
   streams: StreamsWish
   /** Whose processes it sees. */
-  processes: Sharing['processes']
+  processes: ProcessesSeen
+  /** With processes of a `target`: one of them. */
+  target?: Process | undefined
   pause: Process
   /** The file that is shared while a container of the node starts; see {@link endStrays}. */
   starting: string
@@ -160,7 +161,7 @@ function markOf(paths: ContainerPaths, attempt: number): string {
 
 /** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
 function startShim(
-  { title, what, root, paths, attempt, processes, pause, starting, streams }: RunInput,
+  { title, what, root, paths, attempt, processes, target, pause, starting, streams }: RunInput,
   stdio: Stdio,
   shimFds: number[],
 ): Promise<Launched> {
@@ -171,7 +172,7 @@ function startShim(
     return launch(containerProgram({ what: withTerm, root, status: paths.status(attempt), input, processes }), {
       title: `kubehop shim ${title}`,
       stdio,
-      fds: [pause.fd, shared, ...shimFds],
+      fds: [pause.fd, shared, ...shimFds, ...(processes === 'target' && target ? [target.fd] : [])],
     })
   } finally {
     closeSync(shared)
@@ -197,7 +198,7 @@ interface RunParts {
   shim: Process | undefined
   init: Process | undefined
   streams: StreamsWish
-  processes: Sharing['processes']
+  processes: ProcessesSeen
   /** Its outputs, when they are read already. */
   early: Outputs | undefined
   logPath: string
