@@ -117,6 +117,7 @@ async function manyAtATime(
       const input = {
         nodename: 'bench',
         sharing,
+        wishes: {},
         hostIP: address('192.168.50.11'),
         network: ours,
         note: () => {},

@@ -36,17 +36,23 @@ export interface Attachment {
   readonly hostDevice: string
 }
 
+export interface AttachRequest {
+  /** The sandbox's. */
+  id: string
+  netns: Netns
+  /** Default: `eth0`. */
+  ifname?: string
+  hostPorts?: readonly HostPort[]
+  bandwidth?: Bandwidth
+  /** What people call it, told to whoever wants a port that it has: `pod shop/web`. */
+  title?: string
+}
+
 /** The pods' cables of one node. Every call is done when it returns. */
 export interface PodNetwork {
   readonly bridge: { readonly name: string; readonly index: number; readonly gateway: Address; readonly mtu: number }
   /** Connects a sandbox, limits it, and publishes ports of the node for it. Fails as a whole: after an error nothing of it is left. */
-  add(request: {
-    id: string
-    netns: Netns
-    ifname?: string
-    hostPorts?: readonly HostPort[]
-    bandwidth?: Bandwidth
-  }): Attachment
+  add(request: AttachRequest): Attachment
   /** Disconnects all of a sandbox and frees its addresses; fine when repeated, or when its namespace is gone. */
   del(id: string): void
   get(id: string): Attachment | undefined
@@ -137,14 +143,14 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     }
   }
 
-  const finish = (lease: Lease, ports: readonly HostPort[], bandwidth: Bandwidth): void => {
+  const finish = (lease: Lease, { hostPorts = [], bandwidth = {}, title }: AttachRequest): void => {
     const { hostDevice, address } = lease
     try {
       const detour = limitBandwidth(socket, { hostDevice, network: ownMark }, bandwidth)
       if (detour !== undefined) detoured.set(hostDevice, detour.index)
-      if (ports.length === 0) return
+      if (hostPorts.length === 0) return
       published.add(hostDevice)
-      publishPorts(portOwnerOf(lease), ports, { addresses: [address], snat: true }, ns)
+      publishPorts(portOwnerOf(lease, title), hostPorts, { addresses: [address], snat: true }, ns)
     } catch (error) {
       takeAway(hostDevice)
       socket.ensure(deleteLink(hostDevice))
@@ -161,7 +167,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
 
   return {
     bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
-    add({ id, netns, ifname = 'eth0', hostPorts = [], bandwidth = {} }) {
+    add(request) {
+      const { id, netns, ifname = 'eth0' } = request
       if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
       if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
       for (;;) {
@@ -170,7 +177,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
         taken.add(number)
         try {
           if (lay(lease, netns)) {
-            finish(lease, hostPorts, bandwidth)
+            finish(lease, request)
             return attachmentOf(lease)
           }
         } catch (error) {
@@ -205,8 +212,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
 /** Marks what belongs to this node's own pods; networks of the plugin have names of their own. */
 const ownMark = 'node'
 
-function portOwnerOf({ hostDevice, id, ifname }: Lease): PortOwner {
-  return { hostDevice, network: ownMark, bridge: bridgeName, name: `${ifname} of ${id}` }
+function portOwnerOf({ hostDevice, id, ifname }: Lease, title: string = `${ifname} of ${id}`): PortOwner {
+  return { hostDevice, network: ownMark, bridge: bridgeName, name: title }
 }
 
 function refused(id: string, code: string, say: string): KubehopError {

@@ -11,6 +11,8 @@ export interface Home {
   readonly pod: Pod
   readonly paths: PodPaths
   readonly volumes: PodVolumes
+  /** What it asks for and does not get, as paths in its spec. */
+  readonly leftOut: readonly string[]
   /** Something about the pod changed: write it down, tell it, and see what is to be done. */
   changed(): void
   /** An event on the pod, or on one of its containers. */

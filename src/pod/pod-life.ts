@@ -15,6 +15,8 @@ import type { Sandbox } from './sandbox/sandbox.ts'
 import { phaseOf, type PodFacts, seconds, statusOf } from './status.ts'
 import { StatusWriter } from './status-writer.ts'
 import { all, Steps } from './steps.ts'
+import { unsupported } from './unsupported.ts'
+import { limitsEmptyDirs } from './volumes/volumes.ts'
 import { PodVolumes } from './volumes/volumes.ts'
 
 const usualGraceSeconds = 30
@@ -28,6 +30,7 @@ export class PodLife implements Home {
   readonly id: PodId
   readonly paths: PodPaths
   readonly volumes: PodVolumes
+  readonly leftOut: readonly string[]
   pod: Pod
   readonly #containers: Map<string, ContainerLife>
   readonly #sandbox: PodSandbox
@@ -55,6 +58,7 @@ export class PodLife implements Home {
     this.pod = pod
     this.id = idOf(pod)
     this.paths = podPaths(context.stateDir, this.id)
+    this.leftOut = unsupported(pod.spec, limitsEmptyDirs(context.stateDir))
     this.#gone = gone
     this.#startTime = record?.startTime ?? pod.status?.startTime ?? new Date().toISOString()
     this.#status = new StatusWriter(context.client, context.log)
@@ -344,6 +348,7 @@ export class PodLife implements Home {
       containers: new Map(this.containers().map((life) => [life.spec.name, life.facts])),
       ending: this.#ending,
       failed: this.#failed,
+      leftOut: this.leftOut,
     }
   }
 

@@ -133,6 +133,12 @@ test('a pod with readiness gates is ready when all of them are open', () => {
   assert.deepEqual(ready(open), ['True', undefined, undefined])
 })
 
+test('what a pod asks for and does not get stays in a condition', () => {
+  const { conditions } = statusOf(pod(), facts({ a: up }, { leftOut: ['affinity'] }), now)
+  const found = conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')
+  assert.equal(found?.message, 'not supported here and left out: affinity')
+})
+
 test('a pod that is over is not ready because it is completed', () => {
   const { conditions } = statusOf(pod({ restartPolicy: 'Never' }), facts({ a: over(0) }, { sandbox: false }), now)
   const reasons = conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`.trim())

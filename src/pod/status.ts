@@ -33,6 +33,8 @@ export interface PodFacts {
   ending: boolean
   /** Ended by this node for a reason of its own: `DeadlineExceeded`. */
   failed?: { reason: string; message: string } | undefined
+  /** What the pod asks for and does not get. */
+  leftOut?: readonly string[]
 }
 
 /** A pod's status, as kubelet computes it (k8s.io/kubernetes/pkg/kubelet/status/generate.go and kubelet_pods.go). */
@@ -173,6 +175,7 @@ function conditionsOf(
     allReady ? gated(pod) : condition('Ready', false, notReady),
     condition('ContainersReady', allReady, notReady),
     condition('PodScheduled', true),
+    ...leftOut(facts.leftOut ?? []),
   ].map((one) => (one.type === 'Initialized' && phase === 'Succeeded' ? { ...one, ...completed } : one))
 }
 
@@ -185,6 +188,13 @@ function gated({ spec, status }: Pod): Condition {
     return [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`]
   })
   return condition('Ready', closed.length === 0, { reason: 'ReadinessGatesNotReady', message: closed.join(', ') })
+}
+
+/** For whoever wonders later: the event that says it goes after an hour. */
+function leftOut(fields: readonly string[]): Condition[] {
+  if (fields.length === 0) return []
+  const message = `not supported here and left out: ${fields.join(', ')}`
+  return [{ type: 'kubehop.dev/Unsupported', status: 'True', reason: 'FieldsLeftOut', message }]
 }
 
 function names(list: { name: string }[]): string {

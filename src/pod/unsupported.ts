@@ -25,7 +25,7 @@ export function unsupported(spec: PodSpec, limited: boolean): string[] {
     ...((spec as Given & PodSpec)['hostUsers'] === false ? ['hostUsers'] : []),
     ...given(spec.securityContext, ofSecurity).map((field) => `securityContext.${field}`),
     ...[...initContainers, ...containers].flatMap((one) =>
-      inContainer(one, spec.hostNetwork === true).map((field) => `${field} of container ${one.name}`),
+      inContainer(one).map((field) => `${field} of container ${one.name}`),
     ),
     ...volumes.flatMap(({ name, emptyDir }) =>
       emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' && !limited
@@ -35,15 +35,13 @@ export function unsupported(spec: PodSpec, limited: boolean): string[] {
   ]
 }
 
-function inContainer(one: Container, hostNetwork: boolean): string[] {
-  const { resources, securityContext, ports = [], volumeMounts = [], lifecycle } = one
+function inContainer(one: Container): string[] {
+  const { resources, securityContext, volumeMounts = [], lifecycle } = one
   return [
     ...given(resources, ['limits', 'claims']).map((field) => `resources.${field}`),
     ...given(one, ofContainer),
     ...given(securityContext, ofSecurity).map((field) => `securityContext.${field}`),
     ...given(lifecycle, ['stopSignal']).map((field) => `lifecycle.${field}`),
-    // With hostNetwork every port is one of the node.
-    ...ports.flatMap(({ hostPort }) => (hostPort && !hostNetwork ? [`hostPort ${hostPort}`] : [])),
     ...volumeMounts.flatMap((mount) => given(mount, ofMount).map((field) => `volumeMounts.${field}`)),
   ]
 }

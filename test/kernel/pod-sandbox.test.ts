@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync, readlinkSync } from 'node:fs'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import { startedAt } from '../../src/kernel/process.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
@@ -46,6 +50,75 @@ test('the containers of a pod share its network: one reaches the other over loca
   assert.match(process?.hostDevice ?? '', /^veth\d+$/)
   await node.delete('shared')
 })
+
+test('a port of the node leads to a container, from the node and from other pods; a second pod cannot have it', async () => {
+  const ports = [{ containerPort: 8080, hostPort: 18080 }]
+  const readinessProbe = { tcpSocket: { port: 8080 } }
+  const web = { name: 'web', image: 'host', command: serve(8080, 'by the node'), ports, readinessProbe }
+  await node.run('published', {}, { containers: [web] })
+  await node.ready('published')
+  assert.equal(await ask(), 'by the node')
+  await node.run('client', { command: ['sleep', '1000'] })
+  await node.ready('client')
+  // The node's own address on the bridge.
+  assert.equal((await node.exec('client', get('http://100.96.1.1:18080'))).out, 'by the node\n')
+  assert.equal(
+    (await node.exec('published', get('http://100.96.1.1:18080'), 'web')).out,
+    'by the node\n',
+    'itself, too',
+  )
+
+  await node.run('rival', {}, { containers: [web] })
+  await eventOf(
+    'rival',
+    /FailedCreatePodSandBox: Failed to create pod sandbox: .*18080\/TCP: pod default\/published has it/,
+  )
+  await node.delete('published')
+  // It is tried again, and the port is free now.
+  await node.ready('rival')
+  assert.equal(await ask(), 'by the node')
+  await node.delete('rival')
+  await node.delete('client')
+  await assert.rejects(ask())
+})
+
+test("a pod's annotations limit its bandwidth; one that is no rate is told", async () => {
+  const create = (name: string, annotations: Record<string, string>): Promise<Pod> =>
+    node.client.create('Pod', {
+      metadata: { name, namespace: 'default', annotations },
+      spec: { nodeName: 'node1', containers: [{ name: 'c', image: 'host', command: ['sleep', '1000'] }] },
+    })
+  await create('slow', { 'kubernetes.io/ingress-bandwidth': '10M' })
+  await node.ready('slow')
+  const device = node.pods.list().find(({ name }) => name === 'slow')?.hostDevice ?? ''
+  using socket = openRouteSocket()
+  const index = socket.link(device)?.index ?? 0
+  const bucket = socket.qdiscs(index).find(({ place }) => place === 'root')?.tbf
+  assert.equal(bucket?.rate, 10_000_000n / 8n, 'bytes a second')
+  await create('wrong', { 'kubernetes.io/egress-bandwidth': 'fast' })
+  await eventOf('wrong', /FailedCreatePodSandBox: .*kubernetes.io\/egress-bandwidth is "fast": write bits a second/)
+  await node.delete('slow')
+  await node.delete('wrong')
+})
+
+/** A connection of its own each time: one that is kept open would still lead to a pod that is gone. */
+async function ask(): Promise<string> {
+  const request = httpGet({ host: '127.0.0.1', port: 18080, agent: false })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return text(response)
+}
+
+/** Resolves when the pod has such an event. */
+async function eventOf(pod: string, say: RegExp): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const follower = node.client.follow('Event', {
+    onChange: ({ object: { involvedObject, reason, message } }) => {
+      if (involvedObject.name === pod && say.test(`${reason}: ${message}`)) resolve()
+    },
+  })
+  await promise
+  follower.close()
+}
 
 test('of two containers that want one port the second fails, is restarted with a backoff, and the pod says so', async () => {
   await node.run(

@@ -1,12 +1,11 @@
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { hostnameOf } from './files.ts'
 import type { Home } from '../home.ts'
+import { cableWishes } from './cable-wishes.ts'
 import { writePodFiles } from './pod-files.ts'
 import type { PodRecord, SandboxRecord } from '../record.ts'
 import { adoptSandbox, forget, type Sandbox, startSandbox, stopSandbox } from './sandbox.ts'
 import { sharingOf } from './sandbox-program.ts'
-import { unsupported } from '../unsupported.ts'
-import { limitsEmptyDirs } from '../volumes/volumes.ts'
 
 /** The sandboxes of one pod, one at a time. */
 export class PodSandbox {
@@ -54,14 +53,16 @@ export class PodSandbox {
   async make(note: (record: SandboxRecord) => void): Promise<void> {
     const { context, pod, id, paths } = this.#home
     this.#forgetLeftovers()
+    const sharing = sharingOf(pod.spec)
     let sandbox: Sandbox
     try {
       sandbox = await startSandbox({
         title: `${id.namespace}/${id.name}`,
         nodename: hostnameOf(pod, context.zone).nodename,
-        sharing: sharingOf(pod.spec),
+        sharing,
         hostIP: context.hostIP,
         network: context.network,
+        wishes: sharing.hostNetwork ? {} : cableWishes(pod),
         note,
       })
     } catch (error) {
@@ -69,9 +70,9 @@ export class PodSandbox {
       throw new KubehopError('pod', 'sandbox', 'FailedCreatePodSandBox', say, { cause: error })
     }
     this.#hold(sandbox)
-    const ignored = unsupported(pod.spec, limitsEmptyDirs(context.stateDir))
-    if (++this.#count === 1 && ignored.length > 0)
-      this.#home.event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${ignored.join(', ')}`)
+    const { leftOut } = this.#home
+    if (++this.#count === 1 && leftOut.length > 0)
+      this.#home.event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${leftOut.join(', ')}`)
     const warnings = writePodFiles(context, pod, sandbox.address ?? context.hostIP, paths)
     for (const warning of warnings) this.#home.event(undefined, 'Warning', 'DNSConfigForming', warning)
     this.#home.changed()

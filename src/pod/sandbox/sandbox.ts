@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Address } from '../../base/address.ts'
-import type { PodNetwork } from '../../cni/network.ts'
+import type { AttachRequest, PodNetwork } from '../../cni/network.ts'
 import { launch } from '../../kernel/launch/launch.ts'
 import { openNetns } from '../../kernel/netns.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
@@ -27,6 +27,7 @@ export interface SandboxInput {
   sharing: Sharing
   hostIP: Address
   network: PodNetwork
+  wishes: Pick<AttachRequest, 'hostPorts' | 'bandwidth'>
   /** Called as soon as there is something that must not be forgotten. */
   note: (record: SandboxRecord) => void
 }
@@ -38,7 +39,7 @@ export async function startSandbox(input: SandboxInput): Promise<Sandbox> {
   try {
     input.note({ id, pause: { pid: pause.pid, started: pause.started } })
     noted()
-    const attachment = input.sharing.hostNetwork ? undefined : attach(input.network, id, pause)
+    const attachment = input.sharing.hostNetwork ? undefined : attach(input, id, pause)
     return sandboxOf(id, pause, attachment?.address ?? input.hostIP, attachment?.hostDevice)
   } catch (error) {
     forgotten()
@@ -76,9 +77,13 @@ export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' 
   }
 }
 
-function attach(network: PodNetwork, id: string, pause: Process): { address: Address; hostDevice: string } {
+function attach(
+  { network, wishes, title }: Pick<SandboxInput, 'network' | 'wishes' | 'title'>,
+  id: string,
+  pause: Process,
+): { address: Address; hostDevice: string } {
   using netns = openNetns(`/proc/${pause.pid}/ns/net`)
-  return network.add({ id, netns, ifname: 'eth0' })
+  return network.add({ id, netns, ifname: 'eth0', ...wishes, title: `pod ${title}` })
 }
 
 /** The sandbox of a record when it still is as it was, or undefined. */
