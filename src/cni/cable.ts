@@ -6,7 +6,7 @@ import { deleteLink, type LinkRef, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
-import { addRoute, type Route } from '../kernel/rtnetlink/route.ts'
+import { appendRoute, type Route } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
@@ -61,7 +61,8 @@ export function inside({ addresses, routes, ipv6, mac }: Cable, index: number): 
     setLink(index, { up: true }),
     ...addresses.map((one) => addAddress({ ...one, index })),
     ...(speaksIpv6(addresses) ? [addLinkLocal(index, mac)] : []),
-    ...routes.map((route) => addRoute({ ...route, index })),
+    // A pod may be on several networks, each of which wants to be its way to the world: the first one is.
+    ...routes.map((route) => appendRoute({ ...route, index })),
   ]
 }
 

@@ -230,8 +230,11 @@ test('an attachment that fails half-way leaves neither address nor cable', () =>
   network.add({ id: 'a', netns: pod })
   assert.throws(() => network.add({ id: 'a', netns: pod }), { code: 'AlreadyAttached' })
   assert.throws(() => network.add({ id: 'b', netns: pod }), { code: 'NameTaken' })
-  // A default route is there already: the cable is laid by then.
-  assert.throws(() => network.add({ id: 'b', netns: pod, ifname: 'eth1' }), { code: 'EEXIST' })
+  // Its own link cannot be found, and is looked for when the cable is laid.
+  using odd = createNetns()
+  using inside = openRouteSocket(odd)
+  inside.apply(setLink(inside.link('lo')?.index ?? assert.fail(), { name: 'odd' }))
+  assert.throws(() => network.add({ id: 'b', netns: odd }), { code: 'ENODEV' })
   assert.throws(() => network.add({ id: '../b', netns: pod }), { code: 'BadId' })
   assert.throws(() => network.add({ id: 'b', netns: pod, ifname: 'a/b' }), { code: 'BadName' })
   assert.deepEqual(node.leases(), ['100.96.1.2'])

@@ -1,6 +1,6 @@
 import { type Address, addressBytes, addressFromBytes, type Cidr, family, formatCidr } from '../../base/address.ts'
 import { type Attributes, type Message, splitHeader } from '../netlink/reader.ts'
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/socket.ts'
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/socket.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
 import { familyOf, type Request } from './request.ts'
 
@@ -74,6 +74,11 @@ export interface Route {
 /** EEXIST when the table has one for this destination and priority. */
 export function addRoute(route: Route): Request {
   return { ...routeRequest('add', RTM_NEWROUTE, route), flags: NLM_F_CREATE | NLM_F_EXCL, already: 'EEXIST' }
+}
+
+/** Makes the route behind those with its destination and priority and another gateway; EEXIST when one has the same. IPv6 takes them by turns. */
+export function appendRoute(route: Route): Request {
+  return { ...routeRequest('add', RTM_NEWROUTE, route), flags: NLM_F_CREATE | NLM_F_APPEND, already: 'EEXIST' }
 }
 
 /** Makes the route, in place of one for the same destination and priority. */
