@@ -87,6 +87,23 @@ void describe('cnitool', { skip: noCnitool }, () => {
     assert.deepEqual([leases('pods'), leases('other'), veths()], [[], [], []])
   })
 
+  test('a pod on two networks leaves by the first one, and by the second when the first is gone', async () => {
+    using a = new Pod('a')
+    writeList('pods', [ours()])
+    writeList('other', [ours({ bridge: 'br1', ipam: { type: 'host-local', subnet: '10.23.0.0/24' } })])
+    await added('pods', a)
+    await added('other', a, { CNI_IFNAME: 'eth1' })
+    using inside = openRouteSocket(a.ns)
+    const via = (): string | undefined => inside.routeTo({ to: address('192.0.2.9') })?.via
+    await done('check', 'pods', a)
+    await done('check', 'other', a, { CNI_IFNAME: 'eth1' })
+    assert.equal(via(), '10.22.0.1')
+    await done('del', 'pods', a)
+    assert.equal(veths().length, 1)
+    assert.equal(via(), '10.23.0.1')
+    await done('del', 'other', a, { CNI_IFNAME: 'eth1' })
+  })
+
   test('DEL of who was never there, and of who is gone', async () => {
     const a = new Pod('a')
     writeList('pods', [ours()])

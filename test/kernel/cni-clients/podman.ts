@@ -34,9 +34,19 @@ export async function setUpPodman(): Promise<void> {
 
 export const podman = (...args: string[]): Promise<string> => must('podman', ...args)
 
-/** Starts a container of the image. */
+/** Of podman, to start a container of the image. */
+export const startArguments = (name: string, ...options: string[]): string[] => [
+  'run',
+  '-d',
+  '--cgroups=disabled',
+  '--name',
+  name,
+  ...options,
+  'localhost/web',
+]
+
 export async function start(name: string, ...options: string[]): Promise<void> {
-  await podman('run', '-d', '--cgroups=disabled', '--name', name, ...options, 'localhost/web')
+  await podman(...startArguments(name, ...options))
 }
 
 /** A field of `podman inspect`, by Go's template. */
