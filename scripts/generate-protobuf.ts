@@ -10,6 +10,7 @@ const roots = [
   'DeleteOptions',
   'Deployment',
   'Namespace',
+  'Pod',
   'Secret',
   'SelfSubjectAccessReview',
   'SelfSubjectReview',
