@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container, Pod } from '../../src/api/objects/pod.ts'
-import { file } from './machine-image.ts'
+import { serveRegistry } from '../../src/image/testing/registry.ts'
+import { tar } from '../../src/image/testing/tar.ts'
+import { file, files, programs } from './machine-image.ts'
 import { type ImageNode, makeImageNode } from './pod-image-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
@@ -31,7 +35,7 @@ test('an image that cannot be fetched is asked for less and less often, in the w
   const image = `${nowhere}/missing:v1`
   await run('missing', image)
   const remedy =
-    /`kubehop image load FILE` brings it in from a file, such as `docker save 127\.0\.0\.1:9\/test\/missing:v1 -o FILE`/
+    /127\.0\.0\.1:9 cannot be reached: .*\. The nodes of a lab reach only what is in the lab\. `kubehop image pull 127\S+` fetches it for them, `kubehop image load FILE` brings it in from a file, such as `docker save 127\.0\.0\.1:9\/test\/missing:v1 -o FILE`/
   assert.match(await waiting('missing', 'ErrImagePull'), remedy)
   assert.match(
     await waiting('missing', 'ImagePullBackOff'),
@@ -74,7 +78,7 @@ test('with the policy Never nothing is fetched', async () => {
   await run('never', image, { imagePullPolicy: 'Never' })
   assert.match(
     await waiting('never', 'ErrImageNeverPull'),
-    /^Container image "127.*" is not present with pull policy of Never\. `kubehop image load FILE`/,
+    /^Container image "127.*" is not present with pull policy of Never\. `kubehop image pull .*`kubehop image load FILE`/,
   )
   const events = await world.node.events('never')
   assert.deepEqual(
@@ -151,4 +155,123 @@ test('the files of a removed image go with its last container, without anybody a
   )
   await world.node.delete('last')
   while (layers().some((layer) => !before.has(layer))) await new Promise((resolve) => setTimeout(resolve, 5))
+})
+
+const base = tar([...files, ...programs()])
+
+test('an image is fetched once for all pods that wait for it, and told with its size and its digest', async (t) => {
+  const registry = await serveRegistry(t)
+  const { digest, blobs } = registry.push('team/web:v1', [base, tar([file('own', 'pulled')])], {
+    config: { Cmd: ['sleep', '1000'] },
+  })
+  const image = `${registry.host}/team/web:v1`
+  const names = ['p0', 'p1', 'p2', 'p3']
+  for (const name of names) await world.node.run(name, { image })
+  for (const name of names) {
+    const pod = await world.node.ready(name)
+    assert.equal((await world.node.exec(name, ['cat', '/own'])).out, 'pulled')
+    const { image: full, imageID } = pod.status?.containerStatuses?.[0] ?? {}
+    assert.deepEqual([full, imageID], [image, `${registry.host}/team/web@${digest}`])
+    const events = (await world.node.events(name)).join('\n')
+    assert.ok(events.includes(`Normal Pulling: Pulling image "${image}"`), events)
+    assert.match(
+      events,
+      /Normal Pulled: Successfully pulled image "\S+" in \S+ \(\S+ including waiting\)\. Image size: \d{6,} bytes\./,
+    )
+    assert.doesNotMatch(events, /already present/)
+  }
+  assert.equal(registry.times(blobs[1] ?? ''), 1)
+  assert.equal(registry.asked.filter(({ path }) => path.endsWith('/manifests/v1')).length, 1)
+  for (const name of names) await world.node.delete(name)
+})
+
+test('with the policy Always each start asks the registry, and takes what is new', async (t) => {
+  const registry = await serveRegistry(t)
+  const version = (text: string): void => void registry.push('team/app:latest', [base, tar([file('version', text)])])
+  version('one')
+  const image = `${registry.host}/team/app:latest`
+  await run('app', image)
+  await world.node.ready('app')
+  const now = async (): Promise<string> => (await world.node.exec('app', ['cat', '/version'])).out
+  assert.equal(await now(), 'one')
+  version('two')
+  process.kill(world.node.pods.list().find(({ name }) => name === 'app')?.containers[0]?.pid ?? 0, 'SIGKILL')
+  await world.node.until('app', 'back', (pod) => {
+    const one = pod?.status?.containerStatuses?.[0]
+    return one?.restartCount === 1 && one.ready
+  })
+  assert.equal(await now(), 'two')
+  await world.node.delete('app')
+})
+
+test("credentials come from the pod's secrets or its account's, and one that is not there is told", async (t) => {
+  const registry = await serveRegistry(t, { auth: { kind: 'basic', users: ['me:secret'] } })
+  registry.push('team/private:v1', [base])
+  const image = `${registry.host}/team/private:v1`
+  const { client } = world.node
+  const auths = { [registry.host]: { auth: Buffer.from('me:secret').toString('base64') } }
+  await client.create('Secret', {
+    metadata: { name: 'registry', namespace: 'default' },
+    type: 'kubernetes.io/dockerconfigjson',
+    stringData: { '.dockerconfigjson': JSON.stringify({ auths }) },
+  })
+  await world.node.run('stranger', { image, command: ['sleep', '1000'] }, { imagePullSecrets: [{ name: 'absent' }] })
+  assert.match(await waiting('stranger', 'ErrImagePull'), /does not give .* to who asks so \(401/)
+  assert.ok(
+    (await world.node.events('stranger')).includes(
+      'Warning FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (absent); attempting to pull the image may not succeed.',
+    ),
+  )
+  await world.node.delete('stranger')
+  await world.node.run('friend', { image, command: ['sleep', '1000'] }, { imagePullSecrets: [{ name: 'registry' }] })
+  await world.node.ready('friend')
+  await world.node.delete('friend')
+  await world.store.remove(image)
+  await client.create('ServiceAccount', {
+    metadata: { name: 'puller', namespace: 'default' },
+    imagePullSecrets: [{ name: 'registry' }],
+  })
+  await world.node.run('account', { image, command: ['sleep', '1000'] }, { serviceAccountName: 'puller' })
+  await world.node.ready('account')
+  await world.node.delete('account')
+})
+
+test('a registry that does not answer holds up nobody else, and is let go when nobody waits', async (t) => {
+  const registry = await serveRegistry(t)
+  registry.push('team/slow:v1', [base])
+  const { promise: asked, resolve: ask } = Promise.withResolvers<IncomingMessage>()
+  registry.intercept = (request, _, path) => {
+    if (path.includes('/blobs/')) ask(request)
+    return path.includes('/blobs/')
+  }
+  const image = `${registry.host}/team/slow:v1`
+  for (const name of ['slow', 'slower']) await run(name, image)
+  const request = await asked
+  const other = await world.image()
+  await run('quick', other)
+  await world.node.ready('quick')
+  await world.node.delete('quick')
+  await world.node.delete('slow')
+  assert.equal(request.socket.destroyed, false)
+  const closed = once(request.socket, 'close')
+  await world.node.delete('slower')
+  await closed
+})
+
+test('an image that is loaded while it is fetched starts the pod at once', async (t) => {
+  const registry = await serveRegistry(t)
+  registry.push('team/stuck:v1', [base])
+  const { promise: asked, resolve: ask } = Promise.withResolvers<IncomingMessage>()
+  registry.intercept = (request) => {
+    ask(request)
+    return true
+  }
+  const image = `${registry.host}/team/stuck:v1`
+  await run('stuck', image)
+  const request = await asked
+  const closed = once(request.socket, 'close')
+  await world.image({}, [], image)
+  await world.node.ready('stuck')
+  await closed
+  await world.node.delete('stuck')
 })

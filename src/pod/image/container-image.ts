@@ -151,7 +151,7 @@ export class ContainerImage {
     const { image = '' } = spec
     const why = error instanceof KubehopError ? error.plain : messageOf(error)
     const here = this.#home.context.images.local.find(image) !== undefined
-    const message = `${why}. ${here ? remedyOfAlways : remedy(image)}`
+    const message = `${why}. ${here ? remedyOfAlways : remedy(image, error)}`
     this.#failure = { at: Date.now(), message, count: (this.#failure?.count ?? 0) + 1 }
     this.#home.event(spec, 'Warning', 'Failed', `Failed to pull image ${JSON.stringify(image)}: ${message}`)
     this.#tell(spec, 'ErrImagePull', message)
@@ -199,9 +199,14 @@ export class ContainerImage {
 
 const thisMachine: Available = { local: undefined, say: 'Container image "host" is the files of this machine' }
 
-function remedy(image: string): string {
+function remedy(image: string, cause?: unknown): string {
   const short = familiar(imageName(image) ?? image)
-  return `\`kubehop image load FILE\` brings it in from a file, such as \`docker save ${short} -o FILE\` makes; or use "image: host" and a command, which runs with this machine's own files`
+  const unreached = cause instanceof KubehopError && (cause.code === 'NoHost' || cause.code === 'Unreachable')
+  return (
+    `${unreached ? 'The nodes of a lab reach only what is in the lab. ' : ''}\`kubehop image pull ${short}\` fetches it for them, ` +
+    `\`kubehop image load FILE\` brings it in from a file, such as \`docker save ${short} -o FILE\` makes; ` +
+    'or use "image: host" and a command, which runs with this machine\'s own files'
+  )
 }
 
 const remedyOfAlways =
