@@ -3,6 +3,8 @@ import { malformed } from './data.ts'
 /** Types of fields: nft's number for each (enum datatypes), by which it prints elements, and its length in bytes. */
 export const fieldTypes = {
   integer: { id: 4, length: 4 },
+  ether_addr: { id: 9, length: 6 },
+  ifname: { id: 41, length: 16 },
   ipv4_addr: { id: 7, length: 4 },
   ipv6_addr: { id: 8, length: 16 },
   inet_proto: { id: 12, length: 1 },

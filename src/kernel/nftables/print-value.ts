@@ -2,6 +2,7 @@ import type { Verdict } from './data.ts'
 import { nameIn } from './expr/codec.ts'
 import { ctState } from './expr/ct.ts'
 import { fibTypes } from './expr/fib.ts'
+import { macFromBytes } from '../rtnetlink/mac.ts'
 import { families } from './message.ts'
 import { type Packed, unpack, unpackAddress, unpackBe16, unpackU32 } from './packed.ts'
 import { type FieldType, fieldTypes } from './fields.ts'
@@ -90,6 +91,8 @@ const bitNames = {
 } as const
 
 const fieldPrinters: { readonly [T in FieldType]: (part: Packed) => string } = {
+  ether_addr: (part) => macFromBytes(unpack(part)) ?? '?',
+  ifname: (part) => quoted(part.replace(/\0+$/, '')),
   integer: (part) => String(unpackU32(part)),
   ipv4_addr: unpackAddress,
   ipv6_addr: unpackAddress,

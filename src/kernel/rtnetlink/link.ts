@@ -81,6 +81,8 @@ export interface LinkStats {
 /** What can be changed about a link that exists. */
 export interface LinkChange {
   up?: boolean
+  /** Takes in frames that are for others, too. */
+  promiscuous?: boolean
   mtu?: number
   mac?: Mac
   /** Index of a bridge, or null to leave it. */
@@ -108,7 +110,7 @@ export function setLink(link: LinkRef, change: LinkChange): Request {
     type: RTM_NEWLINK,
     flags: 0,
     write: (w) => {
-      writeLinkHeader(w, link, change.up)
+      writeLinkHeader(w, link, change.up, change.promiscuous)
       writeCommon(w, change)
       if (change.name !== undefined) w.string(IFLA_IFNAME, change.name)
       if (change.ns !== undefined) w.u32(IFLA_NET_NS_FD, change.ns.fd)
@@ -156,14 +158,13 @@ export function deleteLinkGroup(group: number): Request {
 }
 
 /** struct ifinfomsg, and the name when there is no index. */
-export function writeLinkHeader(w: MessageWriter, link: LinkRef, up: boolean | undefined): void {
+export function writeLinkHeader(w: MessageWriter, link: LinkRef, up: boolean | undefined, promiscuous?: boolean): void {
   const header = w.header(ifinfomsg)
   header.setUint8(0, AF_UNSPEC)
   if (typeof link === 'number') header.setInt32(4, link, true)
-  if (up !== undefined) {
-    header.setUint32(8, up ? IFF_UP : 0, true)
-    header.setUint32(12, IFF_UP, true)
-  }
+  header.setUint32(8, (up ? IFF_UP : 0) | (promiscuous ? IFF_PROMISC : 0), true)
+  // Only these are changed.
+  header.setUint32(12, (up === undefined ? 0 : IFF_UP) | (promiscuous === undefined ? 0 : IFF_PROMISC), true)
   if (typeof link === 'string') w.string(IFLA_IFNAME, link)
 }
 
