@@ -4,10 +4,7 @@ import type { ObjectMeta } from './objects/meta.ts'
 /** What an object asks for and this version takes without doing it: said to whoever applies it, or they would wait for it in vain. */
 export function notYet({ kind, metadata, spec, status }: AnyObject): string[] {
   if (!isRecord(spec)) return []
-  if (kind === 'Service') return [...balanced(metadata, spec, status), ...topology(metadata)]
-  if (kind === 'Pod') return images(spec)
-  const template = spec['template']
-  return isRecord(template) && isRecord(template['spec']) ? images(template['spec']) : []
+  return kind === 'Service' ? [...balanced(metadata, spec, status), ...topology(metadata)] : []
 }
 
 /** A cloud has somebody who gives load balancers their addresses; here it is whoever made the service. */
@@ -28,16 +25,5 @@ function topology(metadata: ObjectMeta): string[] {
     metadata?.annotations?.[key]?.toLowerCase() === 'auto'
       ? [`metadata.annotations[${key}]: Auto is not in this version; use spec.trafficDistribution: PreferSameZone`]
       : [],
-  )
-}
-
-function images({ initContainers, containers }: Record<string, unknown>): string[] {
-  const all = [initContainers, containers].flatMap((list) => (Array.isArray(list) ? list : [])).filter(isRecord)
-  return all.flatMap(({ name, image }) =>
-    typeof image !== 'string' || image === 'host'
-      ? []
-      : [
-          `container ${String(name)}: image ${image} cannot be loaded in this version: only "host" runs, with this machine's programs`,
-        ],
   )
 }

@@ -71,7 +71,8 @@ rm      a name; the image goes with its last one. Or an id, as \`ls\` shows it: 
 
   --lab NAME    images of this lab only, which go with it; without it: those that all labs share
 
-In this version images are only kept: pods run \`image: host\`.`,
+A pod runs them by name: \`kubectl run web --image=web:v1\`. One that waits for an image starts when it is loaded. With the tag \`latest\` Kubernetes asks a registry at
+each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
     run: async (args) => (await import('./image.ts')).image(args),
   },
   trace: {
