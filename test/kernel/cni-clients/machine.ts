@@ -23,7 +23,7 @@ import { MS_BIND, MS_REC, MS_SLAVE } from '../../../src/kernel/launch/syscalls.t
 import { declare } from '../../../src/kernel/libc.ts'
 import { mountTmpfs, unmount } from '../../../src/kernel/mount.ts'
 import { createNetns, inNetns, type Netns } from '../../../src/kernel/netns.ts'
-import { setLink } from '../../../src/kernel/rtnetlink/link.ts'
+import { deleteLink, setLink } from '../../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
 
 // Runtimes have their files at places that no option moves: /etc/cni, /var/lib/cni, /run. So this process leaves for mounts and a network of its own, in which
@@ -97,8 +97,24 @@ export function enterMachine(): void {
   socket.apply(setLink(socket.link('lo')?.index ?? assert.fail(), { up: true }))
 }
 
+/** Ends every process of it, and forgets what a machine forgets with its power: /run, links, rules. */
+export async function reboot(): Promise<void> {
+  endProcesses()
+  unmount('/run')
+  mountTmpfs('/run', 'mode=755')
+  await must('nft', 'flush', 'ruleset')
+  using socket = openRouteSocket()
+  for (const { kind, name } of socket.links()) if (kind === 'bridge' || kind === 'veth') socket.ensure(deleteLink(name))
+}
+
 /** Ends every process of it that is still there. */
 export function leaveMachine(): void {
+  endProcesses()
+  unmount(stage)
+  rmSync(stage, { recursive: true })
+}
+
+function endProcesses(): void {
   const mounts = statSync('/proc/thread-self/ns/mnt').ino
   const disks = ['/var', '/run'].map((path) => statSync(path).dev)
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
@@ -111,8 +127,6 @@ export function leaveMachine(): void {
       if (!['ESRCH', 'EACCES', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     }
   }
-  unmount(stage)
-  rmSync(stage, { recursive: true })
 }
 
 export interface Ran {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { address, cidr, indexIn } from '../../../src/base/address.ts'
 import { Agent, installPlugin } from './kubehop.ts'
-import { enterMachine, lacks, leaveMachine } from './machine.ts'
-import { inspect, podman, setUpPodman, start } from './podman.ts'
+import { enterMachine, lacks, leaveMachine, reboot, run } from './machine.ts'
+import { inspect, podman, setUpPodman, start, startArguments } from './podman.ts'
 import { get, leases, leftovers, nodeAddress, outside, outsideUrl, untilLeases, wget } from './world.ts'
 
 const subnet = cidr('10.22.0.0/24')
@@ -73,8 +73,37 @@ void describe('podman', { skip: lacks('podman', 'crun', 'busybox', 'nft') }, () 
   test('ten containers at once have ten addresses', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `c${index}`)
     await Promise.all(names.map((name) => start(name)))
-    const given = await Promise.all(names.map((name) => inspect(name, '.NetworkSettings.IPAddress')))
+    const given = (await inspect(names.join(' '), '.NetworkSettings.IPAddress')).split('\n')
     assert.deepEqual(given.toSorted(), leases('pods').toSorted())
     assert.equal(new Set(given).size, 10)
+  })
+
+  test('the agent is killed while containers start: they come all the same, or say so and come when asked again', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    const starting = names.map((name) => run('podman', startArguments(name)))
+    await Promise.race(starting)
+    await agent.stop('SIGKILL')
+    for (const [index, { code, err }] of (await Promise.all(starting)).entries()) {
+      if (code === 0) continue
+      assert.match(err, /the agent at .* ended.*DEL, then try again/)
+      await podman('start', names[index] ?? '')
+    }
+    const given = (await inspect(names.join(' '), '.NetworkSettings.IPAddress')).split('\n')
+    assert.deepEqual(given.toSorted(), leases('pods').toSorted())
+    assert.equal(new Set(given).size, names.length)
+    await podman('rm', '-f', '-t', '0', 'a')
+    await agent.start()
+  })
+
+  test('after a reboot containers start again', async () => {
+    await start('a')
+    await start('b')
+    await agent.stop('SIGKILL')
+    await reboot()
+    await agent.start()
+    await podman('start', 'a', 'b')
+    const given = (await inspect('a b', '.NetworkSettings.IPAddress')).split('\n')
+    assert.deepEqual(given.toSorted(), leases('pods').toSorted())
+    for (const own of given) assert.equal(await get(`http://${own}/cgi-bin/who`), '10.22.0.1')
   })
 })

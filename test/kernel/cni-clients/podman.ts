@@ -49,6 +49,6 @@ export async function start(name: string, ...options: string[]): Promise<void> {
   await podman(...startArguments(name, ...options))
 }
 
-/** A field of `podman inspect`, by Go's template. */
-export const inspect = (name: string, field: string): Promise<string> =>
-  podman('inspect', '--format', `{{${field}}}`, name)
+/** A field of `podman inspect` by Go's template: a line for each of the names. */
+export const inspect = (names: string, field: string): Promise<string> =>
+  podman('inspect', '--format', `{{${field}}}`, ...names.split(' '))
