@@ -10,7 +10,7 @@ import { appendRoute, type Route } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
-import { linkLocalOf } from './names.ts'
+import { linkLocalOf, macOfAll } from './names.ts'
 import { deleteCut } from './reaper.ts'
 
 /** What one pod's cable is made of. */
@@ -101,7 +101,17 @@ function letIpv6In(netns: Netns, ifname: string): void {
   for (const link of ['lo', device]) writeSysctl(`net.ipv6.conf.${link}.disable_ipv6`, 0, netns)
   // No other pod may tell this one where the world is.
   writeSysctl(`net.ipv6.conf.${device}.accept_ra`, 0, netns)
+  // Nor is anything that a container adds later searched for duplicates first.
+  writeSysctl(`net.ipv6.conf.${device}.accept_dad`, 0, netns)
   writeSysctl(`net.ipv6.conf.${device}.keep_addr_on_down`, 1, netns)
+}
+
+/** A link whose Ethernet address changes, or is set, says so to all who know another one for its IP addresses. */
+function letAnnounce(netns: Netns, ifname: string, addresses: Cable['addresses']): void {
+  const device = ifname.replaceAll('.', '/')
+  if (addresses.some(({ address }) => family(address) === 4))
+    writeSysctl(`net.ipv4.conf.${device}.arp_notify`, 1, netns)
+  if (speaksIpv6(addresses)) writeSysctl(`net.ipv6.conf.${device}.ndisc_notify`, 1, netns)
 }
 
 /** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
@@ -125,12 +135,16 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): b
     const end = pod.link(ifname)
     if (end === undefined) throw new KubehopError('cni', `connect ${id}`, 'Gone', `${ifname} disappeared`)
     if (speaksIpv6(cable.addresses)) letIpv6In(netns, ifname)
+    letAnnounce(netns, ifname, cable.addresses)
     pod.apply(...inside(cable, end.index))
     socket.apply(...outside(cable))
     // The first packet must not be lost: a program may send it before the kernel got around to starting eth0's queue.
     pod.settle(ifname)
     socket.settle(hostDevice)
     socket.settle(cable.bridgeName)
+    // An Ethernet address that does not follow from the IP address: who had that before had another one, and may be remembered.
+    const follows = cable.mac === macOfAll(cable.addresses.map(({ address }) => address))
+    if (!follows) pod.apply(setLink(end.index, { mac: cable.mac }))
     return true
   } catch (cause) {
     socket.ensure(deleteLink(hostDevice))
