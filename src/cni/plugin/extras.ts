@@ -3,6 +3,7 @@ import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Lease } from '../lease.ts'
 import { bandwidth } from './bandwidth.ts'
+import { bridgeRules } from './bridge-rules.ts'
 import type { Owner } from './leases.ts'
 import { dropMasquerade, ensureMasquerade, isMasqueraded } from './masquerade.ts'
 import type { Network } from './network.ts'
@@ -47,7 +48,7 @@ const masquerade: Extra = {
 }
 
 /** In the order in which they are made; they are removed in the reverse one. */
-const extras: readonly Extra[] = [masquerade, bandwidth, portMappings]
+const extras: readonly Extra[] = [masquerade, bridgeRules, bandwidth, portMappings]
 const reversed = extras.toReversed()
 
 export function prepareExtras(network: Network): void {

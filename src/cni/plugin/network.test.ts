@@ -72,7 +72,7 @@ test('what is not built is refused by name, never passed over', () => {
   for (const [more, word] of [
     [{ ipMasqBackend: 'iptables' }, /no ipMasqBackend, which is "iptables"/],
     [{ vlan: 7 }, /no vlan/],
-    [{ promiscMode: true }, /no promiscMode/],
+    [{ vlanTrunk: [{ id: 7 }] }, /no vlanTrunk/],
     [{ conditionsV4: ['-s', '10.0.0.0/8'] }, /no conditionsV4/],
     [{ runtimeConfig: { aliases: { pods: ['a'] } } }, /no runtimeConfig\.aliases/],
     [{ runtimeConfig: { bandwidth: { ingressRate: 1 } } }, /no runtimeConfig\.bandwidth/],

@@ -20,7 +20,6 @@ export interface Network extends Options {
   /** Pods send everything through it that they know no better way for. */
   isDefaultGateway: boolean
   forceAddress: boolean
-  hairpinMode: boolean
   /** undefined: the smallest of the node's links. */
   mtu: number | undefined
   /** Who sends to none of these, and not to its own network, has the node's address outside; undefined: pods keep theirs. */
@@ -58,7 +57,6 @@ export function readNetwork(input: Input, args: ReadonlyMap<string, string>): Ne
     isGateway,
     isDefaultGateway,
     forceAddress: flag(fields, 'forceAddress', false),
-    hairpinMode: flag(fields, 'hairpinMode', true),
     // 0 is "as it comes", for the reference bridge too. Below 68 bytes IPv4 does not work, below 1280 IPv6 (RFC 791, RFC 8200).
     mtu: fields['mtu'] === 0 ? undefined : number(fields, 'mtu', { min: hasIpv6 ? 1280 : 68, max: 65535 }),
     notMasqueraded: readMasquerade(fields),
@@ -96,7 +94,6 @@ const known: readonly string[] = [
   'isGateway',
   'isDefaultGateway',
   'forceAddress',
-  'hairpinMode',
   'ipMasq',
   'nonMasqueradeCIDRs',
   'dataDir',

@@ -1,12 +1,13 @@
 import { parseAddress } from '../../base/address.ts'
 import type { Bandwidth, Rate } from '../bandwidth.ts'
 import type { HostPort } from '../host-ports.ts'
+import { type BridgeOptions, bridgeOptionKeys, readBridgeOptions } from './bridge-options.ts'
 import { CniError } from './error.ts'
 import { flag, list, nothingElse, number, object, objectOf, text, wrong } from './fields.ts'
 import type { Fields } from './input.ts'
 
 /** What a network or one of its pods asks for beyond cable and addresses. */
-export interface Options {
+export interface Options extends BridgeOptions {
   portMappings: PortMappings
   bandwidth: Bandwidth
 }
@@ -14,12 +15,16 @@ export interface Options {
 const bandwidthKeys = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const
 
 /** Fields of the configuration, and of `runtimeConfig`, that are read here. */
-export const optionKeys: readonly string[] = ['snat', ...bandwidthKeys]
+export const optionKeys: readonly string[] = ['snat', ...bandwidthKeys, ...bridgeOptionKeys]
 export const runtimeKeys: readonly string[] = ['portMappings', 'bandwidth']
 
 /** `isGateway`: whether the node has a way to the pods. */
 export function readOptions(fields: Fields, { isGateway }: { isGateway: boolean }): Options {
-  return { portMappings: readPortMappings(fields, isGateway), bandwidth: readBandwidth(fields) }
+  return {
+    portMappings: readPortMappings(fields, isGateway),
+    bandwidth: readBandwidth(fields),
+    ...readBridgeOptions(fields),
+  }
 }
 
 /** The capability `portMappings`, and what the reference portmap plugin has beside it. */
