@@ -43,6 +43,8 @@ export function stateRoot(): string {
 }
 
 export const folderOf = (name: string): string => join(stateRoot(), name)
+/** The images that all labs of this user share. No lab can be called so. */
+export const sharedImages = (root: string = stateRoot()): string => join(root, '.images')
 export const kubeconfigOf = (name: string): string => join(folderOf(name), 'kubeconfig')
 /** The DNS server's configuration, in a lab that was given one. */
 export const dnsConfigIn = (folder: string): string => join(folder, 'dns.yaml')

@@ -1,19 +1,18 @@
 import { dirname, join } from 'node:path'
 import { ImageStore } from '../image/store.ts'
 import { chooseLab } from './choose.ts'
-import { dropRoot, folderOf, stateRoot } from './folder.ts'
+import { dropRoot, folderOf, sharedImages } from './folder.ts'
 
 const own = 'images'
-const shared = '.images'
 
-/** Where images lie: in the folder of a lab that runs, or where all labs of this user share them. No lab can be called so. */
+/** Where images lie: in the folder of a lab that runs, or where all labs of this user share them. */
 export function imagesOf(lab: string | undefined): ImageStore {
-  return new ImageStore(lab === undefined ? join(stateRoot(), shared) : join(folderOf(chooseLab(lab).name), own))
+  return new ImageStore(lab === undefined ? sharedImages() : join(folderOf(chooseLab(lab).name), own))
 }
 
 /** Where the nodes of a lab look for images, by the lab's folder: its own come before those that all labs share. */
 export function imageFolders(folder: string): string[] {
-  return [join(folder, own), join(dirname(folder), shared)]
+  return [join(folder, own), sharedImages(dirname(folder))]
 }
 
 /** Changes a store, and leaves no empty folder where labs would be. */

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
-import { dropNote, type LabRecord, readRecord, removeFolder } from './folder.ts'
+import { dropNote, type LabRecord, readRecord, removeFolder, sharedImages } from './folder.ts'
 
 /** Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too. */
 export async function removeLab(name: string): Promise<void> {
@@ -7,6 +8,8 @@ export async function removeLab(name: string): Promise<void> {
   dropNote(name)
   const record = readRecord(name)
   if (record) await endLab(record)
+  // Images that were removed while its containers used them.
+  if (existsSync(sharedImages())) await (await import('./images.ts')).imagesOf(undefined).collect()
   removeFolder(name, undefined)
 }
 

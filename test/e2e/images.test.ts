@@ -1,7 +1,7 @@
 // Containers of images in whole labs: loaded, run, asked, removed while they run. By root, and as an ordinary user would.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -101,9 +101,11 @@ test('an ordinary user runs an image', { skip: process.getuid?.() !== 0 && 'thes
       '0\nthis is mine:v1\n',
     )
     assert.equal(kubectl('logs', 'mine'), 'hello from the image\n')
+    kubehop('image', 'rm', 'mine:v1')
   } finally {
     kubehop('down', 'user')
-    kubehop('image', 'rm', 'mine:v1')
+    // The image was used to the end, and nobody wants it any more.
+    assert.equal(existsSync(env.KUBEHOP_STATE), false)
     rmSync(folder, { recursive: true })
   }
 })
