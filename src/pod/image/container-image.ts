@@ -151,7 +151,7 @@ export class ContainerImage {
     const { image = '' } = spec
     const why = error instanceof KubehopError ? error.plain : messageOf(error)
     const here = this.#home.context.images.local.find(image) !== undefined
-    const message = `${why}. ${here ? remedyOfAlways : remedy(image, error)}`
+    const message = `${/[.?!]$/.test(why) ? why : `${why}.`} ${here ? remedyOfAlways : remedy(image, error)}`
     this.#failure = { at: Date.now(), message, count: (this.#failure?.count ?? 0) + 1 }
     this.#home.event(spec, 'Warning', 'Failed', `Failed to pull image ${JSON.stringify(image)}: ${message}`)
     this.#tell(spec, 'ErrImagePull', message)
