@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tryLockFolder } from '../kernel/lock.ts'
 import { tryHoldFile } from '../kernel/share.ts'
@@ -8,6 +7,7 @@ import { catalogOf, readCatalog, type StoredImage, writeCatalog } from './catalo
 import { type Digest, hexOf } from './digest.ts'
 import { explained } from './explained.ts'
 import { lockSoon } from './lock.ts'
+import { removeTree, removeWithin } from './remove-tree.ts'
 
 /** A place in the store where one process prepares something. It goes with the process: flock(2) tells whether that lives. */
 export interface Workplace {
@@ -69,7 +69,7 @@ export class StoreFolder {
         folder,
         claim: (chains) => this.#claim(folder, chains, signal),
         [Symbol.asyncDispose]: async () => {
-          await rm(folder, { recursive: true, force: true })
+          await removeTree(folder)
           held[Symbol.dispose]()
           await this.change(() => undefined)
         },
@@ -84,9 +84,9 @@ export class StoreFolder {
     const folder = join(this.path, 'work', hexOf(chain))
     const held = await lockSoon(folder, layerMs, signal)
     // Of one that was killed.
-    for (const name of readdirSync(folder)) await rm(join(folder, name), { recursive: true, force: true })
+    await removeWithin(folder)
     let ended: Promise<void> | undefined
-    const end = (): Promise<void> => rm(folder, { recursive: true, force: true }).finally(() => held[Symbol.dispose]())
+    const end = (): Promise<void> => removeTree(folder).finally(() => held[Symbol.dispose]())
     // Once: afterwards the folder is another's.
     return { folder, [Symbol.asyncDispose]: () => (ended ??= end()) }
   }
@@ -163,7 +163,7 @@ export class StoreFolder {
 
   async #clear({ folder, held }: Trash): Promise<void> {
     try {
-      await rm(folder, { recursive: true, force: true })
+      await removeTree(folder)
     } finally {
       held[Symbol.dispose]()
     }

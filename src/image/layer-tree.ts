@@ -1,5 +1,6 @@
 import { mkdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { followLink } from './paths.ts'
 import { refuse, shown } from './refuse.ts'
 import type { TarEntry } from './tar/read.ts'
@@ -64,11 +65,15 @@ export class LayerTree {
   }
 
   /** The directories that could not keep an extended attribute. */
-  finish(): string[] {
+  async finish(): Promise<string[]> {
+    const missing: string[] = []
     // Children first: making them changed the times of their parents.
-    return [...this.#attributes]
-      .toReversed()
-      .flatMap(([path, attributes]) => (own(join(this.folder, path), attributes) ? [] : path))
+    for (const [index, [path, attributes]] of [...this.#attributes].toReversed().entries()) {
+      if (!own(join(this.folder, path), attributes)) missing.push(path)
+      // Thousands of directories take a while, in which others want their turn.
+      if (index % 256 === 255) await setImmediate()
+    }
+    return missing
   }
 
   #walk(parts: readonly string[], said: string, make: boolean): string | undefined {

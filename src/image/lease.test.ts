@@ -89,18 +89,25 @@ test('a process that is killed uses nothing any more; what it has passed the des
     import { ImageStore } from ${JSON.stringify(join(import.meta.dirname, 'store.ts'))}
     const store = new ImageStore(${JSON.stringify(store.folder)})
     const lease = store.use(store.find('test:1'))
-    const child = spawn('cat', { stdio: ['inherit', 'ignore', 'ignore', lease.fd] })
-    child.on('spawn', () => console.log('ready'))
+    const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', lease.fd] })
+    child.on('spawn', () => console.log(child.pid))
+    process.stdin.resume()
   `
   const holder = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
-  await once(holder.stdout, 'data')
+  const [printed] = (await once(holder.stdout, 'data')) as [Buffer]
+  let child: number | undefined = Number(printed.toString())
+  const end = (): void => {
+    if (child !== undefined) process.kill(child)
+    child = undefined
+  }
+  t.after(end)
   holder.kill('SIGKILL')
   await once(holder, 'exit')
   await store.remove('test:1')
   const [folder = ''] = store.lowerdirs(image)
   assert.equal(readFileSync(join(folder, 'motd'), 'utf8'), 'hello')
-  // Ends `cat`; its end has no event for us, but its output would be closed.
-  holder.stdin.end()
+  end()
+  // The end of another's child has no event for us.
   const other = new ImageStore(store.folder)
   while (existsSync(folder)) await other.collect()
   assert.equal(existsSync(store.folder), false)

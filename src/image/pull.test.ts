@@ -58,6 +58,7 @@ test('an image is pulled, found by its name, and pulled again without its layers
   const [above, below] = store.lowerdirs(pulled)
   assert.equal(readFileSync(join(above ?? '', 'etc/more'), 'utf8'), 'more')
   assert.equal(readFileSync(join(below ?? '', 'etc/motd'), 'utf8'), 'hello')
+  assert.equal(store.find(`${registry.host}/team/web@${digest}`)?.id, pulled.id)
   await store.pull(name)
   assert.deepEqual(
     blobs.map((each) => registry.times(each)),

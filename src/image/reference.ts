@@ -43,9 +43,10 @@ export function placeOf(name: ImageName): Place {
   return { registry: name.slice(0, slash), repository, reference: digest ?? tag }
 }
 
-/** As people write it: `busybox:latest`. */
+/** As people write it: `busybox:latest`. Docker's registry stays where its repository begins like another one: `docker.io/a.b/web:1`. */
 export function familiar(name: ImageName): string {
-  return name.replace(/^docker\.io\/(library\/(?=[^/]+$))?/, '')
+  const short = name.replace(/^docker\.io\/(library\/(?=[^/]+$))?/, '')
+  return imageName(short) === name ? short : name
 }
 
 function inFull(text: string): string | undefined {

@@ -41,9 +41,11 @@ export class ImageStore {
     return this.#catalog().filter(({ removed }) => !removed)
   }
 
-  /** By name as people write it, or by id (`sha256:...`). Asks the disk only whether the catalog has changed. */
+  /** By name as people write it, by the digest that it was pulled by, or by id (`sha256:...`). Asks the disk only whether the catalog has changed. */
   find(which: string): StoredImage | undefined {
-    return findImage(this.#catalog(), imageName(which), which)
+    const name = imageName(which)
+    const images = this.list()
+    return findImage(images, name, which) ?? images.find(({ digests }) => name !== undefined && digests.includes(name))
   }
 
   /** What a container needs to know of an image. @throws KubehopError `NoImage` when it is gone */

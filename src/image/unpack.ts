@@ -38,7 +38,7 @@ export async function unpackLayer(
     unpacked.bytes += entry.size
   }
   whiteouts.apply(tree, lower)
-  unpacked.withoutAttributes.push(...tree.finish())
+  unpacked.withoutAttributes.push(...(await tree.finish()))
   return unpacked
 }
 
