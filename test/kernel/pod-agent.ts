@@ -14,6 +14,22 @@ const verbs: Record<string, (...args: never[]) => Promise<unknown>> = {
   cables: async () => node.network.list(),
   logs: (...args: Parameters<typeof node.logs>) => node.logs(...args),
   exec: (...args: Parameters<typeof node.exec>) => node.exec(...args),
+  /** Attaches, sends `input`, and answers with everything that was shown until `until` was. */
+  talk: (name: string, input: string, until: string) => {
+    const { stdin, stdout, stderr, kill, resize } = node.pods.attach('default', name, 'c', { stdin: input !== '' })
+    let text = ''
+    resize?.(99, 33)
+    if (input !== '') stdin?.write(input)
+    return new Promise<string>((resolve) => {
+      for (const stream of [stdout, stderr])
+        stream?.on('data', (chunk: Buffer) => {
+          text += chunk.toString()
+          if (!text.includes(until)) return
+          kill()
+          resolve(text)
+        })
+    })
+  },
   events: (name: string) => node.events(name),
   delete: (name: string) => node.delete(name),
   ended: (name: string) =>

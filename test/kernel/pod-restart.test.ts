@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,52 +6,15 @@ import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import { startedAt } from '../../src/kernel/process.ts'
 import type { PodProcess } from '../../src/pod/pods.ts'
+import { Agent } from './pod-agent-process.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'kubehop-restart-'))
 let agent: Agent
 
-/** An agent in a process of its own. */
-class Agent {
-  readonly #child: ChildProcess
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
-  #next = 1
-
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    child.on('message', ({ id, value, error }: { id: number; value?: unknown; error?: string }) => {
-      const waiting = this.#waiting.get(id)
-      if (error === undefined) waiting?.resolve(value)
-      else waiting?.reject(new Error(error))
-    })
-  }
-
-  static start(): Promise<Agent> {
-    const child = fork(join(import.meta.dirname, 'pod-agent.ts'), [dir], { execArgv: [] })
-    return new Promise((resolve, reject) => {
-      child.once('message', () => resolve(new Agent(child)))
-      child.once('exit', (code) => reject(new Error(`the agent ended with ${code}`)))
-    })
-  }
-
-  ask<T>(verb: string, ...args: unknown[]): Promise<T> {
-    const id = this.#next++
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      this.#child.send({ id, verb, args })
-    })
-  }
-
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill(signal)
-    await gone
-  }
-}
-
 before(async () => {
   leaveForOwnNetwork()
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
 })
 after(async () => {
   await agent.ask('stopAll')
@@ -98,7 +60,7 @@ test('an agent that is killed harms no container, and the next one goes on with 
   await agent.kill()
   await new Promise((resolve) => setTimeout(resolve, 200))
   assert.ok(startedAt(process?.containers[0]?.pid ?? 0))
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
   assert.deepEqual(await find('steady'), process)
   const is = await agent.ask<Pod>('get', 'steady')
   assert.deepEqual(is.status, was.status, 'nothing about the pod has changed')
@@ -129,7 +91,7 @@ test('what ended while no agent was there is told, and restarted, by the next', 
   await agent.ask('exec', 'mortal', ['sh', '-c', '(sleep 0.3; touch /v/go) > /dev/null 2>&1 &'])
   await agent.kill()
   await until(() => startedAt(process?.containers[0]?.pid ?? 0) === undefined)
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
   const pod = await agent.ask<Pod>('restarted', 'mortal', 1)
   assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 9)
   assert.equal((await find('mortal'))?.pausePid, process?.pausePid)
@@ -152,7 +114,7 @@ test('of containers that share their processes, what one left while no agent was
   process.kill(first)
   await until(() => startedAt(first) === undefined)
   assert.ok(startedAt(orphan), 'nobody was there to end it')
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
   const pod = await agent.ask<Pod>('restarted', 'sharing', 1)
   assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3)
   assert.equal(startedAt(orphan), undefined)
@@ -172,7 +134,7 @@ test('a pod that was deleted while no agent was there is removed by the next', a
   await agent.ask('forget', 'doomed')
   await agent.kill()
   assert.ok(startedAt(process?.pausePid ?? 0))
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
   await until(() => startedAt(process?.pausePid ?? 0) === undefined)
   await until(() => !readdirSync(join(dir, 'pods', 'pods')).includes(metadata.uid ?? ''))
   assert.deepEqual(await agent.ask('cables'), [])
@@ -184,7 +146,7 @@ test('a sandbox that died while no agent was there is made anew', async () => {
   const was = await find('orphan')
   await agent.kill()
   process.kill(was?.pausePid ?? 0, 'SIGKILL')
-  agent = await Agent.start()
+  agent = await Agent.start(dir)
   const pod = await agent.ask<Pod>('restarted', 'orphan', 1)
   const is = await find('orphan')
   assert.notEqual(is?.pausePid, was?.pausePid)
@@ -200,7 +162,7 @@ test('agents that are killed at any moment of a start leave nothing twice', asyn
     void agent.ask('run', name, { command: ['sleep', '1000'] }).catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 4 + round * 3))
     await agent.kill()
-    agent = await Agent.start()
+    agent = await Agent.start(dir)
     const pod = await agent.ask<Pod | undefined>('get', name)
     if (!pod) continue
     await agent.ask('ready', name)
@@ -210,5 +172,7 @@ test('agents that are killed at any moment of a start leave nothing twice', asyn
     await until(() => processesCalled(`kubehop pause default/${name}`) === 1)
     await agent.ask('delete', name)
     assert.equal((await agent.ask<unknown[]>('cables')).length, 0)
+    // Of one that nobody noted, too: it waits for an agent that knows it.
+    await until(() => processesCalled(`kubehop shim default/${name}/c`) === 0)
   }
 })

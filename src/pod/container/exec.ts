@@ -22,11 +22,11 @@ export interface Execution {
   readonly stdout: Readable
   /** A terminal has only one direction out. */
   readonly stderr?: Readable
-  resize?(columns: number, rows: number): void
+  resize?: (columns: number, rows: number) => void
   /** The exit code, or 128 + signal; fulfilled when the output has been delivered too. */
   readonly exit: Promise<number>
   /** Ends the process if it still runs, and all streams. */
-  kill(): void
+  kill: () => void
 }
 
 /** Starts a process beside the container's first one. Throws a KubehopError when there is no such program. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, write } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf } from '../../base/errors.ts'
@@ -8,8 +8,6 @@ import { rotate, rotateAt } from './rotation.ts'
 import { Tap } from './tap.ts'
 import { Throttle } from './throttle.ts'
 
-/** More than this waiting for the disk: the container's output is not read meanwhile. */
-const highWater = 1024 * 1024
 /** What has no newline yet is written after so long. */
 const promptMs = 100
 
@@ -26,9 +24,6 @@ export class LogWriter {
   #resting: NodeJS.Timeout | undefined
   #fd: number
   #size: number
-  #pending: Buffer[] = []
-  #pendingBytes = 0
-  #writing = false
   #open: number
   #done: () => void = () => undefined
   #over = false
@@ -47,6 +42,8 @@ export class LogWriter {
     this.#outputs = Object.values(outputs)
     this.#open = this.#outputs.length
     for (const [name, output] of Object.entries(outputs)) this.#read(name as StreamName, output)
+    // A terminal that went with its shim.
+    if (this.#open === 0) this.#finish()
   }
 
   get over(): boolean {
@@ -103,8 +100,9 @@ export class LogWriter {
       // The next agent goes on with a line that this one has begun.
       this.#put(this.#detached ? cutter.flush(nanoTime()) : cutter.end(nanoTime()))
       this.#open--
-      if (this.#open === 0) for (const tap of this.#taps) tap.end()
-      this.#flush()
+      if (this.#open > 0) return
+      for (const tap of this.#taps) tap.end()
+      this.#finish()
     })
   }
 
@@ -115,46 +113,27 @@ export class LogWriter {
     }, ms)
   }
 
-  /** Reads on, or waits for whoever is behind: the disk, a client, the others on this machine. */
+  /** Reads on, or waits for whoever is behind: a client, the others on this machine. */
   #flow(): void {
-    const wait =
-      this.#pendingBytes > highWater || this.#resting !== undefined || [...this.#taps].some((tap) => tap.full)
+    const wait = this.#resting !== undefined || [...this.#taps].some((tap) => tap.full)
     for (const output of this.#outputs) {
       if (wait && !output.isPaused()) output.pause()
       else if (!wait && output.isPaused()) output.resume()
     }
   }
 
+  /** At once, in the turn in which it was read: an agent that is killed in between would lose it. */
   #put(entries: Buffer): void {
     if (entries.length === 0) return
-    this.#pending.push(entries)
-    this.#pendingBytes += entries.length
-    this.#flush()
-  }
-
-  #flush(): void {
-    if (this.#writing || this.#over) return
-    if (this.#pending.length === 0) {
-      if (this.#open === 0) this.#finish()
-      return
+    try {
+      for (let at = 0; at < entries.length; ) at += writeSync(this.#fd, entries, at)
+      this.#size += entries.length
+    } catch (error) {
+      // A full disk loses lines rather than stopping the container.
+      this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be written')
     }
-    const bytes = Buffer.concat(this.#pending)
-    this.#pending = []
-    this.#writing = true
-    write(this.#fd, bytes, 0, bytes.length, null, (error, written) => this.#written(bytes, error, written))
-  }
-
-  #written(bytes: Buffer, error: Error | null, written: number): void {
-    this.#writing = false
-    this.#size += written
-    // A full disk loses lines rather than stopping the container.
-    if (error) this.#log.error({ path: this.path, error: messageOf(error) }, 'the log of a container cannot be written')
-    else if (written < bytes.length) this.#pending.unshift(bytes.subarray(written))
-    this.#pendingBytes -= error ? bytes.length : written
     if (this.#size >= rotateAt) this.#rotate()
-    this.#flow()
     for (const listener of this.#listeners) listener()
-    this.#flush()
   }
 
   #rotate(): void {
