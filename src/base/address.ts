@@ -81,7 +81,7 @@ export function hostPort(of: Address, port: number): string {
 
 export function contains(range: Cidr, member: Address): boolean {
   if (family(member) !== range.family) return false
-  if (range.family === 6) return networkOf(member, range.prefix) === range.address
+  if (range.family === 6) return samePrefix(addressBytes(member), addressBytes(range.address), range.prefix)
   // Shifts count modulo 32: a prefix of 0 needs saying.
   return range.prefix === 0 || (bits32(member) ^ bits32(range.address)) >>> (32 - range.prefix) === 0
 }
@@ -105,6 +105,14 @@ export function nth(range: Cidr, index: number | bigint): Address {
 /** The place of an address in its range, the inverse of {@link nth}. */
 export function indexIn(range: Cidr, member: Address): bigint {
   return toNumber(member) - toNumber(range.address)
+}
+
+/** Are the first `prefix` bits the same? */
+function samePrefix(a: Uint8Array, b: Uint8Array, prefix: number): boolean {
+  const whole = prefix >> 3
+  for (let at = 0; at < whole; at++) if (a[at] !== b[at]) return false
+  const rest = prefix & 7
+  return rest === 0 || ((a[whole] ?? 0) ^ (b[whole] ?? 0)) >> (8 - rest) === 0
 }
 
 function bits32(of: Address): number {

@@ -35,8 +35,8 @@ export interface Ipam {
   free(lease: Lease): void
   leasesOf(id: string): Lease[]
   list(): Lease[]
-  /** How many addresses can still be given. */
-  available(): bigint
+  /** How many addresses can still be given, when those of which this is true are free, too. */
+  available(isFree?: (lease: Lease) => boolean): bigint
 }
 
 /** Who takes an address: {@link Lease} without it. */
@@ -162,8 +162,10 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
     },
     leasesOf: (id) => [...leases.values()].filter((lease) => lease.id === id),
     list: () => [...leases.values()],
-    available() {
-      const given = [...leases.keys()].map((address) => indexIn(range, address) - first)
+    available(isFree = () => false) {
+      const given = [...leases.values()].flatMap((lease) =>
+        isFree(lease) ? [] : [indexIn(range, lease.address) - first],
+      )
       return usable - BigInt(given.filter((at) => at >= 0n && at < total && at !== gatewayAt).length)
     },
   }

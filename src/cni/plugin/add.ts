@@ -13,7 +13,7 @@ import type { Given } from './ipam-given.ts'
 import { refuseTwice, take } from './ipam-own.ts'
 import { writeRoute } from './ipam-route.ts'
 import { openBridge, podNetns } from './kernel.ts'
-import { hostDeviceOf, inTurn, noteOfOwner, now, type Owner } from './leases.ts'
+import { hostDeviceOf, inTurn, noteOfOwner, now, openBook, type Owner } from './leases.ts'
 import { type Network, readNetwork, settled } from './network.ts'
 import { type Interface, joined, readResult, type Result, writeResult } from './result.ts'
 
@@ -35,9 +35,10 @@ function attach(call: Call, input: Input, network: Network, netns: Netns): Resul
       connectPod({ ...pod, ...share(whole), given, leases }),
     )
   return inTurn([dataDir, plan.leaseDir], () => {
-    refuseTwice(plan.leaseDir, owner)
+    const book = openBook(plan.leaseDir, network.name, plan.sets.flat())
+    refuseTwice(book, owner)
     const shared = share(network)
-    const taken = take(plan, owner, now('ours'))
+    const taken = take(plan, book, owner, now('ours'))
     try {
       const { given } = settled(network, taken.given, [])
       return connectPod({ ...pod, ...shared, given, leases: taken.leases })

@@ -9,7 +9,7 @@ import { keepOnlyExtras } from './extras.ts'
 import { list, objectOf, text, wrong } from './fields.ts'
 import type { Fields, Input } from './input.ts'
 import { otherIpam } from './ipam-plan.ts'
-import { heldBy, hostDeviceOf, inTurn, ownerOfNote } from './leases.ts'
+import { hostDeviceOf, inTurn, openBook, ownerOfNote } from './leases.ts'
 import { isGone, readProofs } from './reclaim.ts'
 
 /** Frees what no living container has: after a reboot, everything. Like DEL it needs no valid configuration. */
@@ -26,7 +26,8 @@ export function gc(call: Call, input: Input): undefined {
     const isDead = (of: Pick<Lease, 'hostDevice' | 'since'>): boolean =>
       said === undefined ? isGone(of, proofs) : !said.has(of.hostDevice)
     const records = recordsOf(dataDir, network).filter((record) => isDead(proofOf(record)))
-    const dead = heldBy(leaseDir, network).filter(({ lease }) => isDead(lease))
+    const book = openBook(leaseDir, network)
+    const dead = book.held().filter(({ lease }) => isDead(lease))
     keepOnlyExtras(network, alive)
     // Cables whose address is not written down any more, too: their note says whose they are.
     const lost = socket.links().flatMap(({ name, alias }) => {
@@ -36,7 +37,7 @@ export function gc(call: Call, input: Input): undefined {
     const cables = [...dead.map(({ lease }) => lease.hostDevice), ...records.map(({ owner }) => hostDeviceOf(owner))]
     deleteCables(socket, [...new Set([...cables, ...lost])])
     for (const { ipam, lease } of dead) ipam.free(lease)
-    if (records.length === 0) dropEmpty(places, network)
+    if (records.length === 0) dropEmpty(dataDir, book, network)
     return records
   })
   // The other plugin gets back what it gave to each: many have no GC of their own.
@@ -53,7 +54,7 @@ export function gc(call: Call, input: Input): undefined {
       otherIpamFor(call, input, plugin).takeBack(owner)
       inTurn(folders, () => {
         dropRecord(dataDir, owner)
-        dropEmpty(places, network)
+        dropEmpty(dataDir, openBook(leaseDir, network), network)
       })
     })
   const other = otherIpam(fields)

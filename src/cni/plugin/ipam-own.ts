@@ -7,9 +7,9 @@ import { CniError } from './error.ts'
 import type { Given } from './ipam-given.ts'
 import type { OwnPlan } from './ipam-plan.ts'
 import { readResolvConf } from './ipam-resolv-conf.ts'
-import { heldBy, hostDeviceOf, isOf, openRange, type Owner } from './leases.ts'
+import { type Book, heldBy, hostDeviceOf, isOf, openBook, type Owner } from './leases.ts'
 import type { Range } from './ranges.ts'
-import { isGone, readProofs, reclaim } from './reclaim.ts'
+import { isGone, readProofs, reclaimOf } from './reclaim.ts'
 
 /** What a pod was given of our ranges: one address of each set, in the order of the sets. */
 export interface Taken {
@@ -23,7 +23,7 @@ export interface Taken {
  * Gives the addresses, or none. `since` is written down with them, for `reclaim`: when a range has no more, those whose pods are gone for
  * certain are given again. To be called in turn.
  */
-export function take(plan: OwnPlan, owner: Owner, since: Since): Taken {
+export function take(plan: OwnPlan, book: Book, owner: Owner, since: Since): Taken {
   const dns = plan.resolvConf === undefined ? {} : readResolvConf(plan.resolvConf)
   const wanted = wantedOf(plan)
   const { containerId: id, ifname } = owner
@@ -33,7 +33,7 @@ export function take(plan: OwnPlan, owner: Owner, since: Since): Taken {
     for (const one of given.splice(0)) one.free()
   }
   try {
-    for (const [at, set] of plan.sets.entries()) given.push(takeOne(plan, owner.network, set, asks, wanted[at]))
+    for (const [at, set] of plan.sets.entries()) given.push(takeOne(book, set, asks, wanted[at]))
   } catch (error) {
     free()
     throw error
@@ -69,11 +69,9 @@ export function taken(plan: OwnPlan, owner: Owner): Pick<Taken, 'given' | 'lease
 /** Throws when ADD would find no address. What it would free first (`reclaim`) counts as free. */
 export function refuseExhausted({ leaseDir, sets, resolvConf }: OwnPlan, network: string): void {
   const proofs = readProofs()
+  const book = openBook(leaseDir, network, sets.flat())
   for (const set of sets) {
-    const free = set.map(({ subnet, pool }) => {
-      const ipam = openRange(leaseDir, network, subnet, pool)
-      return ipam.available() + BigInt(ipam.list().filter((lease) => isGone(lease, proofs)).length)
-    })
+    const free = set.map((range) => book.ipamOf(range).available((lease) => isGone(lease, proofs)))
     if (free.some((count) => count > 0n)) continue
     throw new CniError(
       'notAvailable',
@@ -89,13 +87,9 @@ interface One {
   free(): void
 }
 
-function takeOne(plan: OwnPlan, network: string, set: readonly Range[], asks: LeaseOwner, wanted?: Address): One {
+function takeOne(book: Book, set: readonly Range[], asks: LeaseOwner, wanted?: Address): One {
+  const ranges = set.map((range) => ({ range: range.subnet, pool: range.pool, ipam: book.ipamOf(range) }))
   const attempt = (): One => {
-    const ranges = set.map(({ subnet, pool }) => ({
-      range: subnet,
-      pool,
-      ipam: openRange(plan.leaseDir, network, subnet, pool),
-    }))
     const { lease, from } = takeOfSet(ranges, asks, wanted)
     return { lease, range: { subnet: from.range, pool: from.pool }, free: () => from.ipam.free(lease) }
   }
@@ -103,7 +97,7 @@ function takeOne(plan: OwnPlan, network: string, set: readonly Range[], asks: Le
     return attempt()
   } catch (error) {
     const isOut = ['Exhausted', 'NotGivable'].includes(codeOf(error) ?? '')
-    if (!isOut || reclaim(plan.leaseDir, network).length === 0) throw error
+    if (!isOut || reclaimOf(book).length === 0) throw error
     return attempt()
   }
 }
@@ -129,8 +123,8 @@ function named({ subnet }: Range): string {
 }
 
 /** An owner has its addresses once: DEL comes before the next ADD. */
-export function refuseTwice(leaseDir: string, owner: Owner): void {
-  const taken = heldBy(leaseDir, owner.network).find((held) => isOf(held, owner))
+export function refuseTwice(book: Book, owner: Owner): void {
+  const taken = book.held().find((held) => isOf(held, owner))
   if (taken === undefined) return
   throw new CniError(
     'failed',

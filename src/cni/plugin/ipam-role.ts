@@ -5,7 +5,7 @@ import type { Fields, Input } from './input.ts'
 import { refuseExhausted, refuseTwice, take, taken } from './ipam-own.ts'
 import { defaultDataDir, leaseDirOf, type OwnPlan, readIpamPlan } from './ipam-plan.ts'
 import { writeRoute } from './ipam-route.ts'
-import { heldBy, hostDeviceOf, inTurn, isOf, now, type Owner } from './leases.ts'
+import { heldBy, hostDeviceOf, inTurn, isOf, now, openBook, type Owner } from './leases.ts'
 import { reclaim } from './reclaim.ts'
 import { readResult, writeResult } from './result.ts'
 import { readAddressWishes } from './wishes.ts'
@@ -27,8 +27,9 @@ export function isIpamRole({ fields }: Input): boolean {
 export function ipamAdd(call: Call, input: Input): Fields {
   const { plan, owner } = read(call, input)
   const { given } = inTurn([plan.leaseDir], () => {
-    refuseTwice(plan.leaseDir, owner)
-    return take(plan, owner, now('not ours'))
+    const book = openBook(plan.leaseDir, owner.network, plan.sets.flat())
+    refuseTwice(book, owner)
+    return take(plan, book, owner, now('not ours'))
   })
   const ips = given.ips.map(({ address, prefix, gateway }) => ({
     address: `${address}/${prefix}`,

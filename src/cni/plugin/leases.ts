@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cidr, parseCidr } from '../../base/address.ts'
+import { type Cidr, formatCidr, parseCidr } from '../../base/address.ts'
 import { lockFolder } from '../../kernel/lock.ts'
-import { type Ipam, openIpam, type Pool } from '../ipam.ts'
+import { type Ipam, openIpam } from '../ipam.ts'
 import { currentNetns, netnsId } from '../../kernel/netns.ts'
 import { readSysctl } from '../../kernel/sysctl.ts'
 import type { Lease, Since } from '../lease.ts'
+import type { Range } from './ranges.ts'
 
 /** Whose an address is: one interface of one container, on one network. */
 export interface Owner {
@@ -37,21 +38,42 @@ export function now(cable: 'ours' | 'not ours'): Since {
   return { boot, netns: netnsId(ns) }
 }
 
-/** One folder per network and range: what was given before a range was changed can still be freed. */
-export function openRange(dataDir: string, network: string, range: Cidr, pool?: Pool): Ipam {
-  return openIpam(range, join(dataDir, network, `${range.address}-${range.prefix}`), pool)
+/** All that is written down of one network's addresses, read once. */
+export interface Book {
+  /** Of a range that the book was opened with. */
+  ipamOf(range: Range): Ipam
+  /** Of all ranges, also of those that the network has no more. */
+  held(): Held[]
 }
 
-/** All addresses of a network, also of ranges that it has no more. */
-export function heldBy(dataDir: string, network: string): Held[] {
+/** One folder per network and range: what was given before a range was changed can still be freed. */
+export function openBook(dataDir: string, network: string, ranges: readonly Range[] = []): Book {
   const folder = join(dataDir, network)
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap((name) => {
-    const range = parseCidr(name.replace('-', '/'))
-    if (range === undefined) return []
-    const ipam = openRange(dataDir, network, range)
-    return ipam.list().map((lease) => ({ lease, range, ipam }))
-  })
+  const pools = new Map(ranges.map(({ subnet, pool }) => [folderOf(subnet), pool]))
+  const there = existsSync(folder) ? readdirSync(folder) : []
+  const open = new Map(
+    [...new Set([...pools.keys(), ...there])].flatMap((name) => {
+      const range = parseCidr(name.replace('-', '/'))
+      if (range === undefined) return []
+      return [[name, { range, ipam: openIpam(range, join(folder, name), pools.get(name)) }] as const]
+    }),
+  )
+  return {
+    ipamOf({ subnet }) {
+      const found = open.get(folderOf(subnet))
+      if (found === undefined) throw new TypeError(`the book was opened without ${formatCidr(subnet)}`)
+      return found.ipam
+    },
+    held: () => [...open.values()].flatMap(({ range, ipam }) => ipam.list().map((lease) => ({ lease, range, ipam }))),
+  }
+}
+
+export function heldBy(dataDir: string, network: string): Held[] {
+  return openBook(dataDir, network).held()
+}
+
+function folderOf({ address, prefix }: Cidr): string {
+  return `${address}-${prefix}`
 }
 
 /** Names of the networks that have a folder here. */

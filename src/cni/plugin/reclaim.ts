@@ -1,6 +1,6 @@
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Lease, Since } from '../lease.ts'
-import { heldBy, hostDeviceOf, isCut, networksIn, now, ownerOfNote } from './leases.ts'
+import { type Book, hostDeviceOf, isCut, networksIn, now, openBook, ownerOfNote } from './leases.ts'
 
 /**
  * Frees the addresses whose pod is gone for certain, of one network or of all, and returns them: for an ADD that finds no more, and for whoever
@@ -8,15 +8,17 @@ import { heldBy, hostDeviceOf, isCut, networksIn, now, ownerOfNote } from './lea
  * To be called in turn.
  */
 export function reclaim(leaseDir: string, network?: string): Lease[] {
-  const proofs = readProofs()
   return (network === undefined ? networksIn(leaseDir) : [network]).flatMap((name) =>
-    heldBy(leaseDir, name)
-      .filter(({ lease }) => isGone(lease, proofs))
-      .map(({ lease, ipam }) => {
-        ipam.free(lease)
-        return lease
-      }),
+    reclaimOf(openBook(leaseDir, name)),
   )
+}
+
+/** The same of a network whose addresses have been read. */
+export function reclaimOf(book: Book): Lease[] {
+  const proofs = readProofs()
+  const gone = book.held().filter(({ lease }) => isGone(lease, proofs))
+  for (const { lease, ipam } of gone) ipam.free(lease)
+  return gone.map(({ lease }) => lease)
 }
 
 /**
