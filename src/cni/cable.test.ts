@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { address, cidr } from '../base/address.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { mac } from '../kernel/rtnetlink/mac.ts'
-import { type Cable, defaultRoute, inside, outside, pair } from './cable.ts'
+import { type Cable, defaultRoute, inside, noted, outside, pair } from './cable.ts'
 import { macOf, macOfAll } from './names.ts'
 
 const cable: Cable = {
@@ -21,7 +21,7 @@ const cable: Cable = {
   ipv6: true,
 }
 const plan = (of: Cable): string[] =>
-  [pair(of, {} as Netns), ...inside(of, 3), ...outside(of)].map((request) => request.op)
+  [pair(of, {} as Netns), ...inside(of, 3), ...outside(of), noted(of)].map((request) => request.op)
 
 test('a cable is laid in this order: the pair, the pod’s end, the node’s end, and the note at the very last', () => {
   assert.deepEqual(plan(cable), [

@@ -69,14 +69,15 @@ export function inside({ addresses, routes, ipv6, mac }: Cable, index: number): 
 /**
  * On the node. Hairpin: with bridge-nf-call-iptables the bridge itself carries on with a frame whose destination was just
  * translated; when a pod's service chooses that same pod, the frame must leave by the port it came in by. A promiscuous bridge
- * would do as well, but delivers duplicates. The note is last: a cable without it is one that was never finished.
+ * would do as well, but delivers duplicates.
  */
-export function outside({ hostDevice, ipv6, hairpin, note }: Cable): Request[] {
-  return [
-    ...quiet(hostDevice, ipv6),
-    setLink(hostDevice, { up: true, port: { hairpin } }),
-    setLink(hostDevice, { alias: note }),
-  ]
+export function outside({ hostDevice, ipv6, hairpin }: Cable): Request[] {
+  return [...quiet(hostDevice, ipv6), setLink(hostDevice, { up: true, port: { hairpin } })]
+}
+
+/** The very last: a cable without its note is one that was never finished. */
+export function noted({ hostDevice, note }: Cable): Request {
+  return setLink(hostDevice, { alias: note })
 }
 
 /** Before a link goes up: the kernel makes up no IPv6 address of its own, and so searches for no routers and no duplicates. */
@@ -114,8 +115,11 @@ function letAnnounce(netns: Netns, ifname: string, addresses: Cable['addresses']
   if (speaksIpv6(addresses)) writeSysctl(`net.ipv6.conf.${device}.ndisc_notify`, 1, netns)
 }
 
-/** Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. */
-export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): boolean {
+/**
+ * Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. `beside` makes what else the pod is to have,
+ * before the cable counts as finished.
+ */
+export function connect(cable: Cable & { socket: RouteSocket; netns: Netns; beside?: () => void }): boolean {
   const { socket, id, ifname, hostDevice, netns } = cable
   let [error] = socket.tryApply([pair(cable, netns)])
   // What was cut and is not yet deleted has its names still, at both ends.
@@ -137,7 +141,12 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns }): b
     if (speaksIpv6(cable.addresses)) letIpv6In(netns, ifname)
     letAnnounce(netns, ifname, cable.addresses)
     pod.apply(...inside(cable, end.index))
-    socket.apply(...outside(cable))
+    if (cable.beside === undefined) socket.apply(...outside(cable), noted(cable))
+    else {
+      socket.apply(...outside(cable))
+      cable.beside()
+      socket.apply(noted(cable))
+    }
     // The first packet must not be lost: a program may send it before the kernel got around to starting eth0's queue.
     pod.settle(ifname)
     socket.settle(hostDevice)

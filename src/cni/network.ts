@@ -116,7 +116,9 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     gateway: ipam.gateway,
     mac: macOf(lease.address),
   })
-  const lay = (lease: Lease, netns: Netns): boolean => {
+  const lay = (lease: Lease, request: AttachRequest): boolean => {
+    const { netns, hostPorts = [], bandwidth = {} } = request
+    const isPlain = hostPorts.length === 0 && !bandwidth.ingress && !bandwidth.egress
     const cable = {
       socket,
       netns,
@@ -132,6 +134,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       routes: [defaultRoute(podCidr, ipam.gateway)],
       note: noteOf(lease),
       ipv6,
+      ...(!isPlain && { beside: () => equip(lease, request) }),
     }
     try {
       return connect(cable)
@@ -143,7 +146,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
     }
   }
 
-  const finish = (lease: Lease, { hostPorts = [], bandwidth = {}, title }: AttachRequest): void => {
+  /** What a pod gets beside its cable: all of it, or nothing. */
+  const equip = (lease: Lease, { hostPorts = [], bandwidth = {}, title }: AttachRequest): void => {
     const { hostDevice, address } = lease
     try {
       const detour = limitBandwidth(socket, { hostDevice, network: ownMark }, bandwidth)
@@ -153,7 +157,6 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       publishPorts(portOwnerOf(lease, title), hostPorts, { addresses: [address], snat: true }, ns)
     } catch (error) {
       takeAway(hostDevice)
-      socket.ensure(deleteLink(hostDevice))
       throw error
     }
   }
@@ -168,7 +171,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   return {
     bridge: { name: bridgeName, index: bridge.index, gateway: ipam.gateway, mtu: size },
     add(request) {
-      const { id, netns, ifname = 'eth0' } = request
+      const { id, ifname = 'eth0' } = request
       if (!isSandboxId(id)) throw refused(id, 'BadId', 'an id is 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"')
       if (!isDeviceName(ifname)) throw refused(id, 'BadName', `"${ifname.slice(0, 40)}" is no name for a link`)
       for (;;) {
@@ -176,10 +179,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
         const lease = ipam.take({ id, ifname, hostDevice: cableName(number) })
         taken.add(number)
         try {
-          if (lay(lease, netns)) {
-            finish(lease, request)
-            return attachmentOf(lease)
-          }
+          if (lay(lease, request)) return attachmentOf(lease)
         } catch (error) {
           taken.delete(number)
           ipam.free(lease)

@@ -15,6 +15,8 @@ class Victim extends PluginNode {
   readonly pod: Netns = createNetns()
   readonly #config: object = this.config({
     ipMasq: true,
+    macspoofchk: true,
+    portIsolation: true,
     'cni.dev/valid-attachments': [],
     runtimeConfig: {
       portMappings: [
