@@ -6,10 +6,10 @@ import type { ContainerLife } from './container/life.ts'
 import type { Home } from './home.ts'
 import type { Available } from './image/container-image.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
+import { isRestarted } from './restarts.ts'
 import { initDone } from './status.ts'
 import { all } from './steps.ts'
 
-type Policy = 'Always' | 'OnFailure' | 'Never'
 /** The first process of the container whose processes an ephemeral one sees; undefined when that does not run. */
 type Target = () => Process | undefined
 
@@ -37,27 +37,33 @@ async function ensureEphemeral(input: EnsureInput, { name, targetContainerName }
   const life = input.containers.get(name)
   if (!life || life.running) return
   const target = targetContainerName ? input.containers.get(targetContainerName) : undefined
-  await ensure(input, life, 'Never', target && (() => target.init))
+  await ensure(input, life, () => false, target && (() => target.init))
 }
 
 async function ensureRegular(input: EnsureInput): Promise<void> {
-  const { initContainers = [], containers, restartPolicy = 'Always' } = input.home.pod.spec
+  const { spec: pod } = input.home.pod
+  const { initContainers = [], containers } = pod
   for (const spec of initContainers) {
     const life = input.containers.get(spec.name)
     if (!life || (initDone(spec, life.facts) && spec.restartPolicy !== 'Always')) continue
-    // An init container that failed is tried again unless the pod is never restarted.
-    await ensure(input, life, spec.restartPolicy ?? (restartPolicy === 'Never' ? 'Never' : 'OnFailure'))
+    await ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode))
     if (!initDone(spec, life.facts)) return
   }
   await all(
-    containers.map(async ({ name }) => {
-      const life = input.containers.get(name)
-      if (life) await ensure(input, life, restartPolicy)
+    containers.map(async (spec) => {
+      const life = input.containers.get(spec.name)
+      if (life) await ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode))
     }),
   )
 }
 
-async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy, target?: Target): Promise<void> {
+/** `again`: whether it is started again after it has ended with an exit code. */
+async function ensure(
+  input: EnsureInput,
+  life: ContainerLife,
+  again: (exitCode: number) => boolean,
+  target?: Target,
+): Promise<void> {
   const { home, wakeIn } = input
   const { spec, ended } = life
   if (life.running) {
@@ -68,7 +74,7 @@ async function ensure(input: EnsureInput, life: ContainerLife, policy: Policy, t
     void life.stop(input.graceMs)
     return
   }
-  if (ended && (policy === 'Never' || (policy === 'OnFailure' && ended.exitCode === 0))) return
+  if (ended && !again(ended.exitCode)) return
   const wait = life.dueAt - Date.now()
   if (wait > 0) {
     tellBackoff(home, life)

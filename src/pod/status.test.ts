@@ -56,6 +56,22 @@ test('the phase follows from the containers and the restart policy', () => {
     ['it failed, and is tried again', { restartPolicy: 'OnFailure' }, { a: over(1) }, {}, 'Running'],
     ['it failed, for good', { restartPolicy: 'Never' }, { a: over(1) }, {}, 'Failed'],
     [
+      'one failed for good, the other is started again by a rule of its own',
+      {
+        containers: [
+          container('a'),
+          container('b', {
+            restartPolicy: 'Never',
+            restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
+          }),
+        ],
+        restartPolicy: 'Never',
+      },
+      { a: over(1), b: over(42) },
+      {},
+      'Running',
+    ],
+    [
       'one of two failed for good',
       { containers: two, restartPolicy: 'Never' },
       { a: over(0), b: over(1) },

@@ -1,6 +1,7 @@
 import type { Condition } from '../api/objects/meta.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
 import type { Ending } from './record.ts'
+import { isRestarted } from './restarts.ts'
 
 /** What is so about one container, as its status tells. */
 export interface ContainerFacts {
@@ -67,28 +68,28 @@ export function phaseOf(pod: Pod, facts: PodFacts): NonNullable<PodStatus['phase
   if (facts.failed) return 'Failed'
   const old = pod.status?.phase
   if (old === 'Failed' || old === 'Succeeded') return old
-  const policy = pod.spec.restartPolicy ?? 'Always'
   for (const init of pod.spec.initContainers ?? []) {
     const { ended } = facts.containers.get(init.name) ?? {}
-    if (init.restartPolicy !== 'Always' && ended && ended.exitCode !== 0 && policy === 'Never') return 'Failed'
+    if (ended && ended.exitCode !== 0 && !isRestarted(pod.spec, init, ended.exitCode)) return 'Failed'
   }
   if (!initialized(pod, facts)) return 'Pending'
-  let [waiting, running, stopped, succeeded] = [0, 0, 0, 0]
-  for (const { name } of pod.spec.containers) {
-    const one = facts.containers.get(name)
+  let [waiting, running, stopped, succeeded, restarted] = [0, 0, 0, 0, 0]
+  for (const container of pod.spec.containers) {
+    const one = facts.containers.get(container.name)
+    const end = one?.ended ?? one?.last
     if (one?.running) running++
-    else if (one?.ended ?? one?.last) {
+    else if (end) {
       stopped++
-      if ((one?.ended ?? one?.last)?.exitCode === 0) succeeded++
+      if (end.exitCode === 0) succeeded++
+      if (isRestarted(pod.spec, container, end.exitCode)) restarted++
     } else waiting++
   }
   if (waiting > 0) return 'Pending'
   if (running > 0) return 'Running'
   if (stopped === 0) return 'Pending'
   // A pod that ends is judged by how its containers ended, whatever it would restart otherwise.
-  if (policy === 'Always' && !facts.ending) return 'Running'
-  if (succeeded === stopped) return 'Succeeded'
-  return policy === 'OnFailure' && !facts.ending ? 'Running' : 'Failed'
+  if (restarted > 0 && !facts.ending) return 'Running'
+  return succeeded === stopped ? 'Succeeded' : 'Failed'
 }
 
 /** Whether every init container is done, and every sidecar among them started. */

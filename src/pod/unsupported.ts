@@ -11,7 +11,7 @@ const ofPod = `
   .trim()
   .split(/\s+/)
 const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls']
-const ofContainer = ['volumeDevices', 'restartPolicyRules']
+const ofContainer = ['volumeDevices']
 const ofMount = ['mountPropagation']
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { Pod } from '../../src/api/objects/pod.ts'
+import type { Container, Pod, PodSpec } from '../../src/api/objects/pod.ts'
 import { condition, leaveForOwnNetwork, makeNode, type Node, nodeInside } from './pod-world.ts'
 
 let node: Node
@@ -336,6 +336,21 @@ test('what a pod asks for and does not get is said', async () => {
   const say = 'not supported here and left out: hostnameOverride, resources.limits of container c'
   assert.ok((await node.events('wishes')).includes(`Warning Unsupported: ${say}`))
   await node.delete('wishes')
+})
+
+test("a container's own rules start it again in a pod that is never restarted", async () => {
+  const script = 'n=$(cat /v/n || echo 0); echo $((n+1)) > /v/n; test $n -lt 2 && exit 42; echo done after $n; exit 7'
+  const command = ['sh', '-c', script]
+  const restartPolicyRules: NonNullable<Container['restartPolicyRules']> = [
+    { action: 'Restart', exitCodes: { operator: 'In', values: [42] } },
+  ]
+  const spec: Partial<PodSpec> = { restartPolicy: 'Never', volumes: [{ name: 'v', emptyDir: {} }] }
+  const volumeMounts = [{ name: 'v', mountPath: '/v' }]
+  await node.run('ruled', { command, volumeMounts, restartPolicy: 'Never', restartPolicyRules }, spec)
+  assert.equal(await node.output('ruled'), 'done after 2\n')
+  const status = (await node.client.get('Pod', 'ruled', 'default'))?.status
+  assert.deepEqual([status?.phase, status?.containerStatuses?.[0]?.restartCount], ['Failed', 2])
+  await node.delete('ruled')
 })
 
 test('a sidecar starts before the containers and ends with them', async () => {

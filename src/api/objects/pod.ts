@@ -60,8 +60,9 @@ export interface Container {
   livenessProbe?: Probe
   startupProbe?: Probe
   lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler }
-  /** Of an init container: `Always` makes it a sidecar. */
-  restartPolicy?: 'Always'
+  /** In the place of the pod's. Of an init container: `Always` makes it a sidecar. */
+  restartPolicy?: 'Always' | 'OnFailure' | 'Never'
+  restartPolicyRules?: { action: string; exitCodes?: { operator: 'In' | 'NotIn'; values?: number[] } }[]
   resources?: Record<string, unknown>
   securityContext?: Record<string, unknown>
   stdin?: boolean

@@ -2,6 +2,7 @@ import { type Fault, fault } from '../errors.ts'
 import type { Container, ContainerPort, EnvVar, PodSpec, Probe } from '../objects/pod.ts'
 import { ipAddress, notNegative, oneOf, port, portNumberOrName, unique } from './checks.ts'
 import { dnsLabel, portName } from './names.ts'
+import { validateRestarts } from './restart-rules.ts'
 
 /** The faults of one container; `volumes` are those that its pod has. */
 export function validateContainer(
@@ -16,6 +17,7 @@ export function validateContainer(
   else if (one.image.trim() !== one.image)
     faults.push(fault.invalid(`${path}.image`, one.image, 'must not have leading or trailing whitespace'))
   faults.push(
+    ...validateRestarts(path, one),
     ...oneOf(`${path}.imagePullPolicy`, one.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
     ...oneOf(`${path}.terminationMessagePolicy`, one.terminationMessagePolicy, ['FallbackToLogsOnError', 'File']),
     ...unique(

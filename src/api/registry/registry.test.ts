@@ -153,6 +153,19 @@ test('what no pod can be is refused, field by field', () => {
       /spec\.volumes\[0\]: Forbidden: may not specify more than 1 volume type/,
     ],
   ]
+  const ruled = (more: object): object => ({ containers: [{ ...container, restartPolicyRules: [more] }] })
+  rows.push(
+    [
+      ruled({ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }),
+      /restartPolicy: Required value: must specify/,
+    ],
+    [ruled({ action: 'Burn', exitCodes: { operator: 'In', values: [1] } }), /\[0\]\.action: Unsupported value: "Burn"/],
+    [ruled({ action: 'Restart' }), /\[0\]\.exitCodes: Required value/],
+    [
+      ruled({ action: 'Restart', exitCodes: { operator: 'In', values: [] } }),
+      /values: Invalid value: .*must have 1 to 255/,
+    ],
+  )
   for (const [spec, expected] of rows)
     assert.throws(() => make(registry, 'Pod', { ...pod, spec }), { code: 422, message: expected })
 })
@@ -193,7 +206,7 @@ test('gates of a pod are named when it is made, can only go, and keep it from a 
   })
   const change = (schedulingGates: { name: string }[]): void => {
     const next = read()
-    registry.update(resources.Pod, { ...next, spec: { ...next.spec, schedulingGates } } as unknown as AnyObject)
+    registry.update(resources.Pod, { ...next, spec: { ...next.spec, schedulingGates } })
   }
   assert.throws(() => change([...gates, { name: 'c' }]), {
     code: 422,

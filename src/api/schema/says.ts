@@ -15,7 +15,8 @@ export const says: Readonly<Record<string, string>> = {
   ServiceAccount: 'Whom a pod is when it asks the API.',
   'Container.args': 'What the command gets; $(NAME) stands for an environment variable.',
   'Container.command': 'The program and its first words, without a shell. `image: host` needs it.',
-  'Container.image': '`host` runs a program of this machine, with its files read-only. Any other is an image that `kubehop image` keeps, or that is pulled.',
+  'Container.image':
+    '`host` runs a program of this machine, with its files read-only. Any other is an image that `kubehop image` keeps, or that is pulled.',
   'Container.livenessProbe': 'A container that fails it is ended and started again.',
   'Container.ports': 'Names for ports, and documentation: a port that is not listed is reachable all the same.',
   'Container.readinessProbe': 'A pod whose container fails it gets no connections from services.',
