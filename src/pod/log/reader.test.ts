@@ -85,6 +85,10 @@ test('times, streams and sizes choose', async () => {
   )
 })
 
+async function within(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(setImmediate)
+}
+
 test('a log takes five files at most, and a follower over all of them misses nothing', async () => {
   const path = fresh()
   const output = new PassThrough()
@@ -99,7 +103,7 @@ test('a log takes five files at most, and a follower over all of them misses not
   for (let number = 0; number < lines; number++) {
     if (!output.write(line)) await new Promise((resolve) => output.once('drain', resolve))
     // One that is slower than all rotations would miss something.
-    while (followed < number - 2000) await new Promise(setImmediate)
+    await within(() => number - followed < 2000)
   }
   output.end()
   await writer.ended
