@@ -187,7 +187,8 @@ test('with readOnlyRootFilesystem only volumes can be written, those of the imag
 
 test('a privileged container has the devices of this machine, settings of the kernel and all capabilities', async () => {
   const image = await world.image()
-  const script = 'ls /dev | wc -l; grep CapEff /proc/self/status; test -w /proc/sys/net/ipv4/ip_forward && echo settings'
+  const script =
+    'ls /dev | wc -l; grep CapEff /proc/self/status; test -w /proc/sys/net/ipv4/ip_forward && echo settings'
   const [own = '', caps = '', settings] = (
     await sh('privileged', image, script, { securityContext: { privileged: true } })
   ).split('\n')
@@ -243,5 +244,30 @@ test('where the kernel refuses an overlay the container says so', async () => {
   } finally {
     for (const name of ['2m', '1m', '']) unmount(join(at, name))
     rmSync(at, { recursive: true })
+  }
+})
+
+test('no descriptor of the start is a way out of the container', async () => {
+  const image = await world.image()
+  const volumes = [{ name: 'v', emptyDir: {} }]
+  const volumeMounts = [{ name: 'v', mountPath: '/v', subPath: 'a/b' }]
+  const numbers = Array.from({ length: 38 }, (_, index) => index + 3)
+  for (const [kind, from] of Object.entries({ image, host: 'host' })) {
+    // The kernel takes the program's directory from a link of /proc (CVE-2024-21626), and what is missing there is made.
+    const containers = numbers.flatMap((number) =>
+      ['', '/made'].map((below) => ({
+        name: `fd-${number}${below.replace('/', '-')}`,
+        image: from,
+        command: ['sh', '-c', 'pwd; ls -a .. | tr "\\n" " "'],
+        workingDir: `/proc/self/fd/${number}${below}`,
+        volumeMounts,
+      })),
+    )
+    const name = `fds-${kind}`
+    await world.node.run(name, {}, { restartPolicy: 'Never', volumes, containers })
+    await world.node.until(name, 'over', (one) => one?.status?.phase === 'Failed')
+    for (const container of containers)
+      assert.equal(await world.node.logs(name, container.name).catch(() => ''), '', `${kind} ${container.name}`)
+    await world.node.delete(name)
   }
 })

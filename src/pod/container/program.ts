@@ -26,7 +26,7 @@ import { type Becoming, become } from './become.ts'
 import { holdLayers } from '../root/image-root.ts'
 import { enterRoot, type RootInput } from '../root/root.ts'
 import type { Sharing } from '../sandbox/sandbox-program.ts'
-import { leaveTerminal, makeTerminal, takeTerminal } from './terminal-program.ts'
+import { leaveTerminal, makeTerminal, takeTerminal, terminalFds } from './terminal-program.ts'
 
 /** The descriptor on which the program finds a pidfd of the process whose namespaces it joins. */
 export const joinedFd = 5
@@ -105,7 +105,7 @@ export function containerProgram({ what, root, status, input, processes }: Conta
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
   closeOwn(program, startingFd, ...(input === 'pipe' ? [inputFd] : []))
   program.call('lead a session', 'setsid')
-  enterRoot(program, root)
+  enterRoot(program, root, input === 'terminal' ? terminalFds : [])
   if (input === 'terminal') takeTerminal(program)
   ownStreams(program, what, input === 'none' ? [1, 2] : [0, 1, 2])
   become(program, what)

@@ -23,6 +23,8 @@ export const masterFd = 20
 const slaveFd = 21
 const devptsFd = 22
 const contextFd = 23
+/** What {@link takeTerminal} needs. */
+export const terminalFds: readonly number[] = [masterFd, slaveFd, devptsFd]
 
 /**
  * The container's own devpts and its first terminal, before anybody lives in the container: so the shim has the master from the start, and

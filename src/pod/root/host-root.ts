@@ -3,13 +3,13 @@ import type { Program } from '../../kernel/launch/program.ts'
 import { AT_FDCWD, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH } from '../../kernel/launch/syscalls.ts'
 import { addLayer } from './layer.ts'
 import type { HostRootInput } from './input.ts'
-import { bind, hide, make, makeAll, moveInto, restrict, workplace } from './mounting.ts'
+import { bind, closeBehind, hide, make, makeAll, moveInto, restrict, workplace } from './mounting.ts'
 import { covers, hostRoot } from './mountplan.ts'
 import { ownDevices, ownFiles, procAndSys } from './own.ts'
 import { devices, openSource } from './source.ts'
 
 /** `image: host`: this machine's top directories, read-only, with a few directories of the container's own. */
-export function enterHostRoot(program: Program, input: HostRootInput): void {
+export function enterHostRoot(program: Program, input: HostRootInput, kept: readonly number[]): void {
   const { root, machine, plan } = input
   const at = (path: string): string => join(root, 'r', path)
   workplace(program, root)
@@ -41,4 +41,5 @@ export function enterHostRoot(program: Program, input: HostRootInput): void {
     if (!early) makeAll(program, '/', path, kind)
     program.call(`mount at ${path}`, 'move_mount', tree, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
   }
+  closeBehind(program, kept)
 }

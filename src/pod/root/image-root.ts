@@ -10,7 +10,7 @@ import {
   OPEN_TREE_CLONE,
 } from '../../kernel/launch/syscalls.ts'
 import type { ImageRootInput } from './input.ts'
-import { bind, make, makeAll, moveInto, sealTop, workplace } from './mounting.ts'
+import { bind, closeBehind, make, makeAll, moveInto, sealTop, workplace } from './mounting.ts'
 import { imageRoot } from './mountplan.ts'
 import { ownDevices, procAndSys } from './own.ts'
 import { openSource } from './source.ts'
@@ -28,7 +28,7 @@ export const overlayOp = "mount the image's layers"
  * An image: its layers below, a writable one on top, in a mount that goes with the container. The image may have any link anywhere: not one
  * path of it is walked before it is the root.
  */
-export function enterImageRoot(program: Program, input: ImageRootInput): void {
+export function enterImageRoot(program: Program, input: ImageRootInput, kept: readonly number[]): void {
   const { root, machine, plan } = input
   const staged = (path: string): string => join(root, 's', path)
   workplace(program, root)
@@ -56,6 +56,7 @@ export function enterImageRoot(program: Program, input: ImageRootInput): void {
     if (tree === undefined) bind(program, `mount at ${path}`, path, path)
     else place(program, tree, path)
   }
+  closeBehind(program, kept)
   makeAll(program, '/', input.cwd, 'directory')
   if (input.readOnly) sealTop(program, 'make the root read-only', '/')
 }

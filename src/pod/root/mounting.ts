@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Program } from '../../kernel/launch/program.ts'
+import { reportFd } from '../../kernel/launch/stub.ts'
 import {
   AT_FDCWD,
   AT_RECURSIVE,
@@ -25,7 +26,25 @@ export function workplace(program: Program, root: string): void {
   program.call('mount the root', 'mount', 'kubehop', root, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=755')
 }
 
-/** Nothing of the old root can be reached afterwards. */
+/** The lowest descriptor that is not the launch's own. */
+const firstOwn = reportFd + 1
+const lastDescriptor = 0xffff_ffff
+
+/**
+ * Descriptors lead out of the root as long as they are open: to whatever the container's working directory is said to be, and to neighbours who may look
+ * into this process (CVE-2024-21626). `kept` are not of directories outside.
+ */
+export function closeBehind(program: Program, kept: readonly number[]): void {
+  const op = 'close what leads out'
+  let from = firstOwn
+  for (const fd of kept.toSorted((a, b) => a - b)) {
+    if (fd > from) program.call(op, 'close_range', from, fd - 1, 0)
+    from = fd + 1
+  }
+  program.call(op, 'close_range', from, lastDescriptor, 0)
+}
+
+/** Nothing of the old root can be reached by a path afterwards. */
 export function moveInto(program: Program, root: string): void {
   program.call('enter the root', 'chdir', root)
   program.call('enter the root', 'pivot_root', '.', '.')
