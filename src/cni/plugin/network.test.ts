@@ -75,7 +75,7 @@ test('what is not built is refused by name, never passed over', () => {
     [{ vlanTrunk: [{ id: 7 }] }, /no vlanTrunk/],
     [{ conditionsV4: ['-s', '10.0.0.0/8'] }, /no conditionsV4/],
     [{ runtimeConfig: { aliases: { pods: ['a'] } } }, /no runtimeConfig\.aliases/],
-    [{ runtimeConfig: { bandwidth: { ingressRate: 1 } } }, /no runtimeConfig\.bandwidth/],
+    [{ unshapedSubnets: ['10.0.0.0/8'] }, /no unshapedSubnets/],
     [{ ipam: { ...ipam, exclude: ['10.22.0.7'] } }, /no ipam\.exclude/],
     [{ ipam: { ...ipam, routes: [{ dst: '0.0.0.0/0', metric: 7 }] } }, /no ipam\.routes\[0\]\.metric/],
   ] as const)
@@ -133,6 +133,17 @@ test('whatever JSON a configuration or a result is, it is read, or refused with 
     'ranges',
     'subnet',
     'dst',
+    'portMappings',
+    'hostPort',
+    'containerPort',
+    'hostIP',
+    'protocol',
+    'bandwidth',
+    'ingressRate',
+    'ingressBurst',
+    'snat',
+    'promiscMode',
+    'isGateway',
   )
   const { tree } = fc.letrec<{ tree: unknown; leaf: unknown; list: unknown; object: unknown }>((tie) => ({
     leaf: fc.oneof(fc.jsonValue(), fc.constantFrom('10.0.0.0/24', 'fd00::/64', '10.0.0.1/24', '')),
