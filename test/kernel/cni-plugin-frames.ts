@@ -16,16 +16,10 @@ const sendto = declareRaw<[number, Uint8Array, number, number, Uint8Array, numbe
 const nameToIndex = declareRaw<[string]>('unsigned int if_nametoindex(const char *)')
 
 /** Sends an IPv4 packet in an Ethernet frame of whatever sender, as only who may open packet sockets can. */
-export function sendFrame(
-  ns: Netns,
-  device: string,
-  frame: { from: Mac; to: Mac; packet: Uint8Array; vlan?: number },
-): void {
-  const tag = frame.vlan === undefined ? [] : [0x81, 0x00, frame.vlan >> 8, frame.vlan & 0xff]
+export function sendFrame(ns: Netns, device: string, frame: { from: Mac; to: Mac; packet: Uint8Array }): void {
   const bytes = Uint8Array.of(
     ...macBytes(frame.to),
     ...macBytes(frame.from),
-    ...tag,
     ETH_P_IP >> 8,
     ETH_P_IP & 0xff,
     ...finished(frame.packet),

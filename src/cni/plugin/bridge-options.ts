@@ -20,6 +20,8 @@ export const bridgeOptionKeys: readonly string[] = [
   'macspoofchk',
   'portIsolation',
   'preserveDefaultVlan',
+  'vlan',
+  'vlanTrunk',
   'disableContainerInterface',
 ]
 
@@ -31,7 +33,13 @@ export function readBridgeOptions(fields: Fields): BridgeOptions {
       'badConfig',
       'promiscMode and hairpinMode exclude each other, as for the reference bridge: choose one',
     )
-  // Whatever it says, it says it of ports with a vlan, and a vlan is refused by name.
+  for (const key of ['vlan', 'vlanTrunk'])
+    if (asks(fields[key]))
+      throw new CniError(
+        'unsupportedField',
+        `${key} needs a bridge that filters VLANs (CONFIG_BRIDGE_VLAN_FILTERING), and this plugin makes none: give each VLAN a network with a bridge of its own`,
+      )
+  // Whatever it says, it says it of ports with a VLAN.
   flag(fields, 'preserveDefaultVlan', true)
   if (flag(fields, 'disableContainerInterface', false))
     throw new CniError(
@@ -44,4 +52,8 @@ export function readBridgeOptions(fields: Fields): BridgeOptions {
     macspoofchk: flag(fields, 'macspoofchk', false),
     portIsolation: flag(fields, 'portIsolation', false),
   }
+}
+
+function asks(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : Boolean(value)
 }

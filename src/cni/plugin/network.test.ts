@@ -71,8 +71,8 @@ test('ranges that cannot be are refused, and the range is named', () => {
 test('what is not built is refused by name, never passed over', () => {
   for (const [more, word] of [
     [{ ipMasqBackend: 'iptables' }, /no ipMasqBackend, which is "iptables"/],
-    [{ vlan: 7 }, /no vlan/],
-    [{ vlanTrunk: [{ id: 7 }] }, /no vlanTrunk/],
+    [{ vlan: 7 }, /vlan needs a bridge that filters VLANs/],
+    [{ vlanTrunk: [{ id: 7 }] }, /vlanTrunk needs a bridge/],
     [{ conditionsV4: ['-s', '10.0.0.0/8'] }, /no conditionsV4/],
     [{ runtimeConfig: { aliases: { pods: ['a'] } } }, /no runtimeConfig\.aliases/],
     [{ unshapedSubnets: ['10.0.0.0/8'] }, /no unshapedSubnets/],
