@@ -9,7 +9,7 @@ import { claimSocket } from './claim.ts'
 import { greet } from './connection.ts'
 import { openDoor } from './door.ts'
 import { complain, openDesk } from './desk.ts'
-import { whenFree } from './turns.ts'
+import { whenFree } from './when-free.ts'
 
 export interface AgentOptions {
   /** Path of the socket at which launchers ask. */

@@ -5,8 +5,6 @@ import { hasHungUp, type UnixPeer } from '../../kernel/unix-peer.ts'
 
 /** Bytes of a request: a configuration with its prevResult has a few thousand. */
 const largest = 4 << 20
-/** To send a whole request, and to take the answer. */
-const patienceMs = 10_000
 
 /** One launcher, from the greeting to its answer. */
 export interface Connection {
@@ -26,7 +24,7 @@ export interface Refusal {
 
 /**
  * Greets a launcher and reads its request. Calls `asked` once, or `refused`, or neither when it hangs up before; at last `closed`, whatever
- * happened.
+ * happened. `patienceMs` is for sending a whole request, and for taking the answer.
  */
 export function greet(
   { fd }: UnixPeer,
@@ -35,6 +33,7 @@ export function greet(
     refused(refusal: Refusal, connection: Connection): void
     closed(): void
   },
+  patienceMs = 10_000,
 ): void {
   const socket = new Socket({ fd, readable: true, writable: true })
   const reader = new RequestReader(largest)
@@ -44,29 +43,33 @@ export function greet(
     left: left.signal,
     gone: () => socket.destroyed || hasHungUp(fd),
     answer(exitCode, out) {
-      socket.setTimeout(patienceMs, () => socket.destroy())
-      socket.end(writeAnswer(exitCode, out))
+      clearTimeout(timer)
+      timer = setTimeout(() => socket.destroy(), patienceMs)
+      socket.write(writeAnswer(exitCode, out))
+      socket.destroySoon()
     },
   }
   const refuse = (refusal: Refusal): void => {
     over = true
     on.refused(refusal, connection)
   }
-  const timer = setTimeout(() => {
-    if (!over) refuse({ code: 'io', say: `the request was not sent within ${patienceMs / 1000} s` })
+  let timer = setTimeout(() => {
+    refuse({ code: 'io', say: `the request was not sent within ${patienceMs / 1000} s` })
   }, patienceMs)
-  socket.on('data', (chunk: Buffer) => {
-    if (over) return
+  const read = (chunk: Buffer): Request | undefined => {
     try {
-      const request = reader.push(chunk)
-      if (request === undefined) return
-      over = true
-      clearTimeout(timer)
-      on.asked(request, connection)
+      return reader.push(chunk)
     } catch (error) {
       const tooLarge = error instanceof KubehopError && error.code === 'TooLarge'
       refuse({ code: tooLarge ? 'io' : 'decode', say: messageOf(error) })
     }
+  }
+  socket.on('data', (chunk: Buffer) => {
+    const request = over ? undefined : read(chunk)
+    if (request === undefined) return
+    over = true
+    clearTimeout(timer)
+    on.asked(request, connection)
   })
   // It was killed, or went away: nobody is left to be told.
   socket.on('error', () => socket.destroy())

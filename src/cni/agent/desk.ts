@@ -11,7 +11,7 @@ import type { Connection } from './connection.ts'
 import { callAlone, callsOthers } from './own-process.ts'
 import { placeOf } from './place.ts'
 import { textOf } from './text.ts'
-import { Queue, whenFree } from './turns.ts'
+import { whenFree } from './when-free.ts'
 
 /** Of the CNI specification: "try again later". */
 const tryAgain = 11
@@ -25,10 +25,8 @@ export interface Desk {
 /** What is said, and the exit code; undefined: nobody is there any more to hear it, and nothing was done. */
 type Said = { out: string; exitCode: number } | undefined
 
-/** One request after another; those that call other plugins, beside them. */
+/** Each as soon as it is there: the plugin's work is synchronous, and so one after another. Only who calls other plugins, or has to wait, does so beside. */
 export function openDesk({ reaper, product, log }: { reaper: Reaper; product: Product; log: Log }): Desk {
-  const queue = new Queue()
-
   const here = (pid: number, request: Request, connection: Connection): Said => {
     using place = placeOf(pid)
     // What was found under this number was the launcher's, if that is still there.
@@ -43,6 +41,7 @@ export function openDesk({ reaper, product, log }: { reaper: Reaper; product: Pr
     if (gone()) return undefined
     const result = await whenFree(() => here(pid, request, connection), gone)
     if ('done' in result) return result.done
+    if (gone()) return undefined
     const msg = `another plugin keeps ${result.taken}: try again`
     return { out: textOf({ out: { cniVersion: newest, code: tryAgain, msg } }), exitCode: 1 }
   }
@@ -72,8 +71,8 @@ export function openDesk({ reaper, product, log }: { reaper: Reaper; product: Pr
 
   return {
     serve(pid, request, connection) {
-      if (callsOthers(request)) void answer(() => beside(pid, request, connection), request, connection)
-      else queue.add(() => answer(() => inTurn(pid, request, connection), request, connection))
+      const work = (): Promise<Said> => (callsOthers(request) ? beside : inTurn)(pid, request, connection)
+      void answer(work, request, connection)
     },
   }
 }

@@ -18,13 +18,3 @@ export async function whenFree<T>(body: () => T, stop: () => boolean): Promise<{
     await pause(pauseMs)
   }
 }
-
-/** One after another, in the order of asking. */
-export class Queue {
-  #last: Promise<void> = Promise.resolve()
-
-  /** The body must not reject. */
-  add(body: () => Promise<void>): void {
-    this.#last = this.#last.then(body)
-  }
-}
