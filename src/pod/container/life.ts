@@ -208,6 +208,7 @@ export class ContainerLife {
    */
   stop(graceMs: number, turn: Promise<void> = Promise.resolve()): Promise<void> {
     const run = this.#run
+    this.source.close()
     if (!run) return Promise.resolve()
     this.#prober?.stop()
     if (this.#stopping) this.#stopping.hasten(graceMs)

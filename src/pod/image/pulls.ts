@@ -20,6 +20,7 @@ export class Pulls {
 
   /** Those with other credentials fetch it themselves: what one may have another may not. */
   async join(name: string, credentials: readonly Keyring[], signal: AbortSignal): Promise<{ bytes: number }> {
+    signal.throwIfAborted()
     const key = JSON.stringify([name, credentials])
     const download = this.#downloads.get(key) ?? this.#begin(key, name, credentials)
     download.wanted++
