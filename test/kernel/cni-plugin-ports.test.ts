@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { deleteLink } from '../../src/kernel/rtnetlink/link.ts'
 import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { all, askTcp, askUdp, machineBeside, serveTcp, serveUdp } from './cni-plugin-ports-world.ts'
 import { PluginNode, refused } from './cni-plugin-world.ts'
@@ -50,6 +51,24 @@ test('portMappings lead from the node’s ports to the container’s until DEL, 
   assert.equal(node.hasTable(), false)
   assert.equal(readSysctl('net.ipv4.conf.cbr0.route_localnet', node.ns), '0')
   assert.equal(servers.length, 2)
+})
+
+test('the port of a pod that is gone without DEL is the next one’s who asks for it', async () => {
+  using node = new Node()
+  using a = createNetns()
+  using b = createNetns()
+  node.add('a', a, node.with([web]))
+  refused(node.run('ADD', 'b', b, node.with([web])), 100, 'publish port 8080/TCP: eth0 of a on pods has it')
+  const cable = node.socket.links().find(({ alias }) => alias === 'cni pods a eth0')
+  node.socket.apply(deleteLink(cable?.name ?? assert.fail()))
+  node.add('b', b, node.with([web]))
+  await using servers = all(serveTcp(b, 80, 'b'))
+  assert.equal(await askTcp(node.outside, '192.0.2.1', 8080), 'b 192.0.2.2')
+  node.del('a', a)
+  assert.equal(await askTcp(node.outside, '192.0.2.1', 8080), 'b 192.0.2.2')
+  node.del('b', b)
+  assert.equal(node.hasTable(), false)
+  assert.equal(servers.length, 1)
 })
 
 test('without snat a container sees who really asks, and neither it nor the node’s 127.0.0.1 gets through', async () => {

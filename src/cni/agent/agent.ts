@@ -1,8 +1,8 @@
 import { KubehopError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { freeGone } from '../plugin/free-gone.ts'
 import { inTurn } from '../plugin/leases.ts'
-import { reclaim } from '../plugin/reclaim.ts'
 import type { Product } from '../product.ts'
 import { openReaper } from '../reaper.ts'
 import { claimSocket } from './claim.ts'
@@ -66,10 +66,10 @@ export async function startAgent({ socket: path, dataDir, product, log }: AgentO
   }
 }
 
-/** Addresses whose owner went while no agent was there. */
+/** What pods had that went while no agent was there. */
 async function free(dataDir: string, log: Log): Promise<void> {
   const result = await whenFree(
-    () => inTurn([dataDir], () => reclaim(dataDir)),
+    () => inTurn([dataDir], () => freeGone(dataDir)),
     () => false,
   )
   if ('taken' in result)

@@ -1,30 +1,49 @@
+import { codeOf } from '../../base/errors.ts'
+import { nftablesForNow } from '../nftables.ts'
 import { missingPort, type PortOwner, type PortTarget, publishPorts, withdrawPorts } from '../host-ports.ts'
 import type { Connected, Extra } from './extras.ts'
 import { hostDeviceOf, markOf } from './leases.ts'
+import { readProofs } from './reclaim.ts'
 
 /** Maps ports of the node to the pod. */
 export const portMappings: Extra = {
   apply(pod) {
     const { ports } = pod.network.portMappings
-    if (ports.length > 0) publishPorts(ownerOf(pod), ports, targetOf(pod))
+    if (ports.length === 0) return []
+    try {
+      publishPorts(ownerOf(pod), ports, targetOf(pod))
+    } catch (error) {
+      if (codeOf(error) !== 'PortTaken') throw error
+      // Perhaps by a pod that is gone and was never deleted: without its cable it cannot come back.
+      const { cables } = readProofs()
+      withdraw((one) => cables?.has(one.hostDevice) === false)
+      publishPorts(ownerOf(pod), ports, targetOf(pod))
+    }
     return []
   },
   check(pod) {
     const { ports } = pod.network.portMappings
-    return ports.length > 0 ? missingPort(ownerOf(pod), ports, targetOf(pod)) : undefined
+    if (ports.length === 0) return undefined
+    using nftables = nftablesForNow()
+    return missingPort({ nftables }, ownerOf(pod), ports, targetOf(pod))
   },
   remove(owner) {
     const hostDevice = hostDeviceOf(owner)
-    withdrawPorts((one) => one.hostDevice === hostDevice)
+    withdraw((one) => one.hostDevice === hostDevice)
   },
   keepOnly(network, alive) {
     const mark = markOf(network)
-    withdrawPorts((one) => one.network === mark && !alive.has(one.hostDevice))
+    withdraw((one) => one.network === mark && !alive.has(one.hostDevice))
   },
   removeNetwork(network) {
     const mark = markOf(network)
-    withdrawPorts((one) => one.network === mark)
+    withdraw((one) => one.network === mark)
   },
+}
+
+function withdraw(isMeant: (owner: PortOwner) => boolean): void {
+  using nftables = nftablesForNow()
+  withdrawPorts({ nftables }, isMeant)
 }
 
 function ownerOf({ owner: { network, containerId, ifname }, hostDevice, bridge }: Connected): PortOwner {
