@@ -58,6 +58,14 @@ void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox'
     assert.equal(await get(`http://${second}/cgi-bin/who`), '10.22.0.1')
   })
 
+  test('a port of the node leads to a pod', async () => {
+    await using world = await outside()
+    await runSandbox('a', [{ containerPort: 80, hostPort: 8081 }])
+    assert.equal(await get(`http://${nodeAddress}:8081/cgi-bin/who`, world.ns), '192.0.2.2')
+    await assert.rejects(runSandbox('b', [{ containerPort: 80, hostPort: 8081 }]), /publish port 8081\/TCP.*has it/)
+    assert.equal(leases('pods').length, 1)
+  })
+
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
     test(`containerd ends by ${signal} and comes back: pods keep their addresses, and give them back later`, async () => {
       const a = await runSandbox('a')

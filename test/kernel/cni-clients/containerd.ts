@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { criReady } from './cri.ts'
 import { imageName, webImage } from './image.ts'
-import { environment, must, ociRuntime, pluginFolder, type Ran, run } from './machine.ts'
+import { must, ociRuntime, pluginFolder, type Ran, run } from './machine.ts'
+import { Service } from './service.ts'
 
 const criPlugin = '[plugins."io.containerd.grpc.v1.cri"'
 
@@ -26,41 +24,17 @@ ${criPlugin}.containerd.runtimes.runc.options]
   BinaryName = "${ociRuntime}"
 `
 
-/** containerd of this machine, as it runs now. */
-export class Containerd {
-  #process: ChildProcess | undefined
-
-  /** Resolves when it answers. Fine when it runs. */
-  async start(): Promise<void> {
-    if (this.#process !== undefined) return
-    mkdirSync('/etc/containerd', { recursive: true })
-    writeFileSync('/etc/containerd/config.toml', config)
-    const child = spawn('containerd', {
-      env: environment,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    this.#process = child
-    const said: string[] = []
-    const booted = Promise.withResolvers<void>()
-    const lines = createInterface(child.stderr)
-    lines.on('line', (line) => {
-      said.push(line)
-      if (line.includes('containerd successfully booted')) booted.resolve()
-    })
-    child.on('error', booted.reject)
-    lines.on('close', () => booted.reject(new Error(`containerd ended:\n${said.join('\n')}`)))
-    await booted.promise
-    await criReady()
+/** containerd of this machine. Its containers go on without it. */
+export class Containerd extends Service {
+  constructor() {
+    super('containerd', [], 'containerd successfully booted')
   }
 
-  /** Its containers go on. Fine when it does not run. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (child === undefined) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
+  override async start(): Promise<void> {
+    mkdirSync('/etc/containerd', { recursive: true })
+    writeFileSync('/etc/containerd/config.toml', config)
+    await super.start()
+    await criReady()
   }
 }
 

@@ -172,7 +172,7 @@ export async function must(program: string, ...args: string[]): Promise<string> 
 }
 
 /** Lines of a shell script, as a program. */
-function program(path: string, lines: readonly string[]): void {
+export function program(path: string, lines: readonly string[]): void {
   writeFileSync(path, ['#!/bin/sh', ...lines, ''].join('\n'))
   chmodSync(path, 0o755)
 }
