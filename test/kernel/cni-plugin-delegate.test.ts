@@ -124,6 +124,17 @@ test('results of every version are understood', () => {
   }
 })
 
+test('a plugin need not read its configuration, however long that is', () => {
+  using node = new DelegateNode()
+  using a = createNetns()
+  const file = join(node.plugins, 'ours')
+  writeFileSync(file, `#!/bin/sh\nexec 0<&-\necho '${JSON.stringify({ ips: [ip] })}'\n`, { mode: 0o755 })
+  const config = node.config({ args: { label: 'x'.repeat(300_000) } })
+  assert.equal(addressOf(node.do('ADD', 'a', a, config)), '10.40.0.7/24')
+  assert.equal(node.do('DEL', 'a', a, config).exitCode, 0)
+  node.assertNothingLeft()
+})
+
 test('its error is passed on with its code and words, and it is asked to take back what it may have given', () => {
   using node = new DelegateNode()
   using a = createNetns()

@@ -47,6 +47,15 @@ test('a network of both IP families gives a pod an address of each, with gateway
     { dst: '0.0.0.0/0', gw: '10.22.0.1' },
     { dst: '::/0', gw: 'fd00:22::1' },
   ])
+  // None is being searched for duplicates: it would carry nothing, and the first packet that the node carries on would be lost.
+  for (const ns of [node.ns, a]) {
+    const addresses = (...more: string[]): string =>
+      inNetns(ns, () =>
+        spawnSync('ip', ['-6', '-o', 'address', 'show', 'scope', 'link', ...more], { encoding: 'utf8' }),
+      ).stdout
+    assert.match(addresses(), /inet6 fe80::/)
+    assert.equal(addresses('tentative'), '')
+  }
   assert.deepEqual(given(node.run('ADD', 'b', b, config)), ['10.22.0.3/24', 'fd00:22::3/64'])
   for (const to of ['fd00:22::3', 'fd00:22::1', '10.22.0.3', '10.22.0.1']) await reaches(a, to)
   assert.deepEqual(bridgeAddresses(node).toSorted(), ['10.22.0.1/24', 'fd00:22::1/64', 'fe80::858:aff:fe16:1/64'])

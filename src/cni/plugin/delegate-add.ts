@@ -84,7 +84,8 @@ function refuseTwice(dataDir: string, owner: Owner): void {
   const record = recordsOf(dataDir, owner.network).find((one) => hostDeviceOf(one.owner) === hostDeviceOf(owner))
   const held = heldBy(dataDir, owner.network).find((one) => isOf(one, owner))
   if (record === undefined && held === undefined) return
-  const address = held?.lease.address ?? record?.ips[0]?.address ?? 'an address that is being given or was not taken back'
+  const address =
+    held?.lease.address ?? record?.ips[0]?.address ?? 'an address that is being given or was not taken back'
   throw new CniError(
     'failed',
     `${owner.ifname} of ${owner.containerId} is on the network ${owner.network} already, with ${address}: DEL comes first`,

@@ -40,7 +40,8 @@ export function askPlugin(ask: Ask): string {
   } as const
   const said = spawnSync(program, [], options)
   if (said.stderr) process.stderr.write(said.stderr)
-  if (said.error !== undefined) throw unable(ask, program, said)
+  // EPIPE: it did not read its configuration to the end, which it need not.
+  if (said.error !== undefined && codeOf(said.error) !== 'EPIPE') throw unable(ask, program, said)
   if (said.signal !== null) throw failed(program, `was killed by ${said.signal} while it did ${command}`)
   if (said.status === 0) return said.stdout
   throw itsError(said.stdout) ?? failed(program, `ended with ${said.status} at ${command} and ${wordsOf(said)}`)
