@@ -35,7 +35,6 @@ test('what has no effect is named, with the container or volume that it is for',
   const of = (container: object): string[] => said({ containers: [{ name: 'web', ...container }] })
   assert.deepEqual(of({ resources: { limits: { cpu: '1' } } }), ['resources.limits of container web'])
   assert.deepEqual(of({ securityContext: { procMount: 'Unmasked' } }), ['securityContext.procMount of container web'])
-  assert.deepEqual(of({ lifecycle: { stopSignal: 'SIGQUIT' } }), ['lifecycle.stopSignal of container web'])
   assert.deepEqual(said({ initContainers: [{ name: 'init', volumeDevices: [{}] }] }), [
     'volumeDevices of container init',
   ])

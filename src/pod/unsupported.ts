@@ -36,12 +36,11 @@ export function unsupported(spec: PodSpec, limited: boolean): string[] {
 }
 
 function inContainer(one: Container): string[] {
-  const { resources, securityContext, volumeMounts = [], lifecycle } = one
+  const { resources, securityContext, volumeMounts = [] } = one
   return [
     ...given(resources, ['limits', 'claims']).map((field) => `resources.${field}`),
     ...given(one, ofContainer),
     ...given(securityContext, ofSecurity).map((field) => `securityContext.${field}`),
-    ...given(lifecycle, ['stopSignal']).map((field) => `lifecycle.${field}`),
     ...volumeMounts.flatMap((mount) => given(mount, ofMount).map((field) => `volumeMounts.${field}`)),
   ]
 }

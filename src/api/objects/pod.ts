@@ -59,7 +59,7 @@ export interface Container {
   readinessProbe?: Probe
   livenessProbe?: Probe
   startupProbe?: Probe
-  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler }
+  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler; stopSignal?: string }
   /** In the place of the pod's. Of an init container: `Always` makes it a sidecar. */
   restartPolicy?: 'Always' | 'OnFailure' | 'Never'
   restartPolicyRules?: { action: string; exitCodes?: { operator: 'In' | 'NotIn'; values?: number[] } }[]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Account, accountOf } from './accounts.ts'
 import { commandOf } from './command.ts'
-import { signalNumber } from './stop-signal.ts'
+import { signalNumber, stopSignal } from './stop-signal.ts'
 
 const passwd =
   '# people\nroot:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001::/srv/web:/bin/sh\nbad:x:one:2::/:\nhomeless:x:5:6:::\n'
@@ -61,4 +61,9 @@ test('a signal has a name or a number', () => {
     ['SIGRTMAX+1', undefined],
   ]
   for (const [text, number] of rows) assert.equal(signalNumber(text), number, text)
+  const container = { name: 'c', lifecycle: { stopSignal: 'SIGUSR1' } }
+  assert.deepEqual(
+    [stopSignal(container, 3), stopSignal({ name: 'c' }, 3), stopSignal({ name: 'c' }, undefined)],
+    [10, 3, 15],
+  )
 })

@@ -13,6 +13,7 @@ import { originOf, prepareContainer } from './prepare.ts'
 import { endingMessage } from './ending-message.ts'
 import { type ExecOptions, type Execution, readable } from './exec.ts'
 import type { Home } from '../home.ts'
+import { stopSignal } from './stop-signal.ts'
 import { runHook } from './hook.ts'
 import { removeLog } from '../log/rotation.ts'
 import { type ContainerPaths, startingIn } from '../paths.ts'
@@ -219,7 +220,7 @@ export class ContainerLife {
         run,
         graceMs,
         turn,
-        signal: run.record.from?.stopSignal ?? SIGNALS.TERM,
+        signal: stopSignal(this.spec, run.record.from?.stopSignal),
         preStop: hook,
       })
     }

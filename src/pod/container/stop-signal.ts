@@ -1,4 +1,11 @@
 import { constants } from 'node:os'
+import type { Container } from '../../api/objects/pod.ts'
+import { SIGNALS } from '../../kernel/process.ts'
+
+/** What ends a container before it is killed: the word of its spec, then its image's, then SIGTERM. */
+export function stopSignal({ lifecycle }: Container, ofImage: number | undefined): number {
+  return signalNumber(lifecycle?.stopSignal ?? '') ?? ofImage ?? SIGNALS.TERM
+}
 
 const byName: Partial<Record<string, number>> = constants.signals
 const last = 64

@@ -16,6 +16,8 @@ import { bind, make, restrict, tryToRestrict } from './mounting.ts'
 
 /** What a container writes there is this machine's memory: without a limit, two of them could fill it. Much data belongs in a volume. */
 const tmpSize = '512m'
+/** An empty file takes a kilobyte of the kernel's memory. */
+const tmpFiles = '128k'
 /** As container runtimes give /dev/shm. */
 const smallSize = '64m'
 
@@ -23,15 +25,16 @@ type At = (path: string) => string
 
 /** /tmp and /run of `image: host`: new ones for every container. */
 export function ownFiles(program: Program, at: At, machine: HostImage): void {
-  tmpfs(program, at, '/tmp', `mode=1777,size=${tmpSize}`)
-  tmpfs(program, at, '/run', `mode=755,size=${smallSize}`)
+  tmpfs(program, at, '/tmp', `mode=1777,size=${tmpSize},nr_inodes=${tmpFiles}`)
+  tmpfs(program, at, '/run', `mode=755,size=${smallSize},nr_inodes=16k`)
   // Where it is no link to /run, services of this machine may have sockets in it.
-  if (machine.files.kind('/var/run') === 'directory') tmpfs(program, at, '/var/run', `mode=755,size=${smallSize}`)
+  if (machine.files.kind('/var/run') === 'directory')
+    tmpfs(program, at, '/var/run', `mode=755,size=${smallSize},nr_inodes=16k`)
 }
 
 /** /dev: a new one for every container, with this machine's harmless devices; a privileged container has all. */
 export function ownDevices(program: Program, at: At, machine: HostImage, privileged: boolean): void {
-  tmpfs(program, at, '/dev', 'mode=755,size=64k')
+  tmpfs(program, at, '/dev', 'mode=755,size=64k,nr_inodes=4k')
   const { directories, devices } = privileged ? machine.allDevices() : { directories: [], devices: machine.devices }
   for (const name of directories) make(program, at(`/dev/${name}`), 'directory')
   for (const name of devices) {
@@ -41,7 +44,7 @@ export function ownDevices(program: Program, at: At, machine: HostImage, privile
   for (const name of ['pts', 'shm', 'mqueue']) make(program, at(`/dev/${name}`), 'directory')
   const terminals = 'newinstance,ptmxmode=0666,mode=0620'
   program.call('mount /dev/pts', 'mount', 'devpts', at('/dev/pts'), 'devpts', MS_NOSUID | MS_NOEXEC, terminals)
-  tmpfs(program, at, '/dev/shm', `mode=1777,size=${smallSize}`)
+  tmpfs(program, at, '/dev/shm', `mode=1777,size=${smallSize},nr_inodes=16k`)
   const strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
   program.attempt('mount /dev/mqueue', 'mount', 'mqueue', at('/dev/mqueue'), 'mqueue', strict, 0)
   for (const [name, to] of Object.entries(deviceLinks))
