@@ -143,7 +143,7 @@ function carryOut(machine: Machine, step: Step): void {
       const { out, exitCode } = machine.ask('ADD', step)
       if (exitCode !== 0) return assertRefused(machine, step, out)
       assert.ok(!machine.attached.has(keyOf(step)), `ADD twice: ${keyOf(step)}`)
-      const ips = (out?.['ips'] as { address: string }[]).map(({ address }) => address.replace(/\/.*/, ''))
+      const ips = ((out?.['ips'] ?? []) as { address: string }[]).map(({ address }) => address.replace(/\/.*/, ''))
       machine.attached.set(keyOf(step), ips)
       return
     }
