@@ -1,0 +1,249 @@
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  type Dirent,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { KubehopError, messageOf } from '../../base/errors.ts'
+import { openProcess, SIGNALS } from '../process.ts'
+import { type Controller, controllers, type Hierarchy, readHierarchies } from './hierarchy.ts'
+import { type Limits, settingsOf } from './settings.ts'
+
+/** Where groups can be made: for each controller the version of its hierarchy and a directory in it. Plain data, to be written down. */
+export type Place = Partial<Record<Controller, { version: 1 | 2; dir: string }>>
+
+/** A place for groups called `name`; and why a controller has none. Makes nothing, but may switch controllers on for groups below. */
+export function findPlace(name: string): { place: Place; missing: Partial<Record<Controller, string>> } {
+  const hierarchies = readHierarchies()
+  const place: Place = {}
+  const missing: Partial<Record<Controller, string>> = {}
+  for (const controller of controllers) {
+    const hierarchy = hierarchies.find((one) => one.controllers.includes(controller))
+    const found = hierarchy ? baseIn(hierarchy, controller) : 'this machine has no such controller mounted'
+    if (typeof found === 'string') missing[controller] = found
+    else place[controller] = { version: found.version, dir: join(found.dir, name) }
+  }
+  return { place, missing }
+}
+
+/**
+ * In version 1 below the own group, so that what limits this process limits the groups, too. In version 2 a group with processes cannot give
+ * controllers to groups below it, but for the root: so as far up as this user may write.
+ */
+function baseIn({ version, mount, own }: Hierarchy, controller: Controller): { version: 1 | 2; dir: string } | string {
+  if (version === 1) return isWritable(own) ? { version, dir: own } : `${own} may not be written`
+  let why = `${mount} may not be written`
+  for (const dir of fromTop(mount, own)) {
+    if (!isWritable(dir) || !isWritable(join(dir, 'cgroup.procs'))) continue
+    const refused = switchOn(dir, controller)
+    if (refused === undefined) return { version, dir }
+    why = refused
+  }
+  return why
+}
+
+function fromTop(mount: string, own: string): string[] {
+  const dirs: string[] = []
+  for (let dir = own; dir.length >= mount.length && dir !== '/'; dir = dirname(dir)) dirs.unshift(dir)
+  return dirs
+}
+
+/** Why a controller cannot be had in the groups below a directory. */
+function switchOn(dir: string, controller: Controller): string | undefined {
+  const file = join(dir, 'cgroup.subtree_control')
+  try {
+    if (readFileSync(file, 'utf8').split(/\s+/).includes(controller)) return undefined
+    writeFileSync(file, `+${controller}`)
+    return undefined
+  } catch (error) {
+    return `${controller} cannot be switched on in ${dir}: ${messageOf(error)}`
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A group of processes, in every hierarchy that the place has. */
+export interface Group {
+  /** Whoever writes `0` to each of them is in the group, with all processes that they start (cgroups(7)). */
+  readonly entrances: readonly string[]
+  /** Sets limits; those that are not named stay. Throws a KubehopError `Refused` with the kernel's word. */
+  limit(limits: Limits): void
+  /** How often the kernel ended a process for want of memory. */
+  oomKills(): number
+  /** Bytes; undefined where memory is not counted. */
+  memory(): number | undefined
+  pids(): number[]
+  kill(): void
+  /** Ends what is in it, and removes it with all groups below. Fulfilled when it is gone; fine when it was. */
+  remove(): Promise<void>
+}
+
+/** The group with a path below the place (`uid/container`), made where it is not there. */
+export function makeGroup(place: Place, path: string): Group {
+  const parts = path.split('/')
+  for (const { version, dir } of hierarchiesOf(place)) {
+    // In version 2 each level gives its controllers to the next; the place itself is the first.
+    const wanted = controllers.filter((one) => place[one]?.dir === dir)
+    for (let count = 0; count <= parts.length; count++) {
+      const here = join(dir, ...parts.slice(0, count))
+      mkdirSync(here, { recursive: true, mode: 0o755 })
+      if (version === 2 && count < parts.length)
+        for (const controller of wanted) {
+          const refused = switchOn(here, controller)
+          if (refused !== undefined) throw new KubehopError('kernel', 'cgroup', 'Refused', refused)
+        }
+    }
+  }
+  return openGroup(place, path)
+}
+
+export function openGroup(place: Place, path: string): Group {
+  const dirs = hierarchiesOf(place).map(({ dir }) => join(dir, path))
+  const at = (controller: Controller, file: string): string | undefined =>
+    place[controller] && join(place[controller].dir, path, file)
+  return {
+    entrances: dirs.map((dir) => join(dir, 'cgroup.procs')),
+    limit(limits) {
+      for (const controller of controllers) {
+        const one = place[controller]
+        if (one)
+          for (const [file, text] of settingsOf(one.version, controller, limits)) put(join(one.dir, path, file), text)
+      }
+    },
+    oomKills() {
+      const file = at('memory', place.memory?.version === 2 ? 'memory.events' : 'memory.oom_control')
+      return file === undefined ? 0 : Number(/^oom_kill (\d+)$/m.exec(textOf(file))?.[1] ?? 0)
+    },
+    memory() {
+      const file = at('memory', place.memory?.version === 2 ? 'memory.current' : 'memory.usage_in_bytes')
+      const text = file === undefined ? '' : textOf(file)
+      return text === '' ? undefined : Number(text)
+    },
+    pids: () => [...new Set(dirs.flatMap(pidsIn))],
+    kill() {
+      for (const dir of dirs) killIn(dir)
+    },
+    async remove() {
+      await Promise.all(dirs.map(removeTree))
+    },
+  }
+}
+
+/** All that was made at the place, and the directory above it when it is empty then. */
+export async function removePlace(place: Place): Promise<void> {
+  for (const { dir } of hierarchiesOf(place)) {
+    await removeTree(dir)
+    tryToRemove(dirname(dir))
+  }
+}
+
+/** Each directory once: several controllers may share a hierarchy. */
+function hierarchiesOf(place: Place): { version: 1 | 2; dir: string }[] {
+  const all = controllers.flatMap((controller) => place[controller] ?? [])
+  return all.filter(({ dir }, index) => all.findIndex((other) => other.dir === dir) === index)
+}
+
+function put(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (error) {
+    // Swap may not be counted on this kernel: then there is nothing to forbid.
+    if (file.endsWith('memory.swap.max') && !existsSync(file)) return
+    throw new KubehopError('kernel', 'cgroup', 'Refused', `cannot write ${text} to ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Empty when it is gone. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (isGone(error)) return ''
+    throw error
+  }
+}
+
+function pidsIn(dir: string): number[] {
+  // 0 stands for a process that this PID namespace does not see.
+  return textOf(join(dir, 'cgroup.procs')).split('\n').map(Number).filter(Boolean)
+}
+
+/** Until nobody is there who was not told: one may be starting another just now. */
+function killIn(dir: string): void {
+  if (existsSync(join(dir, 'cgroup.kill'))) return writeFileSync(join(dir, 'cgroup.kill'), '1')
+  const told = new Set<number>()
+  for (;;) {
+    const fresh = pidsIn(dir).filter((pid) => !told.has(pid))
+    if (fresh.length === 0) return
+    for (const pid of fresh) {
+      told.add(pid)
+      const process = openProcess(pid)
+      if (pidsIn(dir).includes(pid)) process?.signal(SIGNALS.KILL)
+      process?.close()
+    }
+  }
+}
+
+const patienceMs = 5000
+const pauseMs = 5
+
+async function removeTree(dir: string): Promise<void> {
+  for (const entry of entriesOf(dir)) if (entry.isDirectory()) await removeTree(join(dir, entry.name))
+  const deadline = Date.now() + patienceMs
+  while (!tryToRemove(dir)) {
+    if (Date.now() > deadline)
+      throw new KubehopError('kernel', 'cgroup', 'Busy', `${dir} cannot be removed: something in it does not end`)
+    killIn(dir)
+    const left = pidsIn(dir)
+    await Promise.all(left.map(ended))
+    // Nobody tells when the last of a group has been reaped, or when one ends that this PID namespace does not see.
+    if (left.length === 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
+}
+
+async function ended(pid: number): Promise<void> {
+  const process = openProcess(pid)
+  await process?.ended
+  process?.close()
+}
+
+/** True when it is gone; false when something is in it. */
+function tryToRemove(dir: string): boolean {
+  try {
+    rmdirSync(dir)
+    return true
+  } catch (error) {
+    if (isGone(error)) return true
+    if (['EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    throw error
+  }
+}
+
+function entriesOf(dir: string): Dirent[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+  } catch (error) {
+    if (isGone(error)) return []
+    throw error
+  }
+}
+
+/** ENODEV: the group was removed while its file was open. */
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { test } from 'node:test'
+import { findPlace, type Group, makeGroup, openGroup, removePlace } from '../../src/kernel/cgroup/groups.ts'
+
+const { place, missing } = findPlace(`kubehop/test-${process.pid}`)
+const whole = place.cpu && place.memory && place.pids
+const skip = whole ? false : `no group can be made here: ${Object.values(missing).join('; ')}`
+
+/** A shell that enters the group and then becomes the script. */
+function runIn(group: Group, script: string): ReturnType<typeof spawn> {
+  const enter = group.entrances.map((file) => `echo 0 > ${file}`).join(' && ')
+  return spawn('sh', ['-c', `${enter} && { ${script}; }`], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+test('why there are no groups is said for each controller', () => {
+  for (const one of ['cpu', 'memory', 'pids'] as const) assert.ok(place[one] ?? (missing[one] ?? '').length > 10)
+})
+
+test('a group holds what enters it and all that it starts, and ends and removes it', { skip }, async () => {
+  const group = makeGroup(place, 'pod/container')
+  const child = runIn(group, 'sleep 1000 & sleep 1000 & echo in; wait')
+  if (child.stdout) await once(child.stdout, 'data')
+  assert.equal(group.pids().length, 3)
+  assert.deepEqual(openGroup(place, 'pod').pids(), [], 'the group above has no process of its own')
+  const gone = once(child, 'exit')
+  await group.remove()
+  await gone
+  for (const file of group.entrances) assert.ok(!existsSync(dirname(file)))
+  await group.remove()
+  await removePlace(place)
+  assert.ok(!existsSync(place.memory?.dir ?? ''))
+})
+
+test('more processes than the limit cannot be made', { skip }, async () => {
+  const group = makeGroup(place, 'few')
+  group.limit({ pids: 5 })
+  const child = runIn(group, 'for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo not refused')
+  const exit = once(child, 'exit')
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  await exit
+  assert.match(said, /[Cc]annot fork/)
+  assert.ok(group.pids().length <= 5)
+  await removePlace(place)
+})
+
+test('a process that takes more memory than the limit is ended, and the group tells', { skip }, async () => {
+  const group = makeGroup(place, 'small')
+  group.limit({ memory: 32 * 1024 * 1024 })
+  const child = runIn(group, 'exec tail /dev/zero')
+  const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  assert.equal(signal, 'SIGKILL')
+  assert.equal(group.oomKills(), 1)
+  assert.ok((group.memory() ?? 0) <= 32 * 1024 * 1024)
+  await removePlace(place)
+})
+
+test('a group gets no more of the processor than its quota', { skip }, async () => {
+  const group = makeGroup(place, 'slow')
+  group.limit({ cpuMost: 100 })
+  // Counts its own time: how busy the machine is does not matter.
+  const child = runIn(group, 'while :; do :; done')
+  const time = (): number => {
+    const fields = readFileSync(`/proc/${child.pid}/schedstat`, 'latin1').split(' ')
+    return Number(fields[0]) / 1e6
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const [begun, before] = [performance.now(), time()]
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const share = (time() - before) / (performance.now() - begun)
+  assert.ok(share < 0.2, `a tenth was allowed, ${share} was had`)
+  await removePlace(place)
+})
+
+test('what the kernel refuses is said with the file', { skip }, async () => {
+  const group = makeGroup(place, 'refused')
+  assert.throws(() => group.limit({ pids: -5 }), { code: 'Refused', message: /pids\.max/ })
+  await removePlace(place)
+})
