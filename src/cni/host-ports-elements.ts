@@ -1,7 +1,6 @@
 import { type Address, type Family, family } from '../base/address.ts'
 import { errnoOf } from '../kernel/libc.ts'
 import { NetlinkError } from '../kernel/netlink/error.ts'
-import type { Netns } from '../kernel/netns.ts'
 import { diff } from '../kernel/nftables/diff.ts'
 import {
   concat,
@@ -13,7 +12,7 @@ import {
   unpackBe16,
 } from '../kernel/nftables/packed.ts'
 import type { Ruleset } from '../kernel/nftables/ruleset.ts'
-import { isChanged, type Nftables, openNftables } from '../kernel/nftables/socket.ts'
+import { isChanged, type Nftables } from '../kernel/nftables/socket.ts'
 import type { Op } from '../kernel/nftables/transaction.ts'
 import { portTable, type SetName, tableOf } from './host-ports-table.ts'
 
@@ -61,14 +60,12 @@ export function isSame(a: PortElement, b: PortElement): boolean {
   return a.family === b.family && a.set === b.set && a.key === b.key && a.data === b.data && a.comment === b.comment
 }
 
-export function readPorts(ns?: Netns): PortElement[] {
-  using nftables = openNftables(ns)
+export function readPorts(nftables: Nftables): PortElement[] {
   return families.flatMap((of) => readFamily(nftables, of))
 }
 
 /** Are the rules for these elements as they were made? */
-export function isSound(elements: readonly PortElement[], ns?: Netns): boolean {
-  using nftables = openNftables(ns)
+export function isSound(nftables: Nftables, elements: readonly PortElement[]): boolean {
   return families
     .filter((of) => elements.some((element) => element.family === of))
     .every((of) => sameRules(of, nftables.read(tableOf(of))))
@@ -76,13 +73,12 @@ export function isSound(elements: readonly PortElement[], ns?: Netns): boolean {
 
 /** `decide` is asked again when somebody else has changed nf_tables meanwhile: it may find a part of its changes done. */
 export function changePorts(
+  nftables: Nftables,
   decide: (present: readonly PortElement[]) => { add: readonly PortElement[]; remove: readonly PortElement[] },
-  ns?: Netns,
 ): void {
-  using nftables = openNftables(ns)
   for (;;) {
     let generation = nftables.generation().id
-    const present = readPorts(ns)
+    const present = readPorts(nftables)
     const { add, remove } = decide(present)
     try {
       for (const of of families) {

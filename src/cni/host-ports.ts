@@ -1,6 +1,7 @@
 import { type Address, type Family, family } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Netns } from '../kernel/netns.ts'
+import type { Nftables } from '../kernel/nftables/socket.ts'
 import { hasSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import {
   changePorts,
@@ -14,6 +15,7 @@ import {
   targetOf,
 } from './host-ports-elements.ts'
 import { forgetUdp } from './host-ports-udp.ts'
+import { nftablesForNow } from './nftables.ts'
 
 /** A port of the node that leads to a port of one pod: `ports[].hostPort` of a container. */
 export interface HostPort {
@@ -37,6 +39,13 @@ export interface PortOwner {
   readonly name: string
 }
 
+/** The node that they are ports of. */
+export interface PortNode {
+  readonly nftables: Nftables
+  /** The thread's own when left out; `nftables` is a socket there. */
+  readonly ns?: Netns | undefined
+}
+
 /** Where published ports lead to. */
 export interface PortTarget {
   /** The pod's; the first of each IP family is used. */
@@ -49,11 +58,12 @@ export interface PortTarget {
  * Publishes all of a pod's ports, or none. One that another pod has is an error (`PortTaken`) that names it. What a process of the node
  * listens on is translated away from it, as the reference plugin does.
  */
-export function publishPorts(owner: PortOwner, ports: readonly HostPort[], target: PortTarget, ns?: Netns): void {
+export function publishPorts(node: PortNode, owner: PortOwner, ports: readonly HostPort[], target: PortTarget): void {
+  const { nftables, ns } = node
   const wanted = elementsOf(owner, ports, target)
   if (wanted.length === 0) return
   try {
-    changePorts((present) => {
+    changePorts(nftables, (present) => {
       const others = present.filter((element) => ownerOf(element)?.hostDevice !== owner.hostDevice)
       for (const port of ports) refuseTaken(port, others)
       const own = present.filter((element) => !others.includes(element))
@@ -61,28 +71,30 @@ export function publishPorts(owner: PortOwner, ports: readonly HostPort[], targe
         add: wanted.filter((element) => !own.some((one) => isSame(one, element))),
         remove: own.filter((element) => !wanted.some((one) => isSame(one, element))),
       }
-    }, ns)
+    })
     // After the rules that keep everybody else from using it.
     if (wanted.some(isLoopback)) writeSysctl(localnetOf(owner.bridge), 1, ns)
     forgetUdp(wanted, 'published', ns)
   } catch (error) {
-    withdrawPorts((one) => one.hostDevice === owner.hostDevice, ns)
+    withdrawPorts(node, (one) => one.hostDevice === owner.hostDevice)
     throw error
   }
 }
 
 /** Everybody who has ports of the node, once for each. */
-export function portOwners(ns?: Netns): PortOwner[] {
-  return [...new Set(readPorts(ns).map(({ comment }) => comment))].flatMap((comment) => ownerOf({ comment }) ?? [])
+export function portOwners({ nftables }: PortNode): PortOwner[] {
+  return [...new Set(readPorts(nftables).map(({ comment }) => comment))].flatMap(
+    (comment) => ownerOf({ comment }) ?? [],
+  )
 }
 
 /** Takes back the ports of whoever is meant; fine when there are none. */
-export function withdrawPorts(isMeant: (owner: PortOwner) => boolean, ns?: Netns): void {
+export function withdrawPorts({ nftables, ns }: PortNode, isMeant: (owner: PortOwner) => boolean): void {
   const isGone = (element: PortElement): boolean => {
     const owner = ownerOf(element)
     return owner === undefined || isMeant(owner)
   }
-  const present = readPorts(ns)
+  const present = readPorts(nftables)
   const gone = present.filter(isGone)
   if (gone.length === 0) return
   const stay = new Set(present.filter((one) => isLoopback(one) && !isGone(one)).map((one) => ownerOf(one)?.bridge))
@@ -90,20 +102,20 @@ export function withdrawPorts(isMeant: (owner: PortOwner) => boolean, ns?: Netns
   for (const bridge of new Set(gone.filter(isLoopback).map((one) => ownerOf(one)?.bridge)))
     if (bridge !== undefined && !stay.has(bridge) && hasSysctl(localnetOf(bridge), ns))
       writeSysctl(localnetOf(bridge), 0, ns)
-  changePorts((now) => ({ add: [], remove: now.filter(isGone) }), ns)
+  changePorts(nftables, (now) => ({ add: [], remove: now.filter(isGone) }))
   forgetUdp(gone, 'withdrawn', ns)
 }
 
 /** What is not as `publishPorts` made it, in words; undefined: nothing. */
 export function missingPort(
+  { nftables }: PortNode,
   owner: PortOwner,
   ports: readonly HostPort[],
   target: PortTarget,
-  ns?: Netns,
 ): string | undefined {
   const wanted = elementsOf(owner, ports, target)
-  if (!isSound(wanted, ns)) return 'the rules for ports of the node are not those that were made'
-  const present = readPorts(ns)
+  if (!isSound(nftables, wanted)) return 'the rules for ports of the node are not those that were made'
+  const present = readPorts(nftables)
   const missing = (element: PortElement): boolean => !present.some((one) => isSame(one, element))
   for (const port of ports)
     if (elementsOf(owner, [port], target).some(missing))
@@ -113,7 +125,8 @@ export function missingPort(
 
 /** Do ports of the bridge's pods have to be reachable from the node's 127.0.0.1? Then its `route_localnet` is on, and guarded. */
 export function usesLoopback(bridge: string, ns?: Netns): boolean {
-  return readPorts(ns).some((element) => isLoopback(element) && ownerOf(element)?.bridge === bridge)
+  using nftables = nftablesForNow(ns)
+  return readPorts(nftables).some((element) => isLoopback(element) && ownerOf(element)?.bridge === bridge)
 }
 
 function elementsOf(owner: PortOwner, ports: readonly HostPort[], target: PortTarget): PortElement[] {

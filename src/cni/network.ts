@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import { deleteLink } from '../kernel/rtnetlink/link.ts'
+import { openNftables } from '../kernel/nftables/socket.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { hasSysctl } from '../kernel/sysctl.ts'
 import { adopt } from './adopt.ts'
@@ -79,6 +80,8 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   const ipam = openIpam(podCidr, join(stateDir, `${podCidr.address}-${podCidr.prefix}`))
   using stack = new DisposableStack()
   const socket = stack.use(openRouteSocket(ns))
+  // It stays open: a socket that has deleted something takes long to close.
+  const node = { nftables: stack.use(openNftables(ns)), ns }
   const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())
   reaper.finish()
   const size = mtu ?? smallestMtu(socket.links(), bridgeName)
@@ -96,9 +99,9 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   adopt(socket, ipam, bridge.index, socket.links(), log)
   // Ports and limits of pods that were adopted stay as they are in the kernel.
   const connected = new Set(ipam.list().map((lease) => lease.hostDevice))
-  withdrawPorts((owner) => owner.network === ownMark && !connected.has(owner.hostDevice), ns)
+  withdrawPorts(node, (owner) => owner.network === ownMark && !connected.has(owner.hostDevice))
   /** Cables of pods with ports of the node. */
-  const published = new Set(portOwners(ns).flatMap((owner) => (owner.network === ownMark ? [owner.hostDevice] : [])))
+  const published = new Set(portOwners(node).flatMap((owner) => (owner.network === ownMark ? [owner.hostDevice] : [])))
   /** The devices by which pods send that may not send as fast as they can, by their cables. */
   const detoured = new Map(detours(socket.links(), ownMark).map(({ hostDevice, index }) => [hostDevice, index]))
   for (const [hostDevice, index] of detoured)
@@ -154,7 +157,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       if (detour !== undefined) detoured.set(hostDevice, detour.index)
       if (hostPorts.length === 0) return
       published.add(hostDevice)
-      publishPorts(portOwnerOf(lease, title), hostPorts, { addresses: [address], snat: true }, ns)
+      publishPorts(node, portOwnerOf(lease, title), hostPorts, { addresses: [address], snat: true })
     } catch (error) {
       takeAway(hostDevice)
       throw error
@@ -163,7 +166,7 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   /** What a pod has beside its cable. */
   const takeAway = (hostDevice: string): void => {
     if (published.delete(hostDevice))
-      withdrawPorts((owner) => owner.network === ownMark && owner.hostDevice === hostDevice, ns)
+      withdrawPorts(node, (owner) => owner.network === ownMark && owner.hostDevice === hostDevice)
     const detour = detoured.get(hostDevice)
     if (detoured.delete(hostDevice) && detour !== undefined) reaper.reap(detour, () => {})
   }

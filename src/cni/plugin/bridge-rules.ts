@@ -3,20 +3,20 @@ import { diff } from '../../kernel/nftables/diff.ts'
 import type { Element } from '../../kernel/nftables/element.ts'
 import type { Packed } from '../../kernel/nftables/packed.ts'
 import type { Ruleset } from '../../kernel/nftables/ruleset.ts'
-import { openNftables } from '../../kernel/nftables/socket.ts'
 import { setLink } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { bridgeTable, bridgeTableOf, portKey, type Promiscuous, senderKey } from './bridge-table.ts'
 import { CniError } from './error.ts'
 import type { Connected, Extra } from './extras.ts'
 import { hostDeviceOf } from './leases.ts'
+import { nftablesForNow } from '../nftables.ts'
 import type { Network } from './network.ts'
 
 /** promiscMode, macspoofchk and portIsolation of the reference bridge. */
 export const bridgeRules: Extra = {
   prepare(network) {
     if (network.promiscMode) makePromiscuous(network.bridge)
-    using nftables = openNftables()
+    using nftables = nftablesForNow()
     const committed = nftables.read(bridgeTableOf(network.name))
     if (!network.promiscMode && !network.macspoofchk && committed === undefined) return
     nftables.apply(diff(committed, wantedOf(network, committed)))
@@ -25,7 +25,7 @@ export const bridgeRules: Extra = {
     const { network, hostDevice, socket } = pod
     if (network.portIsolation) socket.apply(setLink(hostDevice, { port: { isolated: true } }))
     if (network.macspoofchk) {
-      using nftables = openNftables()
+      using nftables = nftablesForNow()
       const add = (set: string, key: Packed) => ({ op: 'add elements', set, elements: [{ key }] }) as const
       // The sender first: no moment at which the pod may not send.
       const ops = [add('senders', senderKey(hostDevice, macOf(pod))), add('checked', portKey(hostDevice))]
@@ -39,7 +39,7 @@ export const bridgeRules: Extra = {
     if (network.portIsolation && socket.link(hostDevice)?.port?.isolated !== true)
       return `${hostDevice} is not isolated`
     if (!network.promiscMode && !network.macspoofchk) return undefined
-    using nftables = openNftables()
+    using nftables = nftablesForNow()
     const committed = nftables.read(bridgeTableOf(network.name))
     if (committed === undefined || diff(committed, wantedOf(network, committed)).ops.length > 0)
       return `the rules of the bridge ${bridge.name} are not those that ADD made`
@@ -57,7 +57,7 @@ export const bridgeRules: Extra = {
     forget(network, (port) => !kept.has(port))
   },
   removeNetwork(network) {
-    using nftables = openNftables()
+    using nftables = nftablesForNow()
     const table = bridgeTableOf(network)
     if (nftables.read(table) !== undefined) nftables.apply({ table, ops: [{ op: 'delete table' }] })
   },
@@ -88,7 +88,7 @@ function promiscuousOf({ promiscMode, bridge, gateways, isGateway }: Network): P
 
 /** Takes the ports that are meant out of both sets; fine when there are none, or no table. */
 function forget(network: string, isMeant: (port: Packed) => boolean): void {
-  using nftables = openNftables()
+  using nftables = nftablesForNow()
   const table = bridgeTableOf(network)
   const committed = nftables.read(table)
   const ops = (['checked', 'senders'] as const).flatMap((set) => {

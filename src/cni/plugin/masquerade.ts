@@ -3,10 +3,11 @@ import { type Cidr, cidr, formatCidr } from '../../base/address.ts'
 import { diff } from '../../kernel/nftables/diff.ts'
 import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { Ruleset } from '../../kernel/nftables/ruleset.ts'
-import { type Nftables, openNftables } from '../../kernel/nftables/socket.ts'
+import type { Nftables } from '../../kernel/nftables/socket.ts'
 import type { Table } from '../../kernel/nftables/table.ts'
 import type { Transaction } from '../../kernel/nftables/transaction.ts'
 import { pack, packAddress } from '../../kernel/nftables/packed.ts'
+import { nftablesForNow } from '../nftables.ts'
 import type { Network } from './network.ts'
 
 // A table for each network, made with its first pod and gone with its last. One rule serves all pods of the network, so that an ADD has
@@ -15,13 +16,13 @@ import type { Network } from './network.ts'
 /** Sees to it that the rules are as the network says, whether or not it is masqueraded. */
 export function ensureMasquerade(network: Network): void {
   if (network.notMasqueraded === undefined) return dropMasquerade(network.name)
-  using nftables = openNftables()
+  using nftables = nftablesForNow()
   for (const change of changes(nftables, network)) nftables.apply(change)
 }
 
 export function isMasqueraded(network: Network): boolean {
   if (network.notMasqueraded === undefined) return true
-  using nftables = openNftables()
+  using nftables = nftablesForNow()
   return changes(nftables, network).every(({ ops }) => ops.length === 0)
 }
 
@@ -40,7 +41,7 @@ function changes(nftables: Nftables, { name, subnets, notMasqueraded = [] }: Net
 
 /** Fine when there is none. */
 export function dropMasquerade(network: string): void {
-  using nftables = openNftables()
+  using nftables = nftablesForNow()
   for (const family of families) {
     const table = tableOf(network, family)
     if (nftables.read(table) !== undefined) nftables.apply({ table, ops: [{ op: 'delete table' }] })

@@ -10,14 +10,16 @@ export const portMappings: Extra = {
   apply(pod) {
     const { ports } = pod.network.portMappings
     if (ports.length === 0) return []
+    using nftables = nftablesForNow()
+    const publish = (): void => publishPorts({ nftables }, ownerOf(pod), ports, targetOf(pod))
     try {
-      publishPorts(ownerOf(pod), ports, targetOf(pod))
+      publish()
     } catch (error) {
       if (codeOf(error) !== 'PortTaken') throw error
       // Perhaps by a pod that is gone and was never deleted: without its cable it cannot come back.
       const { cables } = readProofs()
       withdraw((one) => cables?.has(one.hostDevice) === false)
-      publishPorts(ownerOf(pod), ports, targetOf(pod))
+      publish()
     }
     return []
   },
