@@ -24,9 +24,17 @@ test('a worker that is asked again and again leaves nothing behind, and what it 
   assert.ok(after - before < 1_000_000, `${before} bytes became ${after}`)
 
   worker.kill()
+  // So long that its end of the channel is closed, and nobody here knows yet.
+  for (const killed = performance.now(); performance.now() - killed < 20; );
   await assert.rejects(worker.measure(false, 10_000), /it ended: SIGKILL/)
   assert.equal(await worker.ended, 'SIGKILL')
   await assert.rejects(worker.measure(false, 10_000), /it ended: SIGKILL/)
+})
+
+test('a worker that cannot be started has ended', async () => {
+  const worker = new WorkerProcess(1, () => spawn('/nonexistent', { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }))
+  assert.match(await worker.ended, /ENOENT/)
+  await assert.rejects(worker.measure(false, 10_000), /it ended: .*ENOENT/)
 })
 
 function usedMemory(): number {

@@ -39,7 +39,10 @@ export class WorkerProcess {
     this.#child.on('message', (message: FromWorker) => this.#hear(message))
     const ended = Promise.withResolvers<string>()
     this.#child.on('exit', (code, signal) => ended.resolve(signal ?? `code ${code}`))
-    this.#child.on('error', (error) => ended.resolve(error.message))
+    // What could not be sent to one that is ending is an error, too: how it ends is told by its exit, unless it never was.
+    this.#child.on('error', (error) => {
+      if (this.#child.pid === undefined) ended.resolve(error.message)
+    })
     this.ended = ended.promise
     void this.ended.then((how) => {
       this.#end = how
