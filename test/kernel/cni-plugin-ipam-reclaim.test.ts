@@ -72,6 +72,20 @@ test('an address that is asked for is given when its pod is gone', async () => {
   assert.equal(node.add('b', b, node.config({ runtimeConfig: { ips: ['10.22.0.2'] } })), '10.22.0.2/24')
 })
 
+test('a port of the node that led to a pod that is gone does not lead to the next one', async () => {
+  using node = new PluginNode()
+  const a = createNetns()
+  using b = createNetns()
+  const config = node.config({ ipam: one })
+  const rules = (): string => inNetns(node.ns, () => spawnSync('nft', ['list', 'ruleset'], { encoding: 'utf8' })).stdout
+  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]
+  node.add('a', a, { ...config, runtimeConfig: { portMappings } })
+  assert.match(rules(), /8080/)
+  await end(node, a)
+  assert.equal(node.add('b', b, config), '10.22.0.2/30')
+  assert.doesNotMatch(rules(), /8080/)
+})
+
 test('no address of anybody who may be alive is taken: renamed cables, other machines’ pods, other plugins’ pods, old files', () => {
   using node = new PluginNode()
   using a = createNetns()

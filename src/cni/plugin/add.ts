@@ -38,7 +38,9 @@ function attach(call: Call, input: Input, network: Network, netns: Netns): Resul
     const book = openBook(plan.leaseDir, network.name, plan.sets.flat())
     refuseTwice(book, owner)
     const shared = share(network)
-    const taken = take(plan, book, owner, now('ours'))
+    const taken = take(plan, book, owner, now('ours'), ({ id: containerId, ifname }) =>
+      removeExtras({ network: network.name, containerId, ifname }),
+    )
     try {
       const { given } = settled(network, taken.given, [])
       return connectPod({ ...pod, ...shared, given, leases: taken.leases })

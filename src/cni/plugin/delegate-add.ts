@@ -5,6 +5,7 @@ import { type OtherIpam, otherIpamFor } from './delegate-ipam.ts'
 import { type Delegated, dropRecord, leasesOf, proofOf, recordsOf, writeRecord } from './delegate-record.ts'
 import type { Call } from './environment.ts'
 import { CniError } from './error.ts'
+import { removeExtras } from './extras.ts'
 import type { Input } from './input.ts'
 import type { Given } from './ipam-given.ts'
 import type { OtherPlan } from './ipam-plan.ts'
@@ -60,6 +61,7 @@ function giveAfterAll(other: OtherIpam, dataDir: string, network: string): Given
     })
     if (gone.length === 0) throw error
     for (const { owner } of gone) {
+      inTurn([dataDir], () => removeExtras(owner))
       other.takeBack(owner)
       inTurn([dataDir], () => dropRecord(dataDir, owner))
     }

@@ -21,19 +21,26 @@ export interface Taken {
 
 /**
  * Gives the addresses, or none. `since` is written down with them, for `reclaim`: when a range has no more, those whose pods are gone for
- * certain are given again. To be called in turn.
+ * certain are given again, after `beforeReclaim`. To be called in turn.
  */
-export function take(plan: OwnPlan, book: Book, owner: Owner, since: Since): Taken {
+export function take(
+  plan: OwnPlan,
+  book: Book,
+  owner: Owner,
+  since: Since,
+  beforeReclaim?: (lease: Lease) => void,
+): Taken {
   const dns = plan.resolvConf === undefined ? {} : readResolvConf(plan.resolvConf)
   const wanted = wantedOf(plan)
   const { containerId: id, ifname } = owner
   const asks = { id, ifname, hostDevice: hostDeviceOf(owner), since }
+  const reclaim = (): boolean => reclaimOf(book, beforeReclaim).length > 0
   const given: One[] = []
   const free = (): void => {
     for (const one of given.splice(0)) one.free()
   }
   try {
-    for (const [at, set] of plan.sets.entries()) given.push(takeOne(book, set, asks, wanted[at]))
+    for (const [at, set] of plan.sets.entries()) given.push(takeOne(book, set, asks, wanted[at], reclaim))
   } catch (error) {
     free()
     throw error
@@ -87,7 +94,13 @@ interface One {
   free(): void
 }
 
-function takeOne(book: Book, set: readonly Range[], asks: LeaseOwner, wanted?: Address): One {
+function takeOne(
+  book: Book,
+  set: readonly Range[],
+  asks: LeaseOwner,
+  wanted: Address | undefined,
+  reclaim: () => boolean,
+): One {
   const ranges = set.map((range) => ({ range: range.subnet, pool: range.pool, ipam: book.ipamOf(range) }))
   const attempt = (): One => {
     const { lease, from } = takeOfSet(ranges, asks, wanted)
@@ -97,7 +110,7 @@ function takeOne(book: Book, set: readonly Range[], asks: LeaseOwner, wanted?: A
     return attempt()
   } catch (error) {
     const isOut = ['Exhausted', 'NotGivable'].includes(codeOf(error) ?? '')
-    if (!isOut || reclaimOf(book).length === 0) throw error
+    if (!isOut || !reclaim()) throw error
     return attempt()
   }
 }

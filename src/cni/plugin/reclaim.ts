@@ -13,11 +13,14 @@ export function reclaim(leaseDir: string, network?: string): Lease[] {
   )
 }
 
-/** The same of a network whose addresses have been read. */
-export function reclaimOf(book: Book): Lease[] {
+/** The same of a network whose addresses have been read. `first`: what has to go before an address does, for it may lead there. */
+export function reclaimOf(book: Book, first: (lease: Lease) => void = () => {}): Lease[] {
   const proofs = readProofs()
   const gone = book.held().filter(({ lease }) => isGone(lease, proofs))
-  for (const { lease, ipam } of gone) ipam.free(lease)
+  for (const { lease, ipam } of gone) {
+    first(lease)
+    ipam.free(lease)
+  }
   return gone.map(({ lease }) => lease)
 }
 
