@@ -19,6 +19,7 @@ export function cniInstall(args: string[]): number {
     options: {
       ...places,
       subnet: { type: 'string', default: '10.22.0.0/16' },
+      bridge: { type: 'string', default: 'cbr0' },
       'cni-version': { type: 'string', default: '1.0.0' },
       socket: { type: 'string', default: defaultSocket },
       script: { type: 'boolean', default: false },
@@ -29,9 +30,9 @@ export function cniInstall(args: string[]): number {
   const native = process.arch === 'x64'
   const script = values.script || !native
   const product = ownProduct()
-  const { socket, subnet, force } = values
+  const { socket, subnet, bridge, force } = values
   if (!isAbsolute(socket)) throw new UsageError(`--socket "${socket}" is no absolute path`)
-  const { done, notes } = install({ ...placesOf(values), subnet, cniVersion, socket, product, script, force })
+  const { done, notes } = install({ ...placesOf(values), subnet, bridge, cniVersion, socket, product, script, force })
   tell(done)
   if (!native)
     notes.push(

@@ -138,6 +138,7 @@ agent      does the plugin's work without Node being started for each pod, until
 install    writes the plugin, a small program that asks the agent and starts Node when none answers, and a network that uses it
   --subnet RANGE         the pods' addresses on this node; default: 10.22.0.0/16
   --name NAME            of the network; default: kubehop
+  --bridge NAME          its bridge, which it shares with no other network; default: cbr0
   --cni-version VERSION  of its configuration; default: 1.0.0, which older runtimes read, too
   --bin-dir FOLDER       of plugins; default: /opt/cni/bin
   --conf-dir FOLDER      of networks; default: /etc/cni/net.d

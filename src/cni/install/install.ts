@@ -23,6 +23,7 @@ export interface Places {
 export interface InstallOptions extends Places {
   /** The pods' range. */
   readonly subnet: string
+  readonly bridge: string
   /** Of the configuration. Runtimes that are older than it do not read it. */
   readonly cniVersion: Version
   /** Where the agent answers. */
@@ -83,10 +84,10 @@ function configIn({ confDir, name }: Places): Target {
 }
 
 /** The list that a runtime reads. What is wrong with it the plugin itself says. */
-function networkOf({ name, subnet, cniVersion }: InstallOptions): Record<string, unknown> {
+function networkOf({ name, subnet, bridge, cniVersion }: InstallOptions): Record<string, unknown> {
   const plugin = {
     type: 'kubehop',
-    bridge: 'cbr0',
+    bridge,
     isDefaultGateway: true,
     ipMasq: true,
     hairpinMode: true,
