@@ -4,9 +4,9 @@ import { Service } from './service.ts'
 
 const main = resolve('src/cli/main.ts')
 
-/** Installs the plugin on the machine with a network 10.22.0.0/24 of that name, as its owner does. */
-export async function installPlugin(name: string): Promise<void> {
-  await must(process.execPath, main, 'cni', 'install', '--name', name, '--subnet', '10.22.0.0/24')
+/** Installs the plugin on the machine with a network of that name, as its owner does. */
+export async function installPlugin(name: string, subnet = '10.22.0.0/24', bridge = 'cbr0'): Promise<void> {
+  await must(process.execPath, main, 'cni', 'install', '--name', name, '--subnet', subnet, '--bridge', bridge)
 }
 
 export async function uninstallPlugin(name: string): Promise<void> {

@@ -3,18 +3,16 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { Agent, installPlugin } from './kubehop.ts'
-import { confFolder, enterMachine, lacks, leaveMachine, run } from './machine.ts'
+import { confFolder, enterMachine, lacks, leaveMachine, must, run } from './machine.ts'
 import { inspect, podman, setUpPodman, start, startArguments } from './podman.ts'
-import { get, leases, leftovers, nodeAddress, outside, wget, writeNetwork } from './world.ts'
-
-const second = { bridge: 'cbr1', ipam: { type: 'host-local', subnet: '10.23.0.0/30' } }
+import { get, leases, leftovers, nodeAddress, outside, outsideUrl, wget, writeNetwork } from './world.ts'
 
 void describe('podman and networks', { skip: lacks('podman', 'crun', 'busybox', 'nft') }, () => {
   const agent = new Agent()
   before(async () => {
     enterMachine()
     await installPlugin('pods')
-    writeNetwork('second', second, [], '20')
+    await installPlugin('second', '10.23.0.0/30', 'cbr1')
     await agent.start()
     await setUpPodman()
   })
@@ -75,12 +73,12 @@ void describe('podman and networks', { skip: lacks('podman', 'crun', 'busybox', 
     assert.equal(leases('pods').length, 2)
   })
 
-  test("on two networks at once, one of them podman's own, a container leaves by the first", async () => {
+  test("on two networks at once, one of them podman's own, a container reaches what is outside", async () => {
     await using world = await outside()
     await start('a', '--network', 'podman,pods')
     const routes = (await podman('exec', 'a', 'ip', 'route')).split('\n').filter((line) => line.startsWith('default'))
     assert.equal(routes.length, 2, routes.join('\n'))
-    assert.equal(await podman('exec', 'a', ...wget('http://192.0.2.2:8080/')), nodeAddress)
+    assert.equal(await podman('exec', 'a', ...wget(outsideUrl)), nodeAddress)
     assert.ok(world.ns.fd > 0)
   })
 
@@ -91,13 +89,21 @@ void describe('podman and networks', { skip: lacks('podman', 'crun', 'busybox', 
     writeNetwork('third', third, [portmap, { type: 'firewall' }, { type: 'tuning' }], '30')
     await start('a', '--network', 'third', '-p', '8083:80')
     assert.equal(await get(`http://${nodeAddress}:8083/cgi-bin/who`, world.ns), '192.0.2.2')
-    await podman('rm', '-f', '-t', '0', 'a')
+    // As Docker leaves it. Only firewall is asked to open it.
+    await must('iptables', '-P', 'FORWARD', 'DROP')
+    await start('b')
+    assert.equal(await podman('exec', 'a', ...wget(outsideUrl)), nodeAddress)
+    const dropped = await run('podman', ['exec', 'b', 'timeout', '1', 'wget', '-q', '-O', '-', outsideUrl])
+    assert.deepEqual([dropped.code, dropped.out], [143, ''])
+    for (const direction of ['-i', '-o']) await must('iptables', '-I', 'FORWARD', direction, 'cbr0', '-j', 'ACCEPT')
+    assert.equal(await podman('exec', 'b', ...wget(outsideUrl)), nodeAddress)
+    await podman('rm', '-f', '-a', '-t', '0')
     assert.deepEqual(await leftovers('third'), [])
     rmSync(join(confFolder, '30-third.conflist'))
   })
 
   test('what is wrong with a network is told when a container is to be on it', async () => {
-    writeNetwork('wrong', { ...second, ipam: { type: 'host-local', subnet: '10.25.0.1/24' } }, [], '40')
+    writeNetwork('wrong', { bridge: 'cbr3', ipam: { type: 'host-local', subnet: '10.25.0.1/24' } }, [], '40')
     const refused = await run('podman', startArguments('a', '--network', 'wrong'))
     assert.match(refused.err, /ipam\.subnet .*10\.25\.0\.1\/24/)
     rmSync(join(confFolder, '40-wrong.conflist'))
