@@ -53,13 +53,16 @@ async function askUdp(from: typeof ns, to: Address, on: number): Promise<string>
   const version = family(to)
   const socket = createSocket(version === 4 ? 'udp4' : 'udp6')
   socket.bind({ fd: bindUdp(from, address(version === 4 ? '0.0.0.0' : '::'), 0) })
+  // A datagram may be lost on the way, while the machine is busy with everything else.
+  const again = setInterval(() => socket.send('?'), 1000)
   try {
     socket.connect(on, to)
     await once(socket, 'connect')
     socket.send('?')
-    const [message] = (await once(socket, 'message')) as [Buffer]
+    const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(20_000) })) as [Buffer]
     return message.toString()
   } finally {
+    clearInterval(again)
     socket.close()
   }
 }
