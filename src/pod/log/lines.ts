@@ -4,12 +4,17 @@ import { parseEntry } from './format.ts'
 const chunkSize = 64 * 1024
 const newline = 0x0a
 
-/** Whole entries from `at` on, many at a time, and where they end; an unfinished one at the end is left for the next time. */
-export async function* entriesFrom(file: FileHandle, at: number): AsyncGenerator<{ entries: Buffer[]; end: number }> {
+/** Whole entries from `at` on, to `until` or the end, many at a time, and where they end; an unfinished one is left for the next time. */
+export async function* entriesFrom(
+  file: FileHandle,
+  at: number,
+  until = Number.POSITIVE_INFINITY,
+): AsyncGenerator<{ entries: Buffer[]; end: number }> {
   let rest: Buffer = Buffer.alloc(0)
   let position = at
   for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkSize), 0, chunkSize, position + rest.length)
+    const from = position + rest.length
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkSize), 0, Math.min(chunkSize, until - from), from)
     if (bytesRead === 0) return
     const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
     const entries: Buffer[] = []

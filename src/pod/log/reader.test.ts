@@ -118,3 +118,19 @@ test('a log takes five files at most, and a follower over all of them misses not
     String(sizes),
   )
 })
+
+test('what grows faster than it is read has an end, unless it is followed', async () => {
+  const path = fresh()
+  const output = new PassThrough()
+  const writer = new LogWriter(path, { stdout: output }, makeLog('test', 'silent'))
+  output.write('first\n')
+  const stream = readLog(path, { limitBytes: 1 << 20 }, writer)
+  let text = ''
+  for await (const chunk of stream) {
+    text += String(chunk)
+    output.write('more\n'.repeat(1000))
+  }
+  assert.equal(text, 'first\n')
+  output.end()
+  await writer.ended
+})

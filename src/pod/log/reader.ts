@@ -51,6 +51,8 @@ async function* texts(
   if (!begin) return
   const text = textOf(options)
   let { file, at } = begin
+  // Without following, a log that grows faster than it is read has an end all the same: where it ended at first.
+  const stop = options.follow === true ? undefined : filesOf(path).at(-1)
   let finished = false
   const changes = options.follow === true && writer ? new Changes(writer, signal) : undefined
   try {
@@ -58,11 +60,13 @@ async function* texts(
       // Asked before reading: what is written after it is seen by the next round.
       const last = changes === undefined || changes.over
       changes?.take()
-      for await (const { entries, end } of entriesFrom(file, at)) {
+      const atStop = stop !== undefined && (await file.stat()).ino === stop.ino
+      for await (const { entries, end } of entriesFrom(file, at, atStop ? stop.size : undefined)) {
         at = end
         const lines = entries.flatMap(text)
         if (lines.length > 0) yield Buffer.concat(lines)
       }
+      if (atStop || (stop && !filesOf(path).some(({ ino }) => ino === stop.ino))) return
       const next = await after(path, file)
       if (next !== undefined && !finished) {
         // It was put aside between reading its end and looking: read once more.

@@ -12,13 +12,20 @@ export function rotate(path: string): void {
   }
 }
 
+export interface LogFile {
+  path: string
+  ino: number
+  /** In bytes, now. */
+  size: number
+}
+
 /** The files of a log that are there, oldest first. Synchronous: no rotation of this process comes in between. */
-export function filesOf(path: string): { path: string; ino: number }[] {
-  const files: { path: string; ino: number }[] = []
+export function filesOf(path: string): LogFile[] {
+  const files: LogFile[] = []
   for (let number = maxFiles - 1; number >= 0; number--) {
     const one = number === 0 ? path : aside(path, number)
     const stat = sizeOf(one)
-    if (stat) files.push({ path: one, ino: stat.ino })
+    if (stat) files.push({ path: one, ino: stat.ino, size: stat.size })
   }
   return files
 }
