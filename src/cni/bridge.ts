@@ -10,7 +10,7 @@ import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import { addLinkLocal, quiet, speaksIpv6 } from './cable.ts'
 import { localnetOf, usesLoopback } from './host-ports.ts'
-import { macOfAll } from './names.ts'
+import { macOf, macOfAll } from './names.ts'
 
 export interface BridgeOptions {
   socket: RouteSocket
@@ -60,7 +60,7 @@ function finish(options: BridgeOptions, link: Link): Link {
   if (speaksIpv6(gateways) && !ipv6) throw refused(name, 'NoIpv6', 'the kernel has no IPv6, which a range of it needs')
   if (hasGateway) settleGateways(options, link)
   // An address that was set stays, even if it is the one that the bridge had.
-  const { mac = link.mac } = macFor(options)
+  const { mac = link.mac } = macFor(options, link.mac)
   const own = hasGateway ? gateways.map((one) => addAddress({ ...one, index: link.index })) : []
   socket.ensure(
     setLink(link.index, { ...(mac !== undefined && { mac }), mtu }),
@@ -73,8 +73,11 @@ function finish(options: BridgeOptions, link: Link): Link {
   return socket.link(link.index) ?? link
 }
 
-function macFor({ gateways, hasGateway }: BridgeOptions): { mac?: Mac } {
-  return hasGateway && gateways.length > 0 ? { mac: macOfAll(gateways.map(({ address }) => address)) } : {}
+/** One that a gateway has given the bridge stays, though other gateways have come: pods remember it. */
+function macFor({ gateways, hasGateway }: BridgeOptions, has?: Mac): { mac?: Mac } {
+  if (!hasGateway || gateways.length === 0) return {}
+  const own = gateways.map(({ address }) => address)
+  return { mac: own.map(macOf).find((mac) => mac === has) ?? macOfAll(own) }
 }
 
 /** What a bridge needs whose node carries pods' packets on. */

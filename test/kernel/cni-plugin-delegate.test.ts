@@ -124,6 +124,25 @@ test('results of every version are understood', () => {
   }
 })
 
+test('pods of other ranges bring their gateways to the bridge, which keeps its Ethernet address', async () => {
+  using node = new DelegateNode()
+  using a = createNetns()
+  using b = createNetns()
+  const config = node.config({ ipMasq: true })
+  for (const [id, ns, address] of [
+    ['a', a, '10.41.0.2/24'],
+    ['b', b, '10.40.0.2/24'],
+  ] as const) {
+    node.gives({ ips: [{ address }] })
+    addressOf(node.do('ADD', id, ns, config))
+    assert.equal(node.socket.link('cbr0')?.mac, '0a:58:0a:29:00:01')
+  }
+  assert.equal((await echo({ ns: a, to: address('10.40.0.2'), timeoutMs: 5000 })).answer, 'reply')
+  node.do('DEL', 'a', a, config)
+  node.do('DEL', 'b', b, config)
+  node.assertNothingLeft()
+})
+
 test('a plugin need not read its configuration, however long that is', () => {
   using node = new DelegateNode()
   using a = createNetns()
