@@ -84,6 +84,7 @@ export class AgentNode extends PluginNode {
     netns: Netns,
     config: object = this.config(),
     stdio: StdioOptions = ['pipe', 'pipe', 'inherit'],
+    more: NodeJS.ProcessEnv = {},
   ): ChildProcess {
     const env = {
       CNI_COMMAND: command,
@@ -91,6 +92,8 @@ export class AgentNode extends PluginNode {
       CNI_NETNS: `/proc/${process.pid}/fd/${netns.fd}`,
       CNI_IFNAME: 'eth0',
       CNI_PATH: '/opt/cni/bin',
+      PATH: process.env['PATH'],
+      ...more,
     }
     const child = inNetns(this.ns, () => spawn(this.launcher, [], { env, stdio }))
     // It may be killed before it has read everything.
