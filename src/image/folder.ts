@@ -6,8 +6,9 @@ import { tryHoldFile } from '../kernel/share.ts'
 import { catalogOf, readCatalog, type StoredImage, writeCatalog } from './catalog.ts'
 import { type Digest, hexOf } from './digest.ts'
 import { explained } from './explained.ts'
-import { lockSoon } from './lock.ts'
+import { lockSoon, settled } from './lock.ts'
 import { removeTree, removeWithin } from './remove-tree.ts'
+import { Turns } from './turns.ts'
 
 /** A place in the store where one process prepares something. It goes with the process: flock(2) tells whether that lives. */
 export interface Workplace {
@@ -33,6 +34,8 @@ const claims = 'claims'
  */
 export class StoreFolder {
   readonly path: string
+  readonly #turns = new Turns(1)
+  readonly #making = new Map<Digest, Promise<void>>()
 
   constructor(path: string) {
     this.path = path
@@ -45,23 +48,21 @@ export class StoreFolder {
   async change<T>(body: (images: StoredImage[]) => T, signal?: AbortSignal): Promise<T> {
     let trash: Trash | undefined
     try {
-      using _ = await lockSoon(this.path, storeMs, signal)
-      try {
-        return body(readCatalog(this.path))
-      } finally {
-        trash = this.#sweep()
-      }
-    } catch (error) {
-      throw explained(error, this.path)
+      return await this.#alone(() => {
+        try {
+          return body(readCatalog(this.path))
+        } finally {
+          trash = this.#sweep()
+        }
+      }, signal)
     } finally {
       // Much to delete takes a while, in which others need not wait.
       if (trash) await this.#clear(trash)
     }
   }
 
-  async workplace(signal?: AbortSignal): Promise<Workplace> {
-    try {
-      using _ = await lockSoon(this.path, storeMs, signal)
+  workplace(signal?: AbortSignal): Promise<Workplace> {
+    return this.#alone(() => {
       for (const name of ['layers', 'configs', 'work'])
         mkdirSync(join(this.path, name), { recursive: true, mode: 0o700 })
       const { folder, held } = this.#newWork()
@@ -74,21 +75,46 @@ export class StoreFolder {
           await this.change(() => undefined)
         },
       }
-    } catch (error) {
-      throw explained(error, this.path)
-    }
+    }, signal)
   }
 
   /** For who makes a layer: an empty folder. Another who makes the same one waits. */
   async making(chain: Digest, signal: AbortSignal): Promise<{ folder: string } & AsyncDisposable> {
     const folder = join(this.path, 'work', hexOf(chain))
-    const held = await lockSoon(folder, layerMs, signal)
-    // Of one that was killed.
-    await removeWithin(folder)
-    let ended: Promise<void> | undefined
-    const end = (): Promise<void> => removeTree(folder).finally(() => held[Symbol.dispose]())
-    // Once: afterwards the folder is another's.
-    return { folder, [Symbol.asyncDispose]: () => (ended ??= end()) }
+    // Of this process, one asks the kernel, and the others wait for that one.
+    for (let other; (other = this.#making.get(chain)); ) await settled(other, signal)
+    const ended = Promise.withResolvers<void>()
+    this.#making.set(chain, ended.promise)
+    let held: Disposable | undefined
+    const end = (): void => {
+      held?.[Symbol.dispose]()
+      this.#making.delete(chain)
+      ended.resolve()
+    }
+    try {
+      held = await lockSoon(folder, layerMs, signal)
+      // Of one that was killed.
+      await removeWithin(folder)
+      let done: Promise<void> | undefined
+      const leave = (): Promise<void> => removeTree(folder).finally(end)
+      // Once: afterwards the folder is another's.
+      return { folder, [Symbol.asyncDispose]: () => (done ??= leave()) }
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
+
+  /** While no other process, and nothing else in this one, changes the store. */
+  async #alone<T>(body: () => T, signal?: AbortSignal): Promise<T> {
+    try {
+      return await this.#turns.take(async () => {
+        using _ = await lockSoon(this.path, storeMs, signal)
+        return body()
+      }, signal)
+    } catch (error) {
+      throw explained(error, this.path)
+    }
   }
 
   #newWork(): { folder: string; held: Disposable } {
@@ -99,10 +125,11 @@ export class StoreFolder {
     }
   }
 
-  async #claim(folder: string, chains: readonly Digest[], signal?: AbortSignal): Promise<readonly StoredImage[]> {
-    using _ = await lockSoon(this.path, storeMs, signal)
-    writeFileSync(join(folder, claims), chains.map(hexOf).join('\n'), { mode: 0o600 })
-    return readCatalog(this.path)
+  #claim(folder: string, chains: readonly Digest[], signal?: AbortSignal): Promise<readonly StoredImage[]> {
+    return this.#alone(() => {
+      writeFileSync(join(folder, claims), chains.map(hexOf).join('\n'), { mode: 0o600 })
+      return readCatalog(this.path)
+    }, signal)
   }
 
   /** Takes what neither an image nor a living process has out of the store. */
@@ -167,8 +194,7 @@ export class StoreFolder {
     } finally {
       held[Symbol.dispose]()
     }
-    using _ = await lockSoon(this.path, storeMs)
-    this.#tidy()
+    await this.#alone(() => this.#tidy())
   }
 
   /** A store without images leaves nothing. The folder is the lock, so this is the last thing that is done with it. */

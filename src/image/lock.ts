@@ -14,3 +14,15 @@ export async function lockSoon(path: string, everyMs: number, signal?: AbortSign
     await setTimeout(everyMs, undefined, signal && { signal }).catch(() => undefined)
   }
 }
+
+/** Waits for something, or for the signal, whichever comes first. @throws the signal's reason */
+export async function settled(what: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const go = (): void => resolve()
+  signal.addEventListener('abort', go, { once: true })
+  what.then(go, go)
+  await promise
+  signal.removeEventListener('abort', go)
+  signal.throwIfAborted()
+}

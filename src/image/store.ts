@@ -15,6 +15,7 @@ import { pullImage, type PullOptions } from './pull.ts'
 import { type ImageName, imageName } from './reference.ts'
 import { refuse, shown } from './refuse.ts'
 import { usualPullLimits } from './registry/limits.ts'
+import { Turns } from './turns.ts'
 
 export interface LoadedImage extends StoredImage {
   /** Files that lost extended attributes. */
@@ -30,6 +31,8 @@ export class ImageStore {
   readonly #at: StoreFolder
   readonly #catalog: () => readonly StoredImage[]
   readonly #configs = new Map<Digest, ImageConfig>()
+  /** Hundreds of pods may begin at the same moment. */
+  readonly #pulls = new Turns(16)
 
   constructor(folder: string) {
     this.folder = folder
@@ -101,9 +104,9 @@ export class ImageStore {
     const full = imageName(name)
     if (full === undefined) throw new KubehopError('image', 'pull', 'BadName', `${shown(name)} is no name of an image`)
     const limits = { ...usualLimits, ...usualPullLimits, ...options.limits }
-    const [image] = await this.#prepare(options.signal, async (at) => [
-      await pullImage(full, { ...at, limits, options }),
-    ])
+    const pull = (): Promise<LoadedImage[]> =>
+      this.#prepare(options.signal, async (at) => [await pullImage(full, { ...at, limits, options })])
+    const [image] = await this.#pulls.take(pull, options.signal)
     if (!image) throw gone(full)
     return image
   }
