@@ -68,7 +68,7 @@ export function readPorts(nftables: Nftables): PortElement[] {
 export function isSound(nftables: Nftables, elements: readonly PortElement[]): boolean {
   return families
     .filter((of) => elements.some((element) => element.family === of))
-    .every((of) => sameRules(of, nftables.read(tableOf(of))))
+    .every((of) => sameRules(of, nftables.readRules(tableOf(of))))
 }
 
 /** `decide` is asked again when somebody else has changed nf_tables meanwhile: it may find a part of its changes done. */
@@ -83,7 +83,10 @@ export function changePorts(
     try {
       for (const of of families) {
         const mine = (element: PortElement): boolean => element.family === of
-        const ops = opsFor(of, nftables.read(tableOf(of)), present.filter(mine), add.filter(mine), remove.filter(mine))
+        const isChanging = add.some(mine) || remove.some(mine)
+        if (!isChanging && present.some(mine)) continue
+        const committed = nftables.readRules(tableOf(of))
+        const ops = opsFor(of, committed, present.filter(mine), add.filter(mine), remove.filter(mine))
         if (ops.length > 0)
           generation = nftables.apply({ table: tableOf(of), ops }, generation).generation ?? generation
       }
@@ -120,7 +123,6 @@ function opsFor(
   add: readonly PortElement[],
   remove: readonly PortElement[],
 ): Op[] {
-  if (add.length === 0 && remove.length === 0 && (committed === undefined || present.length > 0)) return []
   const after = [...present.filter((element) => !remove.includes(element)), ...add]
   if (after.length === 0) return committed === undefined ? [] : [{ op: 'delete table' }]
   if (committed !== undefined && sameRules(of, committed))
@@ -131,15 +133,7 @@ function opsFor(
 
 function sameRules(of: Family, committed: Ruleset | undefined): boolean {
   if (committed === undefined) return false
-  const wanted = portTable(of)
-  // Its elements are whoever's; only the rest is always the same.
-  const sets = new Map(
-    [...wanted.sets].map(([name, { spec, elements }]) => [
-      name,
-      { spec, elements: committed.sets.get(name)?.elements ?? elements },
-    ]),
-  )
-  return diff(committed, { ...wanted, sets }).ops.length === 0
+  return diff(committed, portTable(of)).ops.length === 0
 }
 
 function elementOps(op: 'add elements' | 'delete elements', elements: readonly PortElement[]): Op[] {

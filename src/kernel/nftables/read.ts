@@ -13,8 +13,8 @@ import { readTable, type Table, writeTableKey } from './table.ts'
 
 const ENOENT = errnoOf('ENOENT')
 
-/** A whole table as the kernel has it; undefined when there is no such table. */
-export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | undefined {
+/** A whole table as the kernel has it, or all but the elements of its sets; undefined when there is no such table. */
+export function readRuleset(socket: NetlinkSocket, table: Table, elements = true): Ruleset | undefined {
   const found = readTableHead(socket, table)
   if (!found) return undefined
   try {
@@ -36,7 +36,7 @@ export function readRuleset(socket: NetlinkSocket, table: Table): Ruleset | unde
       chains.set(head.name, { ...head, rules: [] })
     }
     for (const rule of readRules(socket, table)) chains.get(rule.chain)?.rules.push(rule)
-    const sets = readSets(socket, table)
+    const sets = readSets(socket, table, elements)
     return sets ? { table: found, chains, sets } : foreign(found)
   } catch (error) {
     if (error instanceof KubehopError && error.code === 'Malformed') return foreign(found)
@@ -70,7 +70,7 @@ function readTableHead(socket: NetlinkSocket, table: Table): Table | undefined {
 }
 
 /** undefined when one of them is of a form that Kubehop never makes. */
-function readSets(socket: NetlinkSocket, table: Table): Map<string, NamedSet> | undefined {
+function readSets(socket: NetlinkSocket, table: Table, withElements: boolean): Map<string, NamedSet> | undefined {
   const found = socket.dump(
     'list sets',
     nftType(NFT_MSG.GETSET),
@@ -83,7 +83,8 @@ function readSets(socket: NetlinkSocket, table: Table): Map<string, NamedSet> | 
   const sets = new Map<string, NamedSet>()
   for (const { spec, size } of found) {
     if (spec === undefined) return undefined
-    sets.set(spec.name, { spec, elements: readAllElements(socket, table, spec, size) })
+    const elements = withElements ? readAllElements(socket, table, spec, size) : new Map<Packed, Datum>()
+    sets.set(spec.name, { spec, elements })
   }
   return sets
 }

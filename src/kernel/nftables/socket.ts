@@ -25,6 +25,8 @@ export interface Nftables extends Disposable {
   apply(transaction: Transaction, generation?: number): Applied
   /** A whole table as the kernel has it, rules with their handles; undefined when there is no such table. */
   read(table: Table): Ruleset | undefined
+  /** The same without what its sets hold. */
+  readRules(table: Table): Ruleset | undefined
   /** Some elements of a set, with counters, a few in each turn of the event loop; see {@link readElementsSlowly}. */
   readElementsSlowly(
     table: Table,
@@ -53,6 +55,7 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   return {
     apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
     read: (table) => readRuleset(socket, table),
+    readRules: (table) => readRuleset(socket, table, false),
     readElementsSlowly: (table, set, keys, { atOnce } = {}) => readElementsSlowly(socket, table, set, keys, atOnce),
     elements: (table, set) => readElementList(socket, table, set),
     rules: (table) => readRules(socket, table),
