@@ -57,6 +57,16 @@ void describe('containerd in trouble', { skip: lacks('containerd', 'ctr', 'crun'
     assert.deepEqual(leases('pods'), [await addressOf(a)])
   })
 
+  test('a network that changes is read again', async () => {
+    writeNetwork('pods', { bridge: 'cbr8', ipam: { type: 'host-local', subnet: '10.28.0.0/24' } }, [], '05')
+    for (let own = ''; !own.startsWith('10.28.0.'); ) {
+      const a = await runSandbox('a')
+      own = await addressOf(a)
+      await stopSandbox(a)
+      await removeSandbox(a)
+    }
+  })
+
   test('a range without addresses is told, and nothing is kept of who got none', async () => {
     await use('pods', small, [], '05')
     const a = await runSandbox('a')

@@ -4,9 +4,9 @@ import { Containerd, ctrRun, setUpContainers } from './containerd.ts'
 import { addressOf, networkTrouble, removeSandbox, runSandbox, sandboxes, stopSandbox } from './cri.ts'
 import { Agent, installPlugin } from './kubehop.ts'
 import { enterMachine, lacks, leaveMachine, must } from './machine.ts'
-import { get, leases, leftovers, nodeAddress, outside, outsideUrl, wget } from './world.ts'
+import { get, leases, leftovers, nodeAddress, outside, outsideUrl, veths, wget } from './world.ts'
 
-void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox', 'nft') }, () => {
+void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox', 'nft', 'tc') }, () => {
   const containerd = new Containerd()
   const agent = new Agent()
   before(async () => {
@@ -64,6 +64,13 @@ void describe('containerd', { skip: lacks('containerd', 'ctr', 'crun', 'busybox'
     assert.equal(await get(`http://${nodeAddress}:8081/cgi-bin/who`, world.ns), '192.0.2.2')
     await assert.rejects(runSandbox('b', [{ containerPort: 80, hostPort: 8081 }]), /publish port 8081\/TCP.*has it/)
     assert.equal(leases('pods').length, 1)
+  })
+
+  test('annotations of a pod say how fast it may be', async () => {
+    const to = 'kubernetes.io/ingress-bandwidth'
+    await runSandbox('a', [], { [to]: '20M' })
+    const [veth = assert.fail()] = veths()
+    assert.match(await must('tc', 'qdisc', 'show', 'dev', veth), /tbf .*rate 20Mbit/)
   })
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)

@@ -13,7 +13,11 @@ export interface PortMapping {
 }
 
 /** Makes the sandbox of a pod: its id. */
-export async function runSandbox(name: string, portMappings: readonly PortMapping[] = []): Promise<string> {
+export async function runSandbox(
+  name: string,
+  portMappings: readonly PortMapping[] = [],
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const metadata = encode([
     [1, name],
     [2, `uid-${name}`],
@@ -32,6 +36,7 @@ export async function runSandbox(name: string, portMappings: readonly PortMappin
           ]),
         ] as const,
     ),
+    ...Object.entries(annotations).map((pair) => [7, encode(pair.map((text, at) => [at + 1, text]))] as const),
     [8, encode([])],
   ])
   const answer = await call('RunPodSandbox', [[1, config]])
