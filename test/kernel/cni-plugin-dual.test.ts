@@ -189,9 +189,10 @@ test('ipMasq hides pods of both families, and not where a range keeps its addres
   }
   there.settle('eth0')
   node.socket.settle('up0')
-  const answers = async (): Promise<string[]> => {
+  const answers = async (wanted: readonly string[]): Promise<string[]> => {
     const to: Address[] = [address('192.0.2.2'), address('2001:db8::2')]
-    return Promise.all(to.map(async (one) => (await echo({ ns: a, to: one, timeoutMs: 400 })).answer))
+    const asked = to.map((one, at) => echo({ ns: a, to: one, timeoutMs: wanted[at] === 'reply' ? 10_000 : 200 }))
+    return (await Promise.all(asked)).map(({ answer }) => answer)
   }
   for (const [more, wanted] of [
     [{ ipMasq: true }, ['reply', 'reply']],
@@ -200,7 +201,7 @@ test('ipMasq hides pods of both families, and not where a range keeps its addres
   ] as const) {
     const config = node.config({ ipam: both, ...more })
     const prevResult = node.run('ADD', 'a', a, config).out
-    assert.deepEqual(await answers(), wanted, JSON.stringify(more))
+    assert.deepEqual(await answers(wanted), wanted, JSON.stringify(more))
     assert.equal(node.run('CHECK', 'a', a, { ...config, prevResult }).exitCode, 0)
     node.del('a', a, config)
     const tables = inNetns(node.ns, () => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout)
