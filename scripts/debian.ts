@@ -45,7 +45,11 @@ export function unpacked(packages: readonly string[], name = ''): { folder: stri
     // Another run of the tests may have been faster.
     if (there()) return { folder }
     rmSync(folder, { recursive: true, force: true })
-    renameSync(join(work, 'root'), folder)
+    try {
+      renameSync(join(work, 'root'), folder)
+    } catch (error) {
+      if (!there()) throw error
+    }
     return { folder }
   } finally {
     rmSync(work, { recursive: true, force: true })

@@ -38,7 +38,7 @@ const mount = declare<[string, string, string, number, string]>(
 )
 
 /** As scripts/prepare.ts unpacked them; undefined when the machine has what it has. */
-const packages = process.env['CONTAINER_CLIENTS']
+export const packages: string | undefined = process.env['CONTAINER_CLIENTS']
 
 /** The folders that a runtime writes to: empty at first. */
 const empty = ['/run', '/var', '/opt', '/dev/shm', '/sys/fs/cgroup']
@@ -58,7 +58,8 @@ export function lacks(...programs: string[]): string | false {
   return readFileSync(busybox()).includes('/ld-') ? 'no busybox without libraries is here' : false
 }
 
-function where(program: string): string | undefined {
+/** Where a program is before this process has entered the machine. */
+export function where(program: string): string | undefined {
   const roots = packages === undefined ? [''] : [packages, '']
   return roots
     .flatMap((root) => ['bin', 'usr/bin', 'usr/sbin'].map((folder) => join(root, '/', folder, program)))
@@ -80,7 +81,7 @@ export function enterMachine(): void {
   mountTmpfs(stage, 'mode=755')
   mount('mount /etc', ownEtc(), '/etc', '', MS_BIND, '')
   mount('mount /usr', 'machine', '/usr', 'overlay', 0, `lowerdir=${userland().join(':')},userxattr`)
-  for (const path of empty) mountTmpfs(path, 'mode=755')
+  for (const path of empty.filter((one) => existsSync(one))) mountTmpfs(path, 'mode=755')
   for (const { file, fd } of kept) {
     // It may lie below what was just hidden.
     if (!existsSync(file)) {

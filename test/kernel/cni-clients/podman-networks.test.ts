@@ -3,11 +3,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { Agent, installPlugin } from './kubehop.ts'
-import { confFolder, enterMachine, lacks, leaveMachine, must, run } from './machine.ts'
-import { inspect, podman, setUpPodman, start, startArguments } from './podman.ts'
+import { confFolder, enterMachine, leaveMachine, must, run } from './machine.ts'
+import { inspect, lacksPodman, podman, setUpPodman, start, startArguments } from './podman.ts'
 import { get, leases, leftovers, nodeAddress, outside, outsideUrl, wget, writeNetwork } from './world.ts'
 
-void describe('podman and networks', { skip: lacks('podman', 'crun', 'busybox', 'nft') }, () => {
+void describe('podman and networks', { skip: lacksPodman() }, () => {
   const agent = new Agent()
   before(async () => {
     enterMachine()

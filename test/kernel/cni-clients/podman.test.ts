@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { address, cidr, indexIn } from '../../../src/base/address.ts'
 import { Agent, installPlugin } from './kubehop.ts'
-import { enterMachine, lacks, leaveMachine, reboot, run } from './machine.ts'
-import { inspect, podman, setUpPodman, start, startArguments } from './podman.ts'
+import { enterMachine, leaveMachine, reboot, run } from './machine.ts'
+import { inspect, lacksPodman, podman, setUpPodman, start, startArguments } from './podman.ts'
 import { get, leases, leftovers, nodeAddress, outside, outsideUrl, untilLeases, wget } from './world.ts'
 
 const subnet = cidr('10.22.0.0/24')
 
-void describe('podman', { skip: lacks('podman', 'crun', 'busybox', 'nft') }, () => {
+void describe('podman', { skip: lacksPodman() }, () => {
   const agent = new Agent()
   before(async () => {
     enterMachine()

@@ -1,6 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { webImage } from './image.ts'
-import { must, ociRuntime } from './machine.ts'
+import { lacks, must, ociRuntime, packages, where } from './machine.ts'
 
 /** Where podman finds what; `network_config_dir` because root over one user only counts as none. */
 const containersConf = `
@@ -21,6 +23,16 @@ driver = "vfs"
 runroot = "/run/containers/storage"
 graphroot = "/var/lib/containers/storage"
 `
+
+/** Why there is no podman that loads CNI plugins; false when there is. */
+export function lacksPodman(): string | false {
+  const absent = lacks('podman', 'crun', 'busybox', 'nft', 'iptables-nft')
+  if (absent !== false) return absent
+  const libraries = packages === undefined ? [] : globSync(join(packages, 'usr/lib/*-linux-gnu'))
+  const env = { LD_LIBRARY_PATH: libraries.join(':') }
+  const { stdout } = spawnSync(where('podman') ?? '', ['--version'], { env, encoding: 'utf8' })
+  return / [34]\./.test(stdout) ? false : `only podman before 5 knows CNI, and this is ${stdout.trim()}`
+}
 
 /** Podman of this machine, with the image. */
 export async function setUpPodman(): Promise<void> {
