@@ -1,75 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type Duplex, duplexPair } from 'node:stream'
 import { test } from 'node:test'
-import { constants, createDeflate } from 'node:zlib'
 import fc from 'fast-check'
-import { type SpdyConnection, serveSpdy } from './connection.ts'
 import { dictionary } from './dictionary.ts'
 import { controlFrame, dataFrame, FrameReader, type, words } from './frames.ts'
 import { HeaderReader, noHeaders } from './headers.ts'
-import type { SpdyStream } from './stream.ts'
-
-/** Compresses header blocks as Go's client does: one zlib stream with the dictionary, flushed after each block. */
-class HeaderWriter {
-  readonly #deflate = createDeflate({ dictionary, level: 9 })
-
-  async write(headers: Record<string, string>): Promise<Buffer> {
-    const parts = [words(Object.keys(headers).length)]
-    for (const text of Object.entries(headers).flat()) parts.push(words(Buffer.byteLength(text)), Buffer.from(text))
-    const chunks: Buffer[] = []
-    this.#deflate.on('data', (chunk: Buffer) => chunks.push(chunk))
-    this.#deflate.write(Buffer.concat(parts))
-    await new Promise<void>((resolve) => this.#deflate.flush(constants.Z_SYNC_FLUSH, resolve))
-    this.#deflate.removeAllListeners('data')
-    return Buffer.concat(chunks)
-  }
-}
-
-/** A client of a connection under test: it opens streams and sees frames. */
-class Client {
-  readonly connection: SpdyConnection
-  readonly streams: SpdyStream[] = []
-  readonly seen: string[] = []
-  readonly wire: Duplex
-  readonly #headers = new HeaderWriter()
-  readonly #answers = new HeaderReader()
-  #next = 1
-
-  constructor(onStream: (stream: SpdyStream) => void = () => undefined) {
-    const [wire, transport] = duplexPair()
-    this.wire = wire
-    this.connection = serveSpdy(transport, {
-      onStream: (stream) => {
-        onStream(stream)
-        this.streams.push(stream)
-      },
-      onClose: () => this.seen.push('closed'),
-    })
-    const frames = new FrameReader({
-      control: (kind, _flags, body) => {
-        if (kind === type.synReply) assert.equal(this.#answers.read(body.subarray(4)).size, 0)
-        const name = Object.entries(type).find(([, number]) => number === kind)?.[0]
-        this.seen.push(`${name} ${body.readUInt32BE(0)}`)
-      },
-      data: (stream, part, last) => this.seen.push(`data ${stream} ${part.toString()}${last ? '.' : ''}`),
-    })
-    wire.on('data', (chunk: Buffer) => frames.push(chunk))
-    wire.on('error', () => undefined)
-  }
-
-  async open(headers: Record<string, string>): Promise<number> {
-    const id = this.#next
-    this.#next += 2
-    const block = await this.#headers.write(headers)
-    this.wire.write(controlFrame(type.synStream, Buffer.concat([words(id, 0), Buffer.alloc(2), block])))
-    return id
-  }
-
-  async until(text: string): Promise<void> {
-    while (!this.seen.includes(text)) await once(this.wire, 'data')
-  }
-}
+import { Client, HeaderWriter } from './testing.ts'
 
 test('the dictionary is that of SPDY/3', () => {
   let [a, b] = [1, 0] // Adler-32, RFC 1950
@@ -129,7 +65,7 @@ test('frames arrive whole, in whatever pieces their bytes come', () => {
 })
 
 test('a stream carries both directions, each with its own end', async () => {
-  const client = new Client((stream) => {
+  const client = new Client().serve((stream) => {
     assert.equal(stream.headers.get('port'), '80')
     stream.on('data', (chunk: Buffer) => stream.write(chunk.toString().toUpperCase()))
     stream.on('end', () => stream.end('over'))
@@ -144,7 +80,7 @@ test('a stream carries both directions, each with its own end', async () => {
 })
 
 test('pings come back, a refused stream is reset, a reset one is gone', async () => {
-  const client = new Client((stream) => {
+  const client = new Client().serve((stream) => {
     if (stream.headers.get('streamtype') === 'bad') throw new TypeError('bad')
   })
   client.wire.write(controlFrame(type.ping, words(5)))
@@ -160,7 +96,7 @@ test('pings come back, a refused stream is reset, a reset one is gone', async ()
 })
 
 test('a stream that nobody reads stops the client, and all goes on when it is read', async () => {
-  const client = new Client()
+  const client = new Client().serve()
   const id = await client.open({})
   await client.until('synReply 1')
   const chunk = Buffer.alloc(64 * 1024, 'x')
@@ -182,7 +118,7 @@ test('who speaks something else, or opens streams backwards, is hung up on', asy
     controlFrame(type.synStream, Buffer.concat([words(1, 0), Buffer.alloc(2), Buffer.from('not zlib')])),
     controlFrame(type.ping, words()).fill(0xff, 5, 8),
   ]) {
-    const client = new Client()
+    const client = new Client().serve()
     client.wire.write(bytes)
     while (!client.seen.includes('closed')) await new Promise(setImmediate)
   }
