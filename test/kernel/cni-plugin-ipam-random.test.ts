@@ -9,6 +9,9 @@ import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { PluginNode } from './cni-plugin-world.ts'
 
+/** Longer on demand: KUBEHOP_RANDOM_SECONDS=500. */
+const seconds = Number(process.env['KUBEHOP_RANDOM_SECONDS'] ?? 12)
+
 const canCrash = spawnSync('strace', ['-V']).error === undefined
 
 /** Small ones, so that they are often full; the second has two families, and two ranges in one set. */
@@ -237,7 +240,7 @@ test('whatever is added, deleted, collected, killed or ended: no address has two
       }
       assert.equal(machine.veths(), 0, join(...machine.socket.links().map(({ name }) => name)))
     }),
-    { numRuns: Number(process.env['KUBEHOP_RANDOM_RUNS'] ?? 6), endOnFailure: true },
+    { numRuns: 1_000_000, interruptAfterTimeLimit: 1000 * seconds, endOnFailure: true },
   )
-  assert.ok(calls >= 180, `only ${calls} steps`)
+  assert.ok(calls >= 30, `only ${calls} steps`)
 })
