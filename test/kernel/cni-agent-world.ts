@@ -108,6 +108,14 @@ export class AgentNode extends PluginNode {
     return super.veths()
   }
 
+  /** How many requests the agent has answered, by its log; only when it has ended, and at most some hundred. */
+  answered(): number {
+    let log = ''
+    const buffer = Buffer.alloc(1 << 17)
+    for (const fd of this.#heard) log += buffer.toString('utf8', 0, readSync(fd, buffer))
+    return log.split('"answered"').length - 1
+  }
+
   /** As an operator does. */
   async stopAgent(): Promise<void> {
     this.agent.kill('SIGTERM')
