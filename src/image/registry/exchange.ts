@@ -32,23 +32,36 @@ export function exchange(
       // As it lies there: what is packed for the way has another digest.
       headers: { 'user-agent': `kubehop/${version}`, 'accept-encoding': 'identity', ...headers },
       agent: agents.for(url),
+      // For the connection through a proxy, which nothing else ends.
+      timeout: limits.connectMs,
       signal,
     })
+    // A request that waits for a proxy does not say when it is destroyed.
+    const fail = (error: unknown): void => {
+      done()
+      reject(error as Error)
+      request.destroy()
+    }
     const slow = (ms: number, what: string): NodeJS.Timeout =>
-      setTimeout(() => request.destroy(failure('TooSlow', `${url.host} ${what} within ${ms / 1000} s`)), ms)
-    let timer = slow(limits.connectMs, 'takes no request')
+      setTimeout(() => fail(failure('TooSlow', `${url.host} ${what} within ${ms / 1000} s`)), ms)
+    let timer: NodeJS.Timeout | undefined = slow(limits.connectMs, 'takes no request')
+    const abort = (): void => fail(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    const done = (): void => {
+      clearTimeout(timer)
+      timer = undefined
+      signal.removeEventListener('abort', abort)
+    }
     request.once('finish', () => {
+      if (timer === undefined) return
       clearTimeout(timer)
       timer = slow(limits.answerMs, 'does not answer')
     })
     request.once('response', (message) => {
-      clearTimeout(timer)
+      done()
       resolve({ status: message.statusCode ?? 0, message, url })
     })
-    request.once('error', (error) => {
-      clearTimeout(timer)
-      reject(signal.aborted ? (signal.reason as Error) : connectionFailure(error, url))
-    })
+    request.on('error', (error) => fail(signal.aborted ? signal.reason : connectionFailure(error, url)))
     request.end(body)
   })
 }
