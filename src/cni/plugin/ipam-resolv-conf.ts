@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { messageOf } from '../../base/errors.ts'
+import { resolvConfLines } from '../../base/resolv-conf.ts'
 import { CniError } from './error.ts'
 import type { Fields } from './input.ts'
 
@@ -10,9 +11,7 @@ const largest = 64 * 1024
 export function readResolvConf(path: string): Fields {
   const found = { nameservers: [] as string[], search: [] as string[], options: [] as string[] }
   let domain: string | undefined
-  for (const line of textOf(path).split('\n')) {
-    const [key = '', ...words] = line.trim().split(/\s+/)
-    if (key.startsWith('#') || key.startsWith(';')) continue
+  for (const [key, ...words] of resolvConfLines(textOf(path))) {
     if (key === 'nameserver') found.nameservers.push(...words.slice(0, 1))
     else if (key === 'domain') domain = words[0] ?? domain
     else if (key === 'search' || key === 'options') found[key].push(...words)

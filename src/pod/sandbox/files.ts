@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Address } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
+import { resolvConfLines } from '../../base/resolv-conf.ts'
 import type { Pod, PodSpec } from '../../api/objects/pod.ts'
 
 /** Limits of a resolv.conf that every resolver in use can read (k8s.io/kubernetes/pkg/apis/core/validation). */
@@ -126,8 +127,7 @@ function baseOf(input: ResolvConfInput, warnings: string[]): Resolver {
 /** resolv.conf(5) as far as a pod inherits it; the last `search` line counts. */
 export function parseResolvConf(text: string): Resolver {
   const found: Resolver = { servers: [], searches: [], options: [] }
-  for (const line of text.split('\n')) {
-    const [keyword, ...words] = line.trim().split(/\s+/)
+  for (const [keyword, ...words] of resolvConfLines(text)) {
     if (keyword === 'nameserver' && words[0] !== undefined) found.servers.push(words[0])
     else if (keyword === 'search') found.searches = words.map((word) => (word === '.' ? word : word.replace(/\.$/, '')))
     else if (keyword === 'options') found.options.push(...words)

@@ -1,4 +1,5 @@
 import { type Address, parseAddress } from '../../base/address.ts'
+import { resolvConfLines } from '../../base/resolv-conf.ts'
 
 /** A pod's /etc/resolv.conf, as the C library reads it (resolv.conf(5)). */
 export interface ResolvConf {
@@ -14,11 +15,7 @@ export function parseResolvConf(text: string): ResolvConf {
   const servers: Address[] = []
   let search: string[] = []
   const options = { ndots: 1, timeout: 5, attempts: 2 }
-  for (const line of text.split('\n')) {
-    const [word, ...rest] = line
-      .replace(/[#;].*$/, '')
-      .trim()
-      .split(/\s+/)
+  for (const [word, ...rest] of resolvConfLines(text)) {
     if (word === 'nameserver') {
       const server = parseAddress(rest[0] ?? '')
       if (server !== undefined && servers.length < 3) servers.push(server)
