@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Address, type Cidr, parseAddress, parseCidr } from '../base/address.ts'
 import { type DnsConfig, forwardDefaults, type UpstreamConfig } from '../dns/config/config.ts'
 import { readDomain } from '../dns/config/kinds.ts'
-import { nameservers, readUpstream } from '../dns/config/upstreams.ts'
+import { readUpstream, upstreamsIn } from '../dns/config/upstreams.ts'
 import { UsageError } from './usage.ts'
 
 export interface DnsFlags {
@@ -56,7 +56,10 @@ function zoneOf(text: string): string {
 
 /** One name server, or those of a resolv.conf. */
 function upstreamsOf(text: string): readonly UpstreamConfig[] {
-  if (text.startsWith('/')) return nameservers(readFileSync(text, 'utf8'))
+  if (text.startsWith('/'))
+    return upstreamsIn(text, { read: (path) => readFileSync(path, 'utf8') }, (say) => {
+      throw new UsageError(`--upstream: ${say}`)
+    })
   const upstream = readUpstream(text)
   if (!upstream)
     throw new UsageError(`--upstream "${text}" is not an IP address, such as 9.9.9.9, 9.9.9.9:5353 or [2620:fe::fe]:53`)

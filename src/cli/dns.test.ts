@@ -50,6 +50,16 @@ test('flags that do not fit the file are told as such', async (t) => {
   )
   await assert.rejects(dns(['--config', file, '--corefile', file]), UsageError)
   await assert.rejects(dns(['--upstream', 'nowhere']), /--upstream "nowhere" is not an IP address/)
+  const none = fileOf(t, 'search lan\n')
+  for (const [path, why] of [
+    [`${none}.gone`, 'cannot be read: ENOENT'],
+    [none, 'names no name server'],
+  ] as const)
+    await assert.rejects(dns(['--upstream', path]), (error) => {
+      assert.ok(error instanceof UsageError)
+      assert.ok(error.message.startsWith(`--upstream: ${path} ${why}`), error.message)
+      return true
+    })
 })
 
 test('a flag counts more than the file, and says nothing about the rest', () => {

@@ -44,18 +44,21 @@ export function readUpstream(text: string): UpstreamConfig | undefined {
 
 /** The name servers that a resolv.conf(5) names; where there are none, `wrong` is told why. */
 export function upstreamsIn(path: string, files: Files, wrong: (say: string) => void): readonly UpstreamConfig[] {
+  let text: string
   try {
-    const found = nameservers(files.read(path))
-    if (found.length === 0) wrong(`${path} names no name server; a line such as "nameserver 9.9.9.9" is looked for`)
-    return found
+    text = files.read(path)
   } catch (error) {
     wrong(`${path} cannot be read: ${messageOf(error)}`)
     return []
   }
+  const found = nameservers(text)
+  // Not above: `wrong` may throw.
+  if (found.length === 0) wrong(`${path} names no name server; a line such as "nameserver 9.9.9.9" is looked for`)
+  return found
 }
 
 /** The name servers of a resolv.conf(5). */
-export function nameservers(text: string): readonly UpstreamConfig[] {
+function nameservers(text: string): readonly UpstreamConfig[] {
   return resolvConfLines(text).flatMap(([keyword, word = '']) => {
     const address = keyword === 'nameserver' ? parseAddress(word) : undefined
     return address === undefined ? [] : [{ address, port: ports.plain }]
