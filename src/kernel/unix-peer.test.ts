@@ -63,9 +63,13 @@ test('who was killed before it read what it was told has hung up', async () => {
   using folder = inFolder()
   const path = join(folder.path, 's')
   const listening = listenUnix(path)
-  const child = spawn(process.execPath, ['-e', `require('net').connect(${JSON.stringify(path)}).pause()`])
+  const child = spawn(process.execPath, [
+    '-e',
+    `require('net').connect(${JSON.stringify(path)}).pause()\nsetInterval(() => {}, 1e6)`,
+  ])
   await readableOnce(listening)
   const { fd } = acceptUnix(listening) ?? assert.fail()
+  // It stays until it is killed: with nothing to wait for it might end before this is written.
   writeSync(fd, 'hello')
   child.kill('SIGKILL')
   await once(child, 'exit')
