@@ -349,11 +349,7 @@ test('subPathExpr takes its parts from the variables of the container', async ()
   await node.delete('expr')
   const lacking = await refusal('expr-lacks', { emptyDir: {} }, { subPathExpr: '$(NOT_THERE)/x' })
   assert.match(lacking, /subPathExpr "\$\(NOT_THERE\)\/x" of the mount at \/v: missing value for NOT_THERE/)
-  const out2 = await refusal(
-    'expr-out',
-    { emptyDir: {} },
-    { subPathExpr: '../x' },
-  )
+  const out2 = await refusal('expr-out', { emptyDir: {} }, { subPathExpr: '../x' })
   assert.match(out2, /leaves its volume/)
 })
 
@@ -432,6 +428,7 @@ test('what cannot be mounted is told by an event and by what the container waits
 })
 
 const others = readIdMap().user(1000) ? {} : { skip: 'only user and group 0 exist here' }
+const mine = readIdMap().user(1000) ? { skip: 'all groups exist here' } : {}
 
 test('fsGroup may read and write what the pod alone has, and read what the agent writes', others, async () => {
   await node.client.create('Secret', { metadata: { name: 'grouped', namespace: 'default' }, stringData: { word: 'x' } })
@@ -474,14 +471,23 @@ test('an emptyDir is kept to its size where the node has it in memory', async ()
     await using other = await makeNode({ stateDir: memory })
     const out = await other.sh(
       'sized',
-      'head -c 2M /dev/zero > /v/f; wc -c < /v/f',
+      'head -c 2M /dev/zero 2>&1 > /v/f | sed "s/.*: //"; wc -c < /v/f',
       { volumeMounts: [{ name: 'v', mountPath: '/v' }] },
       { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Mi' } }] },
     )
-    assert.match(out, /No space left on device\n1048576\n$/)
+    assert.equal(out, 'No space left on device\n1048576\n')
     assert.doesNotMatch((await other.events('sized')).join('\n'), /Unsupported/)
     await other.delete('sized')
   } finally {
     unmount(memory)
   }
+})
+
+test('where only group 0 exists, another fsGroup is refused with the reason', mine, async () => {
+  const spec = { securityContext: { fsGroup: 2000 }, volumes: [{ name: 'v', emptyDir: {} }] }
+  await node.run('nogroup', { command: ['true'], volumeMounts: [{ name: 'v', mountPath: '/v' }] }, spec)
+  await node.until('nogroup', 'refused', (pod) =>
+    /fsGroup 2000.* does not exist here/.test(waiting(pod)?.message ?? ''),
+  )
+  await node.delete('nogroup')
 })

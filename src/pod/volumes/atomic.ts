@@ -24,8 +24,7 @@ const current = '..data'
  */
 export function writeAtomically(directory: string, payload: Payload, group?: number): boolean {
   const own = (path: string, mode: number, uid?: number): void => {
-    if (group !== undefined || uid !== undefined)
-      chownSync(path, uid ?? process.getuid?.() ?? 0, group ?? process.getgid?.() ?? 0)
+    if (group !== undefined || uid !== undefined) giveTo(path, uid, group)
     chmodSync(path, mode)
   }
   const folderMode = group === undefined ? 0o755 : 0o2755
@@ -65,6 +64,15 @@ export function writeAtomically(directory: string, payload: Payload, group?: num
 function linkIn(directory: string): string | undefined {
   const link = join(directory, current)
   return lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(link) : undefined
+}
+
+function giveTo(path: string, uid: number | undefined, group: number | undefined): void {
+  try {
+    chownSync(path, uid ?? process.getuid?.() ?? 0, group ?? process.getgid?.() ?? 0)
+  } catch (error) {
+    // A user who does not exist here is refused where their container is made, with the remedy.
+    if (uid === undefined || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
+  }
 }
 
 function modeOf(mode: number, group: number | undefined): number {

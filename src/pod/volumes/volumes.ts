@@ -224,7 +224,7 @@ function withGroup(pod: Pod, body: (group: number | undefined) => void): void {
     body(group)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
-    const say = `securityContext.fsGroup ${group}, or the user that the token is for, does not exist here: an ordinary user's cluster has only user and group 0`
+    const say = `securityContext.fsGroup ${group} does not exist here: an ordinary user's cluster has only user and group 0. Start the cluster as root, or leave the field out`
     throw new KubehopError('pod', 'volume', 'FailedMount', say, { cause: error })
   }
 }
