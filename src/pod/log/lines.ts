@@ -8,7 +8,7 @@ const newline = 0x0a
 export async function* entriesFrom(
   file: FileHandle,
   at: number,
-  until = Number.POSITIVE_INFINITY,
+  until: number = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<{ entries: Buffer[]; end: number }> {
   let rest: Buffer = Buffer.alloc(0)
   let position = at
