@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -14,15 +15,36 @@ const seconds = Number(process.env['KUBEHOP_RANDOM_SECONDS'] ?? 12)
 
 const canCrash = spawnSync('strace', ['-V']).error === undefined
 
-/** Small ones, so that they are often full; the second has two families, and two ranges in one set. */
-const networks: readonly { name: string; bridge: string; ranges: object[][] }[] = [
+/** Small ones, so that they are often full; the second has two families, and two ranges in one set; the last another plugin's addresses. */
+const networks: readonly { name: string; bridge: string; ranges?: object[][] }[] = [
   { name: 'one', bridge: 'br1', ranges: [[{ subnet: '10.1.0.0/29' }]] },
   {
     name: 'two',
     bridge: 'br2',
     ranges: [[{ subnet: '10.2.0.0/30' }, { subnet: '10.2.1.0/30' }], [{ subnet: 'fd02::/125' }]],
   },
+  { name: 'theirs', bridge: 'br3' },
 ]
+
+/** A plugin that gives 10.3.0.2 to 10.3.0.5, has no GC, and remembers in the folder `given` whom it gave what. */
+const other = (given: string): string => `#!/bin/sh
+owner="$CNI_CONTAINERID $CNI_IFNAME"
+case $CNI_COMMAND in
+  ADD)
+    for i in 2 3 4 5; do
+      [ ! -e ${given}/10.3.0.$i ] || continue
+      echo "$owner" > ${given}/10.3.0.$i
+      echo '{"ips":[{"address":"10.3.0.'$i'/24"}]}'
+      exit
+    done
+    echo '{"code":117,"msg":"there are no more"}'
+    exit 1;;
+  DEL)
+    for file in ${given}/*; do
+      [ "$(cat $file 2>&1)" != "$owner" ] || rm $file
+    done;;
+esac
+`
 
 interface Owner {
   network: number
@@ -71,21 +93,32 @@ class Machine extends PluginNode {
   /** What was killed under way, and not yet cleaned up. */
   readonly unsure = new Set<string>()
 
+  readonly given: string = join(this.dataDir, 'given')
+  readonly plugins: string = join(this.dataDir, 'plugins')
+
+  constructor() {
+    super()
+    for (const folder of [this.given, this.plugins]) mkdirSync(folder)
+    writeFileSync(join(this.plugins, 'other'), other(this.given), { mode: 0o755 })
+  }
+
   #env(command: string, { container, ifname }: Owner): NodeJS.ProcessEnv {
     const pod = this.pods[container]
     return {
+      PATH: process.env['PATH'],
       CNI_COMMAND: command,
       CNI_CONTAINERID: `c${container}`,
       CNI_NETNS: pod === undefined ? '/gone' : `/proc/${process.pid}/fd/${pod.fd}`,
       CNI_IFNAME: ifname,
-      CNI_PATH: '/none',
+      CNI_PATH: this.plugins,
     }
   }
 
   #stdin(network: number, more: object = {}): string {
     const { name, bridge, ranges } = networks[network] ?? assert.fail()
+    const ipam = ranges === undefined ? { type: 'other' } : { ranges }
     return JSON.stringify(
-      this.config({ name, bridge, isDefaultGateway: false, isGateway: true, ipMasq: true, ipam: { ranges }, ...more }),
+      this.config({ name, bridge, isDefaultGateway: false, isGateway: true, ipMasq: true, ipam, ...more }),
     )
   }
 
@@ -94,22 +127,21 @@ class Machine extends PluginNode {
   }
 
   crash(command: string, call: string, nth: number, of: Owner): void {
-    const inject = [
-      '-f',
-      '-qq',
-      '-o',
-      '/dev/null',
-      '-e',
-      `trace=${call}`,
-      '-e',
-      `inject=${call}:signal=KILL:when=${nth}`,
-    ]
+    const inject = ['-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`]
     inNetns(this.ns, () =>
       spawnSync('strace', [...inject, process.execPath, 'src/cli/main.ts', 'cni'], {
-        env: { PATH: process.env['PATH'], ...this.#env(command, of) },
+        env: this.#env(command, of),
         input: this.#stdin(of.network),
       }),
     )
+  }
+
+  /** `c1 eth0 10.1.0.2` for all that is given of one network, by whoever gives its addresses. */
+  written(network: number): string[] {
+    const { name, ranges } = networks[network] ?? assert.fail()
+    if (ranges === undefined)
+      return readdirSync(this.given).map((file) => `${readFileSync(join(this.given, file), 'utf8').trim()} ${file}`)
+    return heldBy(this.dataDir, name).map(({ lease }) => `${lease.id} ${lease.ifname} ${lease.address}`)
   }
 
   /** All of one network that the runtime knows of. */
@@ -191,18 +223,15 @@ function carryOut(machine: Machine, step: Step): void {
 
 /** Nothing is kept of an ADD that failed. */
 function assertRefused(machine: Machine, of: Owner, out: Answer['out']): void {
-  assert.ok([100, 102].includes(Number(out?.['code'])), JSON.stringify(out))
+  assert.ok([100, 102, 117].includes(Number(out?.['code'])), JSON.stringify(out))
   if (machine.attached.has(keyOf(of)) || machine.unsure.has(keyOf(of))) return
-  const kept = heldBy(machine.dataDir, networks[of.network]?.name ?? '').find(
-    ({ lease }) => lease.id === `c${of.container}` && lease.ifname === of.ifname,
-  )
+  const kept = machine.written(of.network).find((line) => line.startsWith(`c${of.container} ${of.ifname} `))
   assert.equal(kept, undefined, `kept of ${keyOf(of)}: ${JSON.stringify(out)}`)
 }
 
 /** After GC, exactly the runtime's own are written down; those of pods that ended may have gone to somebody else, or to nobody. */
 function assertNoLeak(machine: Machine, network: number): void {
-  const { name } = networks[network] ?? assert.fail()
-  const written = heldBy(machine.dataDir, name).map(({ lease }) => `${lease.id} ${lease.ifname} ${lease.address}`)
+  const written = machine.written(network)
   const owners = machine.known(network)
   const own = (of: readonly Owner[]): string[] =>
     of.flatMap((one) =>
@@ -236,7 +265,7 @@ test('whatever is added, deleted, collected, killed or ended: no address has two
       for (const network of networks.keys()) {
         machine.attached.clear()
         carryOut(machine, { do: 'GC', network })
-        assert.deepEqual(machine.leases(networks[network]?.name), [])
+        assert.deepEqual([machine.written(network), machine.leases(networks[network]?.name)], [[], []])
       }
       assert.equal(machine.veths(), 0, join(...machine.socket.links().map(({ name }) => name)))
     }),
