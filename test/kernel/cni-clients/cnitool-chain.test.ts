@@ -65,6 +65,16 @@ void describe('cnitool with other plugins in the chain', { skip: noCnitool || la
     assert.doesNotMatch(await must('nft', 'list', 'ruleset'), /8081/)
   })
 
+  test('the reference bridge with addresses of ours', async () => {
+    using a = new Pod('a')
+    const ipam = { type: 'kubehop', subnet: '10.27.0.0/24', routes: [{ dst: '0.0.0.0/0' }] }
+    writeList('pods', [{ type: 'bridge', bridge: 'ref0', isGateway: true, ipam }])
+    assert.equal((await added('pods', a)).ips[0]?.address, '10.27.0.2/24')
+    await done('check', 'pods', a)
+    await done('del', 'pods', a)
+    assert.deepEqual([leases('pods'), veths(), remembered()], [[], [], []])
+  })
+
   test('a plugin behind ours fails: DEL frees what ours gave', async () => {
     using a = new Pod('a')
     writeList('pods', [ours(), { type: 'bandwidth', ingressRate: 1 }])

@@ -102,6 +102,19 @@ void describe('podman and networks', { skip: lacksPodman() }, () => {
     rmSync(join(confFolder, '30-third.conflist'))
   })
 
+  test('a network of both IP families gives an address of each', async () => {
+    const ranges = [[{ subnet: '10.26.0.0/24' }], [{ subnet: 'fd26::/64' }]]
+    writeNetwork('both', { bridge: 'cbr4', ipam: { type: 'host-local', ranges } }, [], '30')
+    await podman(...startArguments('a', '--network', 'both'), 'httpd', '-f', '-p', '80', '-h', '/www')
+    await start('b', '--network', 'both')
+    assert.equal(await inspect('b', '.NetworkSettings.Networks.both.GlobalIPv6Address'), 'fd26::3')
+    assert.equal(await get('http://[fd26::2]/cgi-bin/who'), '[fd26::1]')
+    assert.equal(await podman('exec', 'b', ...wget('http://[fd26::2]/cgi-bin/who')), '[fd26::3]')
+    await podman('rm', '-f', '-a', '-t', '0')
+    assert.deepEqual(await leftovers('both'), [])
+    rmSync(join(confFolder, '30-both.conflist'))
+  })
+
   test('what is wrong with a network is told when a container is to be on it', async () => {
     writeNetwork('wrong', { bridge: 'cbr3', ipam: { type: 'host-local', subnet: '10.25.0.1/24' } }, [], '40')
     const refused = await run('podman', startArguments('a', '--network', 'wrong'))
