@@ -21,6 +21,7 @@ export async function prepare(wanted: readonly string[]): Promise<Record<string,
     KUBECTL: kubectl(),
     ...(wants('dns') && peersOfDns()),
     ...(wants('cni-clients') && clientsOfCni()),
+    ...(wants('image-registry') && registryOfDocker()),
   }
 }
 
@@ -69,6 +70,14 @@ function clientsOfCni(): Record<string, string> {
   const clients = unpacked(containerPackages, '-containers')
   if ('folder' in clients) return { CONTAINER_CLIENTS: clients.folder }
   console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
+  return {}
+}
+
+/** Docker's own registry, for images to be pulled from. */
+function registryOfDocker(): Record<string, string> {
+  const registry = unpacked(['docker-registry'], '-registry')
+  if ('folder' in registry) return { REGISTRY: join(registry.folder, 'usr/bin/docker-registry') }
+  console.log(`${registry.missing}; the tests with it are skipped`)
   return {}
 }
 
