@@ -39,7 +39,7 @@ export function exchange(
     // A request that waits for a proxy does not say when it is destroyed.
     const fail = (error: unknown): void => {
       done()
-      reject(error as Error)
+      reject(error)
       request.destroy()
     }
     const slow = (ms: number, what: string): NodeJS.Timeout =>

@@ -96,7 +96,8 @@ export class TestRegistry {
     }
     let top = this.manifest(name, types.manifest, manifest)
     if (options.index) {
-      const other = { ...top, digest: digestOf('other'), platform: { os: 'linux', architecture: 'riscv64' } }
+      const unlike = this.manifest(name, types.manifest, { ...manifest, annotations: { for: 'riscv64' } })
+      const other = { ...unlike, platform: { os: 'linux', architecture: 'riscv64' } }
       const ours = { ...top, platform: { os: 'linux', architecture: machine } }
       top = this.manifest(name, types.index, { schemaVersion: 2, mediaType: types.index, manifests: [other, ours] })
     }
