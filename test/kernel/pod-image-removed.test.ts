@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { file } from './machine-image.ts'
+import { type ImageNode, makeImageNode } from './pod-image-world.ts'
+import { leaveForOwnNetwork } from './pod-world.ts'
+
+let world: ImageNode
+before(async () => {
+  leaveForOwnNetwork()
+  world = await makeImageNode()
+})
+after(() => world[Symbol.asyncDispose]())
+
+const run = (name: string, image: string): Promise<unknown> =>
+  world.node.run(name, { image, command: ['sleep', '1000'], imagePullPolicy: 'Never' })
+
+const layers = (): string[] => {
+  const folder = join(world.store.folder, 'layers')
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+test('an image that is removed stays for the container that uses it, also while no agent runs, and goes with it', async () => {
+  const { node, store } = world
+  const before = new Set(layers())
+  const image = await world.image({}, [file('own', 'of this image')], 'test/used:v1')
+  await run('used', image)
+  await node.ready('used')
+  const { gone } = await store.remove(image)
+  assert.equal(gone, true)
+  assert.equal(store.find(image), undefined)
+  const cat = async (): Promise<string> => (await node.exec('used', ['cat', '/own'])).out
+  assert.equal(await cat(), 'of this image')
+  await node.pods.close()
+  await store.collect()
+  node.start()
+  await node.pods.synced
+  assert.equal(await cat(), 'of this image')
+  // Nobody can start from it any more.
+  await run('too-late', image)
+  await node.until(
+    'too-late',
+    'refused',
+    (pod) => pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImageNeverPull',
+  )
+  for (const name of ['used', 'too-late']) await node.delete(name)
+  await store.collect()
+  assert.deepEqual(
+    layers().filter((layer) => !before.has(layer)),
+    [],
+  )
+})
+
+test('the files of a removed image go with its last container, without anybody asking', async () => {
+  const before = new Set(layers())
+  const image = await world.image({}, [file('own', 'of that image')], 'test/last:v1')
+  await run('last', image)
+  await world.node.ready('last')
+  await world.store.remove(image)
+  assert.notDeepEqual(
+    layers().filter((layer) => !before.has(layer)),
+    [],
+  )
+  await world.node.delete('last')
+  while (layers().some((layer) => !before.has(layer))) await new Promise((resolve) => setTimeout(resolve, 5))
+})
