@@ -128,14 +128,3 @@ test('ctrl-C in a terminal reaches the program, and exec has terminals beside it
   assert.equal(out, '/dev/pts/1\r\n')
   await node.delete('signal')
 })
-
-test('a client that reads nothing makes the container wait, and only for a while', async () => {
-  await node.run('flood', { command: ['sh', '-c', 'yes; true'] })
-  await node.ready('flood')
-  const lazy = node.pods.attach('default', 'flood', 'c')
-  await assert.rejects(lazy.exit, { code: 'TooSlow' })
-  const eager = attach('flood')
-  await eager.until((text) => text.length > 1_000_000)
-  eager.attachment.kill()
-  await node.delete('flood')
-})

@@ -4,19 +4,21 @@ import type { StreamName } from './format.ts'
 /** So much waits for a client; then its container waits too. */
 const highWater = 256 * 1024
 /** A client that takes nothing for so long is let go: it may not keep a container from printing for ever. */
-const patienceMs = 10_000
+const usualPatienceMs = 10_000
 
 /** What a container prints from now on, for one client. Ends when the container has printed everything. */
 export class Tap {
   readonly streams: Readonly<Record<StreamName, Readable>>
   readonly #drained: () => void
   readonly #gone: (tap: Tap) => void
+  readonly #patienceMs: number
   #full = new Set<StreamName>()
   #timer: NodeJS.Timeout | undefined
   #lagging = false
 
   /** `drained` is called when it was full and is not any more; `gone` when nobody listens any more. */
-  constructor(drained: () => void, gone: (tap: Tap) => void) {
+  constructor(drained: () => void, gone: (tap: Tap) => void, patienceMs: number = usualPatienceMs) {
+    this.#patienceMs = patienceMs
     this.#drained = drained
     this.#gone = gone
     this.streams = { stdout: this.#stream('stdout'), stderr: this.#stream('stderr') }
@@ -37,7 +39,7 @@ export class Tap {
     this.#timer ??= setTimeout(() => {
       this.#lagging = true
       this.close()
-    }, patienceMs)
+    }, this.#patienceMs)
   }
 
   end(): void {

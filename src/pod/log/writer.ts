@@ -57,12 +57,13 @@ export class LogWriter {
   }
 
   /** What is printed from now on; it goes to the log as well. */
-  tap(): Tap {
+  tap(patienceMs?: number): Tap {
     const tap = new Tap(
       () => this.#flow(),
       (gone) => {
         if (this.#taps.delete(gone)) this.#flow()
       },
+      patienceMs,
     )
     if (this.#over) tap.end()
     else this.#taps.add(tap)
