@@ -56,8 +56,18 @@ export function returning(from: Address, to: Address): Pick<PortElement, 'family
   return { family: family(to), set: 'returning', key: concat(packAddress(from), packAddress(to)) }
 }
 
-export function isSame(a: PortElement, b: PortElement): boolean {
-  return a.family === b.family && a.set === b.set && a.key === b.key && a.data === b.data && a.comment === b.comment
+/** What can be there only once. */
+export function placeOf({ family, set, key }: PortElement): string {
+  return `${family} ${set} ${key}`
+}
+
+/** Those of some that are not among others, exactly as they are. */
+export function without(some: readonly PortElement[], others: readonly PortElement[]): PortElement[] {
+  const there = new Map(others.map((one) => [placeOf(one), one]))
+  return some.filter((one) => {
+    const other = there.get(placeOf(one))
+    return other?.data !== one.data || other?.comment !== one.comment
+  })
 }
 
 export function readPorts(nftables: Nftables): PortElement[] {
@@ -81,14 +91,14 @@ export function changePorts(
     const present = readPorts(nftables)
     const { add, remove } = decide(present)
     try {
-      for (const of of families) {
-        const mine = (element: PortElement): boolean => element.family === of
+      for (const version of families) {
+        const mine = (element: PortElement): boolean => element.family === version
         const isChanging = add.some(mine) || remove.some(mine)
         if (!isChanging && present.some(mine)) continue
-        const committed = nftables.readRules(tableOf(of))
-        const ops = opsFor(of, committed, present.filter(mine), add.filter(mine), remove.filter(mine))
+        const committed = nftables.readRules(tableOf(version))
+        const ops = opsFor(version, committed, present.filter(mine), add.filter(mine), remove.filter(mine))
         if (ops.length > 0)
-          generation = nftables.apply({ table: tableOf(of), ops }, generation).generation ?? generation
+          generation = nftables.apply({ table: tableOf(version), ops }, generation).generation ?? generation
       }
       return
     } catch (error) {
@@ -123,7 +133,8 @@ function opsFor(
   add: readonly PortElement[],
   remove: readonly PortElement[],
 ): Op[] {
-  const after = [...present.filter((element) => !remove.includes(element)), ...add]
+  const gone = new Set(remove)
+  const after = [...present.filter((element) => !gone.has(element)), ...add]
   if (after.length === 0) return committed === undefined ? [] : [{ op: 'delete table' }]
   if (committed !== undefined && sameRules(of, committed))
     return [...elementOps('delete elements', remove), ...elementOps('add elements', add)]

@@ -1,5 +1,7 @@
+import type { Family } from '../base/address.ts'
+import type { Connection } from '../kernel/conntrack/connection.ts'
+import { type Conntrack, openConntrack } from '../kernel/conntrack/socket.ts'
 import type { Netns } from '../kernel/netns.ts'
-import { openConntrack } from '../kernel/conntrack/socket.ts'
 import { openRouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { type PortElement, protocolNumbers, readKey, readTarget } from './host-ports-elements.ts'
 
@@ -18,13 +20,28 @@ export function forgetUdp(elements: readonly PortElement[], since: 'published' |
   using conntrack = openConntrack(ns)
   using socket = openRouteSocket(ns)
   const local = new Set(socket.addresses().map(({ address }) => address))
-  for (const { family, port, at, target } of ports)
-    for (const connection of conntrack.list({ family, protocol: protocolNumbers.UDP, destinationPort: port })) {
-      const { destination } = connection.original
-      // Also the loopback addresses that nobody has listed: all of 127.0.0.0/8 is the node's.
-      const isHere = at === undefined ? local.has(destination) || destination.startsWith('127.') : destination === at
+  for (const version of [4, 6] as const) {
+    const asked = Map.groupBy(
+      ports.filter(({ family }) => family === version),
+      ({ port }) => port,
+    )
+    for (const connection of connectionsTo(conntrack, version, [...asked.keys()])) {
+      const { destination, destinationPort } = connection.original
       const { source, sourcePort } = connection.reply
-      const isTarget = source === target.address && sourcePort === target.port
-      if (isHere && isTarget === (since === 'withdrawn')) conntrack.delete(connection)
+      const isMeant = asked.get(destinationPort ?? 0)?.some(({ at, target }) => {
+        // Also the loopback addresses that nobody has listed: all of 127.0.0.0/8 is the node's.
+        const isHere = at === undefined ? local.has(destination) || destination.startsWith('127.') : destination === at
+        const isTarget = source === target.address && sourcePort === target.port
+        return isHere && isTarget === (since === 'withdrawn')
+      })
+      if (isMeant) conntrack.delete(connection)
     }
+  }
+}
+
+/** Each question takes the kernel some milliseconds, however few it finds. */
+function connectionsTo(conntrack: Conntrack, family: Family, ports: readonly number[]): Connection[] {
+  const filter = { family, protocol: protocolNumbers.UDP }
+  if (ports.length > 10) return conntrack.list(filter)
+  return ports.flatMap((destinationPort) => conntrack.list({ ...filter, destinationPort }))
 }

@@ -5,14 +5,15 @@ import type { Nftables } from '../kernel/nftables/socket.ts'
 import { hasSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import {
   changePorts,
-  isSame,
   isSound,
+  placeOf,
   type PortElement,
   portKey,
   type ProtocolName,
   readPorts,
   returning,
   targetOf,
+  without,
 } from './host-ports-elements.ts'
 import { forgetUdp } from './host-ports-udp.ts'
 import { nftablesForNow } from './nftables.ts'
@@ -66,11 +67,9 @@ export function publishPorts(node: PortNode, owner: PortOwner, ports: readonly H
     changePorts(nftables, (present) => {
       const others = present.filter((element) => ownerOf(element)?.hostDevice !== owner.hostDevice)
       for (const port of ports) refuseTaken(port, others)
-      const own = present.filter((element) => !others.includes(element))
-      return {
-        add: wanted.filter((element) => !own.some((one) => isSame(one, element))),
-        remove: own.filter((element) => !wanted.some((one) => isSame(one, element))),
-      }
+      const foreign = new Set(others)
+      const own = present.filter((element) => !foreign.has(element))
+      return { add: without(wanted, own), remove: without(own, wanted) }
     })
     // After the rules that keep everybody else from using it.
     if (wanted.some(isLoopback)) writeSysctl(localnetOf(owner.bridge), 1, ns)
@@ -116,9 +115,8 @@ export function missingPort(
   const wanted = elementsOf(owner, ports, target)
   if (!isSound(nftables, wanted)) return 'the rules for ports of the node are not those that were made'
   const present = readPorts(nftables)
-  const missing = (element: PortElement): boolean => !present.some((one) => isSame(one, element))
   for (const port of ports)
-    if (elementsOf(owner, [port], target).some(missing))
+    if (without(elementsOf(owner, [port], target), present).length > 0)
       return `${spoken(port)} of the node does not lead to port ${port.containerPort} of ${owner.name}`
   return undefined
 }
@@ -132,15 +130,19 @@ export function usesLoopback(bridge: string, ns?: Netns): boolean {
 function elementsOf(owner: PortOwner, ports: readonly HostPort[], target: PortTarget): PortElement[] {
   const comment = commentOf(owner)
   const elements = ports.flatMap((port) => elementsOfPort(port, target).map((element) => ({ ...element, comment })))
-  for (const element of elements)
-    if (elements.some((one) => one.set === element.set && one.key === element.key && one.data !== element.data))
+  const once = new Map<string, PortElement>()
+  for (const element of elements) {
+    const other = once.get(placeOf(element))
+    if (other !== undefined && other.data !== element.data)
       throw refused(
         ports.find((port) => leadsTwice(port, ports)) ?? ports[0],
         'AskedTwice',
         'it cannot lead to two ports',
       )
-  // The same port asked for twice, and `returning`, which all ports of a pod share.
-  return elements.filter((element, at) => elements.findIndex((one) => isSame(one, element)) === at)
+    // The same port may be asked for twice; and `returning` is shared by all ports of a pod.
+    once.set(placeOf(element), element)
+  }
+  return [...once.values()]
 }
 
 function elementsOfPort(port: HostPort, { addresses, snat }: PortTarget): Omit<PortElement, 'comment'>[] {

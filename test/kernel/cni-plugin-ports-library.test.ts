@@ -220,6 +220,26 @@ test('who sends datagrams to a port goes on with the pod that has it now, and wi
   network.close()
 })
 
+test('a thousand ports of one pod lead there, and go with it', async () => {
+  using node = new Node()
+  using a = createNetns()
+  const network = node.open()
+  await using servers = all(serveTcp(a, 2999, 'a'), serveUdp(a, 2999, 'a'), serveUdp(node.ns, 2999, 'node'))
+  assert.equal(await askUdp(node.outside, '192.0.2.1', 2999, 4000), 'node 192.0.2.2')
+  const hostPorts = Array.from({ length: 1000 }, (_, at) => {
+    const port = { hostPort: 2000 + at, containerPort: 2000 + at }
+    return [{ ...port, protocol: 'TCP' } as const, { ...port, protocol: 'UDP' } as const]
+  }).flat()
+  network.add({ id: 'a', netns: a, hostPorts })
+  assert.equal(await askTcp(node.outside, '192.0.2.1', 2999), 'a 192.0.2.2')
+  assert.equal(await askUdp(node.outside, '192.0.2.1', 2999, 4000), 'a 192.0.2.2')
+  network.del('a')
+  assert.equal(await askUdp(node.outside, '192.0.2.1', 2999, 4000), 'node 192.0.2.2')
+  assert.equal(node.hasTable(), false)
+  assert.equal(servers.length, 3)
+  network.close()
+})
+
 test('a port that somebody has is refused with the name of who has it, and nothing is kept', async () => {
   using node = new Node()
   using a = createNetns()

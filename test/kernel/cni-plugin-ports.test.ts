@@ -83,6 +83,34 @@ test('without snat a container sees who really asks, and neither it nor the node
   assert.equal(servers.length, 1)
 })
 
+test('a container of both IP families is reached by both, or by the one that hostIP is of', async () => {
+  using node = new Node()
+  using a = createNetns()
+  const ipam = { ranges: [[{ subnet: '10.22.0.0/24' }], [{ subnet: 'fd00:22::/64' }]] }
+  const six = { hostPort: 8081, containerPort: 80, hostIP: '::' }
+  const config = node.with([web, six, { ...six, hostPort: 8082, hostIP: 'fd00:99::1' }], { ipam })
+  const { out: prevResult, stdout } = node.run('ADD', 'a', a, config)
+  assert.ok('ips' in prevResult, stdout)
+  await using servers = all(serveTcp(a, 80, 'a'), serveTcp(a, 80, 'a', '::'))
+  for (const [at, port, answer] of [
+    ['192.0.2.1', 8080, 'a 192.0.2.2'],
+    ['fd00:99::1', 8080, 'a fd00:99::2'],
+    ['192.0.2.1', 8081, 'refused'],
+    ['fd00:99::1', 8081, 'a fd00:99::2'],
+    ['192.0.2.1', 8082, 'refused'],
+    ['fd00:99::1', 8082, 'a fd00:99::2'],
+  ] as const)
+    assert.equal(await askTcp(node.outside, at, port), answer, `${at} ${port}`)
+  const check = (): ReturnType<typeof node.run> => node.run('CHECK', 'a', a, { ...config, prevResult })
+  assert.equal(check().exitCode, 0)
+  using nftables = openNftables(node.ns)
+  nftables.apply({ table: { ...hostPorts, family: 'ip6' }, ops: [{ op: 'delete table' }] })
+  refused(check(), 101, 'rules')
+  node.del('a', a)
+  assert.equal(node.hasTable(), false)
+  assert.equal(servers.length, 2)
+})
+
 test('two containers cannot have one port: the second ADD names the first, and nothing of it is left', async () => {
   using node = new Node()
   using a = createNetns()
