@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import type { Pod } from '../../src/api/objects/pod.ts'
+import { openTerminal } from '../../src/kernel/terminal.ts'
+import { terminalInput, TerminalOutput } from '../../src/pod/container/terminal-stream.ts'
 import { run, startTestLab, type Result, type TestLab } from './harness.ts'
 import { findKubectl } from './kubectl.ts'
 
@@ -207,4 +210,105 @@ spec:
     (await kubectl(['cp', 'bare:/etc/hostname', join(lab.folder, 'x')])).err,
     /exec "tar": executable file not found/,
   )
+})
+
+test('kubectl debug: a container more, beside a running one, that sees its processes', { skip }, async () => {
+  const args = ['debug', 'cat', '-i', '--quiet', '--image=host', '--target=c', '--profile=general', '-c', 'debugger']
+  const { code, out, err } = await kubectl([...args, '--', 'sh'], 'tr "\\0" " " < /proc/1/cmdline; exit\n')
+  assert.equal(code, 0, err)
+  assert.match(out, /^cat /)
+  const { status } = await lab.json<Pod>('get', 'pod', 'cat')
+  assert.equal(status?.ephemeralContainerStatuses?.[0]?.name, 'debugger')
+  const again = await kubectl(['debug', 'cat', '--image=host', '--target=nobody', '--profile=general', '--', 'true'])
+  assert.match(again.err, /targetContainerName: Not found: "nobody"/)
+  const node = await kubectl([
+    'debug',
+    'node/node1',
+    '-i',
+    '--quiet',
+    '--image=host',
+    '--profile=general',
+    '--',
+    'sh',
+    '-c',
+    'ls /host; cat /proc/net/dev',
+  ])
+  assert.match(node.out, /^etc$[^]*cbr0:/m)
+})
+
+test('exec -it: a terminal as wide as the own one, and its keys', { skip }, async () => {
+  const terminal = openTerminal(realpathSync('/dev/ptmx'))
+  terminal.resize(123, 45)
+  const slave = openSync(`/dev/pts/${terminal.number}`, constants.O_RDWR | constants.O_NOCTTY)
+  const child = spawn(
+    process.env['KUBECTL'] ?? 'kubectl',
+    ['--kubeconfig', kubeconfig, 'exec', '-it', 'web', '--', 'sh'],
+    {
+      stdio: [slave, slave, slave],
+    },
+  )
+  closeSync(slave)
+  const shown = new TerminalOutput(terminal)
+  const keys = terminalInput(terminal)
+  const exited = once(child, 'exit')
+  let text = ''
+  shown.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+    if (text.includes('45 123') && !text.includes('ready-')) keys.write('echo ready-$((1+1)); sleep 1000\r')
+    // Ctrl-C ends what runs in the shell, not the shell.
+    if (/ready-2\r\n$/.test(text)) keys.write('\x03exit 7\r')
+  })
+  keys.write('stty size\r')
+  assert.deepEqual(await exited, [7, null], text)
+  shown.destroy()
+})
+
+test('a client that vanishes takes its process along, and leaves the container alone', { skip }, async () => {
+  const running = async (what: string): Promise<boolean> =>
+    (await kubectl(['exec', 'web', '--', 'sh', '-c', `grep -alz ${what} /proc/[0-9]*/cmdline | grep -v self`])).out !==
+    ''
+  const idle = begin(['exec', '-i', 'web', '--', 'sh', '-c', 'echo up; exec sleep 4711'])
+  const busy = begin(['exec', 'web', '--', 'sh', '-c', 'echo up; exec yes vanish'])
+  await Promise.all([said(idle, /^up$/m), said(busy, /^up$/m)])
+  const watching = begin(['attach', 'cat'])
+  const following = begin(['logs', '-f', 'cat'])
+  await said(following, /hello/)
+  await Promise.all([idle, busy, watching, following].map(ended))
+  await lab.until(
+    'processes gone',
+    () => running('"[4]711\\|[v]anish"'),
+    (is) => !is,
+  )
+  const { status } = await lab.json<Pod>('get', 'pod', 'cat')
+  assert.equal(status?.containerStatuses?.[0]?.restartCount, 0)
+})
+
+test('logs: by time, with prefixes of all containers, and of the instance before', { skip }, async () => {
+  const all = await kubectl(['logs', 'cat', '--all-containers', '--prefix', '--timestamps'])
+  assert.match(all.out, /^\[pod\/cat\/c\] \d{4}-\S+Z hello$/m)
+  assert.match(all.out, /^\[pod\/cat\/debugger\] /m)
+  assert.equal(
+    (await kubectl(['logs', 'cat', '-c', 'c', '--since-time=2000-01-01T00:00:00Z', '--tail=1'])).out,
+    'once more\n',
+  )
+  assert.equal((await kubectl(['logs', 'cat', '-c', 'c', '--since-time=2100-01-01T00:00:00Z'])).out, '')
+  assert.equal((await kubectl(['logs', 'cat', '-c', 'c', '--limit-bytes=3'])).out, 'hel')
+  const script = 'if test -e /v/x; then echo second; exec sleep 1000; fi; echo first; touch /v/x'
+  await lab.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: twice}
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes: [{name: v, emptyDir: {}}]
+  initContainers: [{name: i, image: host, command: [echo, init]}]
+  containers: [{name: c, image: host, command: [sh, -c, "${script}"], volumeMounts: [{name: v, mountPath: /v}]}]
+`)
+  await lab.until(
+    'a restart',
+    () => kubectl(['logs', 'twice', '-c', 'c']),
+    ({ out }) => out === 'second\n',
+  )
+  assert.equal((await kubectl(['logs', 'twice', '-c', 'c', '-p'])).out, 'first\n')
+  assert.equal((await kubectl(['logs', 'twice', '-c', 'i'])).out, 'init\n')
 })
