@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { nativeProgram } from '../../src/cni/install/program.ts'
 import { deleteCut } from '../../src/cni/reaper.ts'
 import { inNetns, type Netns } from '../../src/kernel/netns.ts'
-import { PluginNode, type Said } from './cni-plugin-world.ts'
+import { pluginIn, PluginNode } from './cni-plugin-world.ts'
 
 const main = resolve('src/cli/main.ts')
 
@@ -60,21 +60,8 @@ export class AgentNode extends PluginNode {
   }
 
   /** The launcher, as a runtime starts it: on this node unless `ns` says otherwise. */
-  plugin(ns: Netns = this.ns): (env: NodeJS.ProcessEnv, stdin: object | string) => Said {
-    return (env, stdin) => {
-      const folder = stdin === 'a folder' ? openSync('/', 'r') : undefined
-      const { status, stdout, stderr } = inNetns(ns, () =>
-        spawnSync(this.launcher, [], {
-          env: { PATH: process.env['PATH'], ...env },
-          encoding: 'utf8',
-          ...(folder === undefined
-            ? { input: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }
-            : { stdio: [folder, 'pipe', 'pipe'] }),
-        }),
-      )
-      if (folder !== undefined) closeSync(folder)
-      return { exitCode: status, stdout, stderr, out: stdout === '' ? {} : JSON.parse(stdout) }
-    }
+  plugin(ns: Netns = this.ns): typeof this.call {
+    return pluginIn(ns, [this.launcher])
   }
 
   /** The same without waiting for its end. */

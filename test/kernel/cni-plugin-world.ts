@@ -25,14 +25,10 @@ export function refused(said: Said, code: number, ...words: string[]): void {
 type Plugin = (env: NodeJS.ProcessEnv, stdin: object | string) => Said
 
 /** What is tested: the plugin itself, or the launcher of an agent that answers for it (cni-agent-table.test.ts). */
-const [program, ...args] = process.env['KUBEHOP_TEST_LAUNCHER']?.split(' ') ?? [
-  process.execPath,
-  'src/cli/main.ts',
-  'cni',
-]
+const usual = process.env['KUBEHOP_TEST_LAUNCHER']?.split(' ') ?? [process.execPath, 'src/cli/main.ts', 'cni']
 
 /** The plugin as a runtime starts it, on the node whose namespace this is. `a folder` for stdin: what nobody can read. */
-export function pluginIn(ns?: Netns): Plugin {
+export function pluginIn(ns?: Netns, [program, ...args]: readonly string[] = usual): Plugin {
   return (env, stdin) => {
     const folder = stdin === 'a folder' ? openSync('/', 'r') : undefined
     const child = inNetns(ns, () =>

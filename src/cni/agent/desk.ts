@@ -13,9 +13,6 @@ import { placeOf } from './place.ts'
 import { textOf } from './text.ts'
 import { whenFree } from './when-free.ts'
 
-/** Of the CNI specification: "try again later". */
-const tryAgain = 11
-
 /** Answers requests. */
 export interface Desk {
   /** `pid` is the launcher's. */
@@ -42,8 +39,7 @@ export function openDesk({ reaper, product, log }: { reaper: Reaper; product: Pr
     const result = await whenFree(() => here(pid, request, connection), gone)
     if ('done' in result) return result.done
     if (gone()) return undefined
-    const msg = `another plugin keeps ${result.taken}: try again`
-    return { out: textOf({ out: { cniVersion: newest, code: tryAgain, msg } }), exitCode: 1 }
+    throw new CniError('tryAgain', `another plugin keeps ${result.taken}: try again`)
   }
 
   const beside = async (pid: number, request: Request, connection: Connection): Promise<Said> => {

@@ -53,5 +53,7 @@ export async function callAlone(
   input.end(stdin)
   const [out, exitCode] = await Promise.all([text(output), exited])
   left.removeEventListener('abort', kill)
+  if (exitCode > 128 && out === '')
+    throw new CniError('tryAgain', 'the process that called the other plugin was killed: DEL, then try again')
   return { exitCode, out }
 }

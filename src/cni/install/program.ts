@@ -4,8 +4,6 @@ import { codes } from '../plugin/error.ts'
 import { newest } from '../plugin/version.ts'
 import type { Product } from '../product.ts'
 
-/** CNI's "try again later". */
-const tryAgain = 11
 /** A greeting takes less than a millisecond; an agent that waits its turn for longer than this is overrun, and the plugin can do without. */
 const greetingPatience = 10
 /** Kubelet gives a sandbox 4 minutes (twice its runtimeRequestTimeout): before that the runtime hears what is the matter. */
@@ -21,7 +19,7 @@ export function nativeProgram(product: Product, socket: string): Uint8Array {
     script: product.main,
     say: {
       lost: error(
-        tryAgain,
+        codes.tryAgain,
         `the agent at ${socket} ended, or did not answer within ${answerPatience} s, and may have done some of it: DEL, then try again`,
       ),
       unreadable: error(codes.io, 'cannot read the configuration from stdin'),

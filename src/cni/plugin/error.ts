@@ -10,6 +10,7 @@ export const codes = {
   io: 5,
   decode: 6,
   badConfig: 7,
+  tryAgain: 11,
   notAvailable: 50,
   limited: 51,
   failed: 100,
