@@ -3,6 +3,7 @@ import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import { parseAddress, parseCidr } from '../base/address.ts'
 import { makeLog } from '../base/log.ts'
 import { startAgent } from '../node/agent.ts'
+import type { GroupsPlace } from '../pod/resources/groups.ts'
 import { parse, UsageError } from './usage.ts'
 
 /** `kubehop node`: the agent of one node, until it is told to end (SIGTERM). Its pods go on without it. */
@@ -31,6 +32,7 @@ export async function node(args: string[]): Promise<number> {
       path: { type: 'string', multiple: true, default: [] as string[] },
       hide: { type: 'string', multiple: true, default: [] as string[] },
       images: { type: 'string', multiple: true, default: [] as string[] },
+      groups: { type: 'string' },
     },
   })
   const option = (name: (typeof required)[number]): string => {
@@ -67,6 +69,7 @@ export async function node(args: string[]): Promise<number> {
       mask: values.hide,
     },
     imageStores: values.images,
+    groups: values.groups === undefined ? undefined : (JSON.parse(values.groups) as GroupsPlace),
     tls: {
       cert: readFileSync(option('tls-cert'), 'utf8'),
       key: readFileSync(option('tls-key'), 'utf8'),

@@ -12,6 +12,7 @@ import {
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { KubehopError, messageOf } from '../base/errors.ts'
+import type { Place } from '../kernel/cgroup/groups.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { type ProcessRecord, startedAt } from '../kernel/process.ts'
 
@@ -30,6 +31,8 @@ export interface LabRecord {
   /** Where each node's own resolver is asked, in a lab that has them. */
   nodeDns?: string
   created: string
+  /** Where its containers' control groups are. */
+  groups?: Place
 }
 
 /** Where labs live: KUBEHOP_STATE, /run/kubehop for root, the user's runtime directory, or a folder of the user's in /tmp. */

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { address, formatCidr } from '../base/address.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
+import { findPlace, type Place } from '../kernel/cgroup/groups.ts'
 import { launch, reportPid } from '../kernel/launch/launch.ts'
 import { Program, cell, strings } from '../kernel/launch/program.ts'
 import { reportFd } from '../kernel/launch/stub.ts'
@@ -25,6 +27,7 @@ import {
   starterOf,
   writeRecord,
 } from './folder.ts'
+import type { GroupsPlace } from '../pod/resources/groups.ts'
 import { isolate, ownProc, self } from './isolate.ts'
 import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
 import { nodeDnsAddress, type Settings } from './settings.ts'
@@ -33,7 +36,7 @@ import { endLab } from './stop.ts'
 /** What the supervisor says while it starts, one JSON line each on descriptor 5. */
 export type Progress = { stage: 'step'; say: string } | { stage: 'ready' } | { stage: 'failed'; say: string }
 
-export type SupervisorConfig = Settings & { folder: string }
+export type SupervisorConfig = Settings & { folder: string; groups: GroupsPlace }
 
 /** The supervisor's inherited descriptors. */
 export const progressFd = 5
@@ -51,7 +54,7 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
     needSpace(folderOf(settings.name))
     const listener = hostListener(settings.apiPort)
     try {
-      started = await launchSupervisor(settings, listener)
+      started = await launchSupervisor(settings, listener, findPlace(groupsOf(settings.name)))
     } finally {
       closeSync(listener.fd)
     }
@@ -79,9 +82,16 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
 }
 
 interface Started {
+  groups: Place
   outside: ProcessRecord
   init: ProcessRecord
   progress: Readable
+}
+
+/** Labs of one name can be in several state folders. */
+function groupsOf(name: string): string {
+  const digest = createHash('sha256').update(folderOf(name)).digest('hex').slice(0, 8)
+  return `${name}-${digest}`
 }
 
 /** The API's door on this machine, opened before anything else: a port that is taken stops the start. */
@@ -121,12 +131,16 @@ async function claim(name: string): Promise<string> {
   return note
 }
 
-async function launchSupervisor(settings: Settings, listener: { fd: number; port: number }): Promise<Started> {
+async function launchSupervisor(
+  settings: Settings,
+  listener: { fd: number; port: number },
+  groups: GroupsPlace,
+): Promise<Started> {
   const folder = folderOf(settings.name)
   const log = openSync(logOf(settings.name), 'a', 0o600)
   try {
     if (settings.dnsConfig !== undefined) copyFileSync(settings.dnsConfig, dnsConfigIn(folder))
-    const config: SupervisorConfig = { ...settings, folder, apiPort: listener.port }
+    const config: SupervisorConfig = { ...settings, folder, groups, apiPort: listener.port }
     const { child, reported } = await launch(supervisorProgram(JSON.stringify(config)), {
       title: `kubehop lab ${settings.name}`,
       stdio: ['ignore', log, log],
@@ -134,7 +148,8 @@ async function launchSupervisor(settings: Settings, listener: { fd: number; port
     })
     child.unref()
     const progress = (child.stdio as readonly unknown[])[progressFd] as Readable
-    return { outside: held(settings.name, child.pid), init: held(settings.name, reported), progress }
+    const [outside, init] = [held(settings.name, child.pid), held(settings.name, reported)]
+    return { outside, init, progress, groups: groups.place }
   } finally {
     closeSync(log)
   }
@@ -175,11 +190,12 @@ function supervisorProgram(config: string): Program {
   return program
 }
 
-function recordOf(settings: Settings, { outside, init }: Started, apiPort: number): LabRecord {
+function recordOf(settings: Settings, { outside, init, groups }: Started, apiPort: number): LabRecord {
   return {
     name: settings.name,
     outside,
     init,
+    groups,
     nodes: settings.nodes,
     podCidr: formatCidr(settings.podCidr),
     serviceCidr: formatCidr(settings.serviceCidr),

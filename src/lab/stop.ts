@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { removePlace } from '../kernel/cgroup/groups.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
 import { dropNote, type LabRecord, readRecord, removeFolder, sharedImages } from './folder.ts'
 
@@ -15,13 +16,14 @@ export async function removeLab(name: string): Promise<void> {
 
 /**
  * Kills the lab's first process. The kernel then kills every process of its PID namespace, and only after the last of them has gone
- * does the first one end (pid_namespaces(7)); namespaces and mounts go with their last process.
+ * does the first one end (pid_namespaces(7)); namespaces and mounts go with their last process. Control groups do not.
  */
-export async function endLab(record: Pick<LabRecord, 'init' | 'outside'>): Promise<void> {
+export async function endLab(record: Pick<LabRecord, 'init' | 'outside' | 'groups'>): Promise<void> {
   const held = [record.init, record.outside].flatMap(({ pid, started }) => openProcess(pid, started) ?? [])
   for (const process of held) process.signal(SIGNALS.KILL)
   for (const process of held) {
     await process.ended
     process.close()
   }
+  if (record.groups) await removePlace(record.groups)
 }

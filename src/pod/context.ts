@@ -7,6 +7,7 @@ import type { BackoffSettings } from './backoff.ts'
 import type { IdMap } from './container/identity.ts'
 import type { NodeImages } from './image/images.ts'
 import type { Endpoints } from './endpoints.ts'
+import type { PodGroups } from './resources/groups.ts'
 import type { HostImage } from './root/host-image.ts'
 import type { Objects } from './volumes/objects.ts'
 
@@ -30,6 +31,7 @@ export interface NodeContext {
   backoff: BackoffSettings
   objects: Objects
   endpoints: Endpoints
+  groups: PodGroups
   /** Fulfilled when {@link services} knows them all. */
   servicesSynced: Promise<void>
   services: () => Iterable<Service>

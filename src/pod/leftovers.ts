@@ -9,7 +9,7 @@ import type { PodRecord } from './record.ts'
 
 /** Removes what is left of a pod that was deleted while no agent ran. */
 export async function removeLeftover(context: NodeContext, record: PodRecord): Promise<void> {
-  const { network, log, stateDir } = context
+  const { network, groups, log, stateDir } = context
   const paths = podPaths(stateDir, record)
   log.info({ pod: `${record.namespace}/${record.name}` }, 'a pod was deleted while no agent ran; removing it')
   const runs = Object.values(record.containers).flatMap(({ run }) => (run ? [run] : []))
@@ -30,6 +30,7 @@ export async function removeLeftover(context: NodeContext, record: PodRecord): P
   if (pause?.signal(SIGNALS.KILL) === true) await pause.ended
   pause?.close()
   if (sandbox) network.del(sandbox.id)
+  await groups.remove(record.uid)
   unmountAll(paths.volumes)
   for (const path of [paths.dir, paths.logs]) rmSync(path, { recursive: true, force: true })
 }

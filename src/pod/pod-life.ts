@@ -58,7 +58,10 @@ export class PodLife implements Home {
     this.pod = pod
     this.id = idOf(pod)
     this.paths = podPaths(context.stateDir, this.id)
-    this.leftOut = unsupported(pod.spec, limitsEmptyDirs(context.stateDir))
+    this.leftOut = unsupported(pod.spec, {
+      emptyDirs: limitsEmptyDirs(context.stateDir),
+      missing: context.groups.missing,
+    })
     this.#gone = gone
     this.#startTime = record?.startTime ?? pod.status?.startTime ?? new Date().toISOString()
     this.#status = new StatusWriter(context.client, context.log)
@@ -225,6 +228,7 @@ export class PodLife implements Home {
     void this.#stopAll(this.#graceMs())
     if (this.#running()) return
     await this.#sandbox.drop()
+    await this.context.groups.remove(this.id.uid)
     await this.volumes.remove()
     // Without a record this agent knows less of it than the API does.
     if (!this.#known) return
@@ -259,6 +263,7 @@ export class PodLife implements Home {
     void this.#stopAll(this.#graceMs())
     if (this.#running()) return
     await this.#sandbox.drop()
+    await this.context.groups.remove(this.id.uid)
     await this.volumes.remove()
     if (!this.#vanished) {
       this.#tell()

@@ -23,6 +23,7 @@ import { idOf, podPaths, startingIn } from './paths.ts'
 import { connectInPod } from './port-forward.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
+import { type GroupsPlace, PodGroups } from './resources/groups.ts'
 import { endStrays, type KnownPod } from './strays.ts'
 import { Objects } from './volumes/objects.ts'
 
@@ -38,6 +39,10 @@ export interface PodsOptions {
   zone: string
   /** `stores`: folders of images, the first before the others; what is fetched goes to the first. */
   images?: { host?: HostImageOptions; stores?: readonly string[] }
+  /** Where control groups for pods can be made; without it pods have no limits. */
+  groups?: GroupsPlace
+  /** How many processes and threads a pod may have (kubelet's podPidsLimit). */
+  podPids?: number
   backoff?: Partial<BackoffSettings>
   /** This machine's resolv.conf; default: /etc/resolv.conf. */
   nodeResolvConf?: string
@@ -93,6 +98,7 @@ export function startPods(options: PodsOptions): Pods {
     network,
     objects,
     endpoints,
+    groups: new PodGroups(options.groups, options.nodeName, log, options.podPids),
     stateDir,
     nodeName: options.nodeName,
     hostIP: options.hostIP,
@@ -140,6 +146,7 @@ export function startPods(options: PodsOptions): Pods {
   const synced = follower.synced.then(async () => {
     endStrays([...lives.values()].flatMap(knownOf), startingIn(stateDir), log)
     adopted.resolve()
+    await context.groups.sweep(new Set([...lives.keys(), ...records.keys()]))
     const rest = [...records.values()]
     records.clear()
     await Promise.all(
@@ -211,6 +218,7 @@ export function startPods(options: PodsOptions): Pods {
       services.close()
       objects.close()
       endpoints.close()
+      await context.groups.removeAll()
       rmSync(join(stateDir, 'logs'), { recursive: true, force: true })
     },
   }

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { unsupported } from './unsupported.ts'
 
 const containers = [{ name: 'web', image: 'host' }]
-const said = (spec: object): string[] => unsupported({ containers, ...spec }, false)
+const said = (spec: object, missing = {}): string[] =>
+  unsupported({ containers, ...spec }, { emptyDirs: false, missing })
 
 test('an ordinary pod asks for nothing that it does not get', () => {
   assert.deepEqual(said({}), [])
@@ -33,7 +34,6 @@ test('what has no effect is named, with the container or volume that it is for',
   ]
   for (const [spec, say] of rows) assert.deepEqual(said(spec), [say])
   const of = (container: object): string[] => said({ containers: [{ name: 'web', ...container }] })
-  assert.deepEqual(of({ resources: { limits: { cpu: '1' } } }), ['resources.limits of container web'])
   assert.deepEqual(of({ securityContext: { procMount: 'Unmasked' } }), ['securityContext.procMount of container web'])
   assert.deepEqual(said({ initContainers: [{ name: 'init', volumeDevices: [{}] }] }), [
     'volumeDevices of container init',
@@ -45,4 +45,18 @@ test("with hostNetwork a port is the node's anyway", () => {
     said({ hostNetwork: true, containers: [{ name: 'web', ports: [{ containerPort: 80, hostPort: 80 }] }] }),
     [],
   )
+})
+
+test('limits are named where nothing holds a container to them, with the reason', () => {
+  const resources = { limits: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '1Gi' } }
+  const web = { containers: [{ name: 'web', resources }] }
+  assert.deepEqual(said(web), ['resources.limits.ephemeral-storage (nothing counts it here) of container web'])
+  assert.deepEqual(said(web, { cpu: 'no right', memory: 'not mounted' }), [
+    'resources.limits.cpu (no right) of container web',
+    'resources.limits.memory (not mounted) of container web',
+    'resources.limits.ephemeral-storage (nothing counts it here) of container web',
+  ])
+  assert.deepEqual(said({ resources: { limits: { cpu: '1' } } }, { cpu: 'no right' }), [
+    'resources.limits.cpu (no right)',
+  ])
 })

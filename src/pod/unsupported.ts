@@ -6,7 +6,7 @@ type Given = Readonly<Record<string, unknown>>
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
   hostnameOverride affinity topologySpreadConstraints
-  runtimeClassName resourceClaims resources
+  runtimeClassName resourceClaims
 `
   .trim()
   .split(/\s+/)
@@ -14,35 +14,50 @@ const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompPr
 const ofContainer = ['volumeDevices']
 const ofMount = ['mountPropagation']
 
-/**
- * What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. `limited`: emptyDirs on this node can be kept to
- * their size.
- */
-export function unsupported(spec: PodSpec, limited: boolean): string[] {
+/** What this node can do. */
+export interface Abilities {
+  /** emptyDirs can be kept to their size. */
+  emptyDirs: boolean
+  /** Why a control group cannot hold containers to their limits. */
+  missing: Partial<Record<'cpu' | 'memory', string>>
+}
+
+/** What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. */
+export function unsupported(spec: PodSpec, abilities: Abilities): string[] {
   const { initContainers = [], containers, volumes = [] } = spec
   return [
     ...given(spec, ofPod),
+    ...inResources(spec.resources, abilities).map((field) => `resources.${field}`),
     ...((spec as Given & PodSpec)['hostUsers'] === false ? ['hostUsers'] : []),
     ...given(spec.securityContext, ofSecurity).map((field) => `securityContext.${field}`),
     ...[...initContainers, ...containers].flatMap((one) =>
-      inContainer(one).map((field) => `${field} of container ${one.name}`),
+      inContainer(one, abilities).map((field) => `${field} of container ${one.name}`),
     ),
     ...volumes.flatMap(({ name, emptyDir }) =>
-      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' && !limited
+      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' && !abilities.emptyDirs
         ? [`emptyDir.sizeLimit of volume ${name}`]
         : [],
     ),
   ]
 }
 
-function inContainer(one: Container): string[] {
+function inContainer(one: Container, abilities: Abilities): string[] {
   const { resources, securityContext, volumeMounts = [] } = one
   return [
-    ...given(resources, ['limits', 'claims']).map((field) => `resources.${field}`),
+    ...inResources(resources, abilities).map((field) => `resources.${field}`),
     ...given(one, ofContainer),
     ...given(securityContext, ofSecurity).map((field) => `securityContext.${field}`),
     ...volumeMounts.flatMap((mount) => given(mount, ofMount).map((field) => `volumeMounts.${field}`)),
   ]
+}
+
+/** Requests are the scheduler's; limits are the kernel's. */
+function inResources(resources: Given | undefined, { missing }: Abilities): string[] {
+  const limits = Object.keys((resources?.['limits'] ?? {}) as Given).flatMap((name) => {
+    const why = name === 'cpu' || name === 'memory' ? missing[name] : 'nothing counts it here'
+    return why === undefined ? [] : [`limits.${name} (${why})`]
+  })
+  return [...limits, ...given(resources, ['claims'])]
 }
 
 /** Those of the fields that ask for something. */

@@ -329,12 +329,15 @@ test('a pod past its deadline is ended and says so', async () => {
   await node.delete('deadline')
 })
 
-test('what a pod asks for and does not get is said', async () => {
-  const resources = { limits: { cpu: '1' } }
+test('what a pod asks for and does not get is said, and stays in a condition', async () => {
+  const resources = { limits: { 'ephemeral-storage': '1Gi' } }
   await node.run('wishes', { command: ['sleep', '1000'], resources }, { hostnameOverride: 'x' } as object)
-  await node.ready('wishes')
-  const say = 'not supported here and left out: hostnameOverride, resources.limits of container c'
+  const pod = await node.ready('wishes')
+  const say =
+    'not supported here and left out: hostnameOverride, resources.limits.ephemeral-storage (nothing counts it here) of container c'
   assert.ok((await node.events('wishes')).includes(`Warning Unsupported: ${say}`))
+  const condition = pod.status?.conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')
+  assert.equal(condition?.message, say)
   await node.delete('wishes')
 })
 

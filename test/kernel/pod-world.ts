@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Client, New } from '../../src/api/client/client.ts'
 import { localClient } from '../../src/api/client/local.ts'
 import type { Container, Pod, PodSpec } from '../../src/api/objects/pod.ts'
@@ -11,11 +11,13 @@ import { Store } from '../../src/api/store/store.ts'
 import { address, cidr } from '../../src/base/address.ts'
 import { makeLog } from '../../src/base/log.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
+import { findPlace } from '../../src/kernel/cgroup/groups.ts'
 import { declare } from '../../src/kernel/libc.ts'
 import { createNetns } from '../../src/kernel/netns.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import type { HostImageOptions } from '../../src/pod/root/host-image.ts'
+import type { GroupsPlace } from '../../src/pod/resources/groups.ts'
 import { type Pods, type PodsOptions, startPods } from '../../src/pod/pods.ts'
 
 const log = makeLog('test', process.env['KUBEHOP_LOG'] ?? 'silent')
@@ -49,11 +51,13 @@ export class Node implements AsyncDisposable {
   readonly network: PodNetwork
   readonly #options: Partial<PodsOptions>
   readonly #removes: boolean
+  readonly #groups: GroupsPlace
 
   constructor(dir: string, registry: Registry, options: Partial<PodsOptions>, removes: boolean) {
     this.dir = dir
     this.#options = options
     this.#removes = removes
+    this.#groups = findPlace(`${basename(dir)}`)
     this.client = localClient({
       registry,
       log,
@@ -76,6 +80,7 @@ export class Node implements AsyncDisposable {
       clusterDns: [address('100.64.0.10')],
       zone: 'cluster.local',
       backoff: { firstMs: 200, maxMs: 1000 },
+      groups: this.#groups,
       nodeResolvConf: 'nameserver 192.0.2.1\n',
       log,
       ...this.#options,

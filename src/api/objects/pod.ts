@@ -38,6 +38,8 @@ export interface PodSpec {
   imagePullSecrets?: { name?: string }[]
   readinessGates?: { conditionType: string }[]
   schedulingGates?: { name: string }[]
+  /** Of the pod as a whole (KEP-2837). */
+  resources?: Record<string, unknown>
   tolerations?: { key?: string; operator?: string; value?: string; effect?: string; tolerationSeconds?: number }[]
 }
 

@@ -9,7 +9,7 @@ import {
   type Dirent,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { openProcess, SIGNALS } from '../process.ts'
 import { type Controller, controllers, type Hierarchy, readHierarchies } from './hierarchy.ts'
@@ -17,6 +17,9 @@ import { type Limits, settingsOf } from './settings.ts'
 
 /** Where groups can be made: for each controller the version of its hierarchy and a directory in it. Plain data, to be written down. */
 export type Place = Partial<Record<Controller, { version: 1 | 2; dir: string }>>
+
+/** The group below which all others of this program are. */
+const top = 'kubehop'
 
 /** A place for groups called `name`; and why a controller has none. Makes nothing, but may switch controllers on for groups below. */
 export function findPlace(name: string): { place: Place; missing: Partial<Record<Controller, string>> } {
@@ -27,7 +30,7 @@ export function findPlace(name: string): { place: Place; missing: Partial<Record
     const hierarchy = hierarchies.find((one) => one.controllers.includes(controller))
     const found = hierarchy ? baseIn(hierarchy, controller) : 'this machine has no such controller mounted'
     if (typeof found === 'string') missing[controller] = found
-    else place[controller] = { version: found.version, dir: join(found.dir, name) }
+    else place[controller] = { version: found.version, dir: join(found.dir, top, name) }
   }
   return { place, missing }
 }
@@ -142,11 +145,17 @@ export function openGroup(place: Place, path: string): Group {
   }
 }
 
-/** All that was made at the place, and the directory above it when it is empty then. */
+/** Names of the groups directly at the place. */
+export function groupsAt(place: Place): string[] {
+  const names = hierarchiesOf(place).flatMap(({ dir }) => entriesOf(dir))
+  return [...new Set(names.filter((entry) => entry.isDirectory()).map(({ name }) => name))]
+}
+
+/** All that was made at the place, and what is above it and empty then. */
 export async function removePlace(place: Place): Promise<void> {
   for (const { dir } of hierarchiesOf(place)) {
     await removeTree(dir)
-    tryToRemove(dirname(dir))
+    for (let above = dirname(dir); tryToRemove(above) && basename(above) !== top; ) above = dirname(above)
   }
 }
 

@@ -31,7 +31,7 @@ export async function execIn(
     capabilities: capabilitiesOf(privileges),
     noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
   }
-  return startExec(init, what, options)
+  return startExec(init, context.groups.open(pod.metadata.uid ?? '', container.name), what, options)
 }
 
 const maxOutput = 4096

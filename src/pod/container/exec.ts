@@ -1,7 +1,8 @@
-import { close as closeFd } from 'node:fs'
+import { close as closeFd, closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { KubehopError, messageOf } from '../../base/errors.ts'
+import type { Group } from '../../kernel/cgroup/groups.ts'
 import { makePipe } from '../../kernel/fifo.ts'
 import { launch } from '../../kernel/launch/launch.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
@@ -30,11 +31,17 @@ export interface Execution {
 }
 
 /** Starts a process beside the container's first one. Throws a KubehopError when there is no such program. */
-export async function startExec(init: Process, what: Becoming, options: ExecOptions): Promise<Execution> {
-  return options.tty === true ? withTerminal(init, what) : withPipes(init, what, options.stdin === true)
+export async function startExec(
+  init: Process,
+  group: Group | undefined,
+  what: Becoming,
+  options: ExecOptions,
+): Promise<Execution> {
+  const place = { init, group }
+  return options.tty === true ? withTerminal(place, what) : withPipes(place, what, options.stdin === true)
 }
 
-async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Promise<Execution> {
+async function withPipes(place: Place, what: Becoming, wantsInput: boolean): Promise<Execution> {
   const [input, out, err] = [wantsInput ? makePipe() : undefined, makePipe(), makePipe()]
   const stdout = new Socket({ fd: out.read, readable: true, writable: false })
   const stderr = new Socket({ fd: err.read, readable: true, writable: false })
@@ -42,7 +49,7 @@ async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Pr
   // A process need not read what it is sent.
   stdin?.on('error', () => stdin.destroy())
   try {
-    const started = start(init, what, { input: wantsInput }, [input?.read ?? 'ignore', out.write, err.write])
+    const started = start(place, what, { input: wantsInput }, [input?.read ?? 'ignore', out.write, err.write])
     for (const fd of [input?.read, out.write, err.write]) if (fd !== undefined) closeFd(fd, ignore)
     const { process, exited } = await started
     return {
@@ -62,10 +69,10 @@ async function withPipes(init: Process, what: Becoming, wantsInput: boolean): Pr
   }
 }
 
-async function withTerminal(init: Process, what: Becoming): Promise<Execution> {
-  const terminal = openTerminal(`/proc/${init.pid}/root/dev/pts/ptmx`)
+async function withTerminal(place: Place, what: Becoming): Promise<Execution> {
+  const terminal = openTerminal(`/proc/${place.init.pid}/root/dev/pts/ptmx`)
   try {
-    const { process, exited } = await start(init, what, { terminal: terminal.number, input: false }, [
+    const { process, exited } = await start(place, what, { terminal: terminal.number, input: false }, [
       'ignore',
       'ignore',
       'ignore',
@@ -90,23 +97,35 @@ async function withTerminal(init: Process, what: Becoming): Promise<Execution> {
 }
 
 async function start(
-  init: Process,
+  { init, group }: Place,
   what: Becoming,
   streams: Parameters<typeof execProgram>[1],
   stdio: ['ignore' | number, 'ignore' | number, 'ignore' | number],
 ): Promise<{ process: Process | undefined; exited: Promise<number> }> {
+  const entrances: number[] = []
   try {
-    const { reported, exited } = await launch(execProgram(what, streams), {
+    for (const path of group?.entrances ?? []) entrances.push(openSync(path, constants.O_WRONLY))
+    const launched = launch(execProgram(what, streams, entrances.length), {
       title: `kubehop exec ${what.argv[0] ?? ''}`,
       stdio,
-      fds: [init.fd],
+      fds: [init.fd, ...entrances],
     })
+    for (const fd of entrances.splice(0)) closeSync(fd)
+    const { reported, exited } = await launched
     const process = reported === undefined ? undefined : openProcess(reported)
     void exited.then(() => process?.close())
     return { process, exited }
   } catch (error) {
     throw readable(error, what.argv)
+  } finally {
+    for (const fd of entrances) closeSync(fd)
   }
+}
+
+/** The container's first process, and the control group that holds it. */
+interface Place {
+  init: Process
+  group: Group | undefined
 }
 
 /** What people know from other runtimes when there is no such program. */

@@ -165,6 +165,8 @@ export class ContainerLife {
         streams: streamsOf(spec),
         processes: processesOf(spec, pod.spec),
         target: seen,
+        group: await context.groups.make(pod, spec),
+        bounds: context.groups.bounds(pod, spec),
         pause: sandbox.pause,
         starting: startingIn(context.stateDir),
         log: context.log,
@@ -196,7 +198,11 @@ export class ContainerLife {
     this.#id = record.ended?.id
     if (!record.run) return
     const logPath = this.#logPath(record.run.attempt)
-    const wishes = { streams: streamsOf(this.spec), processes: processesOf(this.spec, this.#home.pod.spec) }
+    const wishes = {
+      streams: streamsOf(this.spec),
+      processes: processesOf(this.spec, this.#home.pod.spec),
+      group: this.#home.context.groups.open(this.#home.id.uid, this.spec.name),
+    }
     const run = adoptRun(record.run, this.#paths, wishes, logPath, this.#home.context.log)
     const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
     const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)

@@ -49,6 +49,17 @@ export interface ContainerProgramInput {
   input: 'none' | 'pipe' | 'terminal'
   /** Whose processes it sees. */
   processes: ProcessesSeen
+  bounds: Bounds
+}
+
+/** What the kernel holds a container to. */
+export interface Bounds {
+  /** So many descriptors follow the others: whoever writes to them is in a control group. */
+  groups: number
+  /** At most so many processes, where the kernel can tell that to a PID namespace. */
+  pids?: number
+  /** /proc/PID/oom_score_adj, where this process may set it. */
+  oomScore?: number
 }
 
 /** `target`: those of the process whose pidfd follows the other descriptors. */
@@ -59,7 +70,7 @@ export type ProcessesSeen = Sharing['processes'] | 'target'
  * status (4 bytes, as wait4(2) gives it) to a file, so that no agent has to be there when it ends. Then it holds what was printed last until
  * it is told that an agent reads it.
  */
-export function containerProgram({ what, root, status, input, processes }: ContainerProgramInput): Program {
+export function containerProgram({ what, root, status, input, processes, bounds }: ContainerProgramInput): Program {
   const program = new Program()
   const report = reportPid()
   const waited = new Uint8Array(4)
@@ -74,13 +85,15 @@ export function containerProgram({ what, root, status, input, processes }: Conta
     program.call('join the processes of the target', 'setns', targetFd, CLONE_NEWPID)
     program.call('join the processes of the target', 'close', targetFd)
   }
-  if (input === 'terminal') makeTerminal(program, inputFd)
+  const firstGroup = processes === 'target' ? targetFd + 1 : targetFd
+  const groupFds = Array.from({ length: bounds.groups }, (_, at) => firstGroup + at)
+  if (input === 'terminal') makeTerminal(program, firstGroup + bounds.groups)
   // For its children; the shim stays where it is.
   if (processes === 'pod') program.call('join the processes of the pod', 'setns', joinedFd, CLONE_NEWPID)
   const space = processes === 'own' ? CLONE_NEWPID : 0
   program.fork('start the container', space | CLONE_NEWNS, cell(report, 4), (shim) => {
     shim.call('report', 'write', reportFd, report, report.length)
-    for (const fd of [0, joinedFd, startingFd, reportFd, imageFd]) shim.call('report', 'close', fd)
+    for (const fd of [0, joinedFd, startingFd, reportFd, imageFd, ...groupFds]) shim.call('report', 'close', fd)
     if (root.kind === 'image') holdLayers(shim, root)
     if (input === 'terminal') leaveTerminal(shim)
     if (input === 'pipe') {
@@ -102,6 +115,10 @@ export function containerProgram({ what, root, status, input, processes }: Conta
   })
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('take signals again', 'rt_sigprocmask', SIG_SETMASK, signals(), 0, 8)
+  enterGroups(program, groupFds)
+  tell(program, '/proc/self/oom_score_adj', bounds.oomScore)
+  // Of the PID namespace of whoever writes it (Linux 6.14).
+  if (processes === 'own') tell(program, '/proc/sys/kernel/pid_max', bounds.pids)
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
   closeOwn(program, startingFd, ...(input === 'pipe' ? [inputFd] : []))
   program.call('lead a session', 'setsid')
@@ -113,18 +130,24 @@ export function containerProgram({ what, root, status, input, processes }: Conta
 }
 
 /** One more process in a running container; ends with its exit code. With `terminal`, `/dev/pts/<terminal>` is its terminal; with `input`, descriptor 0 is a pipe. */
-export function execProgram(what: Becoming, { terminal, input }: { terminal?: number; input: boolean }): Program {
+export function execProgram(
+  what: Becoming,
+  { terminal, input }: { terminal?: number; input: boolean },
+  groups: number,
+): Program {
   const program = new Program()
   const report = reportPid()
   const waited = new Uint8Array(4)
   const all = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID
+  const groupFds = Array.from({ length: groups }, (_, at) => joinedFd + 1 + at)
   program.call('join the container', 'setns', joinedFd, all)
   program.fork('start the process', 0, cell(report, 4), (parent) => {
     parent.call('report', 'write', reportFd, report, report.length)
-    for (const fd of [joinedFd, reportFd, imageFd, 0, 1, 2]) parent.attempt('report', 'close', fd)
+    for (const fd of [joinedFd, reportFd, imageFd, 0, 1, 2, ...groupFds]) parent.attempt('report', 'close', fd)
     const code = parent.wait('wait for the process', cell(report, 4), cell(waited))
     parent.call('end', 'exit_group', code)
   })
+  enterGroups(program, groupFds)
   closeOwn(program)
   program.call('end with the parent', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('lead a session', 'setsid')
@@ -145,6 +168,22 @@ export function execProgram(what: Becoming, { terminal, input }: { terminal?: nu
  */
 function ownStreams(program: Program, { identity: { uid } }: Becoming, streams: number[]): void {
   if (uid !== 0) for (const fd of streams) program.attempt('own the streams', 'fchown', fd, uid, -1)
+}
+
+/** `0` is whoever writes it. */
+function enterGroups(program: Program, groupFds: number[]): void {
+  for (const fd of groupFds) {
+    program.call('enter the control group', 'write', fd, new TextEncoder().encode('0'), 1)
+    program.call('enter the control group', 'close', fd)
+  }
+}
+
+/** Best effort: what cannot be opened (a /proc that is read-only) leaves descriptor 0, which takes no writing that counts. */
+function tell(program: Program, path: string, value: number | undefined): void {
+  if (value === undefined) return
+  const text = new TextEncoder().encode(String(value))
+  const file = program.attempt(`open ${path}`, 'openat', AT_FDCWD, path, O_WRONLY | O_CLOEXEC)
+  program.attempt(`write ${path}`, 'write', file, text, text.length)
 }
 
 /** From here on others in the container can see this process: it holds nothing of the agent but the pipe for its report. */

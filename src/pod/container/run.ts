@@ -3,7 +3,9 @@ import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, statSy
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Container } from '../../api/objects/pod.ts'
+import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
+import type { Group } from '../../kernel/cgroup/groups.ts'
 import { makeFifo, openFifoBothEnds, openFifoToRead } from '../../kernel/fifo.ts'
 import { KernelError } from '../../kernel/libc.ts'
 import { launch, type Launched } from '../../kernel/launch/launch.ts'
@@ -12,7 +14,7 @@ import { shareFile } from '../../kernel/share.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
 import { type Terminal, terminalOf } from '../../kernel/terminal.ts'
 import type { Becoming } from './become.ts'
-import { containerProgram, letGo, type ProcessesSeen } from './program.ts'
+import { type Bounds, containerProgram, letGo, type ProcessesSeen } from './program.ts'
 import { type Attachment, attach } from './attach.ts'
 import { type InputWish, PipeInput } from './input.ts'
 import { masterFd } from './terminal-program.ts'
@@ -53,6 +55,8 @@ export interface RunInput {
   processes: ProcessesSeen
   /** With processes of a `target`: one of them. */
   target?: Process | undefined
+  group: Group | undefined
+  bounds: Omit<Bounds, 'groups'>
   pause: Process
   /** The file that is shared while a container of the node starts; see {@link endStrays}. */
   starting: string
@@ -101,7 +105,8 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       ...(input.from && { from: input.from }),
     }
     try {
-      return runOf({ record, paths, shim, init, streams, processes, early, logPath: input.logPath, log: input.log })
+      const { group, logPath, log } = input
+      return runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log })
     } catch (error) {
       // Nobody could read what it prints (no descriptors, a full disk).
       for (const process of [init, shim]) process?.signal(SIGNALS.KILL)
@@ -161,21 +166,25 @@ function markOf(paths: ContainerPaths, attempt: number): string {
 
 /** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
 function startShim(
-  { title, what, root, paths, attempt, processes, target, pause, starting, streams }: RunInput,
+  { title, what, root, paths, attempt, processes, target, group, bounds, pause, starting, streams }: RunInput,
   stdio: Stdio,
   shimFds: number[],
 ): Promise<Launched> {
   const shared = shareFile(starting)
+  const entrances: number[] = []
   const input = streams.tty ? 'terminal' : streams.stdin ? 'pipe' : 'none'
   const withTerm = streams.tty ? { ...what, env: new Map([['TERM', 'xterm'], ...what.env]) } : what
   try {
-    return launch(containerProgram({ what: withTerm, root, status: paths.status(attempt), input, processes }), {
+    for (const path of group?.entrances ?? []) entrances.push(openSync(path, constants.O_WRONLY))
+    const status = paths.status(attempt)
+    const all = { ...bounds, groups: entrances.length }
+    return launch(containerProgram({ what: withTerm, root, status, input, processes, bounds: all }), {
       title: `kubehop shim ${title}`,
       stdio,
-      fds: [pause.fd, shared, ...shimFds, ...(processes === 'target' && target ? [target.fd] : [])],
+      fds: [pause.fd, shared, ...shimFds, ...(processes === 'target' && target ? [target.fd] : []), ...entrances],
     })
   } finally {
-    closeSync(shared)
+    for (const fd of [shared, ...entrances]) closeSync(fd)
   }
 }
 
@@ -183,13 +192,13 @@ function startShim(
 export function adoptRun(
   record: RunRecord,
   paths: ContainerPaths,
-  { streams, processes }: Pick<RunInput, 'streams' | 'processes'>,
+  { streams, processes, group }: Pick<RunInput, 'streams' | 'processes' | 'group'>,
   logPath: string,
   log: Log,
 ): ContainerRun {
   const shim = openProcess(record.shim.pid, record.shim.started)
   const init = record.init && openProcess(record.init.pid, record.init.started)
-  return runOf({ record, paths, shim, init, streams, processes, early: undefined, logPath, log })
+  return runOf({ record, paths, shim, init, streams, processes, group, early: undefined, logPath, log })
 }
 
 interface RunParts {
@@ -199,13 +208,14 @@ interface RunParts {
   init: Process | undefined
   streams: StreamsWish
   processes: ProcessesSeen
+  group: Group | undefined
   /** Its outputs, when they are read already. */
   early: Outputs | undefined
   logPath: string
   log: Log
 }
 
-function runOf({ record, paths, shim, init, streams, processes, early, logPath, log }: RunParts): ContainerRun {
+function runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log }: RunParts): ContainerRun {
   let held = true
   const terminal = streams.tty ? terminalHeldBy(shim) : undefined
   const outputs = terminal ? { stdout: new TerminalOutput(terminal) } : (early ?? (streams.tty ? {} : pipesOf(paths)))
@@ -216,6 +226,7 @@ function runOf({ record, paths, shim, init, streams, processes, early, logPath, 
   const end = async (): Promise<Ending> => {
     await init?.ended
     if (mounts !== undefined) killMembers(mounts)
+    group?.kill()
     // What it printed last is read from here on.
     shim?.signal(letGo)
     await shim?.ended
@@ -224,7 +235,7 @@ function runOf({ record, paths, shim, init, streams, processes, early, logPath, 
     input.close()
     shim?.close()
     init?.close()
-    return endingOf(record, paths)
+    return endingOf(record, paths, await leave(group, log))
   }
   const ended = end()
   return {
@@ -276,8 +287,16 @@ function writerFor(path: string, outputs: Outputs, log: Log): LogWriter {
 
 const SIGNAL_MASK = 0x7f
 
+/** Removes the group of an instance that has ended. Tells whether it ended for want of memory. */
+async function leave(group: Group | undefined, log: Log): Promise<boolean> {
+  if (!group) return false
+  const starved = group.oomKills() > 0
+  await group.remove().catch((error: unknown) => log.error({ error: messageOf(error) }, 'a control group stays'))
+  return starved
+}
+
 /** From the status that the shim wrote; its time is the file's. */
-function endingOf(record: RunRecord, paths: ContainerPaths): Ending {
+function endingOf(record: RunRecord, paths: ContainerPaths, starved: boolean): Ending {
   const { id, startedAt } = record
   const path = paths.status(record.attempt)
   const stat = statSync(path, { throwIfNoEntry: false })
@@ -289,7 +308,8 @@ function endingOf(record: RunRecord, paths: ContainerPaths): Ending {
   const status = readFileSync(path).readUInt32LE(0)
   const signal = status & SIGNAL_MASK
   const exitCode = signal === 0 ? (status >> 8) & 0xff : 128 + signal
-  const reason = exitCode === 0 ? 'Completed' : 'Error'
+  const killed = signal === SIGNALS.KILL
+  const reason = exitCode === 0 ? 'Completed' : starved && killed ? 'OOMKilled' : 'Error'
   const finishedAt = stat.mtime.toISOString()
   return { id, exitCode, ...(signal !== 0 && { signal }), reason, startedAt, finishedAt }
 }

@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs'
+import { release, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Container, Pod } from '../../api/objects/pod.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import { type Group, groupsAt, makeGroup, openGroup, type Place, removePlace } from '../../kernel/cgroup/groups.ts'
+import { type Controller, controllers } from '../../kernel/cgroup/hierarchy.ts'
+import type { Bounds } from '../container/program.ts'
+import { limitsOf, oomScoreOf, podLimitsOf, usualPids } from './limits.ts'
+
+/** Where a node's pods get their control groups; and why a controller is not to be had. */
+export interface GroupsPlace {
+  place: Place
+  missing: Partial<Record<Controller, string>>
+}
+
+/** Since Linux 6.14 kernel.pid_max is each PID namespace's own. Before, it was the machine's, and none of ours. */
+const limitsPidNamespaces = ((): boolean => {
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  return major > 6 || (major === 6 && minor >= 14)
+})()
+
+/** The control groups of a node's pods: `UID` for each, and in it one for each container, by its name. */
+export class PodGroups {
+  readonly missing: GroupsPlace['missing']
+  readonly #place: Place
+  readonly #any: boolean
+  readonly #pids: number
+  readonly #log: Log
+
+  /** `pids`: how many processes and threads a pod may have. */
+  constructor(given: GroupsPlace | undefined, node: string, log: Log, pids: number = usualPids) {
+    this.#pids = pids
+    const none = Object.fromEntries(controllers.map((one) => [one, 'this node was given no control group']))
+    this.missing = given?.missing ?? none
+    this.#place = given ? within(given.place, node) : {}
+    this.#any = Object.keys(this.#place).length > 0
+    this.#log = log
+  }
+
+  /** A fresh group for an instance of a container, with its limits. undefined where this machine gives none. */
+  async make(pod: Pod, container: Container): Promise<Group | undefined> {
+    if (!this.#any) return undefined
+    const uid = pod.metadata.uid ?? ''
+    makeGroup(this.#place, uid).limit(podLimitsOf(pod.spec, this.#pids))
+    // What an instance before it left: its count of memory kills is not this one's.
+    await openGroup(this.#place, join(uid, container.name)).remove()
+    const group = makeGroup(this.#place, join(uid, container.name))
+    group.limit(limitsOf(container))
+    return group
+  }
+
+  /** What holds an instance beside its group. */
+  bounds(pod: Pod, container: Container): Omit<Bounds, 'groups'> {
+    return {
+      oomScore: oomScoreOf(pod, container, totalmem()),
+      ...(this.missing.pids !== undefined && limitsPidNamespaces && { pids: this.#pids }),
+    }
+  }
+
+  /** The group that an instance is in; undefined when it was started without one. */
+  open(uid: string, container: string): Group | undefined {
+    if (!this.#any) return undefined
+    const group = openGroup(this.#place, join(uid, container))
+    return group.entrances.every((file) => existsSync(file)) ? group : undefined
+  }
+
+  /** Ends what is left in a pod's groups, and removes them. Told in the log when it cannot be. */
+  async remove(uid: string): Promise<void> {
+    if (!this.#any) return
+    try {
+      await openGroup(this.#place, uid).remove()
+    } catch (error) {
+      this.#log.error({ pod: uid, error: messageOf(error) }, 'the control groups of a pod could not be removed')
+    }
+  }
+
+  /** All groups of the node. */
+  async removeAll(): Promise<void> {
+    await removePlace(this.#place)
+  }
+
+  /** Of pods that an agent before this one began and wrote nothing of. */
+  async sweep(known: ReadonlySet<string>): Promise<void> {
+    for (const uid of groupsAt(this.#place)) if (!known.has(uid)) await this.remove(uid)
+  }
+}
+
+function within(place: Place, node: string): Place {
+  return Object.fromEntries(
+    controllers.flatMap((one) => {
+      const found = place[one]
+      return found ? [[one, { ...found, dir: join(found.dir, node) }]] : []
+    }),
+  )
+}

@@ -1,0 +1,45 @@
+import type { Container, Pod, PodSpec } from '../../api/objects/pod.ts'
+import type { Limits } from '../../kernel/cgroup/settings.ts'
+import { millis, quantity } from '../volumes/quantity.ts'
+
+type Amounts = Partial<Record<string, string | number>>
+
+/**
+ * So many processes and threads a pod may have, unless the node says otherwise: enough for servers with a thread for each client, and a program that forks without end stops
+ * there. (kubelet's podPidsLimit is off by default; OpenShift has the same number.)
+ */
+export const usualPids = 4096
+
+/** A container's `resources` as the kernel takes them. Throws a TypeError for what is no amount. */
+export function limitsOf({ resources }: { resources?: Container['resources'] | undefined }): Limits {
+  const limits = (resources?.['limits'] ?? {}) as Amounts
+  // Who names only a limit asks for as much.
+  const requests = { ...limits, ...((resources?.['requests'] ?? {}) as Amounts) }
+  return {
+    ...(limits['cpu'] !== undefined && { cpuMost: millis(String(limits['cpu'])) }),
+    cpuShare: requests['cpu'] === undefined ? 0 : millis(String(requests['cpu'])),
+    ...(limits['memory'] !== undefined && { memory: quantity(String(limits['memory'])) }),
+  }
+}
+
+/** Of a pod as a whole: its own `resources` (KEP-2837), and how many processes it may have. */
+export function podLimitsOf({ resources }: PodSpec, pids: number): Limits {
+  const { cpuShare: _, ...given } = limitsOf({ resources })
+  return { ...given, pids }
+}
+
+const [guaranteed, bestEffort] = [-997, 1000]
+const least = 3
+
+/**
+ * /proc/PID/oom_score_adj: whom the kernel ends first when memory runs out (k8s.io/kubernetes/pkg/kubelet/qos/policy.go). `machine` is the node's memory in
+ * bytes.
+ */
+export function oomScoreOf({ status }: Pod, { resources }: Pick<Container, 'resources'>, machine: number): number {
+  if (status?.qosClass === 'Guaranteed') return guaranteed
+  if (status?.qosClass === 'BestEffort') return bestEffort
+  const { memory } = { ...((resources?.['requests'] ?? resources?.['limits'] ?? {}) as Amounts) }
+  const asked = memory === undefined ? 0 : quantity(String(memory))
+  const score = bestEffort - Math.floor((bestEffort * asked) / machine)
+  return Math.min(bestEffort - 1, Math.max(least, score))
+}
