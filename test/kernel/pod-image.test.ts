@@ -177,3 +177,32 @@ test('where the kernel refuses an overlay the container says so', async () => {
     rmSync(at, { recursive: true })
   }
 })
+
+test('terminals and shared processes are as with any container', async () => {
+  const image = await world.image()
+  await world.node.run(
+    'terminal',
+    { image, tty: true, command: ['sh', '-c', 'test -t 0 && echo terminal; test -c /dev/pts/0 && echo there'] },
+    { restartPolicy: 'Never' },
+  )
+  assert.match(await world.node.output('terminal'), /^terminal\r?\nthere\r?\n$/)
+  await world.node.delete('terminal')
+
+  await world.node.run('shared', { image, command: ['sleep', '1000'] }, { shareProcessNamespace: true })
+  await world.node.ready('shared')
+  const seen = await world.node.exec('shared', [
+    'sh',
+    '-c',
+    'cat /proc/1/cmdline /proc/*/cmdline 2>/dev/null | tr "\\0" "\\n"',
+  ])
+  assert.match(seen.out, /kubehop pause[^]*\nsleep\n1000\n/)
+  const terminal = await world.node.pods.exec('default', 'shared', 'c', {
+    command: ['sh', '-c', 'test -t 1 && echo yes'],
+    tty: true,
+  })
+  let out = ''
+  terminal.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  assert.equal(await terminal.exit, 0)
+  assert.equal(out, 'yes\r\n')
+  await world.node.delete('shared')
+})

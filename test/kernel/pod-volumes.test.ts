@@ -491,3 +491,20 @@ test('where only group 0 exists, another fsGroup is refused with the reason', mi
   )
   await node.delete('nogroup')
 })
+
+test('a volume that is read-only is so with everything that is mounted in it', async () => {
+  const outer = mkdtempSync(join(folder, 'outer-'))
+  mkdirSync(join(outer, 'inner'))
+  mountTmpfs(join(outer, 'inner'), 'mode=777')
+  try {
+    const out = await withVolume(
+      'recursive',
+      'touch /v/x /v/inner/x 2>&1 | grep -c "Read-only file system"',
+      { hostPath: { path: outer } },
+      { readOnly: true },
+    )
+    assert.equal(out, '2\n')
+  } finally {
+    unmount(join(outer, 'inner'))
+  }
+})
