@@ -11,9 +11,11 @@ export async function ownCredentials(registry: string): Promise<Keyring[]> {
   const config = readConfig(file)
   if (config === undefined) return []
   const rings = [parseDockerConfig(config, file)]
-  const helper = helperOf(config as { credsStore?: unknown; credHelpers?: unknown }, registry)
+  // Docker's own name for its registry, as docker login has it.
+  const server = registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry
+  const helper = helperOf(config as { credsStore?: unknown; credHelpers?: unknown }, server)
   if (helper === undefined) return rings
-  const entry = await askHelper(helper, registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry)
+  const entry = await askHelper(helper, server)
   return entry ? [parseDockerConfig({ auths: { [registry]: entry } }, `docker-credential-${helper}`), ...rings] : rings
 }
 
@@ -29,10 +31,10 @@ function readConfig(file: string): unknown {
 
 function helperOf(
   { credsStore, credHelpers }: { credsStore?: unknown; credHelpers?: unknown },
-  registry: string,
+  server: string,
 ): string | undefined {
   const own =
-    typeof credHelpers === 'object' && credHelpers ? (credHelpers as Record<string, unknown>)[registry] : undefined
+    typeof credHelpers === 'object' && credHelpers ? (credHelpers as Record<string, unknown>)[server] : undefined
   const helper = own ?? credsStore
   // It becomes the name of a program.
   return typeof helper === 'string' && /^[A-Za-z0-9_-]+$/.test(helper) ? helper : undefined

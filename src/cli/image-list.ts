@@ -20,7 +20,14 @@ export function bytes(count: number): string {
 
 /** What `image ls --json` prints; names in full. */
 function described(image: StoredImage): object {
-  return { id: image.id, names: image.names, loaded: image.loaded, bytes: sizeOf(image), layers: image.layers.length }
+  return {
+    id: image.id,
+    names: image.names,
+    digests: image.digests,
+    loaded: image.loaded,
+    bytes: sizeOf(image),
+    layers: image.layers.length,
+  }
 }
 
 function render(images: readonly StoredImage[]): string {

@@ -31,7 +31,11 @@ export const catalogOf = (folder: string): string => join(folder, 'images.json')
 export function readCatalog(folder: string): StoredImage[] {
   const file = catalogOf(folder)
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { images: StoredImage[] }).images
+    const { images } = JSON.parse(readFileSync(file, 'utf8')) as {
+      images: (Omit<StoredImage, 'digests'> & Partial<StoredImage>)[]
+    }
+    // Before there were registries, images had none.
+    return images.map((image) => ({ ...image, digests: image.digests ?? [] }))
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
     const say = `${file} cannot be read: remove ${folder}, and load its images again`

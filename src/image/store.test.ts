@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -126,4 +126,20 @@ test('files whose attributes cannot be kept are named', async (t) => {
   const layer = tar([{ path: 'ping', body: 'x', pax: { 'SCHILY.xattr.security.selinux': 'x' } }])
   const [image] = await store.load(file(dockerArchive([layer])))
   assert.deepEqual(image?.withoutAttributes, ['ping'])
+})
+
+test('a catalog of before there were registries is read, and one that is none is said', (t) => {
+  const { store } = world(t)
+  mkdirSync(store.folder)
+  const image = { id: `sha256:${'a'.repeat(64)}`, names: [name], loaded: '2026-01-01T00:00:00.000Z', layers: [] }
+  const write = (text: string): void => writeFileSync(join(store.folder, 'images.json'), text)
+  write(JSON.stringify({ images: [image] }))
+  assert.deepEqual(store.find('test:1'), { ...image, digests: [] })
+  for (const text of ['{', '{"images": 1}', 'null']) {
+    write(text)
+    assert.throws(() => store.list(), {
+      code: 'BadStore',
+      message: /images.json cannot be read: remove .*, and load its images again/,
+    })
+  }
 })
