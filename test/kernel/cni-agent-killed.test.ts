@@ -6,10 +6,8 @@ import { createNetns, inNetns } from '../../src/kernel/netns.ts'
 import { AgentNode, said } from './cni-agent-world.ts'
 
 const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'there is no strace here'
-const inject = (call: string, nth: number): string[] => [
-  ...['-f', '-o', '/dev/null', '-e', `trace=${call}`],
-  ...['-e', `inject=${call}:signal=KILL:when=${nth}`],
-]
+const inject = (call: string, nth: number): string[] =>
+  `-f -o /dev/null -e trace=${call} -e inject=${call}:signal=KILL:when=${nth}`.split(' ')
 
 /** Kills the agent before it makes this system call for the nth time from now on. Resolves when strace watches for it. */
 async function killAt(agent: ChildProcess, call: string, nth: number): Promise<ChildProcess> {

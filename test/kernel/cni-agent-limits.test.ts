@@ -64,9 +64,9 @@ test('a request that no launcher would send has an error, and hurts nobody else'
 test('a configuration of megabytes is read, up to a limit', () => {
   using node = new AgentNode()
   using a = createNetns()
-  const with_ = (size: number): object => node.config({ args: { padding: 'x'.repeat(size) } })
-  assert.equal(node.run('ADD', 'a', a, with_(3 << 20)).exitCode, 0)
-  refused(node.run('DEL', 'a', a, with_(5 << 20)), 5, 'larger than 4194304 bytes')
+  const padded = (size: number): object => node.config({ args: { padding: 'x'.repeat(size) } })
+  assert.equal(node.run('ADD', 'a', a, padded(3 << 20)).exitCode, 0)
+  refused(node.run('DEL', 'a', a, padded(5 << 20)), 5, 'larger than 4194304 bytes')
   node.del('a', a)
 })
 
