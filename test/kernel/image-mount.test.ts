@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -87,14 +88,28 @@ test("file capabilities and what users set is kept through load and overlay; wha
   unmount(merged)
 })
 
+test('where no room is left, that is said, and nothing of the image is', async (t) => {
+  const { store } = place(t, '2m')
+  const registry = await serveRegistry(t)
+  registry.push('packed:1', [tar([{ path: 'x', body: randomBytes(3_000_000) }])])
+  registry.push('unpacked:1', [tar([{ path: 'x', body: Buffer.alloc(3_000_000) }])])
+  registry.push('small:1', [tar([{ path: 'x', body: 'x' }])])
+  const noSpace = { code: 'NoSpace', message: /make room, or set KUBEHOP_STATE to a larger folder/ }
+  for (const name of ['packed', 'unpacked']) {
+    await assert.rejects(store.pull(`${registry.host}/${name}:1`), noSpace)
+    assert.equal(existsSync(store.folder), false)
+  }
+  await store.pull(`${registry.host}/small:1`)
+})
+
 /** A store on a file system of its own, and overlays of its images. */
-function place(t: TestContext): { store: ImageStore; overlay(image: StoredImage): string } {
+function place(t: TestContext, size = '64m'): { store: ImageStore; overlay(image: StoredImage): string } {
   {
     using routes = openRouteSocket()
     routes.apply(setLink('lo', { up: true }))
   }
   const folder = mkdtempSync(join(tmpdir(), 'kubehop-mount-'))
-  mountTmpfs(folder, 'mode=700')
+  mountTmpfs(folder, `mode=700,size=${size}`)
   t.after(() => {
     unmount(folder)
     rmSync(folder, { recursive: true })

@@ -61,7 +61,14 @@ export function exchange(
       done()
       resolve({ status: message.statusCode ?? 0, message, url })
     })
-    request.on('error', (error) => fail(signal.aborted ? signal.reason : connectionFailure(error, url)))
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      if (signal.aborted) return fail(signal.reason)
+      // The server had closed it meanwhile, which nobody notices before it is used again.
+      const stale = request.reusedSocket && error.code === 'ECONNRESET' && timer !== undefined
+      if (!stale) return fail(connectionFailure(error, url))
+      done()
+      resolve(exchange(url, { method, headers, ...(body !== undefined && { body }) }, { agents, limits, signal }))
+    })
     request.end(body)
   })
 }

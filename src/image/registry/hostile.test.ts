@@ -363,6 +363,26 @@ test('a packed layer may be cut anywhere by the connection', async (t) => {
   assert.equal(steps.filter((kind) => kind === 'retry').length, registry.times(blobs[0] ?? '') - 1)
 })
 
+test('a connection that the server has closed meanwhile is made again', async (t) => {
+  const { store } = world(t)
+  const registry = await serveRegistry(t)
+  registry.push('web:1', [layer])
+  const used = new Set<unknown>()
+  let closed = 0
+  registry.intercept = ({ socket }) => {
+    // Whoever comes a second time over the same connection finds it closed.
+    if (!used.has(socket)) {
+      used.add(socket)
+      return false
+    }
+    closed++
+    socket.destroy()
+    return true
+  }
+  await store.pull(`${registry.host}/web:1`, { limits: { ...limits, slowMs: 5000, tries: 1 } })
+  assert.ok(closed > 0)
+})
+
 test('a server that cannot begin in the middle sends again what is there', async (t) => {
   const { store } = world(t)
   const registry = await serveRegistry(t)
