@@ -69,7 +69,7 @@ export function inside({ addresses, routes, ipv6, mac }: Cable, index: number): 
 /**
  * On the node. Hairpin: with bridge-nf-call-iptables the bridge itself carries on with a frame whose destination was just
  * translated; when a pod's service chooses that same pod, the frame must leave by the port it came in by. A promiscuous bridge
- * would do as well, but delivers duplicates.
+ * did as well on older kernels, but delivers duplicates.
  */
 export function outside({ hostDevice, ipv6, hairpin }: Cable): Request[] {
   return [...quiet(hostDevice, ipv6), setLink(hostDevice, { up: true, port: { hairpin } })]
