@@ -98,7 +98,8 @@ test('once more, it changes nothing; with other wishes, what it wrote itself is 
     ['as it was', 'written'],
   )
   assert.equal(machine.network()['cniVersion'], '1.1.0')
-  machine.install('--name', 'second')
+  machine.install('--name', 'second', '--bridge', 'br1')
+  assert.equal((machine.network('second')['plugins'] as { bridge: string }[])[0]?.bridge, 'br1')
   assert.deepEqual(machine.files(), ['10-kubehop.conflist', '10-second.conflist', 'kubehop'])
 })
 
@@ -143,6 +144,7 @@ test('without an agent the plugin starts Node, wherever that is; when it was mov
 test('what cannot be is said before anything is written', () => {
   using machine = new Machine()
   machine.refused(/ipam.subnet is "10.22.0.0", not a range/, 'install', '--subnet', '10.22.0.0')
+  machine.refused(/bridge is "a b", not a name for a link/, 'install', '--bridge', 'a b')
   machine.refused(/too small/, 'install', '--subnet', '10.22.0.0/31')
   machine.refused(/--cni-version 9 is none of 0.3.1, 0.4.0, 1.0.0, 1.1.0/, 'install', '--cni-version', '9')
   machine.refused(/the name "\.\.\/x" is not/, 'install', '--name', '../x')
