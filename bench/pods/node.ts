@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { cidr } from '../../src/base/address.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
+import { mountTmpfs, unmount } from '../../src/kernel/mount.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { openOurs, type OurPlugin } from './ours.ts'
@@ -53,11 +54,17 @@ export function checkPod(netns: Netns): void {
 
 const made: string[] = []
 
+/** In memory, as /run is on a node: what a disk makes of a small file is not measured. */
 function scratch(): string {
-  made.push(mkdtempSync(join(tmpdir(), 'kubehop-bench-')))
-  return made.at(-1) ?? ''
+  const folder = mkdtempSync(join(tmpdir(), 'kubehop-bench-'))
+  mountTmpfs(folder, 'size=64m,mode=700')
+  made.push(folder)
+  return folder
 }
 
 export function removeScratch(): void {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
+  for (const folder of made.splice(0)) {
+    unmount(folder)
+    rmdirSync(folder)
+  }
 }
