@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { ImageStore } from '../../src/image/store.ts'
 import { file } from './machine-image.ts'
 import { type ImageNode, makeImageNode } from './pod-image-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
@@ -64,4 +65,16 @@ test('the files of a removed image go with its last container, without anybody a
   )
   await world.node.delete('last')
   while (layers().some((layer) => !before.has(layer))) await new Promise((resolve) => setTimeout(resolve, 5))
+})
+
+test('an image that is in two stores is found in the other one when the first has it no more', async () => {
+  const [first, second] = [join(world.folder, 'first'), join(world.folder, 'second')]
+  await using other = await makeImageNode({ images: { stores: [first, second] } })
+  const archive = world.archive({}, [], 'both:v1')
+  for (const folder of [first, second]) await world.load(archive, 'both:v1', new ImageStore(folder))
+  const root = { image: 'both:v1', imagePullPolicy: 'Never' }
+  assert.equal(await other.node.sh('one', 'id -u', root), '0\n')
+  await new ImageStore(first).remove('both:v1')
+  assert.equal(await other.node.sh('two', 'id -u', root), '0\n')
+  for (const name of ['one', 'two']) await other.node.delete(name)
 })

@@ -27,12 +27,15 @@ export interface LocalImage {
   use(): Disposable
 }
 
+/** As many images as their files are remembered of. */
+const mostKnown = 200
+
 /** The stores of images that a node's containers are made from, the first before the others. */
 export class LocalImages {
   readonly #stores: readonly ImageStore[]
   readonly #log: Log
-  /** Images never change. */
-  readonly #known = new Map<StoredImage['id'], Pick<LocalImage, 'files' | 'accounts'>>()
+  /** Images never change; by store and id. */
+  readonly #known = new Map<string, Pick<LocalImage, 'files' | 'accounts'>>()
 
   constructor(folders: readonly string[], log: Log) {
     this.#log = log
@@ -72,12 +75,14 @@ export class LocalImages {
   #local(store: ImageStore, image: StoredImage, name: ImageName): LocalImage {
     const config = store.configOf(image)
     const layers = store.lowerdirs(image)
-    let known = this.#known.get(image.id)
+    const key = `${store.folder} ${image.id}`
+    let known = this.#known.get(key)
     if (!known) {
       const files = new ImageFiles(layers.toReversed())
       const text = (path: string): string => files.read(path, accountsBytes) ?? ''
       known = { files, accounts: { user: config.user, passwd: text('/etc/passwd'), group: text('/etc/group') } }
-      this.#known.set(image.id, known)
+      if (this.#known.size >= mostKnown) this.#known.clear()
+      this.#known.set(key, known)
     }
     return {
       name,

@@ -182,3 +182,38 @@ test('no path leads out of the root, into /proc or into a loop', () => {
     }),
   )
 })
+
+test('in no image whatsoever does a path lead out, or through a link', () => {
+  const name = fc.constantFrom('a', 'b', 'etc', 'proc', 'dev')
+  const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`)
+  const part = fc.constantFrom('a', 'b', 'etc', 'proc', '..', '.', '')
+  const text = fc.tuple(fc.constantFrom('/', '', '../'), fc.array(part, { minLength: 1, maxLength: 5 }))
+  const entry = fc.oneof(
+    path.map((at) => `${at}/`),
+    path,
+    fc.tuple(path, text).map(([at, [start, parts]]) => `${at} -> ${start}${parts.join('/')}`),
+  )
+  const parents = (at: string): string[] => at.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 8 }), path, (entries, wanted) => {
+      const image = machine(...entries)
+      const led = follow(wanted, image)
+      if (led !== undefined && led !== '/') {
+        assert.equal(posix.normalize(led), led)
+        assert.ok(image.kind(led) !== undefined)
+        for (const at of parents(led)) assert.notEqual(image.kind(at), 'link')
+      }
+      try {
+        const [place] = planMounts([directory(wanted)], image, imageRoot).places
+        assert.equal(posix.normalize(place?.path ?? ''), place?.path)
+        assert.doesNotMatch(place?.path ?? '', /^\/(proc|sys)(\/|$)/)
+        // What the image has at /dev does not count: there it is another.
+        if (place && !`${place.path}/`.startsWith('/dev/'))
+          for (const at of parents(place.path)) assert.notEqual(image.kind(at), 'link')
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'CreateContainerConfigError')
+      }
+    }),
+    { numRuns: 2000 },
+  )
+})
