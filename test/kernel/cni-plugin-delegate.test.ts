@@ -8,13 +8,14 @@ import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { echo } from '../../src/kernel/ping.ts'
 import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import { addressOf, PluginNode, refused, type Said } from './cni-plugin-world.ts'
+import { addressOf, pluginIn, PluginNode, pluginWithin, refused, type Said } from './cni-plugin-world.ts'
 
 const reference = cniPlugins(false)
 const noReference = 'missing' in reference ? reference.missing : false
 
 /** A node with a folder of plugins, and the configuration of a network whose addresses one of them gives. */
 class DelegateNode extends PluginNode {
+  override readonly call: PluginNode['call'] = pluginWithin(this.ns)
   readonly plugins: string = join(this.dataDir, 'plugins')
   readonly log: string = join(this.plugins, 'log')
 
@@ -53,6 +54,12 @@ class DelegateNode extends PluginNode {
     return super.config({ dataDir: join(this.dataDir, 'own'), ipam: { type: 'ours', colour: 'blue' }, ...more })
   }
 
+  /** The call in a process of its own. */
+  spawn(command: string, id: string, netns: Netns, config = this.config()): Said {
+    const pod = { CNI_CONTAINERID: id, CNI_NETNS: `/proc/${process.pid}/fd/${netns.fd}`, CNI_IFNAME: 'eth0' }
+    return pluginIn(this.ns)({ CNI_COMMAND: command, ...pod, CNI_PATH: `/nowhere:${this.plugins}` }, config)
+  }
+
   do(command: string, id: string, netns: Netns | string, config = this.config()): Said {
     return this.run(command, id, netns, config, { CNI_PATH: `/nowhere:${this.plugins}` })
   }
@@ -75,7 +82,7 @@ test('the plugin named by ipam.type is asked with the whole configuration, and i
     routes: [{ dst: '10.50.0.0/16', mtu: 1400 }],
     dns: { nameservers: ['10.40.0.53'] },
   })
-  const said = node.do('ADD', 'a', a, node.config({ runtimeConfig: { ips: ['10.40.0.7'] } }))
+  const said = node.spawn('ADD', 'a', a, node.config({ runtimeConfig: { ips: ['10.40.0.7'] } }))
   assert.equal(addressOf(said), '10.40.0.7/24')
   assert.deepEqual(node.calls(), ['ADD a eth0'])
   const { name, type, ipam, runtimeConfig } = node.stdin()
@@ -241,7 +248,7 @@ test('when we are killed while the other plugin gives, GC and DEL have it take b
     ['GC', ['ADD a eth0', 'DEL a eth0', 'GC a eth0']],
     ['DEL', ['ADD a eth0', 'DEL a eth0']],
   ] as const) {
-    assert.equal(node.do('ADD', 'a', a).exitCode, null)
+    assert.equal(node.spawn('ADD', 'a', a).exitCode, null)
     const said = node.do(command, 'a', a, node.config({ 'cni.dev/valid-attachments': [] }))
     assert.equal(said.exitCode, 0, said.stdout)
     assert.deepEqual(node.calls(), calls)

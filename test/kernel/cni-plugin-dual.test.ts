@@ -121,6 +121,9 @@ test('an address of each set can be asked for; one in no set, the gateway, a tak
   }
   const args = { CNI_ARGS: 'IP=10.22.0.9,fd00:22::9' }
   assert.deepEqual(given(node.run('ADD', 'b', b, config, args)), ['10.22.0.9/24', 'fd00:22::9/64'])
+  node.del('b', b, config)
+  const labels = { ...config, args: { cni: { ips: ['fd00:22::8'] } } }
+  assert.deepEqual(given(node.run('ADD', 'b', b, labels)), ['10.22.0.2/24', 'fd00:22::8/64'])
 })
 
 test('when one family has no more, nothing is kept of the other', () => {

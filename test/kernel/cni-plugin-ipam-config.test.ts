@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createNetns } from '../../src/kernel/netns.ts'
-import { PluginNode, refused } from './cni-plugin-world.ts'
+import { PluginNode, pluginWithin, refused } from './cni-plugin-world.ts'
 
 const pods = { CNI_CONTAINERID: 'a', CNI_NETNS: '/var/run/netns/a', CNI_IFNAME: 'eth0' }
 
 test('ranges that cannot be are refused by ADD, CHECK and STATUS, as a network’s and as another plugin’s, and nothing is made', () => {
   using node = new PluginNode()
   using a = createNetns()
+  const within = pluginWithin(node.ns)
   const good = { subnet: '10.0.0.0/24' }
   for (const [ranges, ...words] of [
     [[[{ subnet: '10.0.0.0/31' }]], '10.0.0.0/31', 'too small'],
@@ -21,10 +22,13 @@ test('ranges that cannot be are refused by ADD, CHECK and STATUS, as a network�
     const ipam = { type: 'kubehop', dataDir: node.dataDir, ranges }
     const asNetwork = node.config({ ipam })
     refused(node.run('ADD', 'a', a, asNetwork), 7, ...words)
-    refused(node.run('ADD', 'a', a, { ...asNetwork, type: 'bridge' }), 7, ...words)
-    refused(node.run('STATUS', '', '', asNetwork), 7, ...words)
+    for (const [command, config] of [
+      ['ADD', { ...asNetwork, type: 'bridge' }],
+      ['CHECK', asNetwork],
+      ['STATUS', asNetwork],
+    ] as const)
+      refused(within({ ...pods, CNI_COMMAND: command, CNI_PATH: '/opt/cni/bin' }, config), 7, ...words)
   }
-  refused(node.run('CHECK', 'a', a, node.config({ ipam: { subnet: '10.0.0.0/31' } })), 7, '10.0.0.0/31')
   assert.deepEqual([node.leases(), node.socket.links().map(({ name }) => name)], [[], ['lo']])
 })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 
@@ -43,6 +44,15 @@ export function pluginIn(ns?: Netns, [program, ...args]: readonly string[] = usu
     if (folder !== undefined) closeSync(folder)
     const { status, stdout, stderr } = child
     return { exitCode: status, stdout, stderr, out: stdout === '' ? {} : JSON.parse(stdout) }
+  }
+}
+
+/** The same without a process of its own, for tests of many calls. */
+export function pluginWithin(ns: Netns): Plugin {
+  return (env, stdin) => {
+    const text = typeof stdin === 'string' ? stdin : JSON.stringify(stdin)
+    const { out, exitCode } = inNetns(ns, () => callPlugin({ PATH: process.env['PATH'], ...env }, () => text))
+    return { exitCode, stdout: out === undefined ? '' : JSON.stringify(out), stderr: '', out: out ?? {} }
   }
 }
 
