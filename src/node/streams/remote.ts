@@ -16,6 +16,14 @@ export interface Remote {
   readonly gone: Promise<void>
 }
 
+/** What a client asks for. */
+export interface Wanted {
+  stdin: boolean
+  stdout: boolean
+  stderr: boolean
+  tty: boolean
+}
+
 /** Joins the client to a process, and ends what `start` has started when the client goes. */
 export async function serve(remote: Remote, start: () => Promise<Execution>): Promise<void> {
   let execution: Execution
@@ -27,6 +35,8 @@ export async function serve(remote: Remote, start: () => Promise<Execution>): Pr
   }
   void remote.gone.then(() => execution.kill())
   const { stdin, stdout, stderr, exit } = execution
+  // One that cannot be read on is closed, and its end told by `exit`.
+  for (const output of [stdout, stderr]) output?.on('error', () => undefined)
   stdout.pipe(remote.stdout, { end: false })
   stderr?.pipe(remote.stderr, { end: false })
   if (stdin) {

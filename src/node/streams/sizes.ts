@@ -4,8 +4,10 @@ export class Sizes {
   #listener: ((columns: number, rows: number) => void) | undefined
 
   take(text: string): void {
-    this.#last = sizeIn(text) ?? this.#last
-    if (this.#last) this.#listener?.(this.#last.columns, this.#last.rows)
+    const size = sizeIn(text)
+    if (!size) return
+    this.#last = size
+    this.#listener?.(size.columns, size.rows)
   }
 
   tell(listener: (columns: number, rows: number) => void): void {

@@ -1,7 +1,7 @@
 import { PassThrough, type Duplex } from 'node:stream'
 import { serveSpdy, type SpdyConnection } from '../spdy/connection.ts'
 import type { SpdyStream } from '../spdy/stream.ts'
-import type { Remote } from './remote.ts'
+import type { Remote, Wanted } from './remote.ts'
 import { Sizes } from './sizes.ts'
 
 /** Streams with these headers are a command's, as in kubelet (k8s.io/kubelet/pkg/cri/streaming/remotecommand). Version 4 tells statuses as JSON. */
@@ -13,13 +13,6 @@ const patienceMs = 30_000
 /** A client closes the connection once it has read everything. */
 const goodbyeMs = 5000
 const longestSize = 1024
-
-export interface Wanted {
-  stdin: boolean
-  stdout: boolean
-  stderr: boolean
-  tty: boolean
-}
 
 /** The client of an exec or attach over SPDY, once it has opened all streams that it said. Rejects when it does not. */
 export function spdyRemote(transport: Duplex, wanted: Wanted): Promise<Remote> {

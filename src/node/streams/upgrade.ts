@@ -7,8 +7,8 @@ import type { Execution } from '../../pod/container/exec.ts'
 import type { Pods } from '../../pod/pods.ts'
 import { portChannelsProtocol, servePortChannels } from './port-channels.ts'
 import { type Connect, portForwardProtocol, portIn, servePortForward } from './port-forward.ts'
-import { type Remote, serve } from './remote.ts'
-import { spdyCommandProtocol, spdyRemote, type Wanted } from './spdy-remote.ts'
+import { type Remote, serve, type Wanted } from './remote.ts'
+import { spdyCommandProtocol, spdyRemote } from './spdy-remote.ts'
 import { acceptWebSocket, commandProtocols, tunnelOf, webSocketRemote } from './websocket.ts'
 
 export interface Upgrade {
@@ -50,7 +50,8 @@ export async function serveUpgrade(upgrade: Upgrade): Promise<void> {
 }
 
 async function remoteOf({ request, socket, head }: Upgrade, wanted: Wanted): Promise<Remote> {
-  if (isWebSocket(request)) return webSocketRemote(await acceptWebSocket(request, socket, head, commandProtocols))
+  if (isWebSocket(request))
+    return webSocketRemote(await acceptWebSocket(request, socket, head, commandProtocols), wanted)
   acceptSpdy(request, socket, head, spdyCommandProtocol)
   return spdyRemote(socket, wanted)
 }
@@ -112,13 +113,10 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-/** The streams that a client wants: by the API's names, or by kubelet's. */
+/** The streams that a client wants: by the API's names, or by kubelet's. One that names none wants to see something. */
 function wantedOf(query: URLSearchParams): Wanted {
   const set = (...names: string[]): boolean => names.some((name) => ['1', 'true'].includes(query.get(name) ?? ''))
-  return {
-    stdin: set('stdin', 'input'),
-    stdout: set('stdout', 'output'),
-    stderr: set('stderr', 'error'),
-    tty: set('tty'),
-  }
+  const [stdin, stdout, stderr] = [set('stdin', 'input'), set('stdout', 'output'), set('stderr', 'error')]
+  const none = !stdin && !stdout && !stderr
+  return { stdin, stdout: stdout || none, stderr: stderr || none, tty: set('tty') }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Duplex, Readable, Writable } from 'node:stream'
 import { createWebSocketStream, type RawData, WebSocket, WebSocketServer } from 'ws'
-import type { Remote } from './remote.ts'
+import type { Remote, Wanted } from './remote.ts'
 import { Sizes } from './sizes.ts'
 
 // The channel protocol of kubectl exec (KEP-4006): the first byte of each binary message is the channel. Only version 5 can end an input.
@@ -30,6 +30,8 @@ export function acceptWebSocket(
   return new Promise((resolve) => {
     server.handleUpgrade(request, socket, head, (ws) => {
       ws.on('error', () => ws.terminate())
+      // What the client sent at once has no listener yet: who takes the messages resumes.
+      ws.pause()
       resolve(ws)
     })
   })
@@ -41,16 +43,16 @@ export function tunnelOf(ws: WebSocket): Duplex {
 }
 
 /** The client of an exec or attach. Nothing it sends is lost before somebody listens. */
-export function webSocketRemote(ws: WebSocket): Remote {
+export function webSocketRemote(ws: WebSocket, wanted: Pick<Wanted, 'stdout' | 'stderr'>): Remote {
   const sizes = new Sizes()
   let ended = false
   const stdin = new Readable({ highWaterMark: inputHighWater, read: () => ws.resume() })
   stdin.on('error', () => undefined)
-  const output = (to: number): Writable =>
+  const output = (to: number, asked: boolean): Writable =>
     new Writable({
       write(chunk: Buffer, _encoding, done) {
-        // Without an answer to the write there is no client to tell the error to.
-        if (ws.readyState !== WebSocket.OPEN) done()
+        // What nobody asked for, or can have any more, flows all the same.
+        if (!asked || ws.readyState !== WebSocket.OPEN) done()
         else ws.send(Buffer.concat([Buffer.of(to), chunk]), () => done())
       },
     })
@@ -64,6 +66,7 @@ export function webSocketRemote(ws: WebSocket): Remote {
       stdin.push(null)
     } else if (message[0] === channel.resize) sizes.take(body.toString('utf8'))
   })
+  ws.resume()
   const gone = new Promise<void>((resolve) => {
     ws.once('close', () => {
       stdin.destroy()
@@ -72,8 +75,8 @@ export function webSocketRemote(ws: WebSocket): Remote {
   })
   return {
     stdin,
-    stdout: output(channel.stdout),
-    stderr: output(channel.stderr),
+    stdout: output(channel.stdout, wanted.stdout),
+    stderr: output(channel.stderr, wanted.stderr),
     onResize: (listener) => sizes.tell(listener),
     finish(status) {
       if (ws.readyState !== WebSocket.OPEN) return
