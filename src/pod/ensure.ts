@@ -49,12 +49,18 @@ async function ensureRegular(input: EnsureInput): Promise<void> {
     await ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode))
     if (!initDone(spec, life.facts)) return
   }
-  await all(
-    containers.map(async (spec) => {
-      const life = input.containers.get(spec.name)
-      if (life) await ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode))
-    }),
-  )
+  let begun: Promise<void>[] = []
+  for (const spec of containers) {
+    const life = input.containers.get(spec.name)
+    if (!life) continue
+    begun.push(ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode)))
+    if (!spec.lifecycle?.postStart) continue
+    // Those that stand behind it may count on what its hook has done, as with kubelet, which starts one after another. Its end pokes.
+    await all(begun)
+    begun = []
+    if (life.starting) return
+  }
+  await all(begun)
 }
 
 /** `again`: whether it is started again after it has ended with an exit code. */

@@ -42,7 +42,8 @@ export interface PodFacts {
 export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   const phase = phaseOf(pod, facts)
   const inits = (pod.spec.initContainers ?? []).map((container) => containerStatus(container, facts, phase))
-  const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase))
+  const making = inits.length > 0 ? 'PodInitializing' : creating
+  const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase, making))
   const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) => ({
     ...containerStatus(container, facts, phase),
     // Nothing waits for it to be ready.
@@ -102,7 +103,16 @@ export function initDone(init: Container, one: ContainerFacts | undefined): bool
   return one?.ended?.exitCode === 0
 }
 
-function containerStatus(container: Container, facts: PodFacts, phase: string): ContainerStatus {
+/** As kubelet has it, the containers of a pod with init containers are never told to be created. */
+const creating = 'ContainerCreating'
+
+/** `making`: why it waits when there is no better reason. */
+function containerStatus(
+  container: Container,
+  facts: PodFacts,
+  phase: string,
+  making = 'PodInitializing',
+): ContainerStatus {
   const one = facts.containers.get(container.name) ?? { restarts: 0, started: false, ready: false }
   const last = one.running || one.waiting ? (one.ended ?? one.last) : one.last
   return {
@@ -113,16 +123,17 @@ function containerStatus(container: Container, facts: PodFacts, phase: string): 
     image: one.from?.name ?? container.image ?? '',
     imageID: one.from?.id ?? (container.image === 'host' ? 'kubehop://host' : ''),
     ...(one.id !== undefined && { containerID: containerId(one.id) }),
-    state: stateOf(one, phase),
+    state: stateOf(one, phase, making),
     lastState: last ? { terminated: terminated(last) } : {},
   }
 }
 
-function stateOf(one: ContainerFacts, phase: string): ContainerState {
+function stateOf(one: ContainerFacts, phase: string, making: string): ContainerState {
   if (one.running) return { running: { startedAt: seconds(one.running.startedAt) } }
-  if (one.waiting && phase !== 'Failed' && phase !== 'Succeeded') return { waiting: one.waiting }
+  if (one.waiting && phase !== 'Failed' && phase !== 'Succeeded')
+    return { waiting: one.waiting.reason === creating ? { ...one.waiting, reason: making } : one.waiting }
   if (one.ended) return { terminated: terminated(one.ended) }
-  return { waiting: { reason: 'PodInitializing' } }
+  return { waiting: { reason: making } }
 }
 
 function terminated(end: Ending): NonNullable<ContainerState['terminated']> {

@@ -1,20 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LifecycleHandler } from '../../api/objects/pod.ts'
-import { type ProbeTarget, runProbe } from '../probe/run.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { Home } from '../home.ts'
+import { httpGet, placeOf } from '../probe/http.ts'
+import type { ProbeTarget } from '../probe/target.ts'
 
-/** A hook of a container's life, once. False when it failed; `tell` gets the event. */
-export async function runHook(
+/** As long as a timer can wait: kubelet gives a hook without a grace all the time that it takes. */
+const longestMs = 2 ** 31 - 1
+
+export type HookName = 'PostStart' | 'PreStop'
+
+export interface HookRun {
+  name: HookName
+  hook: LifecycleHandler
+  target: ProbeTarget
+  /** Fulfilled when its container has ended. */
+  ended: Promise<unknown>
+  /** It is given up after so long; undefined: never. */
+  timeoutMs?: number | undefined
+}
+
+/** Runs a hook of a container's life, once. False when it failed, which an event has told; the log knows why. */
+export async function tellingHook(home: Home, run: HookRun): Promise<boolean> {
+  const { name, target } = run
+  const over = new AbortController()
+  void run.ended.then(() => over.abort())
+  const why = await runHook(run.hook, target, run.timeoutMs ?? longestMs, over.signal)
+  if (why === undefined) return true
+  // As kubelet's: what the hook said may be secret.
+  home.event(target.container, 'Warning', `Failed${name}Hook`, `${name}Hook failed`)
+  const { context, id } = home
+  context.log.info({ pod: id.name, container: target.container.name, why }, `a ${name} hook failed`)
+  return false
+}
+
+/** Undefined, or why it failed (k8s.io/kubernetes/pkg/kubelet/lifecycle). */
+async function runHook(
   hook: LifecycleHandler,
-  name: 'PostStart' | 'PreStop',
   target: ProbeTarget,
   timeoutMs: number,
-  tell: (reason: string, message: string) => void,
-): Promise<boolean> {
-  if (hook.sleep) {
-    const ms = Math.min(hook.sleep.seconds * 1000, timeoutMs)
-    await new Promise((resolve) => setTimeout(resolve, ms))
-    return true
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    if (hook.sleep) return await rest(hook.sleep.seconds * 1000, timeoutMs, signal)
+    if (hook.exec) return await exec(hook.exec.command, target, timeoutMs)
+    if (!hook.httpGet) return 'invalid handler: one of exec, httpGet, sleep is needed'
+    // Whatever the answer is: somebody was told.
+    const wishes = { timeoutMs, agent: 'kube-lifecycle', elsewhere: true, signal }
+    await httpGet(placeOf(hook.httpGet, target), hook.httpGet, wishes)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
   }
-  const { ok, say } = await runProbe(hook, target, timeoutMs)
-  if (!ok) tell(`Failed${name}Hook`, `${name}Hook failed: ${say}`)
-  return ok
+}
+
+async function rest(ms: number, timeoutMs: number, signal: AbortSignal): Promise<undefined> {
+  // That its container ended meanwhile is no failure of a pause.
+  await sleep(Math.min(ms, timeoutMs), undefined, { signal }).catch(() => undefined)
+}
+
+async function exec(command: string[], target: ProbeTarget, timeoutMs: number): Promise<string | undefined> {
+  const { code, output } = await target.exec(command, timeoutMs)
+  if (code === 0) return undefined
+  if (code === undefined) return `"${command.join(' ')}" was not done after ${timeoutMs / 1000}s`
+  return `"${command.join(' ')}" exited with ${code}: ${output.trim()}`
 }

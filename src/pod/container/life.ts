@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Container, EphemeralContainer, PodSpec, Probe } from '../../api/objects/pod.ts'
+import type { Container, EphemeralContainer, LifecycleHandler, PodSpec, Probe } from '../../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Process } from '../../kernel/process.ts'
 import { countedAfter, delayBefore } from '../backoff.ts'
@@ -14,13 +14,13 @@ import { endingMessage } from './ending-message.ts'
 import { type ExecOptions, type Execution, readable } from './exec.ts'
 import type { Home } from '../home.ts'
 import { stopSignal } from './stop-signal.ts'
-import { runHook } from './hook.ts'
+import { type HookName, tellingHook } from './hook.ts'
 import { removeLog } from '../log/rotation.ts'
 import { type ContainerPaths, startingIn } from '../paths.ts'
 import { type Available, ContainerImage } from '../image/container-image.ts'
 import { overlayOp } from '../root/image-root.ts'
-import type { ProbeTarget } from '../probe/run.ts'
 import { Prober } from '../probe/prober.ts'
+import type { ProbeTarget } from '../probe/target.ts'
 import type { ContainerRecord, Ending, RunOrigin } from '../record.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { sharingOf } from '../sandbox/sandbox-program.ts'
@@ -48,6 +48,7 @@ export class ContainerLife {
   #waiting: { reason: string; message?: string } | undefined
   #stopping: Stopping | undefined
   #waitingSince = 0
+  #closed = false
   #address = ''
 
   constructor(home: Home, spec: Container) {
@@ -70,8 +71,13 @@ export class ContainerLife {
     return this.#run?.record.image
   }
 
+  /** It runs, and its postStart hook is not done yet. */
+  get starting(): boolean {
+    return this.#run !== undefined && this.#prober === undefined
+  }
+
   get facts(): ContainerFacts {
-    const run = this.#run
+    const run = this.starting ? undefined : this.#run
     return {
       restarts: this.#restarts,
       ...(this.#id !== undefined && { id: this.#id }),
@@ -175,13 +181,11 @@ export class ContainerLife {
       this.#home.event(spec, 'Normal', 'Started', `Started container ${spec.name}`)
       this.#what = what
       this.source.used()
-      this.#begin(run, address, undefined)
+      this.#begin(run, address)
       this.#lease = lease
       const { postStart } = spec.lifecycle ?? {}
-      if (postStart)
-        void runHook(postStart, 'PostStart', this.#target(), hookMs, this.#tellHook).then((ok) => {
-          if (!ok) void this.stop(0)
-        })
+      if (postStart) void this.#afterStart(run, postStart)
+      else this.#prober = this.#probe(run, undefined)
     } catch (error) {
       lease?.[Symbol.dispose]()
       this.#refused(readable(error, what.argv))
@@ -206,7 +210,8 @@ export class ContainerLife {
     const run = adoptRun(record.run, this.#paths, wishes, logPath, this.#home.context.log)
     const { containerStatuses = [], initContainerStatuses = [] } = this.#home.pod.status ?? {}
     const known = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === this.spec.name)
-    this.#begin(run, address, known)
+    this.#begin(run, address)
+    this.#prober = this.#probe(run, known)
   }
 
   /**
@@ -217,11 +222,11 @@ export class ContainerLife {
     const run = this.#run
     this.source.close()
     if (!run) return Promise.resolve()
-    this.#prober?.stop()
+    this.#prober?.ending()
     if (this.#stopping) this.#stopping.hasten(graceMs)
     else {
       const { preStop } = this.spec.lifecycle ?? {}
-      const hook = preStop && ((ms: number) => runHook(preStop, 'PreStop', this.#target(), ms, this.#tellHook))
+      const hook = preStop && ((timeoutMs: number) => this.#runHook(run, 'PreStop', preStop, timeoutMs))
       this.#stopping = new Stopping({
         run,
         graceMs,
@@ -262,6 +267,7 @@ export class ContainerLife {
 
   /** Lets go; the instance goes on. */
   detach(): void {
+    this.#closed = true
     this.#stopping?.forget()
     this.#prober?.stop()
     this.source.close()
@@ -270,15 +276,32 @@ export class ContainerLife {
     this.#lease?.[Symbol.dispose]()
   }
 
-  #begin(run: ContainerRun, address: string, known: { ready: boolean; started?: boolean } | undefined): void {
+  #begin(run: ContainerRun, address: string): void {
     this.#run = run
     this.#from = run.record.from
     this.#id = run.record.id
     this.#ended = undefined
     this.#waiting = undefined
     this.#address = address
-    this.#prober = this.#probe(run, known)
+    this.#prober = undefined
     void run.ended.then((ending) => this.#over(run, ending))
+  }
+
+  /** Until its hook is done a container does not count as one that runs, and is not probed. */
+  async #afterStart(run: ContainerRun, postStart: LifecycleHandler): Promise<void> {
+    const done = await this.#runHook(run, 'PostStart', postStart)
+    if (this.#run !== run || this.#closed) return
+    if (!done && !this.#stopping) {
+      this.#home.event(this.spec, 'Normal', 'Killing', 'FailedPostStartHook')
+      return this.stop(this.#graceMs())
+    }
+    this.#prober = this.#probe(run, undefined)
+    if (this.#stopping) this.#prober.ending()
+    this.#home.changed()
+  }
+
+  #runHook(run: ContainerRun, name: HookName, hook: LifecycleHandler, timeoutMs?: number): Promise<boolean> {
+    return tellingHook(this.#home, { name, hook, target: this.#target(), ended: run.ended, timeoutMs })
   }
 
   #over(run: ContainerRun, ending: Ending): void {
@@ -320,13 +343,7 @@ export class ContainerLife {
       known,
       ranMs: Date.now() - Date.parse(run.record.startedAt),
       onChange: () => this.#home.changed(),
-      onUnhealthy: (kind, say) =>
-        this.#home.event(
-          this.spec,
-          'Warning',
-          'Unhealthy',
-          `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${say}`,
-        ),
+      tell: (reason, message) => this.#home.event(this.spec, 'Warning', reason, message),
       onFailed: (kind, probe) => this.#unhealthy(run, kind, probe),
     })
   }
@@ -339,18 +356,18 @@ export class ContainerLife {
       'Killing',
       `Container ${this.spec.name} failed ${kind} probe, will be restarted`,
     )
-    const grace = probe.terminationGracePeriodSeconds ?? this.#home.pod.spec.terminationGracePeriodSeconds ?? 30
-    void this.stop(grace * 1000)
+    void this.stop(this.#graceMs(probe.terminationGracePeriodSeconds))
+  }
+
+  /** When it is ended for a reason of its own, and not with its pod. */
+  #graceMs(own?: number): number {
+    return (own ?? this.#home.pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
   }
 
   #target(): ProbeTarget {
     const exec = (command: string[], timeoutMs: number): ReturnType<ProbeTarget['exec']> =>
       runToEnd(this.exec({ command }), timeoutMs)
     return { container: this.spec, podIP: this.#address, exec }
-  }
-
-  readonly #tellHook = (reason: string, message: string): void => {
-    this.#home.event(this.spec, 'Warning', reason, message)
   }
 
   #logPath(attempt: number): string {
@@ -374,7 +391,6 @@ function notThere({ name, targetContainerName = '' }: EphemeralContainer): Kubeh
 }
 
 const startErrorCode = 128
-const hookMs = 120_000
 
 function remedyOf(error: unknown): string {
   if (!(error instanceof KubehopError) || error.room !== 'kernel') return ''

@@ -58,7 +58,8 @@ export class Stopping {
 
   async #end({ run, graceMs, turn, signal, preStop }: StoppingInput): Promise<void> {
     if (graceMs > 0) {
-      await preStop?.(graceMs)
+      // One that ends by itself, because its hook told it to perhaps, is not waited for.
+      if (preStop) await Promise.race([preStop(graceMs), run.ended])
       const graceOver = new Promise<void>((resolve) => {
         this.#turnTimer = setTimeout(resolve, Math.max(0, this.#killAt - Date.now()))
       })

@@ -1,16 +1,18 @@
 import type { Container, Probe } from '../../api/objects/pod.ts'
-import { runProbe, type ProbeTarget } from './run.ts'
+import { runProbe } from './run.ts'
 import { delayAfter, firstState, nextState, periodMs, type ProbeKind, type ProbeState, timeoutMs } from './schedule.ts'
+import type { ProbeResult, ProbeTarget } from './target.ts'
 
 export interface ProberInput {
   container: Container
   target: ProbeTarget
-  /** How long the container has run already: an adopted one does not wait for initialDelaySeconds again. */
+  /** How long the container has run already: initialDelaySeconds count from its start. */
   ranMs: number
   /** What was so when another agent looked last: an agent's restart makes nothing unready. */
   known: { ready: boolean; started?: boolean } | undefined
   onChange: () => void
-  onUnhealthy: (kind: ProbeKind, say: string) => void
+  /** An event, in kubelet's words. */
+  tell: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void
   /** A liveness or startup probe gave up. Called once. */
   onFailed: (kind: ProbeKind, probe: Probe) => void
 }
@@ -18,12 +20,16 @@ export interface ProberInput {
 /** Runs the probes of one running container until stopped. Liveness and readiness wait until the startup probe has succeeded. */
 export class Prober {
   readonly #input: ProberInput
+  readonly #startedAt: number
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #states = new Map<ProbeKind, ProbeState>()
+  /** It is being ended: only whether it can still serve matters. */
+  #ending = false
   #stopped = false
 
   constructor(input: ProberInput) {
     this.#input = input
+    this.#startedAt = performance.now() - input.ranMs
     const { startupProbe } = input.container
     if (startupProbe && input.known?.started === true) {
       this.#states.set('startup', { ...firstState('startup'), ok: true, everSucceeded: true })
@@ -41,6 +47,11 @@ export class Prober {
     return this.#input.container.readinessProbe === undefined || this.#states.get('readiness')?.ok === true
   }
 
+  /** The container is asked to end. Readiness goes on: services without any other endpoint still send to it (KEP-1669). */
+  ending(): void {
+    this.#ending = true
+  }
+
   stop(): void {
     this.#stopped = true
     for (const timer of this.#timers) clearTimeout(timer)
@@ -56,29 +67,29 @@ export class Prober {
   #begin(kind: ProbeKind, probe: Probe): void {
     const ready = kind === 'readiness' && this.#input.known?.ready === true
     this.#states.set(kind, ready ? { ...firstState(kind), ok: true, everSucceeded: true } : firstState(kind))
-    const wait = Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - this.#input.ranMs)
-    const first = performance.now() + wait
+    const first = Math.max(performance.now(), this.#startedAt + (probe.initialDelaySeconds ?? 0) * 1000)
     // The container's program needs a moment before it can answer, but a try that fails costs nothing.
-    this.#later(wait, () => this.#try(kind, probe, first, first))
+    this.#later(Math.max(0, first - performance.now()), () => this.#try(kind, probe, first, first))
   }
 
   /** `counted` is when the failures of the next period begin to count. */
   async #try(kind: ProbeKind, probe: Probe, due: number, counted: number): Promise<void> {
-    const { target, onChange, onFailed, onUnhealthy } = this.#input
-    const { ok, say } = await runProbe(probe, target, timeoutMs(probe))
-    if (this.#stopped) return
+    if (this.#isOver(kind)) return
+    const { target, onChange, onFailed } = this.#input
+    const result = await runProbe(probe, target, timeoutMs(probe))
+    if (this.#isOver(kind)) return
     const before = this.#states.get(kind) ?? firstState(kind)
     const counts = due >= counted + periodMs(probe) || before.everSucceeded || kind === 'liveness'
-    const after = nextState(before, probe, ok, counts)
+    const after = nextState(before, probe, result.outcome, counts)
     this.#states.set(kind, after)
-    if (!ok && counts) onUnhealthy(kind, say)
+    this.#tell(kind, result, counts)
     if (before.ok !== after.ok) {
       onChange()
       if (kind === 'startup') this.#beginRest()
     }
     const gaveUp = kind === 'startup' ? !after.ok && after.failures >= (probe.failureThreshold ?? 3) : !after.ok
     if (kind !== 'readiness' && gaveUp) {
-      this.stop()
+      this.ending()
       onFailed(kind, probe)
       return
     }
@@ -86,6 +97,18 @@ export class Prober {
     const wait = delayAfter(after, kind, probe)
     const next = performance.now() + wait
     this.#later(wait, () => this.#try(kind, probe, next, counts ? due : counted))
+  }
+
+  #isOver(kind: ProbeKind): boolean {
+    return this.#stopped || (this.#ending && kind !== 'readiness')
+  }
+
+  #tell(kind: ProbeKind, { outcome, say }: ProbeResult, counts: boolean): void {
+    const name = `${kind[0]?.toUpperCase()}${kind.slice(1)} probe`
+    const { tell } = this.#input
+    if (outcome === 'warning') tell('ProbeWarning', `${name} warning: ${say}`)
+    else if (outcome === 'failure' && counts) tell('Unhealthy', `${name} failed: ${say}`)
+    else if (outcome === 'unknown' && counts) tell('Unhealthy', `${name} errored and resulted in unknown state: ${say}`)
   }
 
   #later(ms: number, body: () => Promise<void>): void {

@@ -1,4 +1,5 @@
 import type { Probe } from '../../api/objects/pod.ts'
+import type { ProbeOutcome } from './target.ts'
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness'
 
@@ -18,13 +19,13 @@ export function firstState(kind: ProbeKind): ProbeState {
 }
 
 /**
- * After one result. `counts` is false for the extra tries between two periods (see {@link delayAfter}): their failures mean nothing, so
+ * After one result; one that is unknown changes nothing, as in kubelet. `counts` is false for the extra tries between two periods (see {@link delayAfter}): their failures mean nothing, so
  * that failureThreshold still counts periods.
  */
-export function nextState(state: ProbeState, probe: Probe, success: boolean, counts: boolean): ProbeState {
+export function nextState(state: ProbeState, probe: Probe, outcome: ProbeOutcome, counts: boolean): ProbeState {
   const tries = state.tries + 1
-  if (!success && !counts) return { ...state, tries }
-  if (success) {
+  if (outcome === 'unknown' || (outcome === 'failure' && !counts)) return { ...state, tries }
+  if (outcome !== 'failure') {
     const successes = state.successes + 1
     const ok = state.ok || successes >= (probe.successThreshold ?? 1)
     return { ok, successes, failures: 0, tries, everSucceeded: true }
