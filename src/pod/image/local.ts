@@ -79,7 +79,7 @@ export class LocalImages {
     let known = this.#known.get(key)
     if (!known) {
       const files = new ImageFiles(layers.toReversed())
-      const text = (path: string): string => files.read(path, accountsBytes) ?? ''
+      const text = (path: string): string => files.lines(path, accountsBytes) ?? ''
       known = { files, accounts: { user: config.user, passwd: text('/etc/passwd'), group: text('/etc/group') } }
       if (this.#known.size >= mostKnown) this.#known.clear()
       this.#known.set(key, known)

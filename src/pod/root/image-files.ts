@@ -20,15 +20,17 @@ export class ImageFiles implements FileView {
     return this.#view.linkOf(below(path)) ?? ''
   }
 
-  /** The first bytes of a file, its links followed inside the image; undefined when there is none. */
-  read(path: string, maxBytes: number): string | undefined {
+  /** The lines of a file that begin it and fit, its links followed inside the image; undefined when there is no such file. */
+  lines(path: string, maxBytes: number): string | undefined {
     const place = follow(path, this)
     const file = place === undefined ? undefined : this.#view.fileAt(below(place))
     if (file === undefined) return undefined
     const fd = openSync(file, 'r')
     try {
       const buffer = Buffer.alloc(maxBytes)
-      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, maxBytes, 0))
+      const count = readSync(fd, buffer, 0, maxBytes, 0)
+      // Half a line would say something else.
+      return buffer.toString('utf8', 0, count < maxBytes ? count : buffer.lastIndexOf('\n') + 1)
     } finally {
       closeSync(fd)
     }
