@@ -20,8 +20,8 @@ import {
 const SO_PEERCRED = 17
 const MSG_PEEK = 2
 const ECONNABORTED = errnoOf('ECONNABORTED')
-/** struct sockaddr_un's path, without its NUL. */
-const longestPath = 107
+/** Bytes of struct sockaddr_un's path, without its NUL. */
+export const longestSocketPath = 107
 
 const accept4 = declareRaw<[number, null, null, number]>('int accept4(int, void *, void *, int)')
 const recv = declareRaw<[number, Uint8Array, number, number]>('long recv(int, _Out_ void *, unsigned long, int)')
@@ -39,8 +39,8 @@ export interface UnixPeer {
 export function listenUnix(path: string, backlog = 511): number {
   const op = `listen at ${path}`
   const name = new TextEncoder().encode(path)
-  if (name.length > longestPath)
-    throw new KernelError(op, errnoOf('ENAMETOOLONG'), `a socket's path has ${longestPath} bytes at most`)
+  if (name.length > longestSocketPath)
+    throw new KernelError(op, errnoOf('ENAMETOOLONG'), `a socket's path has ${longestSocketPath} bytes at most`)
   const fd = checked(op, socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
   const umask = process.umask(0o177)
   try {

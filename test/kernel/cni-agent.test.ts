@@ -215,5 +215,9 @@ test('a second agent is refused; a socket that a killed one left is taken over; 
   chmodSync(open, 0o777)
   assert.match(start(join(open, 'agent.sock')).stderr, /others can write to .*open: it must be this user's alone/)
   assert.match(start(`/${'x'.repeat(120)}/agent.sock`).stderr, /107 bytes at most/)
+  assert.match(
+    start('/proc/none/agent.sock').stderr,
+    /cannot make its folder .*: run as root, or choose another --socket/,
+  )
   assert.match(start('agent.sock').stderr, /--socket "agent.sock" is no absolute path/)
 })

@@ -1,8 +1,8 @@
 import { closeSync, lstatSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { KubehopError } from '../../base/errors.ts'
+import { codeOf, KubehopError, messageOf } from '../../base/errors.ts'
 import { tryLockFolder } from '../../kernel/lock.ts'
-import { listenUnix } from '../../kernel/unix-peer.ts'
+import { listenUnix, longestSocketPath } from '../../kernel/unix-peer.ts'
 
 export const defaultSocket = '/run/kubehop/cni/agent.sock'
 
@@ -20,7 +20,9 @@ export interface Claim {
 export function claimSocket(path: string): Claim {
   const folder = dirname(path)
   const lockPath = join(folder, `.${basename(path)}.lock`)
-  const lock = tryLockFolder(lockPath, 0o700)
+  if (Buffer.byteLength(path) > longestSocketPath)
+    throw refused(path, 'PathTooLong', `a socket's path has ${longestSocketPath} bytes at most`)
+  const lock = lockAt(path, lockPath)
   if (lock === undefined)
     throw refused(path, 'AlreadyRunning', 'another agent answers there: end it first, or choose another --socket')
   const release = (): void => {
@@ -46,6 +48,16 @@ export function claimSocket(path: string): Claim {
   } catch (error) {
     release()
     throw error
+  }
+}
+
+function lockAt(path: string, lockPath: string): Disposable | undefined {
+  try {
+    return tryLockFolder(lockPath, 0o700)
+  } catch (cause) {
+    if (!(cause instanceof Error) || codeOf(cause) === undefined) throw cause
+    const say = `cannot make its folder (${messageOf(cause)}): run as root, or choose another --socket`
+    throw new KubehopError('cni', `answer at ${path}`, 'NoFolder', say, { cause })
   }
 }
 

@@ -1,6 +1,7 @@
 import { KubehopError } from '../../base/errors.ts'
 import { Assembler } from '../launch/assembler.ts'
 import { codeBase, executable } from '../launch/elf.ts'
+import { longestSocketPath } from '../unix-peer.ts'
 import { greeting } from './protocol.ts'
 import { routines } from './routines.ts'
 import { steps } from './steps.ts'
@@ -33,18 +34,15 @@ export interface LauncherOptions {
   readonly patience: { readonly greeting: number; readonly answer: number }
 }
 
-/** struct sockaddr_un's path, with its NUL. */
-const longestPath = 107
-
 /** The whole program: an ELF file for x86-64 Linux. */
 export function launcher(options: LauncherOptions): Uint8Array {
   const path = bytesOf(options.socket)
-  if (path.length > longestPath)
+  if (path.length > longestSocketPath)
     throw new KubehopError(
       'kernel',
       'write a launcher',
       'PathTooLong',
-      `the socket's path ${options.socket} has ${path.length} bytes, and ${longestPath} is the most that a socket can have`,
+      `the socket's path ${options.socket} has ${path.length} bytes, and ${longestSocketPath} is the most that a socket can have`,
     )
   const { lost, unreadable, missing } = options.say
   const code = new Assembler()
