@@ -25,6 +25,11 @@ export async function imageLoad(args: string[]): Promise<number> {
 export function sayLoaded(done: string, image: LoadedImage): void {
   const names = image.names.map(familiar).join(', ') || `${image.id} (without a name: --name gives it one)`
   console.log(`${done} ${names}, ${bytes(sizeOf(image))}`)
+  const latest = image.names.find((name) => name.endsWith(':latest'))
+  if (latest !== undefined) {
+    const say = `pods ask a registry for ${familiar(latest)} at each start, unless they say imagePullPolicy: IfNotPresent`
+    console.log(`  ${say}; with another tag than "latest" they need not`)
+  }
   const [first, ...others] = image.withoutAttributes
   if (first === undefined) return
   const which = others.length === 0 ? first : `${first} and ${others.length} more`

@@ -22,7 +22,9 @@ test('images are loaded, listed and removed, and nothing stays', async (t) => {
   const archive = file(dockerArchive([layer], ['web', 'ghcr.io/me/web:2']))
   assert.deepEqual(await kubehop('load', archive), {
     code: 0,
-    out: 'loaded web:latest, ghcr.io/me/web:2, 5 B\n',
+    out:
+      'loaded web:latest, ghcr.io/me/web:2, 5 B\n' +
+      '  pods ask a registry for web:latest at each start, unless they say imagePullPolicy: IfNotPresent; with another tag than "latest" they need not\n',
     error: '',
   })
   assert.match((await kubehop('ls')).out, /^NAME +ID +SIZE +LOADED\nghcr.io\/me\/web:2 +sha256:.*\nweb:latest +sha256:/)
