@@ -6,9 +6,8 @@ import { test } from 'node:test'
 import { AgentNode } from './cni-agent-world.ts'
 
 // The plugin's own tests once more, through a launcher and one agent, which does the work in each of their nodes.
-const files = ['plugin', 'plugin-add', 'plugin-dual', 'plugin-gc', 'plugin-masquerade'].map(
-  (name) => `test/kernel/cni-${name}.test.ts`,
-)
+const names = 'plugin plugin-add plugin-dual plugin-gc plugin-masquerade plugin-ports plugin-bandwidth'
+const files = names.split(' ').map((name) => `test/kernel/cni-${name}.test.ts`)
 
 for (const file of files)
   test(`by way of the agent, ${file} passes as well`, async () => {
