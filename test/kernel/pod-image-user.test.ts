@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Container, PodSpec } from '../../src/api/objects/pod.ts'
 import { readIdMap } from '../../src/pod/container/identity.ts'
-import { link, programs } from './machine-image.ts'
+import { directory, link, programs } from './machine-image.ts'
 import { type ImageNode, makeImageNode } from './pod-image-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 
@@ -91,6 +91,14 @@ test('a user that only the image could name is refused where it does not, and ne
   // `daemon` is on every machine: a link out of the image must not find that one.
   const out = await world.image({ User: 'daemon' }, [link('etc/passwd', '/proc/self/root/etc/passwd')])
   assert.match(await refusal('link', out), /unable to find user daemon/)
+})
+
+test('who is not root writes where the image lets everybody, and nowhere else', others, async () => {
+  const image = await world.image({ User: 'web' }, [{ ...directory('home/web/own'), uid: 1000 }])
+  const script =
+    'for at in /tmp /home/web/own /home/web /etc /; do touch $at/x 2>/dev/null && echo $at; done; stat -c %a /tmp; echo > /dev/shm/x && echo shm'
+  assert.equal(await world.node.sh('writes', script, { image }), '/tmp\n/home/web/own\n1777\nshm\n')
+  await world.node.delete('writes')
 })
 
 test('runAsNonRoot counts what the image says, and a name proves nothing', async () => {
