@@ -146,12 +146,14 @@ export class ContainerLife {
     const { context, pod } = this.#home
     const { spec } = this
     const address = sandbox.address ?? context.hostIP
+    // From here on nobody takes the image's files away.
+    using lease = new DisposableStack()
+    if (local) lease.use(local.use())
     const { what, root, warnings } = await prepareContainer(this.#home, spec, local, address)
     for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
     if (say !== undefined) this.#home.event(spec, 'Normal', 'Pulled', say)
     const seen = target?.()
     if (target && !seen) throw notThere(spec)
-    const lease = local?.use()
     if (this.#ended) {
       this.#restarts++
       this.#last = this.#ended
@@ -182,12 +184,11 @@ export class ContainerLife {
       this.#what = what
       this.source.used()
       this.#begin(run, address)
-      this.#lease = lease
+      this.#lease = lease.move()
       const { postStart } = spec.lifecycle ?? {}
       if (postStart) void this.#afterStart(run, postStart)
       else this.#prober = this.#probe(run, undefined)
     } catch (error) {
-      lease?.[Symbol.dispose]()
       this.#refused(readable(error, what.argv))
     }
     this.#home.changed()
