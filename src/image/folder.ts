@@ -177,7 +177,7 @@ export class StoreFolder {
       const path = join(this.path, 'work', name)
       const held = tryLockFolder(path, 0o700)
       if (held) dead.push({ path, held })
-      else if (existsSync(join(path, claims))) claimed.push(...readFileSync(join(path, claims), 'utf8').split('\n'))
+      else claimed.push(...claimsIn(path))
     }
     return { claimed, dead }
   }
@@ -215,6 +215,16 @@ export class StoreFolder {
 interface Trash {
   folder: string
   held: Disposable
+}
+
+/** None of one that is about to go: its process removes it without asking anybody. */
+function claimsIn(folder: string): string[] {
+  try {
+    return readFileSync(join(folder, claims), 'utf8').split('\n')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return []
+  }
 }
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : [])

@@ -70,7 +70,8 @@ async function* rest(
   from: number,
   { limits, signal }: DownloadOptions,
 ): AsyncGenerator<Buffer> {
-  const reply = await registry.get(`blobs/${digest}`, `blob ${digest}`, from === 0 ? {} : { range: `bytes=${from}-` })
+  const headers: Record<string, string> = from === 0 ? {} : { range: `bytes=${from}-` }
+  const reply = await registry.get(`blobs/${digest}`, `blob ${digest}`, { headers, signal })
   const begin = beginOf(reply, from)
   const length = reply.message.headers['content-length']
   let at = begin

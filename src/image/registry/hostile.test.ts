@@ -363,6 +363,27 @@ test('a packed layer may be cut anywhere by the connection', async (t) => {
   assert.equal(steps.filter((kind) => kind === 'retry').length, registry.times(blobs[0] ?? '') - 1)
 })
 
+test('a layer that is refused ends the others, too', async (t) => {
+  const { store } = world(t)
+  const registry = await serveRegistry(t)
+  const { blobs } = registry.push('web:1', [layer, tar([{ path: 'b', body: 'b' }]), tar([{ path: 'c', body: 'c' }])])
+  const waiting = Promise.withResolvers<void>()
+  registry.intercept = (_, response, path) => {
+    // The second never comes to its head, the third not to its end; then the first is wrong.
+    if (path.endsWith(blobs[0] ?? '')) void waiting.promise.then(() => response.end('wrong'))
+    else if (path.endsWith(blobs[1] ?? '')) return true
+    else if (path.endsWith(blobs[2] ?? '')) response.write('x', () => waiting.resolve())
+    else return false
+    return true
+  }
+  const patient = { answerMs: 600_000, slowMs: 600_000 }
+  await assert.rejects(store.pull(`${registry.host}/web:1`, { limits: patient }), {
+    code: 'BadDigest',
+    message: /layer 1 of 3/,
+  })
+  assert.equal(existsSync(store.folder), false)
+})
+
 test('a connection that the server has closed meanwhile is made again', async (t) => {
   const { store } = world(t)
   const registry = await serveRegistry(t)

@@ -19,6 +19,12 @@ export interface RegistryOptions {
   signal: AbortSignal
 }
 
+interface GetOptions {
+  headers?: Record<string, string>
+  /** Ends this request; default: that of the whole pull. */
+  signal?: AbortSignal
+}
+
 /** One repository of a registry (OCI distribution specification): who asks it is told, redirects are followed, other answers are errors. */
 export class Registry {
   readonly #place: Place
@@ -42,12 +48,13 @@ export class Registry {
   }
 
   /** A successful answer for `manifests/...` or `blobs/...`; 200, or 206 when a range was asked for. `what` names it in errors. */
-  async get(path: string, what: string, headers: Record<string, string> = {}): Promise<Reply> {
+  async get(path: string, what: string, { headers = {}, signal }: GetOptions = {}): Promise<Reply> {
+    const options = signal ? { ...this.#options, signal } : this.#options
     // One try for each credential, and a second one for that whose token has grown old meanwhile.
     for (let left = this.#options.credentials.length + 2; ; left--) {
       const header = this.#access.header
       const shown = header === undefined ? {} : { authorization: header }
-      const reply = await this.#follow(path, { headers: { ...headers, ...shown } })
+      const reply = await this.#follow(path, { headers: { ...headers, ...shown } }, options)
       const { status, message } = reply
       if (status === 200 || (status === 206 && headers['range'] !== undefined)) {
         this.#access.took(header)
@@ -67,12 +74,12 @@ export class Registry {
     what: string,
     headers: Record<string, string> = {},
   ): Promise<{ body: Buffer; reply: Reply }> {
-    const reply = await this.get(path, what, headers)
+    const reply = await this.get(path, what, { headers })
     return { body: await readAll(reply, most, what, this.#options), reply }
   }
 
-  async #follow(path: string, asked: Asked): Promise<Reply> {
-    let reply = await this.#first(path, asked)
+  async #follow(path: string, asked: Asked, options: RegistryOptions): Promise<Reply> {
+    let reply = await this.#first(path, asked, options)
     for (let left = this.#options.limits.redirects; isRedirect(reply.status); left--) {
       discard(reply)
       const to = redirectOf(reply, this.#base)
@@ -81,15 +88,15 @@ export class Registry {
       const { authorization, ...others } = asked.headers ?? {}
       const headers =
         to.origin === this.#base.origin ? { ...others, ...(authorization !== undefined && { authorization }) } : others
-      reply = await exchange(to, { ...asked, headers }, this.#options)
+      reply = await exchange(to, { ...asked, headers }, options)
     }
     return reply
   }
 
   /** The first request finds out whether the registry speaks TLS; where it must, there is nothing to find out. */
-  async #first(path: string, asked: Asked): Promise<Reply> {
+  async #first(path: string, asked: Asked, options: RegistryOptions): Promise<Reply> {
     try {
-      const reply = await exchange(new URL(path, this.#base), asked, this.#options)
+      const reply = await exchange(new URL(path, this.#base), asked, options)
       this.#met = true
       return reply
     } catch (error) {
@@ -97,7 +104,7 @@ export class Registry {
       const noTls = error instanceof KubehopError && (error.code === 'PlainHttp' || error.code === 'Unreachable')
       if (this.#met || !mayBePlain || !noTls || this.#base.protocol === 'http:') throw error
       this.#base = new URL(this.#base.href.replace('https:', 'http:'))
-      return await this.#first(path, asked)
+      return await this.#first(path, asked, options)
     }
   }
 
