@@ -56,7 +56,7 @@ test('in a container the mount shows a part, and the own path is told from its r
 })
 
 test("limits become the kernel's numbers as kubelet's do", () => {
-  const all: Limits = { cpuMost: 500, cpuShare: 250, memory: 64 * 1024 * 1024, pids: 100 }
+  const all: Limits = { cpuMost: 500, cpuShare: 250, memory: 64 * 1024 * 1024, pids: 100, endTogether: true }
   const written = (version: 1 | 2, limits: Limits): string[] =>
     (['cpu', 'memory', 'pids'] as const).flatMap((one) =>
       settingsOf(version, one, limits).map(([file, text]) => `${file}=${text}`),
@@ -66,6 +66,7 @@ test("limits become the kernel's numbers as kubelet's do", () => {
     'cpu.cfs_period_us=100000',
     'cpu.cfs_quota_us=50000',
     'memory.limit_in_bytes=67108864',
+    'memory.memsw.limit_in_bytes=67108864',
     'pids.max=100',
   ])
   assert.deepEqual(written(2, all), [
@@ -73,6 +74,7 @@ test("limits become the kernel's numbers as kubelet's do", () => {
     'cpu.max=50000 100000',
     'memory.max=67108864',
     'memory.swap.max=0',
+    'memory.oom.group=1',
     'pids.max=100',
   ])
   // The least that the kernel takes: 1 ms of 100, and two shares.
@@ -82,5 +84,11 @@ test("limits become the kernel's numbers as kubelet's do", () => {
     'cpu.cfs_quota_us=1000',
   ])
   assert.deepEqual(written(2, { cpuShare: 1_000_000 }), ['cpu.weight=10000'])
+  // The most: 2^44 - 1 microseconds (the kernel refuses more), and bytes that are written in full, not as 1e+21.
+  assert.deepEqual(written(2, { cpuMost: 1e21, memory: 1e21 }), [
+    'cpu.max=17592186044415 100000',
+    'memory.max=9007199254740991',
+    'memory.swap.max=0',
+  ])
   assert.deepEqual([...written(1, {}), ...written(2, {})], [])
 })

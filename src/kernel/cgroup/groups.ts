@@ -1,17 +1,8 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  type Dirent,
-  writeFileSync,
-} from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { KubehopError, messageOf } from '../../base/errors.ts'
-import { openProcess, SIGNALS } from '../process.ts'
+import { killIn, removeTree, tryToRemove } from './ending.ts'
+import { codeOf, entriesOf, pidsIn, textOf, writeIfThere } from './files.ts'
 import { type Controller, controllers, type Hierarchy, readHierarchies } from './hierarchy.ts'
 import { type Limits, settingsOf } from './settings.ts'
 
@@ -89,6 +80,7 @@ export interface Group {
   /** Bytes; undefined where memory is not counted. */
   memory(): number | undefined
   pids(): number[]
+  /** Ends what is in it, and lets nothing more be started in it. What cannot be ended now `remove` waits for. */
   kill(): void
   /** Ends what is in it, and removes it with all groups below. Fulfilled when it is gone; fine when it was. */
   remove(): Promise<void>
@@ -137,9 +129,11 @@ export function openGroup(place: Place, path: string): Group {
     },
     pids: () => [...new Set(dirs.flatMap(pidsIn))],
     kill() {
+      forbidForks(place, path)
       for (const dir of dirs) killIn(dir)
     },
     async remove() {
+      forbidForks(place, path)
       await Promise.all(dirs.map(removeTree))
     },
   }
@@ -153,6 +147,7 @@ export function groupsAt(place: Place): string[] {
 
 /** All that was made at the place, and what is above it and empty then. */
 export async function removePlace(place: Place): Promise<void> {
+  forbidForks(place, '')
   for (const { dir } of hierarchiesOf(place)) {
     await removeTree(dir)
     for (let above = dirname(dir); tryToRemove(above) && basename(above) !== top; ) above = dirname(above)
@@ -170,89 +165,18 @@ function put(file: string, text: string): void {
     writeFileSync(file, text)
   } catch (error) {
     // Swap may not be counted on this kernel: then there is nothing to forbid.
-    if (file.endsWith('memory.swap.max') && !existsSync(file)) return
+    if (swapLimits.includes(basename(file)) && !existsSync(file)) return
+    // In version 1 a group may not be given more than the one above it; that one's quota holds it anyway.
+    if (basename(file) === 'cpu.cfs_quota_us' && codeOf(error) === 'EINVAL') return
     throw new KubehopError('kernel', 'cgroup', 'Refused', `cannot write ${text} to ${file}: ${messageOf(error)}`, {
       cause: error,
     })
   }
 }
 
-/** Empty when it is gone. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (isGone(error)) return ''
-    throw error
-  }
-}
+const swapLimits = ['memory.swap.max', 'memory.memsw.limit_in_bytes']
 
-function pidsIn(dir: string): number[] {
-  // 0 stands for a process that this PID namespace does not see.
-  return textOf(join(dir, 'cgroup.procs')).split('\n').map(Number).filter(Boolean)
-}
-
-/** Until nobody is there who was not told: one may be starting another just now. */
-function killIn(dir: string): void {
-  if (existsSync(join(dir, 'cgroup.kill'))) return writeFileSync(join(dir, 'cgroup.kill'), '1')
-  const told = new Set<number>()
-  for (;;) {
-    const fresh = pidsIn(dir).filter((pid) => !told.has(pid))
-    if (fresh.length === 0) return
-    for (const pid of fresh) {
-      told.add(pid)
-      const process = openProcess(pid)
-      if (pidsIn(dir).includes(pid)) process?.signal(SIGNALS.KILL)
-      process?.close()
-    }
-  }
-}
-
-const patienceMs = 5000
-const pauseMs = 5
-
-async function removeTree(dir: string): Promise<void> {
-  for (const entry of entriesOf(dir)) if (entry.isDirectory()) await removeTree(join(dir, entry.name))
-  const deadline = Date.now() + patienceMs
-  while (!tryToRemove(dir)) {
-    if (Date.now() > deadline)
-      throw new KubehopError('kernel', 'cgroup', 'Busy', `${dir} cannot be removed: something in it does not end`)
-    killIn(dir)
-    const left = pidsIn(dir)
-    await Promise.all(left.map(ended))
-    // Nobody tells when the last of a group has been reaped, or when one ends that this PID namespace does not see.
-    if (left.length === 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
-  }
-}
-
-async function ended(pid: number): Promise<void> {
-  const process = openProcess(pid)
-  await process?.ended
-  process?.close()
-}
-
-/** True when it is gone; false when something is in it. */
-function tryToRemove(dir: string): boolean {
-  try {
-    rmdirSync(dir)
-    return true
-  } catch (error) {
-    if (isGone(error)) return true
-    if (['EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
-    throw error
-  }
-}
-
-function entriesOf(dir: string): Dirent[] {
-  try {
-    return readdirSync(dir, { withFileTypes: true })
-  } catch (error) {
-    if (isGone(error)) return []
-    throw error
-  }
-}
-
-/** ENODEV: the group was removed while its file was open. */
-function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')
+/** From here on no process in the group, or in one below, can start another: those that are there can be told to end without a race. */
+function forbidForks({ pids }: Place, path: string): void {
+  if (pids) writeIfThere(join(pids.dir, path, 'pids.max'), '0')
 }

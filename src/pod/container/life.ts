@@ -150,6 +150,7 @@ export class ContainerLife {
     using lease = new DisposableStack()
     if (local) lease.use(local.use())
     const { what, root, warnings } = await prepareContainer(this.#home, spec, local, address)
+    const holding = context.groups.holding(pod, spec)
     for (const warning of warnings) this.#home.event(spec, 'Warning', 'InvalidVariableNames', warning)
     if (say !== undefined) this.#home.event(spec, 'Normal', 'Pulled', say)
     const seen = target?.()
@@ -173,8 +174,8 @@ export class ContainerLife {
         streams: streamsOf(spec),
         processes: processesOf(spec, pod.spec),
         target: seen,
-        group: await context.groups.make(pod, spec),
-        bounds: context.groups.bounds(pod, spec),
+        group: await context.groups.make(this.#home.id.uid, spec.name, holding),
+        bounds: holding.bounds,
         pause: sandbox.pause,
         starting: startingIn(context.stateDir),
         log: context.log,

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs'
 import { release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Container, Pod } from '../../api/objects/pod.ts'
-import { messageOf } from '../../base/errors.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type Group, groupsAt, makeGroup, openGroup, type Place, removePlace } from '../../kernel/cgroup/groups.ts'
 import { type Controller, controllers } from '../../kernel/cgroup/hierarchy.ts'
+import type { Limits } from '../../kernel/cgroup/settings.ts'
 import type { Bounds } from '../container/program.ts'
 import { limitsOf, oomScoreOf, podLimitsOf, usualPids } from './limits.ts'
 
@@ -13,6 +14,13 @@ import { limitsOf, oomScoreOf, podLimitsOf, usualPids } from './limits.ts'
 export interface GroupsPlace {
   place: Place
   missing: Partial<Record<Controller, string>>
+}
+
+/** What holds an instance of a container: its pod's limits, its own, and what does beside control groups. */
+interface Holding {
+  pod: Limits
+  container: Limits
+  bounds: Omit<Bounds, 'groups'>
 }
 
 /** Since Linux 6.14 kernel.pid_max is each PID namespace's own. Before, it was the machine's, and none of ours. */
@@ -39,24 +47,32 @@ export class PodGroups {
     this.#log = log
   }
 
-  /** A fresh group for an instance of a container, with its limits. undefined where this machine gives none. */
-  async make(pod: Pod, container: Container): Promise<Group | undefined> {
-    if (!this.#any) return undefined
-    const uid = pod.metadata.uid ?? ''
-    makeGroup(this.#place, uid).limit(podLimitsOf(pod.spec, this.#pids))
-    // What an instance before it left: its count of memory kills is not this one's.
-    await openGroup(this.#place, join(uid, container.name)).remove()
-    const group = makeGroup(this.#place, join(uid, container.name))
-    group.limit(limitsOf(container))
-    return group
+  /** What holds an instance of a container. Throws CreateContainerConfigError for `resources` that are none. */
+  holding(pod: Pod, container: Container): Holding {
+    try {
+      return {
+        pod: podLimitsOf(pod.spec, this.#pids),
+        container: limitsOf(container),
+        bounds: {
+          oomScore: oomScoreOf(pod, container, totalmem()),
+          ...(this.missing.pids !== undefined && limitsPidNamespaces && { pids: this.#pids }),
+        },
+      }
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      throw new KubehopError('pod', `container ${container.name}`, 'CreateContainerConfigError', error.message)
+    }
   }
 
-  /** What holds an instance beside its group. */
-  bounds(pod: Pod, container: Container): Omit<Bounds, 'groups'> {
-    return {
-      oomScore: oomScoreOf(pod, container, totalmem()),
-      ...(this.missing.pids !== undefined && limitsPidNamespaces && { pids: this.#pids }),
-    }
+  /** A fresh group for an instance of a container, with its limits. undefined where this machine gives none. */
+  async make(uid: string, container: string, limits: Pick<Holding, 'pod' | 'container'>): Promise<Group | undefined> {
+    if (!this.#any) return undefined
+    makeGroup(this.#place, uid).limit(limits.pod)
+    // What an instance before it left: its count of memory kills is not this one's.
+    await openGroup(this.#place, join(uid, container)).remove()
+    const group = makeGroup(this.#place, join(uid, container))
+    group.limit(limits.container)
+    return group
   }
 
   /** The group that an instance is in; undefined when it was started without one. */

@@ -10,21 +10,40 @@ type Amounts = Partial<Record<string, string | number>>
  */
 export const usualPids = 4096
 
-/** A container's `resources` as the kernel takes them. Throws a TypeError for what is no amount. */
-export function limitsOf({ resources }: { resources?: Container['resources'] | undefined }): Limits {
+/** A container's `resources` as the kernel takes them. Throws a TypeError that names the field for what is no amount. */
+export function limitsOf({ resources }: Asking): Limits {
   const limits = (resources?.['limits'] ?? {}) as Amounts
   // Who names only a limit asks for as much.
   const requests = { ...limits, ...((resources?.['requests'] ?? {}) as Amounts) }
+  const cpuMost = amount('limits.cpu', limits['cpu'], millis)
+  const memory = amount('limits.memory', limits['memory'], quantity)
+  // A limit of 0 is none (kuberuntime_container_linux.go).
   return {
-    ...(limits['cpu'] !== undefined && { cpuMost: millis(String(limits['cpu'])) }),
-    cpuShare: requests['cpu'] === undefined ? 0 : millis(String(requests['cpu'])),
-    ...(limits['memory'] !== undefined && { memory: quantity(String(limits['memory'])) }),
+    ...(cpuMost > 0 && { cpuMost }),
+    cpuShare: amount('requests.cpu', requests['cpu'], millis),
+    ...(memory > 0 && { memory }),
+    endTogether: true,
+  }
+}
+
+interface Asking {
+  resources?: Container['resources'] | undefined
+}
+
+/** 0 for what is not there. */
+function amount(field: string, given: string | number | undefined, read: (text: string) => number): number {
+  if (given === undefined) return 0
+  try {
+    return read(String(given))
+  } catch {
+    const say = `resources.${field}: ${JSON.stringify(given)} is no amount from 0 on; write for example`
+    throw new TypeError(`${say} ${read === millis ? '500m' : '64Mi'}`)
   }
 }
 
 /** Of a pod as a whole: its own `resources` (KEP-2837), and how many processes it may have. */
 export function podLimitsOf({ resources }: PodSpec, pids: number): Limits {
-  const { cpuShare: _, ...given } = limitsOf({ resources })
+  const { cpuShare: _, endTogether: __, ...given } = limitsOf({ resources })
   return { ...given, pids }
 }
 
@@ -38,8 +57,8 @@ const least = 3
 export function oomScoreOf({ status }: Pod, { resources }: Pick<Container, 'resources'>, machine: number): number {
   if (status?.qosClass === 'Guaranteed') return guaranteed
   if (status?.qosClass === 'BestEffort') return bestEffort
-  const { memory } = { ...((resources?.['requests'] ?? resources?.['limits'] ?? {}) as Amounts) }
-  const asked = memory === undefined ? 0 : quantity(String(memory))
+  const { memory } = { ...((resources?.['limits'] ?? {}) as Amounts), ...((resources?.['requests'] ?? {}) as Amounts) }
+  const asked = amount('requests.memory', memory, quantity)
   const score = bestEffort - Math.floor((bestEffort * asked) / machine)
   return Math.min(bestEffort - 1, Math.max(least, score))
 }

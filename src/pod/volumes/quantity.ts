@@ -30,7 +30,7 @@ export function millis(text: string): number {
 
 function nanos(text: string): bigint {
   const [, whole = '', fraction = '', suffix = '', exponent = '0'] =
-    /^(\d{1,15})(?:\.(\d{0,9}))?(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE](\d{1,2}))?$/.exec(text) ?? []
+    /^(\d{1,30})(?:\.(\d{0,9}))?(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE](\d{1,2}))?$/.exec(text) ?? []
   if (whole === '') throw new TypeError(`${JSON.stringify(text)} is no size`)
   const scale = (suffixes[suffix] ?? nano) * 10n ** BigInt(exponent)
   return ceil(BigInt(whole + fraction) * scale, 10n ** BigInt(fraction.length))
