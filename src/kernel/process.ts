@@ -7,6 +7,7 @@ const pidfdSendRaw =
   declareRaw<[number, string, number, string, number, string, null, string, number]>('long syscall(long, ...)')
 const SYS_pidfd_open = 434
 const SYS_pidfd_send_signal = 424
+const PIDFD_SIGNAL_PROCESS_GROUP = 4
 const ESRCH = errnoOf('ESRCH')
 const EINVAL = errnoOf('EINVAL')
 
@@ -25,6 +26,8 @@ export interface Process extends ProcessRecord {
   readonly ended: Promise<void>
   /** False when it has ended, or was closed. */
   signal(number: number): boolean
+  /** To the process group that it leads, with those that its first process left; on Linux before 6.9 to the process alone. */
+  signalGroup(number: number): boolean
   close(): void
 }
 
@@ -73,9 +76,13 @@ class HeldProcess implements Process {
 
   signal(number: number): boolean {
     if (!this.#open) return false
-    const result = pidfdSendRaw(SYS_pidfd_send_signal, 'int', this.fd, 'int', number, 'void *', null, 'unsigned int', 0)
-    if (result < 0 && result !== -ESRCH) throw new KernelError(`send signal ${number}`, -result)
-    return result === 0
+    return told(number, sendRaw(this.fd, number, 0))
+  }
+
+  signalGroup(number: number): boolean {
+    if (!this.#open) return false
+    const result = sendRaw(this.fd, number, PIDFD_SIGNAL_PROCESS_GROUP)
+    return result === -EINVAL ? this.signal(number) : told(number, result)
   }
 
   close(): void {
@@ -84,6 +91,15 @@ class HeldProcess implements Process {
     this.#stop?.()
     close('close a pidfd', this.#fd)
   }
+}
+
+function sendRaw(fd: number, number: number, flags: number): number {
+  return pidfdSendRaw(SYS_pidfd_send_signal, 'int', fd, 'int', number, 'void *', null, 'unsigned int', flags)
+}
+
+function told(number: number, result: number): boolean {
+  if (result < 0 && result !== -ESRCH) throw new KernelError(`send signal ${number}`, -result)
+  return result === 0
 }
 
 /** When the process started, or undefined when there is none, or it has ended and only waits to be reaped. */

@@ -26,7 +26,7 @@ export interface Execution {
   resize?: (columns: number, rows: number) => void
   /** The exit code, or 128 + signal; fulfilled when the output has been delivered too. */
   readonly exit: Promise<number>
-  /** Ends the process if it still runs, and all streams. */
+  /** Ends the process if it still runs, with what it started in its process group, and all streams. */
   kill: () => void
 }
 
@@ -141,9 +141,9 @@ export function readable(error: unknown, argv: readonly string[]): unknown {
   return new KubehopError('pod', execOp(argv), 'StartError', say, { cause: error })
 }
 
-/** Nobody listens any more: what is left of the output goes with the process. */
+/** Nobody listens any more: what is left of the output goes with the process, and with what it started (it leads a group). */
 function end(process: Process | undefined, streams: (Readable | Writable | undefined)[]): void {
-  process?.signal(SIGNALS.KILL)
+  process?.signalGroup(SIGNALS.KILL)
   for (const stream of streams) stream?.destroy()
 }
 
