@@ -1,12 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { pipeline } from 'node:stream/promises'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { LogOptions, LogPosition } from '../pod/log/reader.ts'
 import type { Pods } from '../pod/pods.ts'
 import { serveUpgrade } from './streams/upgrade.ts'
+
+/** Where in a container's log an answer began: the API server asks on from there when the agent is another one. */
+const logPosition = 'x-kubehop-log-position'
 
 export interface ServerOptions {
   pods: Pods
@@ -44,8 +48,8 @@ export function startServer({ pods, tls, address, port, more, log }: ServerOptio
     if (!isAdministrator(request)) response.writeHead(403).end('only administrators of the cluster are answered\n')
     else if (url.pathname === '/healthz') response.end('ok')
     else if (action === 'containerLogs' && namespace && pod && container) {
-      const lines = pods.logs(namespace, pod, container, logOptions(url.searchParams))
-      response.writeHead(200, { 'content-type': 'text/plain' })
+      const { lines, position } = await beginning(pods, namespace, pod, container, logOptions(url.searchParams))
+      response.writeHead(200, { 'content-type': 'text/plain', ...(position && { [logPosition]: position }) })
       response.flushHeaders()
       response.once('close', () => lines.destroy())
       await pipeline(lines, response).catch((error: NodeJS.ErrnoException) => {
@@ -100,7 +104,7 @@ function isAdministrator({ socket }: IncomingMessage): boolean {
 
 const isSet = (query: URLSearchParams, name: string): boolean => ['1', 'true'].includes(query.get(name) ?? '')
 
-function logOptions(query: URLSearchParams): Parameters<Pods['logs']>[3] {
+function logOptions(query: URLSearchParams): LogOptions {
   const number = (name: string): number | undefined => {
     const text = query.get(name)
     return text === null || !/^\d{1,15}$/.test(text) ? undefined : Number(text)
@@ -113,11 +117,35 @@ function logOptions(query: URLSearchParams): Parameters<Pods['logs']>[3] {
   return {
     ...since(query),
     ...streamIn(query),
+    ...resumeIn(query),
     follow: isSet(query, 'follow'),
     previous: isSet(query, 'previous'),
     timestamps: isSet(query, 'timestamps'),
     ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
   }
+}
+
+/** A log, and where its reading began; no place when there is nothing to read. */
+async function beginning(
+  pods: Pods,
+  namespace: string,
+  pod: string,
+  container: string,
+  options: LogOptions,
+): Promise<{ lines: Readable; position: string | undefined }> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const onBegin = (from: LogPosition | undefined): void => resolve(from && `${from.ino}:${from.at}`)
+  const lines = pods.logs(namespace, pod, container, { ...options, onBegin })
+  for (const event of ['error', 'close']) lines.once(event, () => resolve(undefined))
+  lines.read(0)
+  return { lines, position: await promise }
+}
+
+/** `resume=INODE:OFFSET&skip=BYTES`, from the header {@link logPosition} of an answer that broke off. */
+function resumeIn(query: URLSearchParams): { resume?: NonNullable<LogOptions['resume']> } {
+  const [, ino, at] = /^(\d{1,20}):(\d{1,15})$/.exec(query.get('resume') ?? '') ?? []
+  if (ino === undefined || at === undefined) return {}
+  return { resume: { from: { ino: Number(ino), at: Number(at) }, skip: Number(query.get('skip') ?? 0) || 0 } }
 }
 
 function since(query: URLSearchParams): { sinceTime?: string } {

@@ -18,6 +18,7 @@ import { NodeImages } from './image/images.ts'
 import { hostImage, type HostImageOptions } from './root/host-image.ts'
 import { removeLeftover } from './leftovers.ts'
 import { type LogOptions, readLog } from './log/reader.ts'
+import { filesOf } from './log/rotation.ts'
 import { overlayTrial } from './root/overlay.ts'
 import { idOf, podPaths, startingIn } from './paths.ts'
 import { connectInPod } from './port-forward.ts'
@@ -68,6 +69,11 @@ export interface Pods {
   close(): Promise<void>
   /** Ends all pods at once and removes what they had here; the API hears nothing of it. */
   stopAll(): Promise<void>
+}
+
+/** The log, of this or the last instance, that has this file; another one's beginning would be no continuation. */
+function logWith(life: ContainerLife, ino: number): ReturnType<ContainerLife['log']> {
+  return [life.log(false), life.log(true)].find((log) => log && filesOf(log.path).some((file) => file.ino === ino))
 }
 
 /** Where a pod is in this machine. */
@@ -177,7 +183,8 @@ export function startPods(options: PodsOptions): Pods {
     synced,
     logs(namespace, name, container, logOptions = {}) {
       const life = containerOf(namespace, name, container)
-      const found = life.log(logOptions.previous === true)
+      const { resume } = logOptions
+      const found = resume ? logWith(life, resume.from.ino) : life.log(logOptions.previous === true)
       if (found) return readLog(found.path, logOptions, found.writer)
       if (logOptions.previous === true)
         throw notFound(`previous terminated container "${container}" in pod "${name}" not found`)

@@ -308,3 +308,31 @@ spec:
   assert.equal((await kubectl(['logs', 'twice', '-c', 'c', '-p'])).out, 'first\n')
   assert.equal((await kubectl(['logs', 'twice', '-c', 'i'])).out, 'init\n')
 })
+
+test('a log that is followed goes on when the agent is killed and another one comes', { skip }, async () => {
+  const script = 'n=0; while :; do n=$((n+1)); echo line $n; sleep 0.05; done'
+  await lab.kubectl('run', 'count', '--image=host', '--command', '--', 'sh', '-c', script)
+  await lab.until(
+    'lines',
+    () => kubectl(['logs', 'count']),
+    ({ out }) => out.includes('line 3'),
+  )
+  const follower = begin(['logs', '-f', 'count', '--tail=2'])
+  await said(follower, /line \d+\n/)
+  const old = lab.pidOf('kubehop node node1')
+  assert.ok(old)
+  process.kill(old, 'SIGKILL')
+  const seen = Number(/line (\d+)\n$/.exec(follower.said)?.[1])
+  await said(follower, new RegExp(`line ${seen + 100}\n`))
+  await ended(follower)
+  const numbers = follower.said
+    .trimEnd()
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => Number(line.slice('line '.length)))
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, at) => (numbers[0] ?? 0) + at),
+    'each line once',
+  )
+})

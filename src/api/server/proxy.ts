@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
@@ -9,6 +9,8 @@ import type { Pod } from '../objects/pod.ts'
 import type { Registry } from '../registry/registry.ts'
 import { resources } from '../resources.ts'
 import type { Exchange } from './exchange.ts'
+import { followLog } from './follow-log.ts'
+import { headOf, hopByHop, joined, relayHead } from './relay.ts'
 import type { Route } from './route.ts'
 
 /** How the API server shows itself to nodes' agents. PEM texts. */
@@ -26,6 +28,8 @@ interface Target {
   path: string
   /** The client speaks of a pod and knows nothing of agents: their refusals become the API's own. */
   ofPod: boolean
+  /** A container's log, followed. */
+  follows?: boolean
 }
 
 const connectTimeoutMs = 10_000
@@ -76,7 +80,9 @@ export class NodeProxy {
     const where = [namespace, name, container].map(encodeURIComponent).join('/')
     if (subresource === 'log') {
       checkLogOptions(query)
-      return this.#at(pod.spec.nodeName, `/containerLogs/${where}?${query.toString()}`)
+      const asked = absolute(query)
+      const target = this.#at(pod.spec.nodeName, `/containerLogs/${where}?${asked.toString()}`)
+      return { ...target, follows: isSet(query, 'follow') }
     }
     const verb = subresource === 'attach' ? 'attach a container' : 'exec into a container'
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')
@@ -95,8 +101,29 @@ export class NodeProxy {
     return this.#at(pod.spec.nodeName, `/${subresource}/${where}?${asked.toString()}`)
   }
 
-  /** An ordinary request and its answer, streamed both ways. */
-  forward({ request, response, log }: Exchange, target: Target): Promise<void> {
+  /** An ordinary request and its answer, streamed both ways. A log that is followed goes on when the agent is replaced. */
+  forward(exchange: Exchange, target: Target): Promise<void> {
+    if (target.follows === true)
+      return followLog(exchange, target.path, (path) => this.#ask(exchange.request, { ...target, path }))
+    return this.#forward(exchange, target)
+  }
+
+  /** Rejects with the agent's refusal. */
+  #ask(request: IncomingMessage, target: Target): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const upstream = httpsRequest({ ...this.#options(request, target, passedOn), timeout: connectTimeoutMs })
+      upstream.once('timeout', () => upstream.destroy(new Error('no answer to the connection')))
+      upstream.once('error', (error) => reject(unreachable(target, error)))
+      upstream.once('response', (answer) => {
+        upstream.setTimeout(0)
+        if ((answer.statusCode ?? 0) >= 400) refusalOf(answer).then(reject, reject)
+        else resolve(answer)
+      })
+      upstream.end()
+    })
+  }
+
+  #forward({ request, response, log }: Exchange, target: Target): Promise<void> {
     return new Promise((resolve, reject) => {
       const upstream = httpsRequest(this.#options(request, target, passedOn))
       upstream.once('socket', (socket) => {
@@ -171,18 +198,6 @@ const upgradeHeaders = [
   'sec-websocket-extensions',
 ]
 
-/** Bytes flow both ways; what one side has sent is delivered before its end is, and a side that vanished takes the other along. */
-function joined(a: Socket, b: Socket): void {
-  for (const [from, to] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    from.pipe(to)
-    from.once('error', () => to.destroy())
-    from.once('close', () => to.destroySoon())
-  }
-}
-
 function containerOf(pod: Pod, asked: string | undefined): string {
   const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec
   const all = [...initContainers, ...containers, ...ephemeralContainers].map((one) => one.name)
@@ -202,6 +217,16 @@ function containerOf(pod: Pod, asked: string | undefined): string {
 
 function isSet(query: URLSearchParams, name: string): boolean {
   return ['1', 'true'].includes(query.get(name) ?? '')
+}
+
+/** A time that means the same when it is asked again. */
+function absolute(query: URLSearchParams): URLSearchParams {
+  const asked = new URLSearchParams(query)
+  const seconds = query.get('sinceSeconds')
+  if (seconds === null || !isSet(query, 'follow')) return asked
+  asked.delete('sinceSeconds')
+  asked.set('sinceTime', new Date(Date.now() - Number(seconds) * 1000).toISOString())
+  return asked
 }
 
 /** As kube-apiserver checks PodLogOptions. */
@@ -242,29 +267,4 @@ function unreachable({ node, host, port }: Target, error: Error): ApiError {
     'ServiceUnavailable',
     `error dialing the agent of ${node} at ${host}:${port}: ${error.message}`,
   )
-}
-
-/** Headers of one connection, which are not the next one's (RFC 9110, 7.6.1). */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'proxy-authenticate',
-  'te',
-  'trailer',
-])
-
-function relayHead(answer: IncomingMessage, response: ServerResponse): void {
-  const headers = Object.entries(answer.headers).filter(([name]) => !hopByHop.has(name))
-  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(headers))
-  response.flushHeaders()
-}
-
-function headOf(answer: IncomingMessage, without: ReadonlySet<string> = new Set(), ...more: string[]): string {
-  const { statusCode, statusMessage, rawHeaders } = answer
-  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`]
-  for (let at = 0; at < rawHeaders.length; at += 2)
-    if (!without.has((rawHeaders[at] ?? '').toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
-  return `${[...lines, ...more].join('\r\n')}\r\n\r\n`
 }

@@ -106,7 +106,9 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
     }
     try {
       const { group, logPath, log } = input
-      return runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log })
+      const run = runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log })
+      run.log.keepBeginning()
+      return run
     } catch (error) {
       // Nobody could read what it prints (no descriptors, a full disk).
       for (const process of [init, shim]) process?.signal(SIGNALS.KILL)

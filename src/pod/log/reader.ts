@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { KubehopError } from '../../base/errors.ts'
 import { Changes } from './changes.ts'
 import { nanoTimeOf, parseEntry, type StreamName } from './format.ts'
 import { entriesFrom, tailStart } from './lines.ts'
@@ -19,14 +20,23 @@ export interface LogOptions {
   timestamps?: boolean
   /** Only what was printed to one of them. */
   stream?: StreamName
+  /** Goes on where another reading, with the same options, was broken off: where that began, and how many bytes it gave. */
+  resume?: { from: LogPosition; skip: number }
+  /** Called once the beginning is known; with nothing when there is nothing. */
+  onBegin?: (from: LogPosition | undefined) => void
+}
+
+/** A place in a log: the file may have been put aside meanwhile, and is the same. */
+export interface LogPosition {
+  ino: number
+  at: number
 }
 
 /** What a container printed, as text. With `follow`, ends when the container does. `writer` is the one that still writes, if any. */
 export function readLog(path: string, options: LogOptions, writer: LogWriter | undefined): Readable {
   const abort = new AbortController()
-  const stream = Readable.from(bounded(texts(path, options, writer, abort.signal), options.limitBytes), {
-    objectMode: false,
-  })
+  const text = bounded(texts(path, options, writer, abort.signal), options.limitBytes)
+  const stream = Readable.from(without(text, options.resume?.skip ?? 0), { objectMode: false })
   stream.once('close', () => abort.abort())
   return stream
 }
@@ -40,15 +50,24 @@ async function* bounded(source: AsyncIterable<Buffer>, limit = Number.POSITIVE_I
   }
 }
 
+async function* without(source: AsyncIterable<Buffer>, skip: number): AsyncGenerator<Buffer> {
+  let left = skip
+  for await (const text of source) {
+    if (text.length > left) yield text.subarray(left)
+    left = Math.max(0, left - text.length)
+  }
+}
+
 async function* texts(
   path: string,
   options: LogOptions,
   writer: LogWriter | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const begin = await beginning(path, options.tailLines)
+  const begin = options.resume ? await resumed(path, options.resume.from) : await beginning(path, options.tailLines)
   // A container that could not be started never printed anything.
-  if (!begin) return
+  if (!begin) return options.onBegin?.(undefined)
+  options.onBegin?.({ ino: (await begin.file.stat()).ino, at: begin.at })
   const text = textOf(options)
   let { file, at } = begin
   // Without following, a log that grows faster than it is read has an end all the same: where it ended at first.
@@ -77,13 +96,21 @@ async function* texts(
         file = behind
         at = 0
         finished = false
-      } else if (last || signal.aborted) return
+      } else if (writer?.detached === true)
+        // It prints on, and the next agent can tell what.
+        throw new KubehopError('pod', 'logs', 'Interrupted', 'this agent lets go of the container')
+      else if (last || signal.aborted) return
       else await changes?.next()
     }
   } finally {
     changes?.close()
     await file.close()
   }
+}
+
+async function resumed(path: string, from: LogPosition): Promise<{ file: FileHandle; at: number } | undefined> {
+  const known = filesOf(path).find(({ ino }) => ino === from.ino)
+  return known && { file: await open(known.path, 'r'), at: from.at }
 }
 
 /** The first file to read and where; with `tailLines`, where the last so many lines begin, in whichever file that is. */

@@ -33,6 +33,26 @@ test('a client sees what is printed from now on, all of it, while others come an
   assert.equal(String(Buffer.concat(await writer.tap().streams.stdout.toArray())), '')
 })
 
+test('the first client of a fresh container sees how it began, and nobody else does', async () => {
+  const { output, writer } = writing('fresh')
+  writer.keepBeginning()
+  output.write('first words\n')
+  await turns(2)
+  const [one, two] = [writer.tap(), writer.tap()]
+  output.end('more')
+  await writer.ended
+  assert.equal(String(Buffer.concat(await one.streams.stdout.toArray())), 'first words\nmore')
+  assert.equal(String(Buffer.concat(await two.streams.stdout.toArray())), 'more')
+  const long = writing('long')
+  long.writer.keepBeginning()
+  long.output.write(Buffer.alloc(100_000, 'x'))
+  await turns(4)
+  const late = long.writer.tap()
+  long.output.end('more')
+  await long.writer.ended
+  assert.equal(String(Buffer.concat(await late.streams.stdout.toArray())), 'more')
+})
+
 test('a client that reads nothing makes the container wait, and is let go when that takes too long', async () => {
   const { path, output, writer } = writing('slow')
   const tap = writer.tap(200)

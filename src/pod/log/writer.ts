@@ -10,6 +10,9 @@ import { Throttle } from './throttle.ts'
 
 /** What has no newline yet is written after so long. */
 const promptMs = 100
+/** How long, and how much of, what a container prints first is kept for the client that started it. */
+const beginningMs = 10_000
+const beginningSize = 64 * 1024
 
 /** Writes what a container prints to its log until all of its outputs have ended. Readers that follow are told of every write. */
 export class LogWriter {
@@ -26,6 +29,8 @@ export class LogWriter {
   #size: number
   #open: number
   #done: () => void = () => undefined
+  #beginning: { chunks: { stream: StreamName; chunk: Buffer }[]; size: number } | undefined
+  #forgetting: NodeJS.Timeout | undefined
   #over = false
   #detached = false
 
@@ -50,10 +55,25 @@ export class LogWriter {
     return this.#over
   }
 
+  /** It was let go of before its end. */
+  get detached(): boolean {
+    return this.#detached
+  }
+
   /** Called after every write, and at the end. Returns what ends it. */
   onWrite(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  /**
+   * Keeps what is printed first for the first tap, if that comes soon: `kubectl run` starts a container and attaches to it, and its first words
+   * belong to that client.
+   */
+  keepBeginning(): void {
+    this.#beginning = { chunks: [], size: 0 }
+    this.#forgetting = setTimeout(() => (this.#beginning = undefined), beginningMs)
+    this.#forgetting.unref()
   }
 
   /** What is printed from now on; it goes to the log as well. */
@@ -65,6 +85,8 @@ export class LogWriter {
       },
       patienceMs,
     )
+    for (const { stream, chunk } of this.#beginning?.chunks ?? []) tap.write(stream, chunk)
+    this.#beginning = undefined
     if (this.#over) tap.end()
     else this.#taps.add(tap)
     return tap
@@ -89,6 +111,7 @@ export class LogWriter {
           this.#put(cutter.flush(nanoTime()))
         }, promptMs)
       for (const tap of this.#taps) tap.write(stream, chunk)
+      this.#remember(stream, chunk)
       const rest = this.#throttle.spend(processorTime() - begun)
       if (rest > 0) this.#rest(rest)
       this.#flow()
@@ -105,6 +128,15 @@ export class LogWriter {
       for (const tap of this.#taps) tap.end()
       this.#finish()
     })
+  }
+
+  #remember(stream: StreamName, chunk: Buffer): void {
+    const kept = this.#beginning
+    if (!kept) return
+    kept.size += chunk.length
+    // Who prints so much at once has more to say later.
+    if (kept.size > beginningSize) this.#beginning = undefined
+    else kept.chunks.push({ stream, chunk: Buffer.from(chunk) })
   }
 
   #rest(ms: number): void {
@@ -153,6 +185,7 @@ export class LogWriter {
 
   #finish(): void {
     this.#over = true
+    clearTimeout(this.#forgetting)
     closeSync(this.#fd)
     for (const listener of this.#listeners) listener()
     this.#listeners.clear()
