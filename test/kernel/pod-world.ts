@@ -57,7 +57,7 @@ export class Node implements AsyncDisposable {
     this.dir = dir
     this.#options = options
     this.#removes = removes
-    this.#groups = findPlace(`${basename(dir)}`)
+    this.#groups = findPlace(basename(dir))
     this.client = localClient({
       registry,
       log,
