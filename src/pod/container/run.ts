@@ -227,8 +227,7 @@ function runOf({ record, paths, shim, init, streams, processes, group, early, lo
   const mounts = init && processes !== 'own' ? namespaceOf(init.pid, 'mnt') : undefined
   const end = async (): Promise<Ending> => {
     await init?.ended
-    if (mounts !== undefined) killMembers(mounts)
-    group?.kill()
+    await endRest(group, mounts, log)
     // What it printed last is read from here on.
     shim?.signal(letGo)
     await shim?.ended
@@ -287,6 +286,17 @@ function writerFor(path: string, outputs: Outputs, log: Log): LogWriter {
   }
 }
 
+/** Ends what the first process of an instance left behind. */
+async function endRest(group: Group | undefined, mounts: string | undefined, log: Log): Promise<void> {
+  try {
+    // First the group: it lets nobody start another.
+    group?.kill()
+    if (mounts !== undefined) await killMembers(mounts)
+  } catch (error) {
+    log.error({ error: messageOf(error) }, 'what a container left behind cannot be ended')
+  }
+}
+
 const SIGNAL_MASK = 0x7f
 
 /** Removes the group of an instance that has ended. Tells whether it ended for want of memory. */
@@ -310,7 +320,8 @@ function endingOf(record: RunRecord, paths: ContainerPaths, starved: boolean): E
   const status = readFileSync(path).readUInt32LE(0)
   const signal = status & SIGNAL_MASK
   const exitCode = signal === 0 ? (status >> 8) & 0xff : 128 + signal
-  const killed = signal === SIGNALS.KILL
+  // A shell passes on that its command was killed.
+  const killed = exitCode === 128 + SIGNALS.KILL
   const reason = exitCode === 0 ? 'Completed' : starved && killed ? 'OOMKilled' : 'Error'
   const finishedAt = stat.mtime.toISOString()
   return { id, exitCode, ...(signal !== 0 && { signal }), reason, startedAt, finishedAt }
