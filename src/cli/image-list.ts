@@ -31,7 +31,7 @@ function described(image: StoredImage): object {
 }
 
 function render(images: readonly StoredImage[]): string {
-  if (images.length === 0) return 'no image is loaded: `kubehop image load FILE` loads one'
+  if (images.length === 0) return 'no image is there: `kubehop image load FILE` or `kubehop image pull NAME` brings one'
   const rows = images
     .flatMap((image) => (image.names.length > 0 ? image.names.map(familiar) : ['-']).map((name) => rowOf(name, image)))
     .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))

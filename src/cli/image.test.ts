@@ -5,6 +5,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { ImageStore } from '../image/store.ts'
 import { dockerArchive, ociArchive } from '../image/testing/archive.ts'
 import { serveRegistry } from '../image/testing/registry.ts'
 import { tar } from '../image/testing/tar.ts'
@@ -196,6 +197,24 @@ test('without the lab that is named there is nowhere to put images', async (t) =
   const { code, error } = await kubehop('load', file(dockerArchive([layer])), '--lab', 'none')
   assert.deepEqual([code, error.includes('there is no lab "none"')], [1, true])
   assert.equal(existsSync(state), false)
+})
+
+test('an image that a container uses is gone, and its files stay with that', async (t) => {
+  const { kubehop, file, state } = place(t)
+  await kubehop('load', file(dockerArchive([layer])))
+  const store = new ImageStore(join(state, '.images'))
+  const [image] = store.list()
+  assert.ok(image)
+  const lease = store.use(image)
+  assert.equal(
+    (await kubehop('rm', 'test:1')).out,
+    'image test:1 is gone; its files go with the containers that use them\n',
+  )
+  assert.match((await kubehop('ls')).out, /^no image is/)
+  assert.ok(existsSync(store.lowerdirs(image)[0] ?? ''))
+  lease[Symbol.dispose]()
+  await store.collect()
+  assert.deepEqual(readdirSync(state), [])
 })
 
 test('a lab does not see the images of all labs as a lab', async (t) => {

@@ -18,7 +18,8 @@ test('an image in use is removed by name at once, and its files when nobody uses
   assert.ok(image)
   const [one, other] = [store.use(image), store.use(image)]
   const [folder = ''] = store.lowerdirs(image)
-  assert.equal((await store.remove('test:1')).gone, true)
+  const { gone, used } = await store.remove('test:1')
+  assert.deepEqual([gone, used], [true, true])
   assert.equal(store.find('test:1'), undefined)
   assert.equal(store.find(image.id), undefined)
   assert.deepEqual(store.list(), [])

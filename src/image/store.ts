@@ -113,10 +113,10 @@ export class ImageStore {
 
   /**
    * By name: the name goes, and the image with its last one. By id (`sha256:...`): the image goes. Where a container uses it, its files go after that. Tells what
-   * names are left. @throws KubehopError `NoImage`
+   * names are left, and whether the files stay for now. @throws KubehopError `NoImage`
    */
-  remove(which: string): Promise<{ image: StoredImage; gone: boolean }> {
-    return this.#at.change((images) => {
+  async remove(which: string): Promise<{ image: StoredImage; gone: boolean; used: boolean }> {
+    const removed = await this.#at.change((images) => {
       const name = imageName(which)
       const image = findImage(images, name, which)
       if (!image) throw new KubehopError('image', 'remove', 'NoImage', `there is no image ${shown(which)}`)
@@ -125,6 +125,7 @@ export class ImageStore {
       writeCatalog(this.folder, [...images.filter((each) => each !== image), left])
       return { image: left, gone: names.length === 0 }
     })
+    return { ...removed, used: removed.gone && existsSync(this.#at.config(removed.image.id)) }
   }
 
   /** Removes the files of removed images that nobody uses any more, and what killed processes left. */
