@@ -46,7 +46,6 @@ export class PodLife implements Home {
   /** The API has it no more. */
   #vanished = false
   #leaving: 'waiting' | 'left' | undefined
-  #hurried = false
   /** This agent, or the one before it, has run it. */
   #known: boolean
   #recorded = ''
@@ -119,7 +118,6 @@ export class PodLife implements Home {
 
   /** Ends the pod's processes at once and removes what it has here, without a word to the API. */
   stopNow(): Promise<void> {
-    this.#hurried = true
     this.vanish()
     return this.#removed.promise
   }
@@ -301,7 +299,8 @@ export class PodLife implements Home {
 
   #graceMs(): number {
     const { deletionTimestamp, deletionGracePeriodSeconds } = this.pod.metadata
-    if (this.#hurried || (this.#vanished && deletionTimestamp === undefined)) return 0
+    // Also one that was ending already, and has now been deleted by force.
+    if (this.#vanished) return 0
     const granted = deletionGracePeriodSeconds ?? this.pod.spec.terminationGracePeriodSeconds ?? usualGraceSeconds
     if (deletionTimestamp === undefined) return granted * 1000
     // The API counts the grace from the wish, and an agent that comes later has only the rest of it. The time is written without
