@@ -1,25 +1,24 @@
 import { rm } from 'node:fs/promises'
 import { ApiError } from '../api/client/client.ts'
-import type { ObjectReference } from '../api/objects/meta.ts'
 import type { Container, Pod } from '../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { ContainerLife } from './container/life.ts'
 import type { NodeContext } from './context.ts'
 import { endContainers } from './ending.ts'
 import { ensureContainers } from './ensure.ts'
+import { graceMsOf } from './grace.ts'
 import type { Home } from './home.ts'
 import { idOf, type PodId, podPaths, type PodPaths } from './paths.ts'
 import { PodSandbox } from './sandbox/pod-sandbox.ts'
 import { type PodRecord, type SandboxRecord, writeRecord } from './record.ts'
+import { referenceTo } from './references.ts'
+import { PodReport } from './report.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
-import { phaseOf, type PodFacts, seconds, statusOf } from './status.ts'
-import { StatusWriter } from './status-writer.ts'
+import { phaseOf, type PodFacts, seconds } from './status.ts'
 import { all, Steps } from './steps.ts'
 import { unsupported } from './unsupported.ts'
 import { limitsEmptyDirs } from './volumes/volumes.ts'
 import { PodVolumes } from './volumes/volumes.ts'
-
-const usualGraceSeconds = 30
 
 /**
  * One pod on this node, from its first sight to its removal. Everything that happens (a change of the pod, an end, a probe, a timer) only pokes
@@ -34,7 +33,7 @@ export class PodLife implements Home {
   pod: Pod
   readonly #containers: Map<string, ContainerLife>
   readonly #sandbox: PodSandbox
-  readonly #status: StatusWriter
+  readonly #report: PodReport
   readonly #steps: Steps
   readonly #startTime: string
   readonly #gone: (life: PodLife) => void
@@ -49,7 +48,6 @@ export class PodLife implements Home {
   /** This agent, or the one before it, has run it. */
   #known: boolean
   #recorded = ''
-  #reportScheduled = false
   #closed = false
 
   constructor(context: NodeContext, pod: Pod, record: PodRecord | undefined, gone: (life: PodLife) => void) {
@@ -63,7 +61,11 @@ export class PodLife implements Home {
     })
     this.#gone = gone
     this.#startTime = record?.startTime ?? pod.status?.startTime ?? new Date().toISOString()
-    this.#status = new StatusWriter(context.client, context.log)
+    this.#report = new PodReport(
+      context,
+      () => this.pod,
+      () => this.#facts(),
+    )
     this.volumes = new PodVolumes({
       client: context.client,
       objects: context.objects,
@@ -101,7 +103,7 @@ export class PodLife implements Home {
   /** The pod changed in the API. */
   update(pod: Pod): void {
     this.pod = pod
-    if (!this.#closed) this.#status.seen(pod)
+    this.#report.seen(pod)
     for (const spec of specsOf(pod)) {
       const life = this.#containers.get(spec.name)
       if (life) life.spec = spec
@@ -113,6 +115,7 @@ export class PodLife implements Home {
   /** The pod is no more in the API: there is nobody to wait for. */
   vanish(): void {
     this.#vanished = true
+    this.#report.silence()
     this.#steps.poke()
   }
 
@@ -136,26 +139,12 @@ export class PodLife implements Home {
       // A full disk: the pods go on, and what is not written down is found again as a stray.
       this.context.log.error({ pod: this.id.name, error: messageOf(error) }, 'the record of a pod cannot be written')
     }
-    this.#report()
+    this.#report.soon()
     this.#steps.poke()
   }
 
   readonly event: Home['event'] = (container, type, reason, message) => {
-    const { initContainers, ephemeralContainers } = this.pod.spec
-    const among = (list: Container[] | undefined): boolean =>
-      list?.some(({ name }) => name === container?.name) === true
-    const field = among(initContainers)
-      ? 'initContainers'
-      : among(ephemeralContainers)
-        ? 'ephemeralContainers'
-        : 'containers'
-    const about: ObjectReference = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      ...this.id,
-      ...(container && { fieldPath: `spec.${field}{${container.name}}` }),
-    }
-    this.context.client.event(about, type, reason, message)
+    this.context.client.event(referenceTo(this.pod, container), type, reason, message)
   }
 
   async #step(): Promise<void> {
@@ -164,13 +153,13 @@ export class PodLife implements Home {
     if (this.#pastDeadline()) return
     if (this.#sandbox.ended) await this.#replaceSandbox()
     await all([this.#makeVolumes(), ...(this.#sandbox.current ? [] : [this.#makeSandbox()])])
-    this.#report()
+    this.#report.soon()
     const sandbox = this.#sandbox.current
     if (sandbox) {
       const wakeIn = (ms: number): void => this.#steps.wakeIn(ms)
       await ensureContainers({ home: this, sandbox, containers: this.#containers, graceMs: this.#graceMs(), wakeIn })
     }
-    this.#report()
+    this.#report.soon()
     if (this.#over()) await this.#settle()
     if (this.volumes.renewAt !== undefined) this.#steps.wakeIn(this.volumes.renewAt - Date.now())
   }
@@ -231,7 +220,7 @@ export class PodLife implements Home {
     // Without a record this agent knows less of it than the API does.
     if (!this.#known) return
     this.#record()
-    this.#report()
+    this.#report.soon()
   }
 
   #pastDeadline(): boolean {
@@ -255,7 +244,7 @@ export class PodLife implements Home {
     if (!this.#ending)
       for (const { spec } of running) this.event(spec, 'Normal', 'Killing', `Stopping container ${spec.name}`)
     this.#ending = true
-    this.#report()
+    this.#report.soon()
     if (running.length > 0 && !this.#left()) return
     // A later wish can shorten the grace while they end; each end pokes.
     void this.#stopAll(this.#graceMs())
@@ -264,8 +253,7 @@ export class PodLife implements Home {
     await this.context.groups.remove(this.id.uid)
     await this.volumes.remove()
     if (!this.#vanished) {
-      this.#tell()
-      await this.#status.settled()
+      await this.#report.now()
       await this.#deleteObject()
     }
     this.#steps.end()
@@ -287,6 +275,7 @@ export class PodLife implements Home {
     return false
   }
 
+  /** The API's own word: the pod is gone. */
   async #deleteObject(): Promise<void> {
     const { name, namespace, uid } = this.id
     try {
@@ -298,14 +287,8 @@ export class PodLife implements Home {
   }
 
   #graceMs(): number {
-    const { deletionTimestamp, deletionGracePeriodSeconds } = this.pod.metadata
     // Also one that was ending already, and has now been deleted by force.
-    if (this.#vanished) return 0
-    const granted = deletionGracePeriodSeconds ?? this.pod.spec.terminationGracePeriodSeconds ?? usualGraceSeconds
-    if (deletionTimestamp === undefined) return granted * 1000
-    // The API counts the grace from the wish, and an agent that comes later has only the rest of it. The time is written without
-    // fractions, so up to a second of the grace is not in it.
-    return Math.max(0, Math.min(granted * 1000, Date.parse(deletionTimestamp) + 1000 - Date.now()))
+    return this.#vanished ? 0 : graceMsOf(this.pod, Date.now())
   }
 
   #adopt(record: PodRecord): void {
@@ -320,7 +303,7 @@ export class PodLife implements Home {
 
   #detach(): void {
     this.#closed = true
-    this.#status.close()
+    this.#report.close()
     this.volumes.close()
     for (const container of this.containers()) container.detach()
     this.#sandbox.detach()
@@ -356,21 +339,6 @@ export class PodLife implements Home {
     }
   }
 
-  /** What happens in one turn is told in one write. */
-  #report(): void {
-    if (this.#reportScheduled || this.#closed) return
-    this.#reportScheduled = true
-    setImmediate(() => {
-      this.#reportScheduled = false
-      if (!this.#closed && !this.#vanished) this.#tell()
-    })
-  }
-
-  #tell(): void {
-    const known = this.#status.onto(this.pod)
-    this.#status.put(this.pod, statusOf(known, this.#facts(), new Date().toISOString()))
-  }
-
   #tellFailure(error: unknown): void {
     const known = error instanceof KubehopError ? error : undefined
     const say = known ? known.message.slice(`${known.room}: ${known.op}: `.length) : messageOf(error)
@@ -382,7 +350,7 @@ export class PodLife implements Home {
       { pod: `${namespace}/${name}`, error: messageOf(error) },
       'a step of a pod failed; trying again',
     )
-    this.#report()
+    this.#report.soon()
   }
 }
 
