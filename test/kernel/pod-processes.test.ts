@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Container } from '../../src/api/objects/pod.ts'
 import { startedAt } from '../../src/kernel/process.ts'
-import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { called, ended, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
 before(async () => {
@@ -14,24 +14,6 @@ after(async () => node[Symbol.asyncDispose]())
 
 const sh = (name: string, script: string): Container => ({ name, image: 'host', command: ['sh', '-c', script] })
 const untilTerm = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
-
-/** Numbers of the processes with these arguments, as seen from outside. */
-function called(...args: string[]): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `${args.join('\0')}\0`
-      } catch {
-        return false // no process, or it ended meanwhile
-      }
-    })
-}
-
-/** Resolves when the processes have ended; they are not ours, so nobody tells. */
-async function ended(pids: readonly number[]): Promise<void> {
-  while (pids.some((pid) => startedAt(pid) !== undefined)) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 test('containers that share their processes see and may signal each other, with pause as the first', async () => {
   const containers = [sh('a', `${untilTerm} # a`), sh('b', untilTerm)]
@@ -90,8 +72,8 @@ test("hostPID shows the node's processes, and its container ends as a whole all 
   await node.ready('watcher')
   const seen = await node.exec('watcher', ['cat', `/proc/${process.pid}/comm`], 'a')
   assert.equal(seen.out, readFileSync('/proc/self/comm', 'utf8'))
+  while (called('sleep', '4003').length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   const left = called('sleep', '4003')
-  assert.equal(left.length, 1)
   await node.delete('watcher', 5)
   await ended(left)
 })

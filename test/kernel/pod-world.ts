@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Client, New } from '../../src/api/client/client.ts'
@@ -14,6 +14,7 @@ import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
 import { findPlace } from '../../src/kernel/cgroup/groups.ts'
 import { declare } from '../../src/kernel/libc.ts'
 import { createNetns } from '../../src/kernel/netns.ts'
+import { startedAt } from '../../src/kernel/process.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import type { HostImageOptions } from '../../src/pod/root/host-image.ts'
@@ -215,4 +216,22 @@ async function authority(client: Client): Promise<void> {
 
 export function condition(pod: Pod | undefined, type: string): string | undefined {
   return pod?.status?.conditions?.find((one) => one.type === type)?.status
+}
+
+/** Numbers of the processes with these arguments, as seen from outside. */
+export function called(...args: string[]): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `${args.join('\0')}\0`
+      } catch {
+        return false // no process, or it ended meanwhile
+      }
+    })
+}
+
+/** Resolves when the processes have ended; they are not ours, so nobody tells. */
+export async function ended(pids: readonly number[]): Promise<void> {
+  while (pids.some((pid) => startedAt(pid) !== undefined)) await new Promise((resolve) => setTimeout(resolve, 5))
 }

@@ -26,6 +26,7 @@ import { type Becoming, become } from './become.ts'
 import { holdLayers } from '../root/image-root.ts'
 import { enterRoot, type RootInput } from '../root/root.ts'
 import type { Sharing } from '../sandbox/sandbox-program.ts'
+import { pidMax, tell } from '../tell.ts'
 import { leaveTerminal, makeTerminal, takeTerminal, terminalFds } from './terminal-program.ts'
 
 /** The descriptor on which the program finds a pidfd of the process whose namespaces it joins. */
@@ -116,9 +117,8 @@ export function containerProgram({ what, root, status, input, processes, bounds 
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('take signals again', 'rt_sigprocmask', SIG_SETMASK, signals(), 0, 8)
   enterGroups(program, groupFds)
-  tell(program, '/proc/self/oom_score_adj', bounds.oomScore)
-  // Of the PID namespace of whoever writes it (Linux 6.14).
-  if (processes === 'own') tell(program, '/proc/sys/kernel/pid_max', bounds.pids)
+  if (bounds.oomScore !== undefined) tell(program, '/proc/self/oom_score_adj', bounds.oomScore)
+  if (processes === 'own' && bounds.pids !== undefined) tell(program, pidMax, bounds.pids)
   program.call('join the pod', 'setns', joinedFd, CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC)
   closeOwn(program, startingFd, ...(input === 'pipe' ? [inputFd] : []))
   program.call('lead a session', 'setsid')
@@ -176,14 +176,6 @@ function enterGroups(program: Program, groupFds: number[]): void {
     program.call('enter the control group', 'write', fd, new TextEncoder().encode('0'), 1)
     program.call('enter the control group', 'close', fd)
   }
-}
-
-/** Best effort: what cannot be opened (a /proc that is read-only) leaves descriptor 0, which takes no writing that counts. */
-function tell(program: Program, path: string, value: number | undefined): void {
-  if (value === undefined) return
-  const text = new TextEncoder().encode(String(value))
-  const file = program.attempt(`open ${path}`, 'openat', AT_FDCWD, path, O_WRONLY | O_CLOEXEC)
-  program.attempt(`write ${path}`, 'write', file, text, text.length)
 }
 
 /** From here on others in the container can see this process: it holds nothing of the agent but the pipe for its report. */

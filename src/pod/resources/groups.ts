@@ -47,6 +47,11 @@ export class PodGroups {
     this.#log = log
   }
 
+  /** How many processes a PID namespace is told to have, where no control group counts them. */
+  get namespacePids(): number | undefined {
+    return this.missing.pids !== undefined && limitsPidNamespaces ? this.#pids : undefined
+  }
+
   /** What holds an instance of a container. Throws CreateContainerConfigError for `resources` that are none. */
   holding(pod: Pod, container: Container): Holding {
     try {
@@ -55,7 +60,7 @@ export class PodGroups {
         container: limitsOf(container),
         bounds: {
           oomScore: oomScoreOf(pod, container, totalmem()),
-          ...(this.missing.pids !== undefined && limitsPidNamespaces && { pids: this.#pids }),
+          ...(this.namespacePids !== undefined && { pids: this.namespacePids }),
         },
       }
     } catch (error) {

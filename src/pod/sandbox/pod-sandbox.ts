@@ -60,6 +60,7 @@ export class PodSandbox {
         title: `${id.namespace}/${id.name}`,
         nodename: hostnameOf(pod, context.zone).nodename,
         sharing,
+        pids: context.groups.namespacePids,
         hostIP: context.hostIP,
         network: context.network,
         wishes: sharing.hostNetwork ? {} : cableWishes(pod),

@@ -13,6 +13,7 @@ import {
   SIGINT,
   SIGTERM,
 } from '../../kernel/launch/syscalls.ts'
+import { pidMax, tell } from '../tell.ts'
 
 /** Where the program hears, by one byte, that it was noted. */
 const notedFd = 5
@@ -35,9 +36,9 @@ export function sharingOf({ hostNetwork, hostIPC, hostPID, shareProcessNamespace
 
 /**
  * Pause: makes the pod's namespaces, reports that they are there, and holds them until it is told to end. It has nothing else to do, so it
- * never fails, and containers come and go without the namespaces going with them.
+ * never fails, and containers come and go without the namespaces going with them. `pids`: so many processes containers that share them may have.
  */
-export function pauseProgram(hostname: string, { hostNetwork, hostIPC, processes }: Sharing): Program {
+export function pauseProgram(hostname: string, { hostNetwork, hostIPC, processes }: Sharing, pids?: number): Program {
   const program = new Program()
   const network = hostNetwork ? 0 : CLONE_NEWNET
   const ipc = hostIPC ? 0 : CLONE_NEWIPC
@@ -51,6 +52,8 @@ export function pauseProgram(hostname: string, { hostNetwork, hostIPC, processes
       parent.call('end', 'exit_group', 0)
     })
     program.call('lead a session', 'setsid')
+    // Descriptor 0 is nothing, so it does not matter when there is no other.
+    if (pids !== undefined) program.attempt(`close ${pidMax}`, 'close', tell(program, pidMax, pids))
   }
   // Orphans of the pod that end up here are reaped by the kernel.
   program.call('reap orphans', 'rt_sigaction', SIGCHLD, ignored(), 0, 8)

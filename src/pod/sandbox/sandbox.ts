@@ -25,6 +25,8 @@ export interface SandboxInput {
   title: string
   nodename: string
   sharing: Sharing
+  /** So many processes containers that share them may have; undefined when something else counts them. */
+  pids?: number | undefined
   hostIP: Address
   network: PodNetwork
   wishes: Pick<AttachRequest, 'hostPorts' | 'bandwidth'>
@@ -57,8 +59,8 @@ export interface Pause {
   readonly forgotten: () => void
 }
 
-export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'sharing'>): Promise<Pause> {
-  const { child, reported } = await launch(pauseProgram(input.nodename, input.sharing), {
+export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' | 'sharing' | 'pids'>): Promise<Pause> {
+  const { child, reported } = await launch(pauseProgram(input.nodename, input.sharing, input.pids), {
     title: `kubehop pause ${input.title}`,
     stdio: ['ignore', 'ignore', 'ignore'],
     fds: ['pipe'],
