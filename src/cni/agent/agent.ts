@@ -1,5 +1,6 @@
 import { KubehopError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
+import { openNftables } from '../../kernel/nftables/socket.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { freeGone } from '../plugin/free-gone.ts'
 import { inTurn } from '../plugin/leases.ts'
@@ -36,7 +37,8 @@ export async function startAgent({ socket: path, dataDir, product, log }: AgentO
   // What an agent before this one had cut and not yet deleted.
   reaper.finish()
   await free(dataDir, log)
-  const desk = openDesk({ reaper, product, log })
+  const nftables = stack.use(openNftables())
+  const desk = openDesk({ reaper, nftables, product, log })
   const listening = claim.listen()
   stack.defer(() => claim.leave())
   const door = openDoor(
