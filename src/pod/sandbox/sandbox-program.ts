@@ -52,8 +52,10 @@ export function pauseProgram(hostname: string, { hostNetwork, hostIPC, processes
       parent.call('end', 'exit_group', 0)
     })
     program.call('lead a session', 'setsid')
-    // Descriptor 0 is nothing, so it does not matter when there is no other.
-    if (pids !== undefined) program.attempt(`close ${pidMax}`, 'close', tell(program, pidMax, pids))
+    if (pids !== undefined) {
+      tell(program, pidMax, pids)
+      program.attempt(`close ${pidMax}`, 'close', notedFd + 1)
+    }
   }
   // Orphans of the pod that end up here are reaped by the kernel.
   program.call('reap orphans', 'rt_sigaction', SIGCHLD, ignored(), 0, 8)
