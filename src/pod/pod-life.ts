@@ -267,7 +267,7 @@ export class PodLife implements Home {
   #left(): boolean {
     if (this.#leaving === 'left' || this.#graceMs() === 0) return true
     if (this.#leaving === undefined)
-      void this.context.endpoints.left(this.id).then(() => {
+      void this.context.endpoints.left(this.id, this.#graceMs()).then(() => {
         this.#leaving = 'left'
         this.#steps.poke()
       })

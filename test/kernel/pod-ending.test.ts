@@ -102,8 +102,10 @@ test('a container is asked to end when services have let go of its pod, not befo
   const [endpoint] = slice.endpoints
   if (endpoint) endpoint.conditions = { ready: false, serving: true, terminating: true }
   await node.client.update('EndpointSlice', slice)
+  const letGo = performance.now()
   await gone
   assert.deepEqual(noted('served'), ['services let go', 'c'])
+  assert.ok(performance.now() - letGo >= 300, 'the nodes need a moment to obey')
 })
 
 test('when nobody changes the slices a pod ends all the same', async () => {
