@@ -70,20 +70,25 @@ async function* texts(
   options.onBegin?.({ ino: (await begin.file.stat()).ino, at: begin.at })
   const text = textOf(options)
   let { file, at } = begin
+  // What is printed between finding the last lines and reading them is not of them.
+  let left = options.follow === true ? Number.POSITIVE_INFINITY : (options.tailLines ?? Number.POSITIVE_INFINITY)
   // Without following, a log that grows faster than it is read has an end all the same: where it ended at first.
   const stop = options.follow === true ? undefined : filesOf(path).at(-1)
   let finished = false
   const changes = options.follow === true && writer ? new Changes(writer, signal) : undefined
   try {
-    for (;;) {
+    while (left > 0) {
       // Asked before reading: what is written after it is seen by the next round.
       const last = changes === undefined || changes.over
       changes?.take()
       const atStop = stop !== undefined && (await file.stat()).ino === stop.ino
       for await (const { entries, end } of entriesFrom(file, at, atStop ? stop.size : undefined)) {
         at = end
-        const lines = entries.flatMap(text)
+        const wanted = firstLines(entries, left)
+        left -= wanted.lines
+        const lines = wanted.entries.flatMap(text)
         if (lines.length > 0) yield Buffer.concat(lines)
+        if (left === 0) return
       }
       if (atStop || (stop && !filesOf(path).some(({ ino }) => ino === stop.ino))) return
       const next = await after(path, file)
@@ -140,6 +145,14 @@ async function after(path: string, file: FileHandle): Promise<string | undefined
   const files = filesOf(path)
   const at = files.findIndex((one) => one.ino === ino)
   return files[at + 1]?.path
+}
+
+/** At most so many whole lines of the entries. */
+function firstLines(entries: Buffer[], most: number): { entries: Buffer[]; lines: number } {
+  let lines = 0
+  for (const [at, entry] of entries.entries())
+    if (parseEntry(entry)?.partial !== true && ++lines >= most) return { entries: entries.slice(0, at + 1), lines }
+  return { entries, lines }
 }
 
 /** The entries' text, as the client wants it. */
