@@ -24,8 +24,8 @@ export interface OurPlugin {
 }
 
 export async function openOurs(node: Netns, podCidr: Cidr, folder: string): Promise<OurPlugin> {
-  // As it is shipped: one file.
-  const product: Product = { node: process.execPath, main: resolve('dist/kubehop.mjs') }
+  // As it is shipped.
+  const product: Product = { node: process.execPath, script: resolve('dist/kubehop-cni.mjs'), args: [] }
   const config = {
     cniVersion: '1.0.0',
     name: 'ours',
@@ -43,9 +43,13 @@ export async function openOurs(node: Netns, podCidr: Cidr, folder: string): Prom
     return asProgram({ command: [path], path: folder, config, node })
   }
   const agent = inNetns(node, () =>
-    spawn(product.node, [product.main, 'cni', 'agent', '--socket', socket, '--data-dir', config.dataDir], {
-      stdio: ['ignore', 'inherit', 'pipe'],
-    }),
+    spawn(
+      product.node,
+      [resolve('dist/kubehop.mjs'), 'cni', 'agent', '--socket', socket, '--data-dir', config.dataDir],
+      {
+        stdio: ['ignore', 'inherit', 'pipe'],
+      },
+    ),
   )
   // It says so when it answers; what it says later is of no interest.
   await once(createInterface(agent.stderr), 'line')

@@ -39,7 +39,9 @@ export function cniInstall(args: string[]): number {
       `the launcher is for x86-64, and this is ${process.arch}: the plugin is a script that starts Node each time`,
     )
   else if (script) notes.push('the plugin is a script that starts Node each time: it does not ask the agent')
-  notes.push(`what is started without an agent is ${product.node} ${product.main}: after moving either, install again`)
+  notes.push(
+    `what is started without an agent is ${[product.node, product.script, ...product.args].join(' ')}: after moving either, install again`,
+  )
   for (const note of notes) console.error(note)
   return 0
 }

@@ -1,7 +1,8 @@
-/** Where this product is, to be started again. Absolute paths. */
+/** How this product's plugin is started. Paths are absolute. */
 export interface Product {
   /** Node. */
   readonly node: string
-  /** The program's main file: source or bundle. */
-  readonly main: string
+  /** The file that it runs, and what that is told. */
+  readonly script: string
+  readonly args: readonly string[]
 }

@@ -23,7 +23,7 @@ export class AgentNode extends PluginNode {
   /** Without a product: a launcher that has nothing to fall back to, so that nobody but the agent can have answered. */
   constructor({ fallback = false }: { fallback?: boolean } = {}) {
     super()
-    const product = { node: process.execPath, main: fallback ? main : '/nowhere/main.ts' }
+    const product = { node: process.execPath, script: fallback ? main : '/nowhere/main.ts', args: ['cni'] }
     writeFileSync(this.launcher, nativeProgram(product, this.socketPath), { mode: 0o755 })
     this.agent = this.startAgent()
     this.call = this.plugin()

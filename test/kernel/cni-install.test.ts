@@ -141,6 +141,23 @@ test('without an agent the plugin starts Node, wherever that is; when it was mov
   }
 })
 
+test('where the plugin has a bundle of its own, that is what starts', () => {
+  using machine = new Machine()
+  machine.main = join(machine.folder, 'kubehop.mjs')
+  writeFileSync(machine.main, `await import(${JSON.stringify(source)})\n`)
+  writeFileSync(
+    join(machine.folder, 'kubehop-cni.mjs'),
+    `await import(${JSON.stringify(resolve('src/cli/cni-main.ts'))})\n`,
+  )
+  machine.install()
+  rmSync(machine.main)
+  const call = (env: NodeJS.ProcessEnv): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(machine.plugin, [], { env, input: '{}', encoding: 'utf8' })
+  assert.match(call({ CNI_COMMAND: 'VERSION' }).stdout, /"supportedVersions"/)
+  assert.match(call({}).stderr, /^usage: CNI_COMMAND=/)
+  assert.equal(call({ CNI_COMMAND: 'NOPE' }).status, 1)
+})
+
 test('what cannot be is said before anything is written', () => {
   using machine = new Machine()
   machine.refused(/ipam.subnet is "10.22.0.0", not a range/, 'install', '--subnet', '10.22.0.0')

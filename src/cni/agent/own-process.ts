@@ -38,7 +38,13 @@ export async function callAlone(
   program.call('die with the agent', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('close the report when Node starts', 'fcntl', reportFd, F_SETFD, FD_CLOEXEC)
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`)
-  program.call('start Node', 'execve', product.node, strings([product.node, product.main, 'cni']), strings(variables))
+  program.call(
+    'start Node',
+    'execve',
+    product.node,
+    strings([product.node, product.script, ...product.args]),
+    strings(variables),
+  )
   const started = inNetns(netns, () => ({
     launched: launch(program, { title: 'kubehop cni', stdio: ['pipe', 'pipe', 'inherit'] }),
   }))

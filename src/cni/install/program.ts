@@ -15,8 +15,8 @@ export function nativeProgram(product: Product, socket: string): Uint8Array {
     socket,
     variable: 'CNI_COMMAND',
     program: product.node,
-    argv: [basename(product.node), product.main, 'cni'],
-    script: product.main,
+    argv: [basename(product.node), product.script, ...product.args],
+    script: product.script,
     say: {
       lost: error(
         codes.tryAgain,
@@ -31,18 +31,19 @@ export function nativeProgram(product: Product, socket: string): Uint8Array {
 
 /** The same as a shell's script, which always starts Node: 40 ms for each call, on any processor. */
 export function scriptProgram(product: Product): Uint8Array {
-  const { node, main } = product
+  const { node, script, args } = product
+  const command = [node, script, ...args].map(quoted).join(' ')
   const text = [
     '#!/bin/sh',
-    `[ -x ${quoted(node)} ] && [ -r ${quoted(main)} ] && exec ${quoted(node)} ${quoted(main)} cni`,
+    `[ -x ${quoted(node)} ] && [ -r ${quoted(script)} ] && exec ${command}`,
     `printf '%s\\n' ${quoted(error(codes.failed, missing(product)).trimEnd())}`,
     'exit 1',
   ]
   return new TextEncoder().encode(text.join('\n'))
 }
 
-function missing({ node, main }: Product): string {
-  return `no agent answers, and ${node} cannot start ${main}: after moving Kubehop, run kubehop cni install again`
+function missing({ node, script }: Product): string {
+  return `no agent answers, and ${node} cannot start ${script}: after moving Kubehop, run kubehop cni install again`
 }
 
 function error(code: number, msg: string): string {
