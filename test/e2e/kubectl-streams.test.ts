@@ -251,14 +251,21 @@ test('exec -it: a terminal as wide as the own one, and its keys', { skip }, asyn
   const shown = new TerminalOutput(terminal)
   const keys = terminalInput(terminal)
   const exited = once(child, 'exit')
+  // What is typed once something was shown. The size comes a moment after the shell; Ctrl-C ends what runs in it, not the shell.
+  // What runs says so itself: a shell that has not quite started it yet would swallow the key.
+  const dialogue: [shown: RegExp, typed: string][] = [
+    [
+      /[#$] $/,
+      'while test "$(stty size)" != "45 123"; do sleep 0.05; done; sh -c "echo sized-$((1+1)); exec sleep 1000"\r',
+    ],
+    [/sized-2\r\n/, '\x03'],
+    [/sized-2\r\n[^]*[#$] $/, 'exit 7\r'],
+  ]
   let text = ''
   shown.on('data', (chunk: Buffer) => {
     text += chunk.toString()
-    if (text.includes('45 123') && !text.includes('ready-')) keys.write('echo ready-$((1+1)); sleep 1000\r')
-    // Ctrl-C ends what runs in the shell, not the shell.
-    if (text.endsWith('ready-2\r\n')) keys.write('\x03exit 7\r')
+    if (dialogue[0]?.[0].test(text)) keys.write(dialogue.shift()?.[1] ?? '')
   })
-  keys.write('stty size\r')
   assert.deepEqual(await exited, [7, null], text)
   shown.destroy()
 })

@@ -114,7 +114,11 @@ test('a container has a terminal of its own, with its name and size, and its log
 test('ctrl-C in a terminal reaches the program, and exec has terminals beside it', async () => {
   await node.run(
     'signal',
-    { command: ['sh', '-c', 'trap "echo caught" INT; echo ready; while :; do sleep 0.05; done'], stdin: true, tty: true },
+    {
+      command: ['sh', '-c', 'trap "echo caught" INT; echo ready; while :; do sleep 0.05; done'],
+      stdin: true,
+      tty: true,
+    },
     { restartPolicy: 'Never' },
   )
   await node.ready('signal')
