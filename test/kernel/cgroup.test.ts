@@ -76,6 +76,27 @@ test('a group gets no more of the processor than its quota', { skip }, async () 
   await removePlace(place)
 })
 
+test('who is allowed more than the group above it gets what that one gives', { skip }, async () => {
+  makeGroup(place, 'above').limit({ cpuMost: 100 })
+  makeGroup(place, 'above/below').limit({ cpuMost: 500, memory: 1e30 })
+  await removePlace(place)
+})
+
+test('what forks without end is ended with its group', { skip }, async () => {
+  const group = makeGroup(place, 'bomb')
+  group.limit({ pids: 60 })
+  // Each starts another and ends: the numbers that were just read are of those before.
+  const script = 'f() { f & f & :; }; trap "" TERM; while :; do f; done'
+  const child = runIn(group, `${script} 2> /dev/null`)
+  const gone = once(child, 'exit')
+  while (group.pids().length < 20 && child.exitCode === null) await new Promise(setImmediate)
+  group.kill()
+  await gone
+  await group.remove()
+  assert.deepEqual(group.pids(), [])
+  await removePlace(place)
+})
+
 test('what the kernel refuses is said with the file', { skip }, async () => {
   const group = makeGroup(place, 'refused')
   assert.throws(() => group.limit({ pids: -5 }), { code: 'Refused', message: /pids\.max/ })

@@ -9,10 +9,9 @@ const mostRounds = 50
 /** Processes that are held at once: each takes a descriptor. */
 const batch = 128
 
-/** Until nobody is there who was not told: one may be starting another just now. */
-export function killIn(dir: string): void {
+/** Until nobody is there who was not told, here or in another hierarchy: one may be starting another just now. */
+export function killIn(dir: string, told: Set<number> = new Set<number>()): void {
   if (writeIfThere(join(dir, 'cgroup.kill'), '1')) return
-  const told = new Set<number>()
   for (let round = 0; round < mostRounds; round++) {
     const fresh = pidsIn(dir).filter((pid) => !told.has(pid))
     if (fresh.length === 0) return

@@ -130,7 +130,8 @@ export function openGroup(place: Place, path: string): Group {
     pids: () => [...new Set(dirs.flatMap(pidsIn))],
     kill() {
       forbidForks(place, path)
-      for (const dir of dirs) killIn(dir)
+      const told = new Set<number>()
+      for (const dir of dirs) killIn(dir, told)
     },
     async remove() {
       forbidForks(place, path)
