@@ -7,7 +7,7 @@ import type { Home } from './home.ts'
 import type { Available } from './image/container-image.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 import { isRestarted } from './restarts.ts'
-import { initDone } from './status.ts'
+import { initDone } from './phase.ts'
 import { all } from './steps.ts'
 
 /** The first process of the container whose processes an ephemeral one sees; undefined when that does not run. */

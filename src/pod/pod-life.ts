@@ -9,12 +9,13 @@ import { ensureContainers } from './ensure.ts'
 import { graceMsOf } from './grace.ts'
 import type { Home } from './home.ts'
 import { idOf, type PodId, podPaths, type PodPaths } from './paths.ts'
+import { isOver, phaseOf } from './phase.ts'
 import { PodSandbox } from './sandbox/pod-sandbox.ts'
 import { type PodRecord, type SandboxRecord, writeRecord } from './record.ts'
 import { referenceTo } from './references.ts'
 import { PodReport } from './report.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
-import { phaseOf, type PodFacts, seconds } from './status.ts'
+import { type PodFacts, seconds } from './status.ts'
 import { all, Steps } from './steps.ts'
 import { unsupported } from './unsupported.ts'
 import { limitsEmptyDirs } from './volumes/volumes.ts'
@@ -206,8 +207,7 @@ export class PodLife implements Home {
   }
 
   #over(): boolean {
-    const phase = phaseOf(this.pod, this.#facts())
-    return phase === 'Succeeded' || phase === 'Failed'
+    return isOver(phaseOf(this.pod, this.#facts()))
   }
 
   /** A pod that is over keeps its logs and its place in the API, and nothing else. */

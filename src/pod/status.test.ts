@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container, Pod, PodSpec } from '../api/objects/pod.ts'
+import { phaseOf } from './phase.ts'
 import type { Ending } from './record.ts'
-import { type ContainerFacts, phaseOf, type PodFacts, statusOf } from './status.ts'
+import { type ContainerFacts, type PodFacts, statusOf } from './status.ts'
 
 const now = '2026-01-02T03:04:05.678Z'
 const container = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'host', ...more })
@@ -165,6 +166,38 @@ test('a pod that is over is not ready because it is completed', () => {
     'ContainersReady=False PodCompleted',
     'PodScheduled=True',
   ])
+})
+
+test('a pod that fails is not ready because it failed, and is told to have failed when nothing of it runs any more', () => {
+  const deadline = { reason: 'DeadlineExceeded', message: 'too late' }
+  const running: Pod = { ...pod(), status: { phase: 'Running' } }
+  const told = (containers: Record<string, ContainerFacts>): unknown[] => {
+    const { phase, reason, conditions } = statusOf(running, facts(containers, { failed: deadline }), now)
+    const ready = conditions?.find(({ type }) => type === 'Ready')
+    return [phase, reason, ready?.status, ready?.reason]
+  }
+  assert.deepEqual(told({ a: up }), ['Running', undefined, 'False', 'PodFailed'])
+  assert.deepEqual(told({ a: over(143) }), ['Failed', 'DeadlineExceeded', 'False', 'PodFailed'])
+})
+
+test('a pod whose containers are done is told so when its sidecars have ended, too', () => {
+  const sidecars = [container('s', { restartPolicy: 'Always' })]
+  const served: Pod = { ...pod({ initContainers: sidecars, restartPolicy: 'Never' }), status: { phase: 'Running' } }
+  assert.equal(statusOf(served, facts({ s: up, a: over(0) }), now).phase, 'Running')
+  assert.equal(statusOf(served, facts({ s: over(0), a: over(0) }), now).phase, 'Succeeded')
+})
+
+test('without a better reason a container is being created, or waits for those before it', () => {
+  const reason = (spec: Partial<PodSpec>, containers: Record<string, ContainerFacts>): (string | undefined)[] => {
+    const { initContainerStatuses = [], containerStatuses = [] } = statusOf(pod(spec), facts(containers), now)
+    return [...initContainerStatuses, ...containerStatuses].map(({ state }) => state?.waiting?.reason)
+  }
+  const inits = [container('i')]
+  assert.deepEqual(reason({}, {}), ['ContainerCreating'])
+  assert.deepEqual(reason({}, { a: creating }), ['ContainerCreating'])
+  assert.deepEqual(reason({ initContainers: inits }, {}), ['PodInitializing', 'PodInitializing'])
+  assert.deepEqual(reason({ initContainers: inits }, { i: over(0), a: creating }), [undefined, 'PodInitializing'])
+  assert.deepEqual(reason({ initContainers: inits }, { i: over(0), a: looping }), [undefined, 'CrashLoopBackOff'])
 })
 
 test('a container that loops tells why it waits and how it ended last', () => {

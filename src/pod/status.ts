@@ -1,7 +1,7 @@
 import type { Condition } from '../api/objects/meta.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
+import { hasStarted, initDone, isOver, phaseOf } from './phase.ts'
 import type { Ending } from './record.ts'
-import { isRestarted } from './restarts.ts'
 
 /** What is so about one container, as its status tells. */
 export interface ContainerFacts {
@@ -50,9 +50,12 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
     ready: false,
   }))
   const conditions = conditionsOf(pod, facts, phase, inits, regular)
-  const { podIP, failed } = facts
+  const { podIP } = facts
+  // A pod that is over tells so when nothing of it runs any more: others take its place then.
+  const told = isOver(phase) && runs(facts) ? (before(pod) ?? phase) : phase
+  const failed = told === 'Failed' ? facts.failed : undefined
   return {
-    phase,
+    phase: told,
     conditions: dated(conditions, pod.status?.conditions ?? [], now),
     hostIP: facts.hostIP,
     hostIPs: [{ ip: facts.hostIP }],
@@ -65,42 +68,13 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   }
 }
 
-export function phaseOf(pod: Pod, facts: PodFacts): NonNullable<PodStatus['phase']> {
-  if (facts.failed) return 'Failed'
-  const old = pod.status?.phase
-  if (old === 'Failed' || old === 'Succeeded') return old
-  for (const init of pod.spec.initContainers ?? []) {
-    const { ended } = facts.containers.get(init.name) ?? {}
-    if (ended && ended.exitCode !== 0 && !isRestarted(pod.spec, init, ended.exitCode)) return 'Failed'
-  }
-  if (!initialized(pod, facts)) return 'Pending'
-  let [waiting, running, stopped, succeeded, restarted] = [0, 0, 0, 0, 0]
-  for (const container of pod.spec.containers) {
-    const one = facts.containers.get(container.name)
-    const end = one?.ended ?? one?.last
-    if (one?.running) running++
-    else if (end) {
-      stopped++
-      if (end.exitCode === 0) succeeded++
-      if (isRestarted(pod.spec, container, end.exitCode)) restarted++
-    } else waiting++
-  }
-  if (waiting > 0) return 'Pending'
-  if (running > 0) return 'Running'
-  if (stopped === 0) return 'Pending'
-  // A pod that ends is judged by how its containers ended, whatever it would restart otherwise.
-  if (restarted > 0 && !facts.ending) return 'Running'
-  return succeeded === stopped ? 'Succeeded' : 'Failed'
+function runs(facts: PodFacts): boolean {
+  return [...facts.containers.values()].some(({ running }) => running !== undefined)
 }
 
-/** Whether every init container is done, and every sidecar among them started. */
-export function initialized(pod: Pod, facts: Pick<PodFacts, 'containers'>): boolean {
-  return (pod.spec.initContainers ?? []).every((init) => initDone(init, facts.containers.get(init.name)))
-}
-
-export function initDone(init: Container, one: ContainerFacts | undefined): boolean {
-  if (init.restartPolicy === 'Always') return one?.started === true || (one?.restarts ?? 0) > 0
-  return one?.ended?.exitCode === 0
+/** What a pod that is not over was told to be last. */
+function before({ status }: Pod): PodStatus['phase'] {
+  return status?.phase !== undefined && !isOver(status.phase) ? status.phase : undefined
 }
 
 /** As kubelet has it, the containers of a pod with init containers are never told to be created. */
@@ -130,7 +104,7 @@ function containerStatus(
 
 function stateOf(one: ContainerFacts, phase: string, making: string): ContainerState {
   if (one.running) return { running: { startedAt: seconds(one.running.startedAt) } }
-  if (one.waiting && phase !== 'Failed' && phase !== 'Succeeded')
+  if (one.waiting && !isOver(phase))
     return { waiting: one.waiting.reason === creating ? { ...one.waiting, reason: making } : one.waiting }
   if (one.ended) return { terminated: terminated(one.ended) }
   return { waiting: { reason: making } }
@@ -164,16 +138,19 @@ function conditionsOf(
   inits: ContainerStatus[],
   regular: ContainerStatus[],
 ): Condition[] {
-  const over = phase === 'Succeeded' || phase === 'Failed'
+  const over = isOver(phase)
   const completed = { reason: 'PodCompleted' }
-  const incomplete = (pod.spec.initContainers ?? []).filter((init) => !initDone(init, facts.containers.get(init.name)))
+  const begun = pod.spec.containers.some(({ name }) => hasStarted(facts.containers.get(name)))
+  const incomplete = (pod.spec.initContainers ?? []).filter(
+    (init) => !begun && !initDone(init, facts.containers.get(init.name)),
+  )
   const sidecars = new Set(
     (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always').map((one) => one.name),
   )
   const unready = [...inits.filter((one) => sidecars.has(one.name)), ...regular].filter((one) => !one.ready)
   const allReady = unready.length === 0 && !over
   const notReady = over
-    ? completed
+    ? { reason: phase === 'Failed' ? 'PodFailed' : 'PodCompleted' }
     : { reason: 'ContainersNotReady', message: `containers with unready status: [${names(unready)}]` }
   return [
     condition('PodReadyToStartContainers', facts.sandbox && !over),
