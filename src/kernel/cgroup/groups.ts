@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSy
 import { basename, dirname, join } from 'node:path'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import { killIn, removeTree, tryToRemove } from './ending.ts'
+import { offer } from './offer.ts'
 import { codeOf, entriesOf, pidsIn, textOf, writeIfThere } from './files.ts'
 import { type Controller, controllers, type Hierarchy, readHierarchies } from './hierarchy.ts'
 import { type Limits, settingsOf } from './settings.ts'
@@ -35,7 +36,7 @@ function baseIn({ version, mount, own }: Hierarchy, controller: Controller): { v
   let why = `${mount} may not be written`
   for (const dir of fromTop(mount, own)) {
     if (!isWritable(dir) || !isWritable(join(dir, 'cgroup.procs'))) continue
-    const refused = switchOn(dir, controller)
+    const refused = offer(dir, controller)
     if (refused === undefined) return { version, dir }
     why = refused
   }
@@ -46,18 +47,6 @@ function fromTop(mount: string, own: string): string[] {
   const dirs: string[] = []
   for (let dir = own; dir.length >= mount.length && dir !== '/'; dir = dirname(dir)) dirs.unshift(dir)
   return dirs
-}
-
-/** Why a controller cannot be had in the groups below a directory. */
-function switchOn(dir: string, controller: Controller): string | undefined {
-  const file = join(dir, 'cgroup.subtree_control')
-  try {
-    if (readFileSync(file, 'utf8').split(/\s+/).includes(controller)) return undefined
-    writeFileSync(file, `+${controller}`)
-    return undefined
-  } catch (error) {
-    return `${controller} cannot be switched on in ${dir}: ${messageOf(error)}`
-  }
 }
 
 function isWritable(path: string): boolean {
@@ -97,7 +86,7 @@ export function makeGroup(place: Place, path: string): Group {
       mkdirSync(here, { recursive: true, mode: 0o755 })
       if (version === 2 && count < parts.length)
         for (const controller of wanted) {
-          const refused = switchOn(here, controller)
+          const refused = offer(here, controller)
           if (refused !== undefined) throw new KubehopError('kernel', 'cgroup', 'Refused', refused)
         }
     }
@@ -165,8 +154,8 @@ function put(file: string, text: string): void {
   try {
     writeFileSync(file, text)
   } catch (error) {
-    // Swap may not be counted on this kernel: then there is nothing to forbid.
-    if (swapLimits.includes(basename(file)) && !existsSync(file)) return
+    // Swap may not be counted on this kernel: then there is nothing to forbid. One before 4.19 ends processes one by one.
+    if (mayLack.includes(basename(file)) && !existsSync(file)) return
     // In version 1 a group may not be given more than the one above it; that one's quota holds it anyway.
     if (basename(file) === 'cpu.cfs_quota_us' && codeOf(error) === 'EINVAL') return
     throw new KubehopError('kernel', 'cgroup', 'Refused', `cannot write ${text} to ${file}: ${messageOf(error)}`, {
@@ -175,7 +164,7 @@ function put(file: string, text: string): void {
   }
 }
 
-const swapLimits = ['memory.swap.max', 'memory.memsw.limit_in_bytes']
+const mayLack = ['memory.swap.max', 'memory.memsw.limit_in_bytes', 'memory.oom.group']
 
 /** From here on no process in the group, or in one below, can start another: those that are there can be told to end without a race. */
 function forbidForks({ pids }: Place, path: string): void {
