@@ -1,25 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { Socket } from 'node:net'
-import { join } from 'node:path'
-import type { Container } from '../../api/objects/pod.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Group } from '../../kernel/cgroup/groups.ts'
-import { makeFifo, openFifoBothEnds, openFifoToRead } from '../../kernel/fifo.ts'
-import { KernelError } from '../../kernel/libc.ts'
 import { launch, type Launched } from '../../kernel/launch/launch.ts'
-import { copyDescriptor } from '../../kernel/pidfd.ts'
 import { shareFile } from '../../kernel/share.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
-import { type Terminal, terminalOf } from '../../kernel/terminal.ts'
 import type { Becoming } from './become.ts'
 import { type Bounds, containerProgram, letGo, type ProcessesSeen } from './program.ts'
 import { type Attachment, attach } from './attach.ts'
-import { type InputWish, PipeInput } from './input.ts'
-import { masterFd } from './terminal-program.ts'
+import { PipeInput } from './input.ts'
+import {
+  inputOf,
+  makePipes,
+  markOf,
+  ofTerminal,
+  type Outputs,
+  pipesOf,
+  type Stdio,
+  type StreamsWish,
+  terminalHeldBy,
+  writerFor,
+} from './run-streams.ts'
 import { TerminalOutput } from './terminal-stream.ts'
-import { LogWriter } from '../log/writer.ts'
+import type { LogWriter } from '../log/writer.ts'
 import { killMembers, namespaceOf } from '../namespaces.ts'
 import type { ContainerPaths } from '../paths.ts'
 import type { Ending, RunOrigin, RunRecord } from '../record.ts'
@@ -63,18 +67,6 @@ export interface RunInput {
   log: Log
 }
 
-/** What of its standard streams a container's spec asks for. */
-export interface StreamsWish extends InputWish {
-  tty: boolean
-}
-
-export function streamsOf({ stdin, stdinOnce, tty }: Container): StreamsWish {
-  return { stdin: stdin === true, once: stdinOnce === true, tty: tty === true }
-}
-
-/** As much as a container may print while no agent runs before it has to wait. */
-const pipeCapacity = 256 * 1024
-
 /** Starts an instance. Rejects with a KernelError that names the step that the kernel refused; nothing is left then. */
 export async function startRun(input: RunInput): Promise<ContainerRun> {
   const { paths, attempt } = input
@@ -117,53 +109,6 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
   } finally {
     close()
   }
-}
-
-type Stdio = Parameters<typeof launch>[1]['stdio']
-
-interface Ends {
-  stdio: Stdio
-  /** For the shim alone. */
-  shimFds: number[]
-  close: () => void
-}
-
-const ofTerminal: Ends = { stdio: ['ignore', 'ignore', 'ignore'], shimFds: [], close: () => undefined }
-
-/** New pipes for every instance: what the one before left in them was its own. */
-function makePipes(paths: ContainerPaths, stdin: boolean): Ends {
-  const fds: number[] = []
-  const fresh = (path: string): number => {
-    rmSync(path, { force: true })
-    makeFifo(path)
-    const fd = openFifoBothEnds(path, pipeCapacity)
-    fds.push(fd)
-    return fd
-  }
-  const close = (): void => {
-    for (const fd of fds) closeSync(fd)
-  }
-  try {
-    const [stdout, stderr] = [fresh(paths.stdout), fresh(paths.stderr)]
-    if (!stdin) return { stdio: ['ignore', stdout, stderr], shimFds: [], close }
-    const path = inputOf(paths)
-    fresh(path)
-    // Each side its own end: when one side has closed it, the other is told.
-    const [reading, writing] = [openSync(path, constants.O_RDONLY), openSync(path, constants.O_WRONLY)]
-    fds.push(reading, writing)
-    return { stdio: [reading, stdout, stderr], shimFds: [writing], close }
-  } catch (error) {
-    close()
-    throw error
-  }
-}
-
-function inputOf(paths: ContainerPaths): string {
-  return join(paths.dir, 'stdin')
-}
-
-function markOf(paths: ContainerPaths, attempt: number): string {
-  return join(paths.dir, `stdin-used.${attempt}`)
 }
 
 /** The child has the file of what is starting from its first moment, and lets go of it itself: this agent may be dead by then. */
@@ -257,32 +202,6 @@ function runOf({ record, paths, shim, init, streams, processes, group, early, lo
       shim?.close()
       init?.close()
     },
-  }
-}
-
-type Outputs = ConstructorParameters<typeof LogWriter>[1]
-
-function pipesOf({ stdout, stderr }: ContainerPaths): Outputs {
-  const read = (path: string): Socket => new Socket({ fd: openFifoToRead(path), readable: true, writable: false })
-  return { stdout: read(stdout), stderr: read(stderr) }
-}
-
-/** Undefined when the shim is gone, and the terminal with it. */
-function terminalHeldBy(shim: Process | undefined): Terminal | undefined {
-  try {
-    return shim && terminalOf(copyDescriptor(shim.fd, masterFd))
-  } catch (error) {
-    if (error instanceof KernelError && error.code === 'ESRCH') return undefined
-    throw error
-  }
-}
-
-function writerFor(path: string, outputs: Outputs, log: Log): LogWriter {
-  try {
-    return new LogWriter(path, outputs, log)
-  } catch (error) {
-    for (const output of Object.values(outputs)) output.destroy()
-    throw error
   }
 }
 
