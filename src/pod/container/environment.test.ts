@@ -172,6 +172,15 @@ test('keys that cannot be names are left out with a warning', () => {
   ])
 })
 
+test('a source that nothing reads here is refused, not an empty value', () => {
+  const valueFrom = { fileKeyRef: { volumeName: 'v', path: 'env', key: 'X', optional: true } }
+  const variable: object = { name: 'X', valueFrom }
+  assert.throws(() => environment({ env: [variable as EnvVar] }), {
+    code: 'CreateContainerConfigError',
+    message: /env X: valueFrom\.fileKeyRef is not supported; there are fieldRef, /,
+  })
+})
+
 test('command and args see the finished environment', () => {
   const made = environment({
     env: [{ name: 'PORT', value: '80' }],

@@ -136,7 +136,11 @@ function valueFor(
     if (value !== undefined) return value
     throw lacks(input, what, `unsupported resourceFieldRef ${JSON.stringify(resourceFieldRef)}`)
   }
-  return ''
+  // An empty value in the place of one that this program cannot get would be a search for whoever reads it.
+  const [other] = Object.keys(variable.valueFrom ?? {})
+  if (other === undefined) return ''
+  const known = 'fieldRef, resourceFieldRef, configMapKeyRef and secretKeyRef'
+  throw lacks(input, what, `valueFrom.${other} is not supported; there are ${known}`)
 }
 
 /** The downward API's fields for variables. A label or annotation that is not there is empty, as in kubelet. */
