@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container } from '../../src/api/objects/pod.ts'
 import { findPlace } from '../../src/kernel/cgroup/groups.ts'
+import { namespaceOf, processNumbers } from '../../src/pod/namespaces.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 /** The least that a PID namespace can be told. */
@@ -68,16 +69,16 @@ test('a program that forks without end stops at the limit of its pod, and its ne
   const pid = node.pods.list().find(({ name }) => name === 'bomb')?.containers[0]?.pid
   while (!/fork/i.test(readText(`/proc/${pid}/root/tmp/said`))) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal((await node.exec('neighbour', ['echo', 'still here'])).out, 'still here\n')
-  const count = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).length
-  assert.ok(count < most + 50, `${count} processes`)
+  const space = namespaceOf(pid ?? 0, 'pid')
+  const count = processNumbers().filter((one) => namespaceOf(one, 'pid') === space).length
+  assert.ok(count > most - 20 && count <= most, `${count} processes`)
   await node.delete('bomb')
   await node.delete('neighbour')
 })
 
 test('nothing of a pod stays in the control groups', { skip }, async () => {
   const dir = dirname(place.memory?.dir ?? '')
-  const [own = ''] = readdirSync(dir).filter((name) => name.startsWith('kubehop-pod-'))
-  const left = join(dir, own, 'node1')
+  const left = join(dir, basename(node.dir), 'node1')
   assert.deepEqual(
     existsSync(left)
       ? readdirSync(left, { withFileTypes: true })
