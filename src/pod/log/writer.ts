@@ -114,7 +114,9 @@ export class LogWriter {
       this.#remember(stream, chunk)
       const rest = this.#throttle.spend(processorTime() - begun)
       if (rest > 0) this.#rest(rest)
-      this.#flow()
+      // One piece a turn: there may always be more, and Node would read on before anybody else gets a word in.
+      output.pause()
+      setImmediate(() => this.#flow())
     })
     output.on('error', (error) =>
       this.#log.warn({ path: this.path, error: error.message }, 'the output of a container cannot be read'),
