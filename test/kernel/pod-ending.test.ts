@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
 import type { Container, PodSpec } from '../../src/api/objects/pod.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
@@ -98,6 +99,9 @@ test('a container is asked to end when services have let go of its pod, not befo
   })
   const gone = node.delete('served', 10)
   await told
+  // Longer than it would have settled, had it not waited for the slices.
+  await pause(700)
+  assert.deepEqual(noted('served'), [])
   appendFileSync(join(notes, 'served'), 'services let go\n')
   const [endpoint] = slice.endpoints
   if (endpoint) endpoint.conditions = { ready: false, serving: true, terminating: true }
