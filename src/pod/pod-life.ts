@@ -17,7 +17,7 @@ import { PodReport } from './report.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 import { type PodFacts, seconds } from './status.ts'
 import { all, Steps } from './steps.ts'
-import { unsupported } from './unsupported.ts'
+import { type Abilities, tellUnsupported, unsupported } from './unsupported.ts'
 import { limitsEmptyDirs } from './volumes/volumes.ts'
 import { PodVolumes } from './volumes/volumes.ts'
 
@@ -30,8 +30,9 @@ export class PodLife implements Home {
   readonly id: PodId
   readonly paths: PodPaths
   readonly volumes: PodVolumes
-  readonly leftOut: readonly string[]
+  leftOut: readonly string[]
   pod: Pod
+  readonly #abilities: Abilities
   readonly #containers: Map<string, ContainerLife>
   readonly #sandbox: PodSandbox
   readonly #report: PodReport
@@ -56,10 +57,8 @@ export class PodLife implements Home {
     this.pod = pod
     this.id = idOf(pod)
     this.paths = podPaths(context.stateDir, this.id)
-    this.leftOut = unsupported(pod.spec, {
-      emptyDirs: limitsEmptyDirs(context.stateDir),
-      missing: context.groups.missing,
-    })
+    this.#abilities = { emptyDirs: limitsEmptyDirs(context.stateDir), missing: context.groups.missing }
+    this.leftOut = unsupported(pod.spec, this.#abilities)
     this.#gone = gone
     this.#startTime = record?.startTime ?? pod.status?.startTime ?? new Date().toISOString()
     this.#report = new PodReport(
@@ -110,7 +109,19 @@ export class PodLife implements Home {
       if (life) life.spec = spec
       else this.#containers.set(spec.name, new ContainerLife(this, spec))
     }
+    this.#leaveOut()
     this.#steps.poke()
+  }
+
+  /** A container that comes later may ask for more that it does not get. Before the first sandbox nothing was told: it tells all. */
+  #leaveOut(): void {
+    const told = this.leftOut
+    this.leftOut = unsupported(this.pod.spec, this.#abilities)
+    if (this.#sandbox.made)
+      tellUnsupported(
+        this,
+        this.leftOut.filter((field) => !told.includes(field)),
+      )
   }
 
   /** The pod is no more in the API: there is nobody to wait for. */

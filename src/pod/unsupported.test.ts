@@ -17,6 +17,11 @@ test('an ordinary pod asks for nothing that it does not get', () => {
     securityContext: { seccompProfile: { type: 'Unconfined' }, procMount: 'Default' },
     volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'None' }],
   }
+  const usual = { os: { name: 'linux' }, priorityClassName: 'system-node-critical', overhead: {} }
+  assert.deepEqual(said(usual), [])
+  const sources = [{ configMap: { name: 'a' } }, { serviceAccountToken: { path: 't' } }]
+  const types = { a: { hostPath: {} }, b: { configMap: {} }, c: { secret: {} }, d: { projected: { sources } } }
+  assert.deepEqual(said({ volumes: Object.entries(types).map(([name, type]) => ({ name, ...type })) }), [])
   assert.deepEqual(
     said({ containers: [web], volumes: [{ name: 'v', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }] }),
     [],
@@ -31,10 +36,35 @@ test('what has no effect is named, with the container or volume that it is for',
     [{ securityContext: { sysctls: [{ name: 'a', value: '1' }] } }, 'securityContext.sysctls'],
     [{ securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }, 'securityContext.seccompProfile'],
     [{ volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }, 'emptyDir.sizeLimit of volume v'],
+    [{ volumes: [{ name: 'v', emptyDir: { medium: 'HugePages-2Mi' } }] }, 'emptyDir.medium HugePages-2Mi of volume v'],
+    [{ os: { name: 'windows' } }, 'os.name windows'],
+    [{ securityContext: { windowsOptions: { hostProcess: true } } }, 'securityContext.windowsOptions'],
+    [{ overhead: { cpu: '250m' } }, 'overhead'],
+    [{ priorityClassName: 'high' }, 'priorityClassName high'],
+    [
+      { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] },
+      'persistentVolumeClaim of volume v (no container can start)',
+    ],
+    [{ volumes: [{ name: 'v', image: { reference: 'a' } }] }, 'image of volume v (no container can start)'],
+    [
+      { volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } }] },
+      'projected.clusterTrustBundle of volume v',
+    ],
   ]
   for (const [spec, say] of rows) assert.deepEqual(said(spec), [say])
   const of = (container: object): string[] => said({ containers: [{ name: 'web', ...container }] })
   assert.deepEqual(of({ securityContext: { procMount: 'Unmasked' } }), ['securityContext.procMount of container web'])
+  const debug = {
+    name: 'debug',
+    securityContext: { procMount: 'Unmasked', seccompProfile: { type: 'RuntimeDefault' }, windowsOptions: { a: 'b' } },
+    volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'Bidirectional' }],
+  }
+  assert.deepEqual(said({ ephemeralContainers: [debug] }), [
+    'securityContext.procMount of container debug',
+    'securityContext.seccompProfile of container debug',
+    'securityContext.windowsOptions of container debug',
+    'volumeMounts.mountPropagation of container debug',
+  ])
   assert.deepEqual(said({ initContainers: [{ name: 'init', volumeDevices: [{}] }] }), [
     'volumeDevices of container init',
   ])

@@ -1,4 +1,6 @@
-import type { Container, PodSpec } from '../api/objects/pod.ts'
+import type { Container, PodSpec, Volume } from '../api/objects/pod.ts'
+import type { Home } from './home.ts'
+import { projections, volumeTypes } from './volumes/types.ts'
 
 /** Any object of a manifest: also fields that this program has no type for, because it does nothing with them. */
 type Given = Readonly<Record<string, unknown>>
@@ -6,13 +8,15 @@ type Given = Readonly<Record<string, unknown>>
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
   hostnameOverride affinity topologySpreadConstraints
-  runtimeClassName resourceClaims
+  runtimeClassName resourceClaims overhead
 `
   .trim()
   .split(/\s+/)
-const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls']
+const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls', 'windowsOptions']
 const ofContainer = ['volumeDevices']
 const ofMount = ['mountPropagation']
+/** Those that every cluster has; there are no objects for others here. */
+const priorities = ['', 'system-node-critical', 'system-cluster-critical']
 
 /** What this node can do. */
 export interface Abilities {
@@ -24,22 +28,47 @@ export interface Abilities {
 
 /** What a pod asks for and does not get, as paths in its spec. Better a word now than a search later. */
 export function unsupported(spec: PodSpec, abilities: Abilities): string[] {
-  const { initContainers = [], containers, volumes = [] } = spec
+  const { initContainers = [], containers, ephemeralContainers = [], volumes = [] } = spec
   return [
     ...given(spec, ofPod),
+    ...inSpec(spec as Given & PodSpec),
     ...inResources(spec.resources, abilities).map((field) => `resources.${field}`),
-    ...((spec as Given & PodSpec)['hostUsers'] === false ? ['hostUsers'] : []),
     ...given(spec.securityContext, ofSecurity).map((field) => `securityContext.${field}`),
-    ...[...initContainers, ...containers].flatMap((one) =>
+    ...[...initContainers, ...containers, ...ephemeralContainers].flatMap((one) =>
       inContainer(one, abilities).map((field) => `${field} of container ${one.name}`),
     ),
-    ...volumes.flatMap(({ name, emptyDir }) =>
-      emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory' && !abilities.emptyDirs
-        ? [`emptyDir.sizeLimit of volume ${name}`]
-        : [],
-    ),
+    ...volumes.flatMap((one) => inVolume(one, abilities)),
   ]
 }
+
+/** An event that names them, where there are any. */
+export function tellUnsupported({ event }: Pick<Home, 'event'>, fields: readonly string[]): void {
+  if (fields.length > 0)
+    event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${fields.join(', ')}`)
+}
+
+/** Fields that ask for something with one value, and for nothing with another. */
+function inSpec({ hostUsers, os, priorityClassName = '' }: Given & PodSpec): string[] {
+  return [
+    ...(hostUsers === false ? ['hostUsers'] : []),
+    ...((os as Given | undefined)?.['name'] === 'windows' ? ['os.name windows'] : []),
+    ...(priorities.includes(String(priorityClassName)) ? [] : [`priorityClassName ${String(priorityClassName)}`]),
+  ]
+}
+
+function inVolume(volume: Volume, abilities: Abilities): string[] {
+  const { medium = '', sizeLimit } = volume.emptyDir ?? {}
+  const sources = (volume.projected?.sources ?? []).flatMap((source) => others(source, projections))
+  const of = `of volume ${volume.name}`
+  return [
+    ...(medium.startsWith('HugePages') ? [`emptyDir.medium ${medium} ${of}`] : []),
+    ...(sizeLimit !== undefined && medium !== 'Memory' && !abilities.emptyDirs ? [`emptyDir.sizeLimit ${of}`] : []),
+    ...sources.map((type) => `projected.${type} ${of}`),
+    ...others(volume, ['name', ...volumeTypes]).map((type) => `${type} ${of} (no container can start)`),
+  ]
+}
+
+const others = (of: object, known: readonly string[]): string[] => Object.keys(of).filter((key) => !known.includes(key))
 
 function inContainer(one: Container, abilities: Abilities): string[] {
   const { resources, securityContext, volumeMounts = [] } = one

@@ -67,6 +67,25 @@ test('it may come to a pod whose init containers never end', async () => {
   await node.delete('stuck')
 })
 
+test('what it asks for and does not get is told when it comes, in an event and in the condition', async () => {
+  await node.run('seen', { command: ['sleep', '1000'] }, { priorityClassName: 'high' } as object)
+  await node.ready('seen')
+  const told = async (): Promise<string[]> =>
+    (await node.events('seen')).filter((event) => event.startsWith('Warning Unsupported: '))
+  const [first] = await told()
+  assert.equal(first, 'Warning Unsupported: not supported here and left out: priorityClassName high')
+  await add('seen', { command: ['true'], securityContext: { seccompProfile: { type: 'RuntimeDefault' } } })
+  const late = 'securityContext.seccompProfile of container debug'
+  const pod = await node.until('seen', 'debugged', (one) => stateOf(one)?.terminated !== undefined)
+  assert.equal(
+    pod?.status?.conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')?.message,
+    `not supported here and left out: priorityClassName high, ${late}`,
+  )
+  // Once, and only what is new.
+  assert.deepEqual(await told(), [first, `Warning Unsupported: not supported here and left out: ${late}`])
+  await node.delete('seen')
+})
+
 test('what cannot be is refused in words', async () => {
   await node.run('strict', { command: ['sleep', '1000'] })
   await node.ready('strict')

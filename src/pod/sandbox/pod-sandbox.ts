@@ -6,6 +6,7 @@ import { writePodFiles } from './pod-files.ts'
 import type { PodRecord, SandboxRecord } from '../record.ts'
 import { adoptSandbox, forget, type Sandbox, startSandbox, stopSandbox } from './sandbox.ts'
 import { sharingOf } from './sandbox-program.ts'
+import { tellUnsupported } from '../unsupported.ts'
 
 /** The sandboxes of one pod, one at a time. */
 export class PodSandbox {
@@ -24,6 +25,11 @@ export class PodSandbox {
 
   get current(): Sandbox | undefined {
     return this.#current
+  }
+
+  /** There has been one, with this agent or the one before it. */
+  get made(): boolean {
+    return this.#count > 0
   }
 
   /** Pause has ended by itself: what lives in the sandbox has no network any more. */
@@ -71,9 +77,7 @@ export class PodSandbox {
       throw new KubehopError('pod', 'sandbox', 'FailedCreatePodSandBox', say, { cause: error })
     }
     this.#hold(sandbox)
-    const { leftOut } = this.#home
-    if (++this.#count === 1 && leftOut.length > 0)
-      this.#home.event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${leftOut.join(', ')}`)
+    if (++this.#count === 1) tellUnsupported(this.#home, this.#home.leftOut)
     const warnings = writePodFiles(context, pod, sandbox.address ?? context.hostIP, paths)
     for (const warning of warnings) this.#home.event(undefined, 'Warning', 'DNSConfigForming', warning)
     this.#home.changed()

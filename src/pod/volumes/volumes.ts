@@ -11,6 +11,7 @@ import { prepareHostPath } from './hostpath.ts'
 import type { Objects, WatchedKind } from './objects.ts'
 import { payloadOf, type PayloadSource, payloadSources, type TokenSource } from './payload.ts'
 import { quantity } from './quantity.ts'
+import { volumeTypes } from './types.ts'
 
 /** Where a volume's files lie on this machine. */
 export interface VolumeSource {
@@ -179,7 +180,7 @@ const automounted: Volume = {
 
 function unknownType(volume: Volume): string {
   const types = Object.keys(volume).filter((key) => key !== 'name')
-  return `volumes of type ${types.join(', ')} are not supported; there are emptyDir, hostPath, configMap, secret, downwardAPI and projected`
+  return `volumes of type ${types.join(', ')} are not supported; there are ${volumeTypes.join(', ')}`
 }
 
 const everybody = 0o777
