@@ -1,6 +1,6 @@
 import type { Container, Pod, PodSpec } from '../../api/objects/pod.ts'
 import type { Limits } from '../../kernel/cgroup/settings.ts'
-import { millis, quantity } from '../volumes/quantity.ts'
+import { millis, quantity } from '../../base/quantity.ts'
 
 type Amounts = Partial<Record<string, string | number>>
 

@@ -2,7 +2,7 @@ import type { Pod } from '../../api/objects/pod.ts'
 import { parseAddress } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
 import type { AttachRequest, HostPort } from '../../cni/network.ts'
-import { quantity } from '../volumes/quantity.ts'
+import { quantity } from '../../base/quantity.ts'
 
 /** What a pod wants of its place in the network. Throws BadBandwidth for an annotation that is no rate. */
 export function cableWishes(pod: Pod): Pick<AttachRequest, 'hostPorts' | 'bandwidth'> {

@@ -7,7 +7,6 @@ import type { Container, Pod, Volume, VolumeProjection } from '../../api/objects
 import type { ConfigMap, Secret } from '../../api/objects/simple.ts'
 import { writeAtomically } from './atomic.ts'
 import { type Payload, payloadOf, payloadSources } from './payload.ts'
-import { millis, quantity } from './quantity.ts'
 import { type ResourceField, resourceValue } from './resources.ts'
 
 const pod: Pod = {
@@ -160,10 +159,4 @@ test('a directory goes from one set of files to the next in one step, and stays 
   } finally {
     rmSync(dir, { recursive: true })
   }
-})
-
-test('sizes are read as Kubernetes writes them', () => {
-  assert.deepEqual(['64Mi', '1.5Gi', '100', '2k', '1e3'].map(quantity), [67_108_864, 1_610_612_736, 100, 2000, 1000])
-  assert.deepEqual(['100m', '0.1', '1', '1.0005', '2k'].map(millis), [100, 100, 1000, 1001, 2_000_000])
-  for (const text of ['', 'x', '-1', '1MiB', '1e400']) assert.throws(() => quantity(text), TypeError)
 })

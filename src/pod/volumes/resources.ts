@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { Container, Pod } from '../../api/objects/pod.ts'
-import { millis, quantity } from './quantity.ts'
+import { millis, quantity } from '../../base/quantity.ts'
 
 export interface ResourceField {
   containerName?: string

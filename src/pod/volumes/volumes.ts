@@ -10,7 +10,7 @@ import { writeAtomically } from './atomic.ts'
 import { prepareHostPath } from './hostpath.ts'
 import type { Objects, WatchedKind } from './objects.ts'
 import { payloadOf, type PayloadSource, payloadSources, type TokenSource } from './payload.ts'
-import { quantity } from './quantity.ts'
+import { quantity } from '../../base/quantity.ts'
 import { volumeTypes } from './types.ts'
 
 /** Where a volume's files lie on this machine. */
