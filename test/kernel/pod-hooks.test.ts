@@ -45,11 +45,13 @@ test('until its postStart hook is done a container does not run for anybody, and
       ],
     },
   )
+  while (!(await node.events('hooked')).some((event) => event.startsWith('Normal Started')))
+    await new Promise((resolve) => setTimeout(resolve, 10))
   while ((await node.exec('hooked', ['test', '-e', '/v/begun']).catch(() => ({ code: 1 }))).code !== 0)
     await new Promise((resolve) => setTimeout(resolve, 10))
-  const before = (await node.client.get('Pod', 'hooked', 'default')) ?? assert.fail()
+  const before = await node.until('hooked', 'told', (pod) => state(pod, 1)?.waiting !== undefined)
   assert.deepEqual(
-    [before.status?.phase, state(before)?.waiting?.reason, state(before, 1)?.waiting?.reason],
+    [before?.status?.phase, state(before)?.waiting?.reason, state(before, 1)?.waiting?.reason],
     ['Pending', 'ContainerCreating', 'ContainerCreating'],
   )
   assert.deepEqual(
