@@ -1,4 +1,5 @@
 import { launch } from '../src/kernel/launch/launch.ts'
+import { findPlace, removePlace } from '../src/kernel/cgroup/groups.ts'
 import { Program, cell, strings } from '../src/kernel/launch/program.ts'
 import { CLONE_NEWPID, F_SETFD, FD_CLOEXEC, PR_SET_PDEATHSIG, SIGKILL } from '../src/kernel/launch/syscalls.ts'
 import { reportFd } from '../src/kernel/launch/stub.ts'
@@ -29,7 +30,12 @@ export async function inside(args: string[], env: NodeJS.ProcessEnv, title: stri
     const code = parent.wait('wait for the runner', runner, cell())
     parent.call('exit', 'exit_group', code)
   })
-  const variables = Object.entries(env).map(([key, value]) => `${key}=${value ?? ''}`)
+  // Control groups are no namespace: they stay when their processes go.
+  const groups = `tests-${process.pid}`
+  const { place } = findPlace(groups)
+  const variables = Object.entries({ ...env, KUBEHOP_TEST_GROUPS: groups }).map(
+    ([key, value]) => `${key}=${value ?? ''}`,
+  )
   // Node would hold it open until it ends, and the launch would not be over before that.
   program.call('close the report when node starts', 'fcntl', reportFd, F_SETFD, FD_CLOEXEC)
   program.call('start node', 'execve', process.execPath, strings(['node', ...args]), strings(variables))
@@ -37,5 +43,6 @@ export async function inside(args: string[], env: NodeJS.ProcessEnv, title: stri
   const timer = limitMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), limitMs)
   const code = await exited
   clearTimeout(timer)
+  await removePlace(place)
   return code
 }

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { findPlace, type Group, makeGroup, openGroup, removePlace } from '../../src/kernel/cgroup/groups.ts'
 
-const { place, missing } = findPlace(`test-${process.pid}`)
+const { place, missing } = findPlace(`${process.env['KUBEHOP_TEST_GROUPS'] ?? ''}/test-${process.pid}`)
 const whole = place.cpu && place.memory && place.pids
 const skip = whole ? false : `no group can be made here: ${Object.values(missing).join('; ')}`
 

@@ -3,9 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container } from '../../src/api/objects/pod.ts'
-import { findPlace } from '../../src/kernel/cgroup/groups.ts'
 import { namespaceOf, processNumbers } from '../../src/pod/namespaces.ts'
-import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { leaveForOwnNetwork, makeNode, testPlace, type Node } from './pod-world.ts'
 
 /** The least that a PID namespace can be told. */
 const most = 301
@@ -17,7 +16,7 @@ before(async () => {
 })
 after(() => node[Symbol.asyncDispose]())
 
-const { place, missing } = findPlace('none')
+const { place, missing } = testPlace('none')
 const skip = place.cpu && place.memory && place.pids ? false : `no group here: ${Object.values(missing).join('; ')}`
 const sh = (script: string, resources = {}): Partial<Container> => ({ command: ['sh', '-c', script], resources })
 

@@ -5,8 +5,7 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'no
 import { basename, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container, Pod } from '../../src/api/objects/pod.ts'
-import { findPlace } from '../../src/kernel/cgroup/groups.ts'
-import { called, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { called, leaveForOwnNetwork, makeNode, testPlace, type Node } from './pod-world.ts'
 
 // Limits that make no sense, and control groups that an agent left half made or half removed.
 
@@ -17,7 +16,7 @@ before(async () => {
 })
 after(() => node[Symbol.asyncDispose]())
 
-const { place, missing } = findPlace('none')
+const { place, missing } = testPlace('none')
 const skip = place.cpu && place.memory && place.pids ? false : `no group here: ${Object.values(missing).join('; ')}`
 const dirs = [place.cpu, place.memory, place.pids].flatMap((one) => (one ? [dirname(one.dir)] : []))
 /** A group of the node, in each hierarchy. */

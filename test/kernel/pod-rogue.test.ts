@@ -4,8 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import type { Container, Pod } from '../../src/api/objects/pod.ts'
-import { findPlace } from '../../src/kernel/cgroup/groups.ts'
-import { called, condition, ended, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { called, condition, ended, leaveForOwnNetwork, makeNode, testPlace, type Node } from './pod-world.ts'
 
 // Containers that mean no good, or know no better. Whatever they do, a neighbour stays ready and answers. Fork bombs and those that eat memory are in
 // pod-resources.test.ts, those that ignore SIGTERM in pod-sandbox.test.ts, full layers and volumes in pod-image.test.ts and pod-volumes.test.ts.
@@ -31,7 +30,7 @@ afterEach(async () => {
 })
 after(() => node[Symbol.asyncDispose]())
 
-const { place, missing } = findPlace('none')
+const { place, missing } = testPlace('none')
 const skip = place.cpu && place.memory && place.pids ? false : `no group here: ${Object.values(missing).join('; ')}`
 const sh = (script: string, more: Partial<Container> = {}): Partial<Container> => ({
   command: ['sh', '-c', script],

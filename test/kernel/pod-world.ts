@@ -44,6 +44,11 @@ function withNode(host: HostImageOptions = {}): HostImageOptions {
   }
 }
 
+/** Where control groups of tests are: whoever started the tests removes what is left of them. */
+export function testPlace(name: string): GroupsPlace {
+  return findPlace(join(process.env['KUBEHOP_TEST_GROUPS'] ?? '', name))
+}
+
 /** One node with an API of its own and everything real: namespaces, cables, processes, files. */
 export class Node implements AsyncDisposable {
   readonly dir: string
@@ -58,7 +63,7 @@ export class Node implements AsyncDisposable {
     this.dir = dir
     this.#options = options
     this.#removes = removes
-    this.#groups = findPlace(basename(dir))
+    this.#groups = testPlace(basename(dir))
     this.client = localClient({
       registry,
       log,
