@@ -2,22 +2,23 @@ import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import { isReady } from '../conditions.ts'
 import { tolerates } from '../nodes/taints.ts'
+import { requestsOf } from './requests.ts'
 import type { Place } from './scheduler.ts'
 
-/** Why the pod cannot go there, in kube-scheduler's words; undefined when it can. */
-export function unfit(pod: Pod, { node, pods }: Place): string | undefined {
+/** Why the pod cannot go there, in kube-scheduler's words; empty when it can. */
+export function unfit(pod: Pod, place: Place): string[] {
   for (const test of tests) {
-    const reason = test(pod, node, pods)
-    if (reason !== undefined) return reason
+    const reason = test(pod, place.node, place.pods)
+    if (reason !== undefined) return [reason]
   }
-  return undefined
+  return lacking(pod, place)
 }
 
-/** `0/3 nodes are available: 2 node(s) were unschedulable, 1 node(s) had untolerated taint {a: b}.` */
-export function refusal(reasons: readonly string[]): string {
+/** From the reasons of each node: `0/3 nodes are available: 2 node(s) were unschedulable, 1 node(s) had untolerated taint {a: b}.` */
+export function refusal(reasons: readonly (readonly string[])[]): string {
   if (reasons.length === 0) return 'no nodes available to schedule pods'
   const counts = new Map<string, number>()
-  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  for (const reason of reasons.flat()) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   const said = [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
   return `0/${reasons.length} nodes are available: ${said.join(', ')}.`
 }
@@ -25,7 +26,7 @@ export function refusal(reasons: readonly string[]): string {
 type Test = (pod: Pod, node: Node, pods: readonly Pod[]) => string | undefined
 
 /** In upstream's order: the first that fails gives the reason. */
-const tests: Test[] = [unschedulable, notReady, untoleratedTaint, otherSelector, takenHostPort, full]
+const tests: Test[] = [unschedulable, notReady, untoleratedTaint, otherSelector, takenHostPort]
 
 function unschedulable(pod: Pod, { spec }: Node): string | undefined {
   const tolerated = tolerates(pod, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' })
@@ -59,9 +60,16 @@ function takenHostPort(pod: Pod, _: Node, pods: readonly Pod[]): string | undefi
   return clash ? "node(s) didn't have free ports for the requested pod ports" : undefined
 }
 
-function full(_: Pod, { status }: Node, pods: readonly Pod[]): string | undefined {
-  const limit = Number(status?.allocatable?.['pods'] ?? 110)
-  return pods.length >= limit ? 'Too many pods' : undefined
+/** All that there is too little of (upstream's NodeResourcesFit); who asks for nothing of a kind needs no room of it. */
+function lacking(pod: Pod, { node, pods, room, taken }: Place): string[] {
+  const limit = Number(node.status?.allocatable?.['pods'] ?? 110)
+  const wanted = requestsOf(pod)
+  return [
+    ...(pods.length >= limit ? ['Too many pods'] : []),
+    ...(['cpu', 'memory'] as const).flatMap((name) =>
+      wanted[name] > 0 && wanted[name] > room[name] - taken[name] ? [`Insufficient ${name}`] : [],
+    ),
+  ]
 }
 
 interface HostPort {

@@ -118,6 +118,105 @@ test('two pods never get the same port of one node', () => {
   for (const [what, a, b, expected] of rows) assert.deepEqual(placed([pod('a', a), pod('b', b)], one), expected, what)
 })
 
+const sized = (allocatable: Record<string, string>): Node => {
+  const one = node('n')
+  return { ...one, status: { ...one.status, allocatable } }
+}
+const asks = (requests: object, rest = {}) => ({ name: 'c', resources: { requests }, ...rest })
+const waits = (...reasons: string[]) => `b: 0/1 nodes are available: ${reasons.join(', ')}.`
+
+test('a node is given no more than it has: requests of what is there count, limits where there are none', () => {
+  const small = [sized({ cpu: '2', memory: '1Gi', pods: '110' })]
+  const rows: [string, Partial<Pod['spec']>, Partial<Pod['spec']>, string[]][] = [
+    ['just fits', { containers: [asks({ cpu: '1500m' })] }, { containers: [asks({ cpu: '0.5' })] }, ['a=n', 'b=n']],
+    [
+      'a little more',
+      { containers: [asks({ cpu: '1500m' })] },
+      { containers: [asks({ cpu: '501m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      'memory',
+      { containers: [asks({ memory: '600Mi' })] },
+      { containers: [asks({ memory: '600M' })] },
+      ['a=n', waits('1 Insufficient memory')],
+    ],
+    [
+      'both',
+      { containers: [asks({ cpu: '1', memory: '1Gi' })] },
+      { containers: [asks({ cpu: '3', memory: '1' })] },
+      ['a=n', waits('1 Insufficient cpu', '1 Insufficient memory')],
+    ],
+    [
+      'containers add up',
+      { containers: [asks({ cpu: '1' }), asks({ cpu: '1' })] },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      'a limit is a request',
+      { containers: [{ name: 'c', resources: { limits: { cpu: '2' } } }] },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      'a request is one before a limit',
+      { containers: [{ name: 'c', resources: { limits: { cpu: '2' }, requests: { cpu: '1' } } }] },
+      { containers: [asks({ cpu: '1' })] },
+      ['a=n', 'b=n'],
+    ],
+    ['who asks for nothing', { containers: [asks({ cpu: '2', memory: '1Gi' })] }, {}, ['a=n', 'b=n']],
+    [
+      'init containers run one by one',
+      { initContainers: [asks({ cpu: '1' }), asks({ cpu: '1' })], containers: [asks({ cpu: '1' })] },
+      { containers: [asks({ cpu: '1' })] },
+      ['a=n', 'b=n'],
+    ],
+    [
+      'the largest init container',
+      { initContainers: [asks({ cpu: '2' })], containers: [asks({ cpu: '1m' })] },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      'a sidecar stays',
+      { initContainers: [asks({ cpu: '1' }, { restartPolicy: 'Always' })], containers: [asks({ cpu: '1' })] },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      'an init container after a sidecar',
+      { initContainers: [asks({ cpu: '1' }, { restartPolicy: 'Always' }), asks({ cpu: '1' })], containers: [asks({})] },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      "the pod's own word",
+      { resources: { requests: { cpu: '2' } } },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+    [
+      "the pod's own limit",
+      { resources: { limits: { cpu: '2' } } },
+      { containers: [asks({ cpu: '1m' })] },
+      ['a=n', waits('1 Insufficient cpu')],
+    ],
+  ]
+  for (const [what, a, b, expected] of rows) assert.deepEqual(placed([pod('a', a), pod('b', b)], small), expected, what)
+})
+
+test('what an ended pod asked for is free; a node that does not say what it has has enough', () => {
+  const whole = { containers: [asks({ cpu: '2' })] }
+  const small = [sized({ cpu: '2', pods: '110' })]
+  const there = pod('old', { ...whole, nodeName: 'n' })
+  assert.deepEqual(placed([there, pod('b', whole)], small), [waits('1 Insufficient cpu')])
+  assert.deepEqual(placed([{ ...there, status: { phase: 'Failed' } }, pod('b', whole)], small), ['b=n'])
+  assert.deepEqual(placed([there, pod('b', whole)], [node('n')]), ['b=n'])
+  const other = { ...sized({ cpu: '4', pods: '110' }), metadata: { ...node('m').metadata } }
+  assert.deepEqual(placed([there, pod('b', whole)], [...small, other]), ['b=m'])
+})
+
 test('only pods that are ours to place are placed', () => {
   const leaving = { deletionTimestamp: '2026-01-01T00:00:00Z' }
   assert.deepEqual(

@@ -6,6 +6,7 @@ import { timeOf, timestamp } from '../clock.ts'
 import { conditionOf, isFinished, isTerminating, withCondition } from '../conditions.ts'
 import { bothOf, type Loop } from '../loop.ts'
 import { refusal, unfit } from './fit.ts'
+import { type Amounts, requestsOf, roomOf } from './requests.ts'
 
 /** Gives each pending pod to a node that fits, where the fewest of its siblings are. */
 export const scheduler: Loop = {
@@ -22,31 +23,47 @@ export const scheduler: Loop = {
 export interface Place {
   readonly node: Node
   readonly pods: Pod[]
+  /** For all pods together. */
+  readonly room: Readonly<Amounts>
+  /** What its pods ask for. */
+  readonly taken: Amounts
 }
 
 /** Pods in the order of their creation; a pod that fits nowhere waits, and says why, until nodes or pods change. */
 export function place(pods: readonly Pod[], nodes: readonly Node[], now: number): Plan {
-  const places = new Map<string, Place>(nodes.map((node) => [node.metadata.name, { node, pods: [] }]))
-  for (const pod of pods) if (!isFinished(pod)) places.get(pod.spec.nodeName ?? '')?.pods.push(pod)
+  const places = new Map(nodes.map((node) => [node.metadata.name, emptyPlace(node)]))
+  for (const pod of pods) if (!isFinished(pod)) give(pod, places.get(pod.spec.nodeName ?? ''))
   const byName = [...places.values()].sort((a, b) => byNumber(a.node.metadata.name, b.node.metadata.name))
   const actions: Action[] = []
   for (const pod of pods.filter(isPending).sort(byAge)) {
     const found = best(pod, byName)
     if ('reasons' in found) actions.push(...refuse(pod, refusal(found.reasons), now))
     else {
-      found.pods.push({ ...pod, spec: { ...pod.spec, nodeName: found.node.metadata.name } })
+      give({ ...pod, spec: { ...pod.spec, nodeName: found.node.metadata.name } }, found)
       actions.push(...bind(pod, found.node.metadata.name))
     }
   }
   return { actions }
 }
 
-function best(pod: Pod, places: readonly Place[]): Place | { reasons: string[] } {
-  const reasons: string[] = []
+function emptyPlace(node: Node): Place {
+  return { node, pods: [], room: roomOf(node.status?.allocatable), taken: { cpu: 0, memory: 0 } }
+}
+
+function give(pod: Pod, place: Place | undefined): void {
+  if (!place) return
+  place.pods.push(pod)
+  const { cpu, memory } = requestsOf(pod)
+  place.taken.cpu += cpu
+  place.taken.memory += memory
+}
+
+function best(pod: Pod, places: readonly Place[]): Place | { reasons: string[][] } {
+  const reasons: string[][] = []
   let chosen: Place | undefined
   for (const place of places) {
-    const reason = unfit(pod, place)
-    if (reason !== undefined) reasons.push(reason)
+    const why = unfit(pod, place)
+    if (why.length > 0) reasons.push(why)
     else if (!chosen || lessCrowded(pod, place, chosen)) chosen = place
   }
   return chosen ?? { reasons }
