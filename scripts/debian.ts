@@ -17,6 +17,9 @@ export const dnsPackages: readonly string[] = [
 /** Runtimes that load CNI plugins, what their containers are run by, and what one runs in a container. podman brings the reference plugins along. */
 export const containerPackages: readonly string[] = ['podman', 'containerd', 'crun', 'busybox-static']
 
+/** Stops a program before a chosen system call, for tests that kill it there. */
+export const tracerPackages: readonly string[] = ['strace']
+
 const patienceMs = 180_000
 
 /**

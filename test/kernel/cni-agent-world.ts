@@ -10,19 +10,19 @@ import { deleteCut } from '../../src/cni/reaper.ts'
 import { inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { pluginIn, PluginNode } from './cni-plugin-world.ts'
 
-const main = resolve('src/cli/main.ts')
-
 /** A node whose plugin is the launcher, with an agent of its own. */
 export class AgentNode extends PluginNode {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'cni-agent-'))
   readonly socketPath: string = join(this.folder, 'agent.sock')
   readonly launcher: string = join(this.folder, 'kubehop')
+  readonly #main: string
   readonly #heard: number[] = []
   agent: ChildProcess
 
-  /** Without a product: a launcher that has nothing to fall back to, so that nobody but the agent can have answered. */
-  constructor({ fallback = false }: { fallback?: boolean } = {}) {
+  /** Without a product: a launcher that has nothing to fall back to, so that nobody but the agent can have answered. `main` is what the agent runs. */
+  constructor({ fallback = false, main = resolve('src/cli/main.ts') }: { fallback?: boolean; main?: string } = {}) {
     super()
+    this.#main = main
     const product = { node: process.execPath, script: fallback ? main : '/nowhere/main.ts', args: ['cni'] }
     writeFileSync(this.launcher, nativeProgram(product, this.socketPath), { mode: 0o755 })
     this.agent = this.startAgent()
@@ -41,7 +41,7 @@ export class AgentNode extends PluginNode {
     this.#heard.push(heard)
     closeSync(both)
     const child = inNetns(this.ns, () =>
-      spawn(process.execPath, [main, 'cni', 'agent', '--socket', this.socketPath, '--data-dir', this.dataDir], {
+      spawn(process.execPath, [this.#main, 'cni', 'agent', '--socket', this.socketPath, '--data-dir', this.dataDir], {
         env: { PATH: process.env['PATH'], ...env },
         stdio: ['ignore', 'inherit', log],
       }),

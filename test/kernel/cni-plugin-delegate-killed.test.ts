@@ -7,19 +7,21 @@ import { recordsOf } from '../../src/cni/plugin/delegate-record.ts'
 import { callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { PluginNode } from './cni-plugin-world.ts'
+import { Bundled, killBefore, noStrace, strace } from './strace.ts'
 
 /** What changes records, cables, and takes turns; the other tests kill at the rest. */
 const changing = 'mkdir rename unlink flock sendto sendmsg'.split(' ')
-const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'there is no strace here'
 
 /** A node whose addresses another plugin gives: a script that remembers whom it gave one, as a folder each. */
 class Victim extends PluginNode {
   readonly pod: Netns = createNetns()
+  readonly #plugin: Bundled
   readonly plugins: string = join(this.dataDir, 'plugins')
   readonly given: string = join(this.dataDir, 'given')
 
-  constructor() {
+  constructor(plugin: Bundled) {
     super()
+    this.#plugin = plugin
     for (const folder of [this.plugins, this.given]) mkdirSync(folder)
     const script = join(this.plugins, 'theirs')
     const file = `${this.given}/$CNI_CONTAINERID-$CNI_IFNAME`
@@ -59,9 +61,8 @@ esac
 
   /** false: it came to its end before. */
   kill(command: string, call: string, nth: number): boolean {
-    const inject = ['-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`]
     const { status, signal, stdout } = inNetns(this.ns, () =>
-      spawnSync('strace', [...inject, process.execPath, 'src/cli/main.ts', 'cni'], {
+      spawnSync(...strace(...killBefore(call, nth), process.execPath, this.#plugin.path), {
         env: this.#env(command),
         input: this.#stdin(),
         encoding: 'utf8',
@@ -85,8 +86,9 @@ esac
 
 test('killed at any step of ADD or DEL, we leave nothing with the plugin that gives the addresses that the DEL or GC after it does not take back', {
   skip: noStrace,
-}, () => {
-  using victim = new Victim()
+}, async () => {
+  using plugin = await Bundled.of('src/cli/cni-main.ts')
+  using victim = new Victim(plugin)
   let kills = 0
   for (const command of ['ADD', 'DEL'])
     for (const call of changing)

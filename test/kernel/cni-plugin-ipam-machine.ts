@@ -7,6 +7,7 @@ import { type Answer, callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { PluginNode } from './cni-plugin-world.ts'
+import { killBefore, strace } from './strace.ts'
 
 /** Small ones, so that they are often full; the second has two families, and two ranges in one set; the last another plugin's addresses. */
 export const networks: readonly { name: string; bridge: string; ranges?: object[][] }[] = [
@@ -87,9 +88,8 @@ export class Machine extends PluginNode {
   }
 
   crash(command: string, call: string, nth: number, of: Owner): void {
-    const inject = ['-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`]
     inNetns(this.ns, () =>
-      spawnSync('strace', [...inject, process.execPath, 'src/cli/main.ts', 'cni'], {
+      spawnSync(...strace(...killBefore(call, nth), process.execPath, 'src/cli/cni-main.ts'), {
         env: this.#env(command, of),
         input: this.#stdin(of.network),
       }),

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Answer } from '../../src/cni/plugin/plugin.ts'
 import { keyOf, Machine, networks, type Owner, ownerOf } from './cni-plugin-ipam-machine.ts'
+import { noStrace } from './strace.ts'
 
 /** Longer on demand: KUBEHOP_RANDOM_SECONDS=500. */
 const seconds = Number(process.env['KUBEHOP_RANDOM_SECONDS'] ?? 12)
-
-const canCrash = spawnSync('strace', ['-V']).error === undefined
 
 type Step =
   | ({ do: 'ADD' | 'DEL' } & Owner)
@@ -32,7 +30,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const), container: owner.container }) },
   {
-    weight: canCrash ? 1 : 0,
+    weight: noStrace === false ? 1 : 0,
     arbitrary: fc.record({
       do: fc.constant('crash' as const),
       command: fc.constantFrom('ADD' as const, 'DEL' as const),

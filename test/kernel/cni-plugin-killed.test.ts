@@ -1,18 +1,36 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { PluginNode } from './cni-plugin-world.ts'
+import { Bundled, callsIn, killBefore, noStrace, strace } from './strace.ts'
 
 /** Whatever the plugin changes, it changes by these. strace counts each for itself. */
-const changing = 'sendto sendmsg flock setns write mkdir link unlink unlinkat rename'.split(' ')
-const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'there is no strace here'
+const changing = 'sendto flock setns write fsync mkdir link unlink rename'.split(' ')
+
+/**
+ * What neither the node, its files nor a pod can tell: reading, waiting, memory, threads, and the ends of what this process opened. openat may make a file:
+ * a kill before the write that follows finds it empty. io_uring is how Node's event loop waits: files do not go through it unless UV_USE_IO_URING says so.
+ */
+const harmless = new Set(
+  `read pread64 openat close lseek dup dup3 pipe2 fcntl ioctl stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64 getcwd
+  poll ppoll select epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 io_uring_setup io_uring_enter io_uring_register
+  socket socketpair bind getsockname getsockopt setsockopt recvfrom recvmsg statfs fstatfs
+  mmap munmap mremap mprotect madvise brk pkey_alloc pkey_free pkey_mprotect
+  futex clone3 set_robust_list set_tid_address rseq arch_prctl prctl sched_yield sched_getaffinity sched_getparam sched_getscheduler get_mempolicy
+  rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
+  getpid gettid getppid getuid geteuid getgid getegid capget prlimit64 getrlimit getrusage sysinfo uname getrandom
+  clock_gettime clock_nanosleep gettimeofday nanosleep execve exit exit_group`.split(/\s+/),
+)
 
 /** A node whose plugin can be killed on the way, and asked without a process of its own. */
 class Victim extends PluginNode {
   readonly pod: Netns = createNetns()
+  readonly #plugin: Bundled
   readonly #config: object = this.config({
     ipMasq: true,
     macspoofchk: true,
@@ -26,6 +44,11 @@ class Victim extends PluginNode {
       bandwidth: { ingressRate: 1e9, ingressBurst: 1e9, egressRate: 1e9, egressBurst: 1e9 },
     },
   })
+
+  constructor(plugin: Bundled) {
+    super()
+    this.#plugin = plugin
+  }
 
   env(command: string): Record<string, string> {
     const netns = `/proc/${process.pid}/fd/${this.pod.fd}`
@@ -45,25 +68,29 @@ class Victim extends PluginNode {
 
   /** Kills it before it makes this system call for the nth time. false: it came to its end before. */
   kill(command: string, call: string, nth: number): boolean {
-    const inject = [
-      '-f',
-      '-qq',
-      '-o',
-      '/dev/null',
-      '-e',
-      `trace=${call}`,
-      '-e',
-      `inject=${call}:signal=KILL:when=${nth}`,
-    ]
-    const { status, signal, stdout } = inNetns(this.ns, () =>
-      spawnSync('strace', [...inject, process.execPath, 'src/cli/main.ts', 'cni'], {
+    const { status, signal, stdout } = this.#traced(command, killBefore(call, nth))
+    assert.ok(signal === 'SIGKILL' || status === 0, `${command}: ${status} ${stdout}`)
+    return signal === 'SIGKILL'
+  }
+
+  /** The kinds of system call that it makes: by its first thread, and by the others. */
+  calls(command: string): [Set<string>, Set<string>] {
+    const log = join(this.dataDir, 'calls')
+    const { status, stdout } = this.#traced(command, ['-f', '-qq', '-o', log])
+    assert.equal(status, 0, stdout)
+    const [first = new Set(), ...others] = callsIn(log)
+    rmSync(log)
+    return [first, new Set(others.flatMap((calls) => [...calls]))]
+  }
+
+  #traced(command: string, options: readonly string[]): SpawnSyncReturns<string> {
+    return inNetns(this.ns, () =>
+      spawnSync(...strace(...options, process.execPath, this.#plugin.path), {
         env: { PATH: process.env['PATH'], ...this.env(command) },
         input: JSON.stringify(this.#config),
         encoding: 'utf8',
       }),
     )
-    assert.ok(signal === 'SIGKILL' || status === 0, `${command}: ${status} ${stdout}`)
-    return signal === 'SIGKILL'
   }
 
   links(): string[] {
@@ -83,10 +110,31 @@ class Victim extends PluginNode {
   }
 }
 
+test('a system call of ADD or DEL is one before which we kill, or changes nothing', { skip: noStrace }, async () => {
+  using plugin = await Bundled.of('src/cli/cni-main.ts')
+  using victim = new Victim(plugin)
+  const met = new Set<string>()
+  for (const command of ['ADD', 'DEL']) {
+    const [first, others] = victim.calls(command)
+    const unknown = [...first].filter((call) => !changing.includes(call) && !harmless.has(call))
+    assert.deepEqual(unknown, [], `${command} makes system calls that are new: does it change something by them?`)
+    // strace counts each thread's calls for itself, and only the first is killed. Node's others wake each other by a write.
+    const elsewhere = [...others].filter((call) => call !== 'write' && !harmless.has(call))
+    assert.deepEqual(elsewhere, [], `${command} changes something by another thread`)
+    for (const call of first) met.add(call)
+  }
+  assert.deepEqual(
+    changing.filter((call) => !met.has(call)),
+    [],
+    'never called: strike them off the list',
+  )
+})
+
 test('killed before any system call of ADD that changes something, the plugin leaves nothing behind that DEL or GC does not find', {
   skip: noStrace,
-}, () => {
-  using victim = new Victim()
+}, async () => {
+  using plugin = await Bundled.of('src/cli/cni-main.ts')
+  using victim = new Victim(plugin)
   let kills = 0
   for (const call of changing)
     for (let nth = 1; ; nth++) {
@@ -100,8 +148,9 @@ test('killed before any system call of ADD that changes something, the plugin le
 
 test('killed before any system call of DEL that changes something, the plugin does the rest when it is asked again', {
   skip: noStrace,
-}, () => {
-  using victim = new Victim()
+}, async () => {
+  using plugin = await Bundled.of('src/cli/cni-main.ts')
+  using victim = new Victim(plugin)
   let kills = 0
   for (const call of changing)
     for (let nth = 1; ; nth++) {

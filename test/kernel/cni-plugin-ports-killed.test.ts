@@ -9,21 +9,14 @@ import { cidr } from '../../src/base/address.ts'
 import { openPodNetwork } from '../../src/cni/network.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { Bundled, killBefore, noStrace, strace } from './strace.ts'
 import { askTcp, machineBeside, all, serveTcp } from './cni-plugin-ports-world.ts'
 
-const noStrace = spawnSync('strace', ['-V']).error === undefined ? false : 'there is no strace here'
-
 /** Lets a process connect a pod, and kills it before its nth message to the kernel. false: it came to its end before. */
-function killed(node: Netns, stateDir: string, pod: Netns, nth: number): boolean {
-  const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=sendto', '-e', `inject=sendto:signal=KILL:when=${nth}`]
-  const adder = [
-    process.execPath,
-    'test/kernel/cni-plugin-ports-adder.ts',
-    stateDir,
-    `/proc/${process.pid}/fd/${pod.fd}`,
-  ]
+function killed(adder: Bundled, node: Netns, stateDir: string, pod: Netns, nth: number): boolean {
+  const program = [process.execPath, adder.path, stateDir, `/proc/${process.pid}/fd/${pod.fd}`]
   const { status, signal, stderr } = inNetns(node, () =>
-    spawnSync('strace', [...inject, ...adder], { encoding: 'utf8' }),
+    spawnSync(...strace(...killBefore('sendto', nth), ...program), { encoding: 'utf8' }),
   )
   assert.ok(signal === 'SIGKILL' || status === 0, stderr)
   return signal === 'SIGKILL'
@@ -32,13 +25,14 @@ function killed(node: Netns, stateDir: string, pod: Netns, nth: number): boolean
 test('killed while it connects a pod, the agent finds the pod with all that it was to have at its next start, or nothing of it', {
   skip: noStrace,
 }, async () => {
+  using adder = await Bundled.of('test/kernel/cni-plugin-ports-adder.ts')
   const outcomes = { whole: 0, nothing: 0 }
   for (let nth = 1, goesOn = true; goesOn; nth++) {
     using node = createNetns()
     using outside = machineBeside(node)
     using pod = createNetns()
     const stateDir = mkdtempSync(join(tmpdir(), 'cni-ports-'))
-    goesOn = killed(node, stateDir, pod, nth)
+    goesOn = killed(adder, node, stateDir, pod, nth)
     const network = openPodNetwork({
       podCidr: cidr('100.96.1.0/24'),
       stateDir,
