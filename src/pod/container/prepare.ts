@@ -1,14 +1,13 @@
 import type { Kinds } from '../../api/objects/index.ts'
 import type { Container } from '../../api/objects/pod.ts'
-import { KubehopError } from '../../base/errors.ts'
 import type { Home } from '../home.ts'
 import type { LocalImage } from '../image/local.ts'
 import type { Becoming } from './become.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { mountsOf } from './mounts.ts'
 import type { NodeContext } from '../context.ts'
-import { commandOf } from './command.ts'
-import { type Environment, environmentOf } from './environment.ts'
+import { commandOf, commandOnHost } from './command.ts'
+import { environmentOf } from './environment.ts'
 import { identityOf } from './identity.ts'
 import { signalNumber } from './stop-signal.ts'
 import { hostnameOf } from '../sandbox/files.ts'
@@ -53,7 +52,7 @@ export async function prepareContainer(
   const cwd = container.workingDir || image?.config.workingDir || '/'
   return {
     what: {
-      argv: image ? commandOf(image.config, made) : hostCommand(container, made),
+      argv: image ? commandOf(image.config, made) : commandOnHost(container, made),
       env,
       cwd,
       identity,
@@ -106,15 +105,6 @@ function startingEnv({ pod, context }: Home, image: LocalImage | undefined): Map
     : new Map([['PATH', path], ...Object.entries(env), hostname])
 }
 
-function hostCommand(container: Container, { command = [], args = [] }: Environment): string[] {
-  const argv = [...command, ...args]
-  if (argv.length > 0 && argv[0] !== '') return argv
-  throw refusal(
-    container,
-    'no command is given, and the image "host" has none of its own: set command, for example ["node", "server.js"]',
-  )
-}
-
 /** The objects that a container's variables come from. */
 async function fetchAll<K extends 'ConfigMap' | 'Secret'>(
   { client }: NodeContext,
@@ -139,8 +129,4 @@ function namesIn(container: Container, of: 'configMap' | 'secret'): Set<string> 
     if (ref) names.add(ref.name)
   }
   return names
-}
-
-function refusal(container: Container, say: string): KubehopError {
-  return new KubehopError('pod', `container ${container.name}`, 'CreateContainerConfigError', say)
 }
