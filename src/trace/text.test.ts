@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { tell } from './tell/tell.ts'
 import { told } from './testing/across.ts'
 import { renderTrace, wrapped } from './text.ts'
+import type { DnsStep } from './types.ts'
 
 const trace = tell(told)
 
@@ -32,6 +33,24 @@ back
 15  node1   cbr0   100.96.1.2 is behind veth1, as cbr0 remembers
 16  client  eth0   client has its answer, from 100.64.0.20:80, whom it asked
 `,
+  )
+})
+
+test('a name that is only another name, which has no address, reads so', () => {
+  const question = 'en.default.svc.cluster.local'
+  const step: DnsStep = {
+    question,
+    type: 'A',
+    server: '100.64.0.10',
+    rcode: 'REFUSED',
+    answers: [`${question} -> example.com`],
+    ms: 1,
+  }
+  const told = { ...trace, to: 'http://en/', hops: [], reply: [], dns: [step] }
+  const text = renderTrace(told, { width: 0, color: false, verbose: false })
+  assert.match(
+    text,
+    /^name     en = en\.default\.svc\.cluster\.local = example\.com, which has no address {4}1 question/m,
   )
 })
 

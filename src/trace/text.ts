@@ -80,7 +80,9 @@ function renderName({ dns, to }: Trace): string {
   if (!found)
     return `name     ${name}: ${[...new Set(dns.map(({ question, rcode }) => `${question} ${rcode}`))].join('; ')}    ${questions}`
   const addresses = found.answers.filter((answer) => !answer.includes('->')).join(', ')
-  const chain = [...new Set([name, found.question, addresses])]
+  // Other names alone lead nowhere.
+  const end = addresses || `${found.answers.at(-1)?.split(' -> ')[1]}, which has no address`
+  const chain = [...new Set([name, found.question, end])]
   const source = found.answeredBy === undefined ? '' : `, answered by ${found.answeredBy}`
   return `name     ${chain.join(' = ')}    ${found.server === '/etc/hosts' ? 'from the pod’s hosts file' : questions + source}`
 }

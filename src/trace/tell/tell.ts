@@ -71,7 +71,9 @@ export function tell(told: Told): Trace {
 function nameless(told: Told, story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>): Trace {
   const { target, cluster, source } = told
   const [namespace = ''] = source.key.split('/')
-  const known = target.host.kind === 'name' && serviceNamed(cluster, target.host.name, namespace) !== undefined
+  const service = target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
+  // What another name leads to is not the cluster's to promise.
+  const known = service !== undefined && service.spec.type !== 'ExternalName'
   const verdict = 'name-not-found'
   const ms = round(told.dns.reduce((sum, step) => sum + step.ms, 0))
   const why = whyOf({ ...told, story, verdict, hops: [] })

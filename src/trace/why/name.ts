@@ -34,7 +34,9 @@ export function nameMissing({ verdict, target, cluster, source }: Case): Why[] {
   if (verdict !== 'name-not-found' || target.host.kind !== 'name') return []
   const { name } = target.host
   const namespace = source.key.split('/')[0] ?? ''
-  if (serviceNamed(cluster, name, namespace))
+  const service = serviceNamed(cluster, name, namespace)
+  if (service?.spec.type === 'ExternalName') return [externalName(name, service.spec.externalName ?? '', cluster)]
+  if (service)
     return [
       {
         code: 'NameNotServed',
@@ -93,6 +95,19 @@ export function nameMissing({ verdict, target, cluster, source }: Case): Why[] {
           : `make a Service of this name, or write the name of one that exists: ${here.slice(0, 5).join(', ')}`,
     },
   ]
+}
+
+/** The service is only another name, and that one has no address. */
+function externalName(name: string, target: string, cluster: Case['cluster']): Why {
+  const inside = isInside(target, cluster)
+  return {
+    code: 'ExternalNameWithoutAddress',
+    level: 'error',
+    say: `"${name}" is only another name for "${target}" (a service of type ExternalName), and that one has no address`,
+    fix: inside
+      ? `trace to http://${target}/: it says what is wrong there`
+      : 'name a service of the cluster (NAME.NAMESPACE.svc.cluster.local), or let the cluster’s DNS ask a name server that knows this name: forward in `up --dns-config FILE` (docs/dns.md)',
+  }
 }
 
 /** Whether the end of a name says that it is meant for this cluster: its zone, or a namespace. */

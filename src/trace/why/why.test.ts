@@ -123,6 +123,21 @@ test('a name without an address is compared with the services there are', () => 
   assert.equal(tell(missing('web')).why[0]?.code, 'NameNotServed')
 })
 
+test('a service that is only another name is not blamed on ready pods', () => {
+  const told = (externalName: string) => ({
+    ...changed({ type: 'ExternalName', externalName }),
+    target: parseTarget('http://web/'),
+    to: undefined,
+    port: 0,
+    result: undefined,
+  })
+  const [why] = tell(told('example.com')).why
+  assert.equal(why?.code, 'ExternalNameWithoutAddress')
+  assert.match(why.say, /"web" is only another name for "example.com"/)
+  assert.match(why.fix, /a name server that knows this name/)
+  assert.match(tell(told('x.shop.svc.cluster.local')).why[0]?.fix ?? '', /^trace to http:\/\/x\.shop/)
+})
+
 test('what could not be watched is said, and is no disagreement', () => {
   const without = told.observations.filter((one) => !('place' in one) || one.place.node !== 'router')
   const trace = tell({ ...told, observations: [...without, { kind: 'unwatched', node: 'router', say: 'gone' }] })
