@@ -28,12 +28,15 @@ export function millis(text: string): number {
   return Number(ceil(nanos(text), 10n ** 6n))
 }
 
-function nanos(text: string): bigint {
-  const [, whole = '', fraction = '', suffix = '', exponent = '0'] =
-    /^(\d{1,30})(?:\.(\d{0,9}))?(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE](\d{1,2}))?$/.exec(text) ?? []
-  if (whole === '') throw new TypeError(`${JSON.stringify(text)} is no size`)
-  const scale = (suffixes[suffix] ?? nano) * 10n ** BigInt(exponent)
-  return ceil(BigInt(whole + fraction) * scale, 10n ** BigInt(fraction.length))
+/** Exactly, but for less than a billionth: to compare. */
+export function nanos(text: string): bigint {
+  const found =
+    /^\+?(?=\.?\d)(\d{0,30})(?:\.(\d{0,30}))?(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d{1,2}))?$/.exec(text)
+  if (!found) throw new TypeError(`${JSON.stringify(text)} is no size`)
+  const [, whole = '', fraction = '', suffix = '', exponent = '0'] = found
+  const power = Number(exponent)
+  const scale = (suffixes[suffix] ?? nano) * 10n ** BigInt(Math.max(power, 0))
+  return ceil(BigInt(whole + fraction) * scale, 10n ** BigInt(fraction.length + Math.max(-power, 0)))
 }
 
 const ceil = (a: bigint, b: bigint): bigint => (a + b - 1n) / b

@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../errors.ts'
 import type { Container, ContainerPort, EnvVar, PodSpec, Probe } from '../objects/pod.ts'
+import { validateResources } from './amounts.ts'
 import { ipAddress, notNegative, oneOf, port, portNumberOrName, unique } from './checks.ts'
 import { dnsLabel, portName } from './names.ts'
 import { validateRestarts } from './restart-rules.ts'
@@ -18,6 +19,7 @@ export function validateContainer(
     faults.push(fault.invalid(`${path}.image`, one.image, 'must not have leading or trailing whitespace'))
   faults.push(
     ...validateRestarts(path, one),
+    ...validateResources(`${path}.resources`, one.resources),
     ...oneOf(`${path}.imagePullPolicy`, one.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
     ...oneOf(`${path}.terminationMessagePolicy`, one.terminationMessagePolicy, ['FallbackToLogsOnError', 'File']),
     ...unique(

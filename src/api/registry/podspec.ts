@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../errors.ts'
 import type { PodSpec, Volume } from '../objects/pod.ts'
+import { amount, validateResources } from './amounts.ts'
 import { ipAddress, notNegative, oneOf, unique } from './checks.ts'
 import { validateContainer } from './container.ts'
 import { validateEphemeral } from './ephemeral.ts'
@@ -49,6 +50,7 @@ export function validatePodSpec(path: string, spec: PodSpec | undefined): Fault[
       all,
       (one) => one.name,
     ),
+    ...validateResources(`${path}.resources`, spec.resources),
     ...hostPorts(path, spec),
     ...oneOf(`${path}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']),
     ...oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']),
@@ -104,6 +106,7 @@ function validateVolume(path: string, volume: Volume): Fault[] {
       ]),
     )
   }
+  faults.push(...amount(`${path}.emptyDir.sizeLimit`, volume.emptyDir?.sizeLimit))
   if (volume.configMap && !volume.configMap.name) faults.push(fault.required(`${path}.configMap.name`))
   if (volume.secret && !volume.secret.secretName) faults.push(fault.required(`${path}.secret.secretName`))
   for (const [field, items] of Object.entries({ configMap: volume.configMap?.items, secret: volume.secret?.items }))

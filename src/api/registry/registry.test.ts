@@ -95,6 +95,20 @@ test('a pod is filled with the defaults that clients expect', () => {
   assert.deepEqual(status, { phase: 'Pending', qosClass: 'Burstable' })
 })
 
+test('requests up to the limits are taken, however the same amount is written', () => {
+  const limits = { cpu: '1', memory: '1Gi', 'a.b/gpu': '1' }
+  for (const requests of [{ cpu: '1000m', memory: '1024Mi', 'a.b/gpu': '1.0' }, { cpu: '0' }, { cpu: '1e0' }, {}]) {
+    const one = make(cluster(), 'Pod', {
+      ...pod,
+      spec: { containers: [{ ...container, resources: { limits, requests } }] },
+    })
+    assert.deepEqual((one as unknown as Pod).spec.containers[0]?.resources, {
+      limits,
+      requests: { ...limits, ...requests },
+    })
+  }
+})
+
 test('what no pod can be is refused, field by field', () => {
   const registry = cluster()
   const rows: [Partial<PodSpec> & object, RegExp][] = [
@@ -123,6 +137,39 @@ test('what no pod can be is refused, field by field', () => {
         volumes: [{ name: 'v' }],
       },
       /subPath: Invalid value: "\.\.\/y": must not contain '\.\.'/,
+    ],
+    [
+      { containers: [{ ...container, resources: { limits: { cpu: '1' }, requests: { cpu: '1001m' } } }] },
+      /^Pod "a" is invalid: spec\.containers\[0\]\.resources\.requests: Invalid value: "1001m": must be less than or equal to cpu limit of 1$/,
+    ],
+    [
+      {
+        containers: [container],
+        initContainers: [
+          { ...container, name: 'i', resources: { limits: { memory: '1M' }, requests: { memory: '1Mi' } } },
+        ],
+      },
+      /initContainers\[0\]\.resources\.requests: Invalid value: "1Mi": must be less than or equal to memory limit of 1M$/,
+    ],
+    [
+      { containers: [{ ...container, resources: { limits: { 'a.b/gpu': '2' }, requests: { 'a.b/gpu': '1' } } }] },
+      /requests: Invalid value: "1": must be equal to a\.b\/gpu limit of 2$/,
+    ],
+    [
+      { containers: [{ ...container, resources: { requests: { cpu: '-1' } } }] },
+      /resources\.requests\[cpu\]: Invalid value: "-1": must be greater than or equal to 0$/,
+    ],
+    [
+      { containers: [{ ...container, resources: { limits: { memory: '1e400' } } }] },
+      /resources\.limits\[memory\]: Invalid value: "1e400": must be a quantity such as 500m, 2 or 64Mi/,
+    ],
+    [
+      { containers: [container], resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } },
+      /spec\.resources\.requests: Invalid value: "2": must be less than or equal to cpu limit of 1$/,
+    ],
+    [
+      { containers: [container], volumes: [{ name: 'v', emptyDir: { sizeLimit: '-1Mi' } }] },
+      /volumes\[0\]\.emptyDir\.sizeLimit: Invalid value: "-1Mi": must be greater than or equal to 0$/,
     ],
     [{ containers: [{ ...container, env: [{ name: 'a=b' }] }] }, /env\[0\]\.name: Invalid value/],
     [
