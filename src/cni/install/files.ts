@@ -2,9 +2,11 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -60,8 +62,7 @@ export function look(target: Target, force: boolean): Buffer | undefined {
 
 /** It appears whole, or is as it was; also when the machine stops. */
 export function replace(path: string, bytes: Uint8Array, mode: number): void {
-  // Runtimes read by the ending of a name, and not this one.
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  const temporary = `${temporaryOf(path)}${process.pid}`
   try {
     const fd = openSync(temporary, 'w', mode)
     try {
@@ -76,6 +77,25 @@ export function replace(path: string, bytes: Uint8Array, mode: number): void {
     throw error
   }
   settle(dirname(path))
+}
+
+/** Removes what an install that was killed left beside `path`. One that is still at work, by its process number, keeps its own. */
+export function sweep(path: string): void {
+  const start = basename(temporaryOf(path))
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(start) ? name.slice(start.length) : ''
+    if (/^[1-9]\d*$/.test(pid) && !isAtWork(Number(pid))) rmSync(join(dirname(path), name), { force: true })
+  }
+}
+
+/** The number of the process that writes follows. Runtimes read by the ending of a name, and not this one. */
+function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.`)
+}
+
+/** Our own number can only be that of somebody before us: we have written nothing yet. */
+function isAtWork(pid: number): boolean {
+  return pid !== process.pid && existsSync(`/proc/${pid}`)
 }
 
 export function remove(path: string): void {

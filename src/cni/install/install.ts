@@ -4,7 +4,7 @@ import { CniError } from '../plugin/error.ts'
 import { readInput } from '../plugin/input.ts'
 import { readNetwork } from '../plugin/network.ts'
 import type { Version } from '../plugin/version.ts'
-import { look, remove, replace, type Target } from './files.ts'
+import { look, remove, replace, sweep, type Target } from './files.ts'
 import type { Product } from '../product.ts'
 import { nativeProgram, scriptProgram } from './program.ts'
 import { isSealedConfig, isSealedProgram, sealConfig, sealProgram } from './seal.ts'
@@ -51,6 +51,7 @@ export function install(options: InstallOptions): { done: Done[]; notes: string[
     { target: programIn(options), bytes: sealProgram(program), mode: 0o755 },
     { target: configIn(options), bytes: Buffer.from(sealConfig(config)), mode: 0o644 },
   ].map((file) => ({ ...file, found: look(file.target, force) }))
+  for (const { target } of files) sweep(target.path)
   const done = files.map(({ target: { path }, bytes, mode, found }): Done => {
     // A runtime reads a network again when its file changes.
     if (found?.equals(bytes)) return { path, did: 'as it was' }
@@ -65,6 +66,7 @@ export function uninstall(places: Places, force: boolean): Done[] {
   // The network first, in the reverse order.
   const files = [configIn(places), programIn(places)].map((target) => ({ target, found: look(target, force) }))
   return files.map(({ target: { path }, found }) => {
+    sweep(path)
     if (found === undefined) return { path, did: 'not there' }
     remove(path)
     return { path, did: 'removed' }
