@@ -39,8 +39,13 @@ test('an image that cannot be fetched is asked for less and less often, in the w
     await waiting('missing', 'ImagePullBackOff'),
     /^Back-off pulling image "127.*": ErrImagePull: .*kubehop image load/,
   )
-  // The second try, with 200 ms between the first two here.
-  await waiting('missing', 'ErrImagePull')
+  // The second try, with 200 ms between the first two here: until it has failed, too, the reason of the first stays to be read.
+  const reasons = new Set<string | undefined>()
+  await world.node.until('missing', 'ErrImagePull', (one) => {
+    reasons.add(waitingOf(one)?.reason)
+    return waitingOf(one)?.reason === 'ErrImagePull'
+  })
+  assert.ok(!reasons.has('ContainerCreating'), [...reasons].join(', '))
   const events = await world.node.events('missing')
   for (const event of [
     `Normal Pulling: Pulling image "${image}"`,

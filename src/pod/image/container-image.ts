@@ -121,7 +121,8 @@ export class ContainerImage {
     this.#arrived = undefined
     this.#told = undefined
     this.#home.event(spec, 'Normal', 'Pulling', `Pulling image ${JSON.stringify(image)}`)
-    this.#wait('ContainerCreating')
+    // While it is tried again, why the last try failed stays to be read.
+    if (!this.#failure) this.#wait('ContainerCreating')
     const begun = Date.now()
     const lacking = (secrets: string[]): void => {
       const say = `Unable to retrieve some image pull secrets (${secrets.join(', ')}); attempting to pull the image may not succeed.`
