@@ -94,7 +94,7 @@ test('orphaned, dependents stay and belong to nobody, and a new owner can adopt 
 
 test('pods of a node that does not exist go after their grace, unless the node comes back', async (t) => {
   const clock = manualClock(Date.now())
-  const { client, until, node, settle } = await cluster(t, { clock, nodeGraceMs: 3_600_000 })
+  const { client, until, all, node, settle } = await cluster(t, { clock, nodeGraceMs: 3_600_000 })
   const pod = (name: string, nodeName: string) => ({
     metadata: { name, namespace: 'default' },
     spec: { nodeName, containers: [{ name: 'c', image: 'host' }] },
@@ -103,6 +103,16 @@ test('pods of a node that does not exist go after their grace, unless the node c
   await client.create('Pod', pod('a', 'node1'))
   await client.create('Pod', pod('b', 'node2'))
   await client.create('Pod', pod('c', 'never-was'))
+  // It is said at once, and once.
+  await until('Event', (all) => all.some(({ reason }) => reason === 'NodeNotFound'))
+  await settle()
+  const said = (await all('Event')).filter(({ reason }) => reason === 'NodeNotFound')
+  assert.deepEqual(
+    said.map(({ involvedObject, message }) => `${involvedObject.name}: ${message}`),
+    [
+      'c: spec.nodeName is never-was, and there is no such node (there is node1, node2): unless it comes, the pod is removed in 40 s',
+    ],
+  )
   await client.delete('Node', 'node1')
   await client.delete('Node', 'node2')
   await settle()

@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/client/client.ts'
 import type { Pod } from '../../api/objects/pod.ts'
-import { nothing, type Plan, remove, tell } from '../action.ts'
+import { nothing, type Plan, remove, type Tell, tell } from '../action.ts'
 import type { Loop } from '../loop.ts'
 
 /** Removes pods whose node does not exist: nobody is left to end them. */
@@ -22,11 +22,22 @@ export function lostPods({ lostPodGraceMs = 40_000 }: { lostPodGraceMs?: number 
         lostSince.delete(key)
         return nothing
       }
-      const since = lostSince.get(key) ?? now
-      lostSince.set(key, since)
+      const since = lostSince.get(key)
+      if (since === undefined) {
+        lostSince.set(key, now)
+        const nodes = [...view.all('Node')].map(({ metadata }) => metadata.name)
+        return { actions: [missed(pod, node, nodes, lostPodGraceMs)], again: lostPodGraceMs }
+      }
       return giveUp(pod, node, since + lostPodGraceMs - now)
     },
   }
+}
+
+/** Nobody else says it: without a node there is no agent, and a pod that names its node is not the scheduler's. */
+function missed(pod: Pod, node: string, nodes: readonly string[], graceMs: number): Tell {
+  const there = nodes.length > 0 ? `there is ${nodes.join(', ')}` : 'there is none yet'
+  const say = `spec.nodeName is ${node}, and there is no such node (${there}): unless it comes, the pod is removed in ${graceMs / 1000} s`
+  return tell(pod, 'Warning', 'NodeNotFound', say)
 }
 
 /** A node that was deleted by mistake registers again, and finds its pods as they were. */
