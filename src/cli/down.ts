@@ -1,4 +1,4 @@
-import { allLabs } from '../lab/folder.ts'
+import { allLabs, strangerOf } from '../lab/folder.ts'
 import { labName } from '../lab/settings.ts'
 import { removeLab } from '../lab/stop.ts'
 import { atMostOne, parse, UsageError } from './usage.ts'
@@ -12,7 +12,8 @@ export async function down(args: string[]): Promise<number> {
   })
   const named = atMostOne(positionals) ?? values.lab
   if (values.all && named !== undefined) throw new UsageError('either a name or --all')
-  const labs = allLabs()
+  // What is another user's comes last: it ends the command.
+  const labs = allLabs().toSorted((a, b) => Number(isOthers(a)) - Number(isOthers(b)))
   const chosen = values.all ? labs : [named ?? onlyOne(labs)].flatMap((name) => name ?? [])
   if (chosen.length === 0) {
     console.log('no lab is there')
@@ -33,6 +34,8 @@ export async function down(args: string[]): Promise<number> {
   }
   return 0
 }
+
+const isOthers = (name: string): boolean => strangerOf(name) !== undefined
 
 function onlyOne(labs: string[]): string | undefined {
   const wanted = process.env['KUBEHOP_LAB']

@@ -71,7 +71,7 @@ export async function start(
 ): Promise<number> {
   const begun = performance.now()
   const progress = showProgress(json)
-  const stopOnSignal = cleanUpOnSignal(settings.name)
+  const interrupt = cleanUpOnSignal(settings.name, progress)
   try {
     const record = await startLab(settings, (say) => progress.step(say))
     const result = await applyAndWait(record, objects, seconds, progress)
@@ -99,9 +99,14 @@ export async function start(
     }
     if (!json) console.log(nextSteps(record.name, next))
     return 0
+  } catch (error) {
+    // Not what the start says of it, to which the lab went without a reason.
+    const code = await interrupt.ending()
+    if (code === undefined) throw error
+    return code
   } finally {
     progress.done()
-    stopOnSignal()
+    interrupt.forget()
   }
 }
 
@@ -164,15 +169,32 @@ export function nextSteps(name: string, more: string[]): string {
   ].join('\n')
 }
 
+interface Interrupt {
+  /** The exit code, once all is removed; undefined: no signal came. */
+  ending(): Promise<number> | undefined
+  forget(): void
+}
+
 /** An interrupted start leaves nothing behind; a lab that another command started is left alone. */
-function cleanUpOnSignal(name: string): () => void {
+function cleanUpOnSignal(name: string, progress: Progress): Interrupt {
+  let ending: Promise<number> | undefined
+  const end = async (signal: NodeJS.Signals): Promise<number> => {
+    if (starterOf(name) === process.pid) {
+      progress.done()
+      console.error(`kubehop up: interrupted (${signal}): removing lab "${name}"`)
+      await removeLab(name)
+    }
+    return 128 + constants.signals[signal]
+  }
   const stop = (signal: NodeJS.Signals): void => {
-    const mine = starterOf(name) === process.pid
-    void (mine ? removeLab(name) : Promise.resolve()).then(() => process.exit(128 + constants.signals[signal]))
+    if (ending !== undefined) return
+    ending = end(signal)
+    void ending.then((code) => process.exit(code))
   }
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, stop)
-  return () => {
-    for (const signal of signals) process.off(signal, stop)
+  return {
+    ending: () => ending,
+    forget: () => signals.forEach((signal) => process.off(signal, stop)),
   }
 }

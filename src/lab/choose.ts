@@ -1,15 +1,16 @@
 import { KubehopError } from '../base/errors.ts'
-import { allLabs, isRunning, type LabRecord, readRecord } from './folder.ts'
+import { allLabs, isRunning, type LabRecord, readRecord, strangerOf } from './folder.ts'
 import { labName } from './settings.ts'
 
 /**
  * The lab that a command means: the one named, else KUBEHOP_LAB, else the only one that runs.
- * @throws KubehopError `NoLab`, `SeveralLabs`, or `LabDied` when it is there but its processes are not.
+ * @throws KubehopError `NoLab`, `OtherUser`, `SeveralLabs`, or `LabDied` when it is there but its processes are not.
  */
 export function chooseLab(named: string | undefined): LabRecord {
   const name = named ?? (process.env['KUBEHOP_LAB'] || undefined)
   if (name !== undefined) return theLab(name)
   const running = allLabs().filter((each) => {
+    if (strangerOf(each) !== undefined) return false
     const record = readRecord(each)
     return record !== undefined && isRunning(record)
   })

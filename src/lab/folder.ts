@@ -7,6 +7,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { randomBytes } from 'node:crypto'
@@ -74,6 +75,29 @@ function unusable(cause: unknown): KubehopError {
   return new KubehopError('lab', 'make its folder', 'NoFolder', say, { cause })
 }
 
+/**
+ * A lab of another user is theirs alone: its folder cannot even be looked into.
+ * @throws KubehopError `OtherUser`.
+ */
+export function needOwn(name: string): void {
+  const owner = strangerOf(name)
+  if (owner === undefined) return
+  const say = `lab "${name}" in ${stateRoot()} belongs to another user (uid ${owner}), who alone may use or end it: for labs of your own set KUBEHOP_STATE to a folder of yours`
+  throw new KubehopError('lab', 'read its folder', 'OtherUser', say)
+}
+
+/** The uid of another user whose lab it is; undefined: it is this user's, or there is none. Nobody keeps root out. */
+export function strangerOf(name: string): number | undefined {
+  const uid = process.geteuid?.() ?? 0
+  if (uid === 0) return undefined
+  try {
+    const owner = statSync(folderOf(name), { throwIfNoEntry: false })?.uid
+    return owner === uid ? undefined : owner
+  } catch (error) {
+    throw unusable(error)
+  }
+}
+
 /** A lab's folder, readable for its user only, with a note who is starting the lab; in place of another one. Returns the note. */
 export function makeFolder(name: string): string {
   const note = `${process.pid} ${startedAt(process.pid)} ${randomBytes(8).toString('hex')}`
@@ -113,7 +137,9 @@ export function writeRecord(record: LabRecord): void {
   renameSync(`${path}.new`, path)
 }
 
+/** @throws KubehopError `OtherUser`. */
 export function readRecord(name: string): LabRecord | undefined {
+  needOwn(name)
   try {
     return JSON.parse(readFileSync(join(folderOf(name), 'lab.json'), 'utf8')) as LabRecord
   } catch {
@@ -122,7 +148,7 @@ export function readRecord(name: string): LabRecord | undefined {
   }
 }
 
-/** Names of all labs of this user that left a folder, running or not. */
+/** Names of all labs that left a folder here, running or not; where several users share the place, also theirs. */
 export function allLabs(): string[] {
   const root = stateRoot()
   if (!existsSync(root)) return []

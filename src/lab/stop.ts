@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs'
 import { removePlace } from '../kernel/cgroup/groups.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
-import { dropNote, type LabRecord, readRecord, removeFolder, sharedImages } from './folder.ts'
+import { dropNote, type LabRecord, needOwn, readRecord, removeFolder, sharedImages } from './folder.ts'
 
-/** Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too. */
+/**
+ * Ends a lab and removes all that is left of it: processes, namespaces, mounts, files. Works on a lab that is half there, too.
+ * @throws KubehopError `OtherUser`.
+ */
 export async function removeLab(name: string): Promise<void> {
+  needOwn(name)
   // Whoever is starting it sees by this why it ends.
   dropNote(name)
   const record = readRecord(name)

@@ -176,9 +176,12 @@ test('an interrupted start leaves nothing', async () => {
   })
   // The first progress line says that the lab's processes exist.
   await new Promise((line) => child.stderr.once('data', line))
+  let said = ''
+  child.stderr.on('data', (text) => (said += String(text)))
   child.kill('SIGINT')
-  const code = await new Promise((exit) => child.once('exit', exit))
+  const code = await new Promise((exit) => child.once('close', exit))
   assert.equal(code, 130)
+  assert.match(said, /kubehop up: interrupted \(SIGINT\): removing lab "stopped"\n$/)
   assert.ok(!existsSync(join(stateFolder, 'stopped')))
 })
 
