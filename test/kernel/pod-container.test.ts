@@ -211,6 +211,13 @@ test('a program that is not there is a start error that names it, with events an
     ),
   )
   await node.delete('nothing')
+  await node.run('nowhere', { command: ['sleep', '1'], workingDir: '/no/such/place' })
+  const lost = await node.until('nowhere', 'crash looping', (one) => waiting(one)?.reason === 'CrashLoopBackOff')
+  assert.match(
+    lost?.status?.containerStatuses?.[0]?.lastState?.terminated?.message ?? '',
+    /enter the working directory: \/no\/such\/place: no such directory; set workingDir/,
+  )
+  await node.delete('nowhere')
 })
 
 test('an image that is not there, a missing command and a missing ConfigMap say what to do', async () => {

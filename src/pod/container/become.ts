@@ -14,6 +14,8 @@ export interface Becoming {
   noNewPrivileges: boolean
 }
 
+export const cwdOp = 'enter the working directory'
+
 const umask = 0o022
 const descriptorsKept = 3
 const lastDescriptor = 0xffff_ffff
@@ -22,7 +24,7 @@ const lastDescriptor = 0xffff_ffff
 export function become(program: Program, what: Becoming): void {
   const { identity, argv, env } = what
   boundCapabilities(program, what.capabilities)
-  program.call('enter the working directory', 'chdir', what.cwd)
+  program.call(cwdOp, 'chdir', what.cwd)
   if (identity.groups.length > 0) {
     const groups = new Uint8Array(new Uint32Array(identity.groups).buffer)
     program.call('set the groups', 'setgroups', identity.groups.length, groups)

@@ -1,13 +1,13 @@
 import { close as closeFd, closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
-import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Group } from '../../kernel/cgroup/groups.ts'
 import { makePipe } from '../../kernel/fifo.ts'
 import { launch } from '../../kernel/launch/launch.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
 import { openTerminal } from '../../kernel/terminal.ts'
-import { type Becoming, execOp } from './become.ts'
+import type { Becoming } from './become.ts'
+import { readable } from './readable.ts'
 import { execProgram } from './program.ts'
 import { TerminalOutput, terminalInput } from './terminal-stream.ts'
 
@@ -116,7 +116,7 @@ async function start(
     void exited.then(() => process?.close())
     return { process, exited }
   } catch (error) {
-    throw readable(error, what.argv)
+    throw readable(error, what)
   } finally {
     for (const fd of entrances) closeSync(fd)
   }
@@ -126,19 +126,6 @@ async function start(
 interface Place {
   init: Process
   group: Group | undefined
-}
-
-/** What people know from other runtimes when there is no such program. */
-export function readable(error: unknown, argv: readonly string[]): unknown {
-  if (!(error instanceof KubehopError) || error.op !== execOp(argv)) return error
-  const name = argv[0] ?? ''
-  const why: Record<string, string> = {
-    ENOENT: name.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH',
-    EACCES: 'permission denied',
-    ENOEXEC: 'exec format error: the file is no program and does not begin with "#!"',
-  }
-  const say = why[error.code] ?? messageOf(error)
-  return new KubehopError('pod', execOp(argv), 'StartError', say, { cause: error })
 }
 
 /** Nobody listens any more: what is left of the output goes with the process, and with what it started (it leads a group). */

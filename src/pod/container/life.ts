@@ -12,7 +12,8 @@ import { adoptRun, type ContainerRun, startRun } from './run.ts'
 import { streamsOf } from './run-streams.ts'
 import { originOf, prepareContainer } from './prepare.ts'
 import { endingMessage } from './ending-message.ts'
-import { type ExecOptions, type Execution, readable } from './exec.ts'
+import type { ExecOptions, Execution } from './exec.ts'
+import { readable } from './readable.ts'
 import type { Home } from '../home.ts'
 import { stopSignal } from './stop-signal.ts'
 import { type HookName, tellingHook } from './hook.ts'
@@ -191,7 +192,7 @@ export class ContainerLife {
       if (postStart) void this.#afterStart(run, postStart)
       else this.#prober = this.#probe(run, undefined)
     } catch (error) {
-      this.#refused(readable(error, what.argv))
+      this.#refused(readable(error, what))
     }
     this.#home.changed()
   }
