@@ -8,7 +8,7 @@ export function prepareHostPath(path: string, type: string): boolean {
   if (type === 'DirectoryOrCreate') mkdirSync(path, { recursive: true, mode: 0o755 })
   if (type === 'FileOrCreate' && !find(path)) writeFileSync(path, '', { mode: 0o644, flag: 'wx' })
   const found = find(path)
-  if (!found) throw refusal(`hostPath type check failed: ${path} does not exist on this machine`)
+  if (!found) throw refusal(`${checked(type)}${path} does not exist on this machine: ${remedyFor(type)}`)
   const check = Object.hasOwn(checks, type) ? checks[type] : undefined
   if (!check) throw refusal(`unknown type ${JSON.stringify(type)}`)
   const [say, holds] = check
@@ -25,6 +25,17 @@ const checks: Partial<Record<string, [string, (stat: Stats) => boolean]>> = {
   Socket: ['socket file', (stat) => stat.isSocket()],
   CharDevice: ['character device', (stat) => stat.isCharacterDevice()],
   BlockDevice: ['block device', (stat) => stat.isBlockDevice()],
+}
+
+/** Kubelet's words, where a type was given that could be wrong. */
+function checked(type: string): string {
+  return type === '' ? '' : 'hostPath type check failed: '
+}
+
+function remedyFor(type: string): string {
+  if (type === '') return 'make it, or give the hostPath the type DirectoryOrCreate (or FileOrCreate)'
+  if (type === 'Directory' || type === 'File') return `make it, or give the hostPath the type ${type}OrCreate`
+  return 'start what makes it, or correct the path'
 }
 
 function find(path: string): Stats | undefined {
