@@ -3,10 +3,11 @@ import { cableNumber } from './names.ts'
 
 /** As kubenet did: a packet that a pod may send must fit through every way out of the node. */
 export function smallestMtu(links: readonly Link[], bridge: string): number {
-  const outside = links.filter((link) => link.up && link.name !== 'lo' && link.name !== bridge && !isCable(link))
+  const outside = links.filter((link) => link.up && link.name !== 'lo' && link.name !== bridge && !isOfPods(link))
   return outside.length === 0 ? 1500 : Math.min(...outside.map((link) => link.mtu))
 }
 
-function isCable({ kind, name, master }: Link): boolean {
-  return cableNumber(name) !== undefined || (kind === 'veth' && master !== undefined)
+/** A pod's cable, or the detour of one whose speed is limited (bandwidth.ts): nothing leaves the node by an ifb. */
+function isOfPods({ kind, name, master }: Link): boolean {
+  return cableNumber(name) !== undefined || kind === 'ifb' || (kind === 'veth' && master !== undefined)
 }

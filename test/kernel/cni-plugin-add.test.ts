@@ -233,6 +233,32 @@ test('a chained ADD keeps what the plugin before made, and moves its own places 
   ])
 })
 
+test('packets of pods fit through every link of the node that is up; an mtu in the configuration wins', () => {
+  using node = new PluginNode()
+  using a = createNetns()
+  using inside = openRouteSocket(a)
+  node.socket.apply(addLink({ kind: 'veth', name: 'up0', mtu: 1400, up: true, peer: { name: 'down0', mtu: 1300 } }))
+  for (const [more, mtu] of [
+    [{}, 1400],
+    [{ mtu: 1450 }, 1450],
+    [{}, 1400],
+  ] as const) {
+    const config = node.config(more)
+    const { out } = node.run('ADD', 'a', a, config)
+    const [bridge, host, eth0] = out['interfaces'] as { name: string; mtu: number }[]
+    const there = [
+      node.socket.link('cbr0')?.mtu,
+      node.socket.link(host?.name ?? '')?.mtu,
+      inside.link('eth0')?.mtu,
+      bridge?.mtu,
+      host?.mtu,
+      eth0?.mtu,
+    ]
+    assert.deepEqual(there, Array(6).fill(mtu), JSON.stringify(more))
+    node.del('a', a, config)
+  }
+})
+
 test('CHECK finds what somebody changed', () => {
   using node = new PluginNode()
   using a = createNetns()
