@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { address, cidr } from '../../src/base/address.ts'
 import { masqueradeOf } from '../../src/cni/plugin/masquerade.ts'
-import { createNetns, type Netns } from '../../src/kernel/netns.ts'
+import { needBridgeNetfilter } from '../../src/kernel/bridge-netfilter.ts'
+import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { echo } from '../../src/kernel/ping.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
@@ -71,4 +74,53 @@ test('one rule serves all pods of a network; it goes with the last of them, and 
   const gone = node.call({ CNI_COMMAND: 'GC', CNI_PATH: '/x' }, { ...config, 'cni.dev/valid-attachments': [] })
   assert.equal(gone.exitCode, 0, gone.stdout)
   assert.equal(hasTable(node), false)
+})
+
+/** Of a pod's eth0: hears the group's datagrams, says once that it does, and then who sent the first. */
+const member = `
+  const [, type, group, own] = process.argv
+  const socket = require('node:dgram').createSocket(type)
+  socket.bind(5000, () => { socket.addMembership(group, own); console.log('member') })
+  socket.on('message', (_, { address }) => { console.log(address); socket.close() })`
+const sender = `
+  const [, type, group, own] = process.argv
+  const socket = require('node:dgram').createSocket(type)
+  socket.bind(() => {
+    socket.setMulticastInterface(own)
+    socket.send('hello', 5000, group, () => socket.close())
+  })`
+
+// The bridge carries a group's datagrams from pod to pod, and where it shows what it carries to nf_tables they come by the rule.
+const noBridgeNetfilter = needBridgeNetfilter() ? false : 'this kernel has no br_netfilter'
+
+test('what a pod sends to a group keeps its address, by IPv4 and IPv6', { skip: noBridgeNetfilter }, async () => {
+  using node = new PluginNode()
+  using a = createNetns()
+  using b = createNetns()
+  const config = node.config({
+    ipMasq: true,
+    ipam: { ranges: [[{ subnet: '10.22.0.0/24' }], [{ subnet: 'fd00:22::/64' }]] },
+  })
+  node.add('a', a, config)
+  node.add('b', b, config)
+  for (const [type, group, source, target, from] of [
+    ['udp4', '239.1.2.3', '10.22.0.2', '10.22.0.3', '10.22.0.2'],
+    ['udp6', 'ff15::1:2', '::%eth0', '::%eth0', 'fd00:22::2'],
+  ] as const) {
+    const child = inNetns(b, () =>
+      spawn(process.execPath, ['-e', member, type, group, target], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    )
+    try {
+      const said = async (): Promise<string> => String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim()
+      assert.equal(await said(), 'member')
+      const heard = said()
+      const { status, stderr } = inNetns(a, () =>
+        spawnSync(process.execPath, ['-e', sender, type, group, source], { encoding: 'utf8' }),
+      )
+      assert.equal(status, 0, stderr)
+      assert.equal(await heard, from)
+    } finally {
+      child.kill('SIGKILL')
+    }
+  }
 })
