@@ -158,7 +158,32 @@ test('what is asked wrongly ends with 2 and the usage', async (t) => {
   ]) {
     const { code, error } = await kubehop(...args)
     assert.deepEqual([code, error.includes('usage: kubehop image load FILE')], [2, true], args.join(' '))
+    // What was wrong is not scrolled away by it.
+    assert.ok(error.split('\n').length < 10, error)
+    assert.match(error, /`kubehop help image` says more/)
   }
+  assert.match(
+    (await kubehop('load', 'a', 'b')).error,
+    /^kubehop image: one archive at a time, and "b" is one too many/,
+  )
+})
+
+test('a file that is no archive is named', async (t) => {
+  const { kubehop, file } = place(t)
+  const text = file(Buffer.from('to be done: write this\n'.repeat(50)))
+  const { code, error } = await kubehop('load', text)
+  assert.deepEqual([code, error.startsWith(`kubehop image: ${text}: `)], [1, true], error)
+  assert.match(error, /this is no tar archive/)
+})
+
+test('an image that no pod can mean is warned of', async (t) => {
+  const { kubehop, file } = place(t)
+  const archive = file(dockerArchive([layer], ['host']))
+  assert.match(
+    (await kubehop('load', archive)).error,
+    /^Warning: `image: host` in a pod means the files of this machine/,
+  )
+  assert.equal((await kubehop('load', archive, '--name', 'host:v1')).error, '')
 })
 
 test('an image without a name is given one', async (t) => {

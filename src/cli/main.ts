@@ -32,10 +32,10 @@ async function main([name, ...args]: string[]): Promise<number> {
     return await command.run(args)
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`kubehop ${name}: ${error.message}\n\n${command.usage}`)
+      console.error(`kubehop ${name}: ${error.message}\n\n${synopsis(name, command)}`)
       return 2
     }
-    console.error(`kubehop ${name}: ${sayOf(error)}`)
+    console.error(`kubehop ${name}: ${sayOf(error, name)}`)
     return 1
   }
 }
@@ -45,6 +45,12 @@ function help(of?: string): number {
   if (of !== undefined && of !== 'help' && !command) return noCommand(of)
   console.log(command?.usage ?? overview())
   return 0
+}
+
+/** How it is called, and no more: what was wrong stands above it and is to be seen. */
+function synopsis(name: string, { usage }: Command): string {
+  const [how = ''] = usage.split('\n\n', 1)
+  return how === usage ? usage : `${how}\n\n\`kubehop help ${name}\` says more.`
 }
 
 function commandOf(name: string): Command | undefined {
@@ -61,8 +67,11 @@ function noCommand(name: string): number {
 }
 
 /** Errors for people come without a stack; anything else is a bug of ours and shows where. */
-function sayOf(error: unknown): string {
-  if (error instanceof KubehopError) return ownRooms.has(error.room) ? error.plain : error.message
+function sayOf(error: unknown, command: string): string {
+  if (error instanceof KubehopError) {
+    if (ownRooms.has(error.room)) return error.plain
+    return error.room === command ? `${error.op}: ${error.plain}` : error.message
+  }
   if (error instanceof Error && error.name === 'ApiError') return error.message
   return error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
 }

@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { codeOf, messageOf } from '../base/errors.ts'
+import { codeOf, KubehopError, messageOf } from '../base/errors.ts'
 import { decompress, isPacked } from './decompress.ts'
 import { type Limits, maxJson } from './limits.ts'
 import { followLink, partsOf } from './paths.ts'
@@ -23,7 +23,13 @@ export async function openArchive(file: string, folder: string, limits: Limits):
   if (!stat) throw refuse('NoFile', `there is no file ${file}`)
   if (!stat.isFile()) throw refuse('NoFile', `${file} is no file: name an archive as \`docker save\` makes it`)
   const plain = await unpacked(file, folder, limits)
-  return new TarFile(plain, await index(plain, file))
+  try {
+    return new TarFile(plain, await index(plain, file))
+  } catch (error) {
+    // Of what the reader of tar says nobody knows yet in which file that is.
+    if (!(error instanceof KubehopError) || error.plain.includes(file)) throw error
+    throw refuse(error.code, `${file}: ${error.plain}`, error)
+  }
 }
 
 /** The archive as plain tar: itself, or a copy. */
