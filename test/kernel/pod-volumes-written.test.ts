@@ -132,6 +132,36 @@ test('a token is for the audience that was named', async () => {
   assert.equal(out, 'token of default/default for audience to vault\n')
 })
 
+test('a token is renewed before its end, in one step and under the eyes of the container', async () => {
+  const { node } = world
+  const usual = node.tokens
+  const token = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const look = async (script: string): Promise<string> => (await node.exec('renewed', ['sh', '-c', script])).out
+  try {
+    const issued = Date.now()
+    node.tokens = { lifeMs: 2500, mark: ' first' }
+    await node.run('renewed', { command: ['sleep', '1000'] })
+    await node.ready('renewed')
+    node.tokens = { lifeMs: 3_600_000, mark: ' second' }
+    const before = await look(`cd ${token}; readlink ..data; cat token`)
+    assert.match(before, /^(\S+)\ntoken of default\/default for renewed first$/)
+    // The container's own loop sees neither an absent file nor one that is half written.
+    const seen = await look(
+      `cd ${token}; for i in $(seq 1000); do cat token || exit; echo; grep -q second token && break; sleep 0.01; done | uniq; readlink ..data`,
+    )
+    const [first, second, data] = seen.split('\n')
+    assert.deepEqual(
+      [first, second],
+      ['token of default/default for renewed first', 'token of default/default for renewed second'],
+    )
+    assert.notEqual(data, before.split('\n')[0])
+    assert.ok(Date.now() - issued >= 0.8 * 2500 - 100, 'not before four fifths of its life')
+  } finally {
+    node.tokens = usual
+  }
+  await node.delete('renewed')
+})
+
 test('limits and requests are in variables and files', async () => {
   const out = await world.node.sh(
     'resources',

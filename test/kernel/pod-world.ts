@@ -55,6 +55,8 @@ export class Node implements AsyncDisposable {
   readonly client: Client
   pods: Pods
   readonly network: PodNetwork
+  /** Of those that are issued from now on: how long they are good, and what they end in. */
+  tokens: { lifeMs: number; mark: string } = { lifeMs: 3_600_000, mark: '' }
   readonly #options: Partial<PodsOptions>
   readonly #removes: boolean
   readonly #groups: GroupsPlace
@@ -68,8 +70,8 @@ export class Node implements AsyncDisposable {
       registry,
       log,
       issueToken: async (account, namespace, pod, { audiences = [] } = {}) => ({
-        token: `token of ${namespace}/${account} for ${[pod?.name ?? '', ...audiences].join(' to ')}`,
-        expires: new Date(Date.now() + 3_600_000).toISOString(),
+        token: `token of ${namespace}/${account} for ${[pod?.name ?? '', ...audiences].join(' to ')}${this.tokens.mark}`,
+        expires: new Date(Date.now() + this.tokens.lifeMs).toISOString(),
       }),
     })
     this.network = openPodNetwork({ podCidr: cidr('100.96.1.0/24'), stateDir: join(dir, 'network'), log })
