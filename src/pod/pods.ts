@@ -25,6 +25,7 @@ import { connectInPod } from './port-forward.ts'
 import { PodLife } from './pod-life.ts'
 import { type PodRecord, readRecords } from './record.ts'
 import { type GroupsPlace, PodGroups } from './resources/groups.ts'
+import { waitingReason } from './status.ts'
 import { endStrays, type KnownPod } from './strays.ts'
 import { Objects } from './volumes/objects.ts'
 
@@ -188,7 +189,7 @@ export function startPods(options: PodsOptions): Pods {
       if (found) return readLog(found.path, logOptions, found.writer)
       if (logOptions.previous === true)
         throw notFound(`previous terminated container "${container}" in pod "${name}" not found`)
-      const why = life.facts.waiting?.reason ?? 'ContainerCreating'
+      const why = waitingReason(find(namespace, name).pod, container, life.facts)
       throw new KubehopError(
         'pod',
         'logs',

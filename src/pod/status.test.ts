@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Container, Pod, PodSpec } from '../api/objects/pod.ts'
 import { phaseOf } from './phase.ts'
 import type { Ending } from './record.ts'
-import { type ContainerFacts, type PodFacts, statusOf } from './status.ts'
+import { type ContainerFacts, type PodFacts, statusOf, waitingReason } from './status.ts'
 
 const now = '2026-01-02T03:04:05.678Z'
 const container = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'host', ...more })
@@ -148,6 +148,24 @@ test('a pod with readiness gates is ready when all of them are open', () => {
   ])
   const open = gates.map(({ conditionType }) => ({ type: conditionType, status: 'True' as const }))
   assert.deepEqual(ready(open), ['True', undefined, undefined])
+})
+
+test('whoever asks why a container waits hears what its status says', () => {
+  const withInit = pod({ initContainers: [container('i')] })
+  const waits = { waiting: { reason: 'ErrImagePull' } }
+  const rows: [Pod, string, ContainerFacts][] = [
+    [pod(), 'a', creating],
+    [withInit, 'a', creating],
+    [withInit, 'i', creating],
+    [withInit, 'a', { ...creating, ...waits }],
+  ]
+  for (const [of, name, one] of rows) {
+    const { initContainerStatuses = [], containerStatuses = [] } = statusOf(of, facts({ [name]: one }), now)
+    const told = [...initContainerStatuses, ...containerStatuses].find((each) => each.name === name)
+    assert.equal(waitingReason(of, name, one), told?.state?.waiting?.reason)
+  }
+  assert.equal(waitingReason(withInit, 'a', {}), 'PodInitializing')
+  assert.equal(waitingReason(pod(), 'a', {}), 'ContainerCreating')
 })
 
 test('what a pod asks for and does not get stays in a condition', () => {

@@ -42,7 +42,7 @@ export interface PodFacts {
 export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   const phase = phaseOf(pod, facts)
   const inits = (pod.spec.initContainers ?? []).map((container) => containerStatus(container, facts, phase))
-  const making = inits.length > 0 ? 'PodInitializing' : creating
+  const making = makingOf(pod)
   const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase, making))
   const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) => ({
     ...containerStatus(container, facts, phase),
@@ -79,14 +79,21 @@ function before({ status }: Pod): PodStatus['phase'] {
 
 /** As kubelet has it, the containers of a pod with init containers are never told to be created. */
 const creating = 'ContainerCreating'
+const initializing = 'PodInitializing'
+
+/** Why a regular container waits when there is no better reason. */
+function makingOf({ spec: { initContainers = [] } }: Pod): string {
+  return initContainers.length > 0 ? initializing : creating
+}
+
+/** Why a container that has never run waits, as its pod's status tells it. */
+export function waitingReason(pod: Pod, name: string, { waiting }: Pick<ContainerFacts, 'waiting'>): string {
+  if (waiting && waiting.reason !== creating) return waiting.reason
+  return pod.spec.containers.some((one) => one.name === name) ? makingOf(pod) : initializing
+}
 
 /** `making`: why it waits when there is no better reason. */
-function containerStatus(
-  container: Container,
-  facts: PodFacts,
-  phase: string,
-  making = 'PodInitializing',
-): ContainerStatus {
+function containerStatus(container: Container, facts: PodFacts, phase: string, making = initializing): ContainerStatus {
   const one = facts.containers.get(container.name) ?? { restarts: 0, started: false, ready: false }
   const last = one.running || one.waiting ? (one.ended ?? one.last) : one.last
   return {
