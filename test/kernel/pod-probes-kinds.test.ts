@@ -15,10 +15,10 @@ after(() => node[Symbol.asyncDispose]())
 const quick: Partial<Probe> = { periodSeconds: 1, failureThreshold: 1 }
 const status = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]
 
-/** Until an event of the pod begins so. */
-async function event(pod: string, beginning: string): Promise<string> {
+/** Until an event of the pod begins and ends so. */
+async function event(pod: string, beginning: string, end = ''): Promise<string> {
   for (;;) {
-    const found = (await node.events(pod)).find((one) => one.startsWith(beginning))
+    const found = (await node.events(pod)).find((one) => one.startsWith(beginning) && one.endsWith(end))
     if (found !== undefined) return found
     const told = Promise.withResolvers<void>()
     const follower = node.client.follow('Event', { onBatch: () => told.resolve() })
@@ -151,6 +151,31 @@ test('a pod that is asked to end is looked at as long as it may still serve: its
   assert.equal(await looked(), before)
   await node.delete('leaving')
 })
+
+test('a probe has as long as it says: what answers after 1.5 s is well with a timeout of 3 s, and not with one of 1 s', async () => {
+  const late = `require('http').createServer((q, s) => setTimeout(() => s.end(), 1500)).listen(8080)`
+  const http = { command: ['node', '-e', late], probe: { httpGet: { port: 8080 } } }
+  const exec = { command: ['sleep', '1000'], probe: { exec: { command: ['sleep', '1.5'] } } }
+  const rows = Object.entries({ http, exec }).flatMap(([kind, one]) => [
+    { ...one, kind, timeoutSeconds: 3 },
+    { ...one, kind, timeoutSeconds: 1 },
+  ])
+  await Promise.all(
+    rows.map(async ({ kind, command, probe, timeoutSeconds }) => {
+      const name = `${kind}-${timeoutSeconds}`
+      await node.run(name, { command, readinessProbe: { ...probe, ...quick, timeoutSeconds } })
+      if (timeoutSeconds === 3) await node.ready(name)
+      else await event(name, 'Warning Unhealthy: Readiness probe failed: ', timedOut[kind])
+      const { ready } = status(await node.client.get('Pod', name, 'default')) ?? {}
+      assert.equal(ready, timeoutSeconds === 3, name)
+      await node.delete(name)
+    }),
+  )
+})
+const timedOut: Record<string, string> = {
+  http: ': context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+  exec: 'command timed out: "sleep 1.5" timed out after 1s',
+}
 
 test('a container that was started again is not ready before its probe says so', async () => {
   await node.run(
