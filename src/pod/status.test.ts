@@ -171,7 +171,10 @@ test('whoever asks why a container waits hears what its status says', () => {
 test('what a pod asks for and does not get stays in a condition', () => {
   const { conditions } = statusOf(pod(), facts({ a: up }, { leftOut: ['affinity'] }), now)
   const found = conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')
-  assert.equal(found?.message, 'not supported here and left out: affinity')
+  assert.equal(
+    found?.message,
+    'not supported here and left out: affinity. That has no effect: remove it from the manifest, unless another cluster needs it there',
+  )
 })
 
 test('a pod that is over is not ready because it is completed', () => {

@@ -2,6 +2,7 @@ import type { Condition } from '../api/objects/meta.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
 import { hasStarted, initDone, isOver, phaseOf } from './phase.ts'
 import type { Ending } from './record.ts'
+import { leftOutMessage } from './unsupported.ts'
 
 /** What is so about one container, as its status tells. */
 export interface ContainerFacts {
@@ -189,7 +190,7 @@ function gated({ spec, status }: Pod): Condition {
 /** For whoever wonders later: the event that says it goes after an hour. */
 function leftOut(fields: readonly string[]): Condition[] {
   if (fields.length === 0) return []
-  const message = `not supported here and left out: ${fields.join(', ')}`
+  const message = leftOutMessage(fields)
   return [{ type: 'kubehop.dev/Unsupported', status: 'True', reason: 'FieldsLeftOut', message }]
 }
 

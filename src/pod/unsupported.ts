@@ -43,8 +43,11 @@ export function unsupported(spec: PodSpec, abilities: Abilities): string[] {
 
 /** An event that names them, where there are any. */
 export function tellUnsupported({ event }: Pick<Home, 'event'>, fields: readonly string[]): void {
-  if (fields.length > 0)
-    event(undefined, 'Warning', 'Unsupported', `not supported here and left out: ${fields.join(', ')}`)
+  if (fields.length > 0) event(undefined, 'Warning', 'Unsupported', leftOutMessage(fields))
+}
+
+export function leftOutMessage(fields: readonly string[]): string {
+  return `not supported here and left out: ${fields.join(', ')}. That has no effect: remove it from the manifest, unless another cluster needs it there`
 }
 
 /** Fields that ask for something with one value, and for nothing with another. */

@@ -341,7 +341,7 @@ test('what a pod asks for and does not get is said, and stays in a condition', a
   await node.run('wishes', { command: ['sleep', '1000'], resources }, { hostnameOverride: 'x' } as object)
   const pod = await node.ready('wishes')
   const say =
-    'not supported here and left out: hostnameOverride, resources.limits.ephemeral-storage (nothing counts it here) of container c'
+    'not supported here and left out: hostnameOverride, resources.limits.ephemeral-storage (nothing counts it here) of container c. That has no effect: remove it from the manifest, unless another cluster needs it there'
   assert.ok((await node.events('wishes')).includes(`Warning Unsupported: ${say}`))
   const condition = pod.status?.conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')
   assert.equal(condition?.message, say)

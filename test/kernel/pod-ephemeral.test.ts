@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { EphemeralContainer, Pod } from '../../src/api/objects/pod.ts'
+import { leftOutMessage } from '../../src/pod/unsupported.ts'
 import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
@@ -73,16 +74,16 @@ test('what it asks for and does not get is told when it comes, in an event and i
   const told = async (): Promise<string[]> =>
     (await node.events('seen')).filter((event) => event.startsWith('Warning Unsupported: '))
   const [first] = await told()
-  assert.equal(first, 'Warning Unsupported: not supported here and left out: priorityClassName high')
+  assert.equal(first, `Warning Unsupported: ${leftOutMessage(['priorityClassName high'])}`)
   await add('seen', { command: ['true'], securityContext: { seccompProfile: { type: 'RuntimeDefault' } } })
   const late = 'securityContext.seccompProfile of container debug'
   const pod = await node.until('seen', 'debugged', (one) => stateOf(one)?.terminated !== undefined)
   assert.equal(
     pod?.status?.conditions?.find(({ type }) => type === 'kubehop.dev/Unsupported')?.message,
-    `not supported here and left out: priorityClassName high, ${late}`,
+    leftOutMessage(['priorityClassName high', late]),
   )
   // Once, and only what is new.
-  assert.deepEqual(await told(), [first, `Warning Unsupported: not supported here and left out: ${late}`])
+  assert.deepEqual(await told(), [first, `Warning Unsupported: ${leftOutMessage([late])}`])
   await node.delete('seen')
 })
 

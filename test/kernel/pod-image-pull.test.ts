@@ -79,15 +79,17 @@ test('an image that is loaded while a pod waits for it starts it', async () => {
 test('with the policy Never nothing is fetched', async () => {
   const image = `${nowhere}/never:v1`
   await run('never', image, { imagePullPolicy: 'Never' })
+  const say = await waiting('never', 'ErrImageNeverPull')
   assert.match(
-    await waiting('never', 'ErrImageNeverPull'),
+    say,
     /^Container image "127.*" is not present with pull policy of Never\. `kubehop image pull .*`kubehop image load FILE`/,
   )
   const events = await world.node.events('never')
   assert.deepEqual(
     events.filter((one) => !one.includes('Scheduled')),
     [
-      `Warning ErrImageNeverPull: Container image "${image}" is not present with pull policy of Never`,
+      // describe shows events, and no message of what waits.
+      `Warning ErrImageNeverPull: ${say}`,
       'Warning Failed: Error: ErrImageNeverPull',
     ],
   )

@@ -71,7 +71,7 @@ test('a port of the node leads to a container, from the node and from other pods
   await node.run('rival', {}, { containers: [web] })
   await eventOf(
     'rival',
-    /FailedCreatePodSandBox: Failed to create pod sandbox: .*18080\/TCP: pod default\/published has it/,
+    /FailedCreatePodSandBox: Failed to create pod sandbox: .*18080\/TCP: pod default\/published has it\. Choose another hostPort/,
   )
   await node.delete('published')
   // It is tried again, and the port is free now.

@@ -27,11 +27,18 @@ export async function tellingHook(home: Home, run: HookRun): Promise<boolean> {
   void run.ended.then(() => over.abort())
   const why = await runHook(run.hook, target, run.timeoutMs ?? longestMs, over.signal)
   if (why === undefined) return true
-  // As kubelet's: what the hook said may be secret.
-  home.event(target.container, 'Warning', `Failed${name}Hook`, `${name}Hook failed`)
   const { context, id } = home
-  context.log.info({ pod: id.name, container: target.container.name, why }, `a ${name} hook failed`)
+  // As kubelet's: what the hook printed may be secret.
+  const where = why.printed ? `; what it printed is in the log of the agent of ${context.nodeName}` : ''
+  home.event(target.container, 'Warning', `Failed${name}Hook`, `${name}Hook failed: ${why.say}${where}`)
+  context.log.info({ pod: id.name, container: target.container.name, ...why }, `a ${name} hook failed`)
   return false
+}
+
+interface Failure {
+  /** For everybody who may read events. */
+  say: string
+  printed?: string
 }
 
 /** Undefined, or why it failed (k8s.io/kubernetes/pkg/kubelet/lifecycle). */
@@ -40,17 +47,17 @@ async function runHook(
   target: ProbeTarget,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Failure | undefined> {
   try {
     if (hook.sleep) return await rest(hook.sleep.seconds * 1000, timeoutMs, signal)
     if (hook.exec) return await exec(hook.exec.command, target, timeoutMs)
-    if (!hook.httpGet) return 'invalid handler: one of exec, httpGet, sleep is needed'
+    if (!hook.httpGet) return { say: 'invalid handler: one of exec, httpGet, sleep is needed' }
     // Whatever the answer is: somebody was told.
     const wishes = { timeoutMs, agent: 'kube-lifecycle', elsewhere: true, signal }
     await httpGet(placeOf(hook.httpGet, target), hook.httpGet, wishes)
     return undefined
   } catch (error) {
-    return messageOf(error)
+    return { say: messageOf(error) }
   }
 }
 
@@ -59,9 +66,10 @@ async function rest(ms: number, timeoutMs: number, signal: AbortSignal): Promise
   await sleep(Math.min(ms, timeoutMs), undefined, { signal }).catch(() => undefined)
 }
 
-async function exec(command: string[], target: ProbeTarget, timeoutMs: number): Promise<string | undefined> {
+async function exec(command: string[], target: ProbeTarget, timeoutMs: number): Promise<Failure | undefined> {
   const { code, output } = await target.exec(command, timeoutMs)
   if (code === 0) return undefined
-  if (code === undefined) return `"${command.join(' ')}" was not done after ${timeoutMs / 1000}s`
-  return `"${command.join(' ')}" exited with ${code}: ${output.trim()}`
+  const printed = output.trim()
+  const say = code === undefined ? `it was not done after ${timeoutMs / 1000}s` : `it exited with ${code}`
+  return { say, ...(printed !== '' && { printed }) }
 }

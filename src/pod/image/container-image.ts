@@ -166,9 +166,9 @@ export class ContainerImage {
 
   #neverPulled(spec: Container): undefined {
     const { image = '' } = spec
-    const say = `Container image ${JSON.stringify(image)} is not present with pull policy of Never`
+    const say = `Container image ${JSON.stringify(image)} is not present with pull policy of Never. ${remedy(image)}`
     if (this.#told !== 'ErrImageNeverPull') this.#home.event(spec, 'Warning', 'ErrImageNeverPull', say)
-    this.#tell(spec, 'ErrImageNeverPull', `${say}. ${remedy(image)}`)
+    this.#tell(spec, 'ErrImageNeverPull', say)
   }
 
   #invalid(spec: Container): undefined {

@@ -1,4 +1,4 @@
-import { KubehopError, messageOf } from '../../base/errors.ts'
+import { codeOf, KubehopError, messageOf } from '../../base/errors.ts'
 import { hostnameOf } from './files.ts'
 import type { Home } from '../home.ts'
 import { cableWishes } from './cable-wishes.ts'
@@ -73,7 +73,7 @@ export class PodSandbox {
         note,
       })
     } catch (error) {
-      const say = `Failed to create pod sandbox: ${messageOf(error)}`
+      const say = `Failed to create pod sandbox: ${messageOf(error)}${remedyOf(error)}`
       throw new KubehopError('pod', 'sandbox', 'FailedCreatePodSandBox', say, { cause: error })
     }
     this.#hold(sandbox)
@@ -111,4 +111,11 @@ export class PodSandbox {
   #forgetLeftovers(): void {
     for (const id of this.#leftovers.splice(0)) forget(id, this.#home.context.network, this.#home.context.log)
   }
+}
+
+/** What only the pod's manifest can change. */
+function remedyOf(error: unknown): string {
+  return codeOf(error) === 'PortTaken'
+    ? '. Choose another hostPort, or delete the pod that has this one: it is tried again'
+    : ''
 }
