@@ -26,6 +26,7 @@ export class Stopping {
   #hastened = false
   #killTimer: NodeJS.Timeout | undefined
   #turnTimer: NodeJS.Timeout | undefined
+  #over = false
 
   constructor(input: StoppingInput) {
     this.#run = input.run
@@ -42,6 +43,7 @@ export class Stopping {
 
   /** It ended, or somebody else sees to its end. */
   forget(): void {
+    this.#over = true
     clearTimeout(this.#killTimer)
     clearTimeout(this.#turnTimer)
   }
@@ -53,13 +55,14 @@ export class Stopping {
     // That it ended by itself meanwhile is as good.
     const kill = (): void => void this.#run.signal(SIGNALS.KILL)
     if (left <= 0) kill()
-    else this.#killTimer = setTimeout(kill, left)
+    else if (!this.#over) this.#killTimer = setTimeout(kill, left)
   }
 
   async #end({ run, graceMs, turn, signal, preStop }: StoppingInput): Promise<void> {
     if (graceMs > 0) {
       // One that ends by itself, because its hook told it to perhaps, is not waited for.
       if (preStop) await Promise.race([preStop(graceMs), run.ended])
+      if (this.#over) return
       const graceOver = new Promise<void>((resolve) => {
         this.#turnTimer = setTimeout(resolve, Math.max(0, this.#killAt - Date.now()))
       })

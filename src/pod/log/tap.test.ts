@@ -59,7 +59,8 @@ test('a client that reads nothing makes the container wait, and is let go when t
   const gone = new Promise((resolve) => tap.streams.stdout.once('close', resolve))
   for (let number = 0; number < 400; number++) output.write(Buffer.alloc(10_000, '\n'))
   output.end()
-  await turns(20)
+  // A piece of it in each turn.
+  await turns(60)
   assert.ok(output.readableLength > 0, 'not all is read')
   const { size } = statSync(path)
   await turns(20)
