@@ -13,7 +13,7 @@ import { callFor, translate } from './call.ts'
 import type { Connection } from './connection.ts'
 import { callAlone, callsOthers } from './own-process.ts'
 import { placeOf } from './place.ts'
-import { textOf } from './text.ts'
+import { reasonOf, textOf } from './text.ts'
 import { whenFree } from './when-free.ts'
 
 /** Answers requests. */
@@ -68,7 +68,9 @@ export function openDesk({ reaper, nftables, product, log }: DeskOptions): Desk 
       const said = await work()
       if (said === undefined) return log.warn({ command, container }, 'nobody waits for it any more: nothing was done')
       connection.answer(said.exitCode, said.out)
-      log.info({ command, container, exitCode: said.exitCode }, 'answered')
+      const { exitCode, out } = said
+      if (exitCode === 0) log.info({ command, container, exitCode }, 'answered')
+      else log.warn({ command, container, exitCode, ...reasonOf(out) }, 'answered')
     } catch (error) {
       if (connection.gone()) return
       log.error({ command, container, error: messageOf(error) }, 'cannot answer')
