@@ -110,8 +110,11 @@ test('what somebody changed, or made, stays as it is, and nothing is written bes
   const text = readFileSync(conflist, 'utf8').replace('10.22.0.0/16', '10.99.0.0/16')
   writeFileSync(conflist, text)
   appendFileSync(machine.plugin, 'x')
-  machine.refused(/bin\/kubehop: it is not ours, or somebody changed it since: .*--force/, 'install')
-  machine.refused(/10-kubehop.conflist: it is not ours, or somebody changed it since/, 'uninstall')
+  machine.refused(
+    /^kubehop cni: write .*bin\/kubehop: it is not ours, or somebody changed it since: .*--force/,
+    'install',
+  )
+  machine.refused(/^kubehop cni: remove .*10-kubehop.conflist: .*changed it since, so nothing was removed/, 'uninstall')
   assert.equal(readFileSync(conflist, 'utf8'), text)
   assert.ok(machine.install('--force').every((line) => line.endsWith(': written')))
   writeFileSync(conflist, '{}')

@@ -26,18 +26,18 @@ export interface Target {
   readonly isOurs: (file: Buffer) => boolean
 }
 
-/** What there is to do, and that it can be done. `force`: whoever changed the file may lose it. Writes nothing. */
-export function look(target: Target, force: boolean): Buffer | undefined {
+/** What there is to do (`verb`), and that it can be done. `force`: whoever changed the file may lose it. Writes nothing. */
+export function look(target: Target, force: boolean, verb: 'write' | 'remove'): Buffer | undefined {
   const { path, option, isOurs } = target
   const folder = dirname(path)
+  const refused = (code: string, say: string): KubehopError => new KubehopError('cni', `${verb} ${path}`, code, say)
   const about = statSync(folder, { throwIfNoEntry: false })
   if (about === undefined)
     throw refused(
-      path,
       'NoFolder',
       `there is no ${folder}: it comes with a container runtime; make it, or say another ${option}`,
     )
-  if (!about.isDirectory()) throw refused(path, 'NoFolder', `${folder} is no folder: say another ${option}`)
+  if (!about.isDirectory()) throw refused('NoFolder', `${folder} is no folder: say another ${option}`)
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (cause) {
@@ -45,17 +45,16 @@ export function look(target: Target, force: boolean): Buffer | undefined {
     const say = readOnly
       ? `${folder} is on a file system that cannot be written to: say another ${option}`
       : `${folder} is not writable for this user: run as root, or say another ${option}`
-    throw new KubehopError('cni', `write ${path}`, readOnly ? 'ReadOnly' : 'NotWritable', say, { cause })
+    throw new KubehopError('cni', `${verb} ${path}`, readOnly ? 'ReadOnly' : 'NotWritable', say, { cause })
   }
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return undefined
-  if (!found.isFile()) throw refused(path, 'NotAFile', 'something is there that is no file: remove it')
+  if (!found.isFile()) throw refused('NotAFile', 'something is there that is no file: remove it')
   const file = readFileSync(path)
   if (!force && !isOurs(file))
     throw refused(
-      path,
       'Changed',
-      'it is not ours, or somebody changed it since: keep what you need of it, then --force',
+      `it is not ours, or somebody changed it since${verb === 'remove' ? ', so nothing was removed' : ''}: keep what you need of it, then --force`,
     )
   return file
 }
@@ -110,8 +109,4 @@ function settle(folder: string): void {
   } finally {
     closeSync(fd)
   }
-}
-
-function refused(path: string, code: string, say: string): KubehopError {
-  return new KubehopError('cni', `write ${path}`, code, say)
 }

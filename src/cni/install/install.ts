@@ -50,7 +50,7 @@ export function install(options: InstallOptions): { done: Done[]; notes: string[
     // The plugin first: a runtime starts it as soon as it reads the network.
     { target: programIn(options), bytes: sealProgram(program), mode: 0o755 },
     { target: configIn(options), bytes: Buffer.from(sealConfig(config)), mode: 0o644 },
-  ].map((file) => ({ ...file, found: look(file.target, force) }))
+  ].map((file) => ({ ...file, found: look(file.target, force, 'write') }))
   for (const { target } of files) sweep(target.path)
   const done = files.map(({ target: { path }, bytes, mode, found }): Done => {
     // A runtime reads a network again when its file changes.
@@ -64,7 +64,10 @@ export function install(options: InstallOptions): { done: Done[]; notes: string[
 /** Removes what `install` wrote. Fine when it is not there. */
 export function uninstall(places: Places, force: boolean): Done[] {
   // The network first, in the reverse order.
-  const files = [configIn(places), programIn(places)].map((target) => ({ target, found: look(target, force) }))
+  const files = [configIn(places), programIn(places)].map((target) => ({
+    target,
+    found: look(target, force, 'remove'),
+  }))
   return files.map(({ target: { path }, found }) => {
     sweep(path)
     if (found === undefined) return { path, did: 'not there' }
