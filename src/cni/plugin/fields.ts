@@ -1,3 +1,4 @@
+import { distance } from '../../base/distance.ts'
 import { CniError } from './error.ts'
 import { type Fields, isFields } from './input.ts'
 
@@ -46,16 +47,36 @@ export function objectOf(value: unknown, where: string): Fields {
   throw wrong(where, value, 'an object')
 }
 
-/** Nothing that is asked for is passed over. Fields that say "no" (false, 0, empty) ask for nothing. */
-export function nothingElse(fields: Fields, known: readonly string[], where = ''): void {
+/**
+ * Nothing that is asked for is passed over. Fields that say "no" (false, 0, empty) ask for nothing. `ofRuntime` are those that only the
+ * runtime gives.
+ */
+export function nothingElse(
+  fields: Fields,
+  known: readonly string[],
+  where = '',
+  ofRuntime: readonly string[] = [],
+): void {
   for (const [key, value] of Object.entries(fields)) {
     if (known.includes(key) || saysNo(value)) continue
-    throw new CniError('unsupportedField', `this plugin has no ${where}${key}, which is ${shown(value)}`)
+    if (ofRuntime.includes(key))
+      throw new CniError(
+        'unsupportedField',
+        `${where}${key} comes from the runtime, as runtimeConfig.${key}: write "capabilities": {"${key}": true} instead`,
+      )
+    const like = known.filter((one) => isLike(key, one)).map((one) => `${where}${one}`)
+    const meant = like.length === 0 ? '' : `: did you mean ${like.join(' or ')}?`
+    throw new CniError('unsupportedField', `this plugin has no ${where}${key}, which is ${shown(value)}${meant}`)
   }
 }
 
 export function wrong(where: string, value: unknown, what: string): CniError {
   return new CniError('badConfig', `${where} is ${shown(value)}, not ${what}`)
+}
+
+/** A slip: at most a third of the letters differ; upper or lower case does not count. */
+function isLike(word: string, known: string): boolean {
+  return distance(word.toLowerCase(), known.toLowerCase()) <= Math.max(1, Math.floor(word.length / 3))
 }
 
 function saysNo(value: unknown): boolean {

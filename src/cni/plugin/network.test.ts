@@ -167,3 +167,13 @@ test('whatever JSON a configuration or a result is, it is read, or refused with 
     { numRuns: 500 },
   )
 })
+
+test('a field that is meant, but written otherwise or elsewhere, is told', () => {
+  const say = (more: object, message: RegExp): void =>
+    assert.throws(() => read({ ipam, ...more }), { code: 2, message })
+  say({ brigde: 'x' }, /^this plugin has no brigde, which is "x": did you mean bridge\?$/)
+  say({ isgateway: true }, /did you mean isGateway\?$/)
+  say({ ipam: { ...ipam, subnets: 'x' } }, /has no ipam\.subnets, .*: did you mean ipam\.subnet\?$/)
+  say({ color: 'red' }, /^this plugin has no color, which is "red"$/)
+  say({ bandwidth: { ingressRate: 8 } }, /^bandwidth comes from the runtime, .*"capabilities": \{"bandwidth": true\}/)
+})

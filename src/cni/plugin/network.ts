@@ -7,7 +7,7 @@ import { flag, list, nothingElse, number, object, text, wrong } from './fields.t
 import type { Fields, Input } from './input.ts'
 import { type Given, completed, gatewaysOf, type GivenIp, subnetOf } from './ipam-given.ts'
 import { dataDirOf, type IpamPlan, readIpamPlan } from './ipam-plan.ts'
-import { optionKeys, type Options, readOptions } from './options.ts'
+import { optionKeys, type Options, readOptions, runtimeKeys } from './options.ts'
 import { readWishes } from './wishes.ts'
 
 /** A network as ADD, CHECK and STATUS need it. The fields are the reference bridge's and host-local's. */
@@ -40,6 +40,8 @@ export function readNetwork(input: Input, args: ReadonlyMap<string, string>): Ne
     // The runtime's own additions (`cni.dev/valid-attachments`).
     Object.fromEntries(Object.entries(fields).filter(([key]) => !key.startsWith('cni.dev/'))),
     known,
+    '',
+    [...runtimeKeys, 'ips', 'mac', 'ipRanges'],
   )
   const bridge = text(fields, 'bridge') ?? bridgeName
   if (!isDeviceName(bridge)) throw wrong('bridge', bridge, 'a name for a link')
