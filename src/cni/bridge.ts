@@ -88,7 +88,7 @@ function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: Brid
     throw refused(
       name,
       'OtherAddress',
-      `it has ${foreign[0].address}/${foreign[0].prefix}, not ${gateways.map(({ address, prefix }) => `${address}/${prefix}`).join(' or ')} for this node's pods: delete it`,
+      `it has ${foreign[0].address}/${foreign[0].prefix}, not ${gateways.map(({ address, prefix }) => `${address}/${prefix}`).join(' or ')} for this node's pods: name another bridge, or say forceAddress: true to take the address away from it and from the containers that use it`,
     )
   if (!needBridgeNetfilter(ns))
     throw refused(

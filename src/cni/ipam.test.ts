@@ -34,6 +34,15 @@ test('a /24 begins at .2, behind the gateway', () =>
     assert.throws(() => take(ipam, 'a'), { code: 'AlreadyAttached', message: /its eth0 has 100\.96\.1\.2 already/ })
   }))
 
+test('as long as no address is given, no folder is made', () =>
+  inFolder((dir) => {
+    const folder = join(dir, 'pods', '10.0.0.0-29')
+    const ipam = openIpam(cidr('10.0.0.0/29'), folder)
+    assert.deepEqual([ipam.list(), ipam.last(), readdirSync(dir)], [[], undefined, []])
+    take(ipam, 'a')
+    assert.deepEqual(readdirSync(folder), ['10.0.0.2', 'last'])
+  }))
+
 test('a freed address rests until the range has come around, also across a restart', () =>
   inFolder((dir) => {
     const range = cidr('10.0.0.0/29')

@@ -51,11 +51,10 @@ export interface Pool {
 
 const lastFile = 'last'
 
-/** Reads what is in `dir`, which is made if missing. Files of other names are an error, never guessed at. */
+/** Reads what is in `dir`, which is made with the first address that is given. Files of other names are an error, never guessed at. */
 export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)): Ipam {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const leases = new Map<Address, Lease>()
-  for (const name of readdirSync(dir)) {
+  for (const name of existsSync(dir) ? readdirSync(dir) : []) {
     if (name === lastFile) continue
     if (name.startsWith('.')) {
       if (isLeftBehind(name)) rmSync(join(dir, name), { force: true })
@@ -74,6 +73,7 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
   if (last < 0n || last >= total) last = -1n
 
   const write = (lease: Lease): boolean => {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
     const temporary = join(dir, `.${lease.address}.${process.pid}`)
     writeFileSync(temporary, `${JSON.stringify(lease)}\n`, { mode: 0o600 })
     try {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -168,7 +168,12 @@ test('a bridge that is none is refused; one with another address too, unless the
   node.add('a', a)
   node.del('a', a)
   const moved = node.config({ ipam: { subnet: '10.30.0.0/24' } })
-  refused(node.run('ADD', 'a', a, moved), 100, '10.22.0.1/24', '10.30.0.1/24')
+  refused(node.run('ADD', 'a', a, moved), 100, '10.22.0.1/24', '10.30.0.1/24', 'name another bridge', 'forceAddress')
+  assert.deepEqual(
+    readdirSync(join(node.dataDir, 'pods')),
+    ['10.22.0.0-24'],
+    'nothing is made for a range of which nothing is given',
+  )
   assert.equal(node.add('a', a, { ...moved, forceAddress: true }), '10.30.0.2/24')
   const { index } = node.socket.link('cbr0') ?? assert.fail()
   const own = node.socket.addresses(index).map((one) => `${one.address}/${one.prefix}`)
