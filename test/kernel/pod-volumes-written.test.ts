@@ -147,7 +147,7 @@ test('a token is renewed before its end, in one step and under the eyes of the c
     assert.match(before, /^(\S+)\ntoken of default\/default for renewed first$/)
     // The container's own loop sees neither an absent file nor one that is half written.
     const seen = await look(
-      `cd ${token}; for i in $(seq 1000); do cat token || exit; echo; grep -q second token && break; sleep 0.01; done | uniq; readlink ..data`,
+      `cd ${token}; for i in $(seq 1000); do t=$(cat token) || exit; echo "$t"; case $t in *second) break;; esac; sleep 0.01; done | uniq; readlink ..data`,
     )
     const [first, second, data] = seen.split('\n')
     assert.deepEqual(
