@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '../api/objects/node.ts'
-import type { Pod, PodStatus } from '../api/objects/pod.ts'
+import type { ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
 import type { Deployment } from '../api/objects/workload.ts'
 import { readinessOf } from './ready.ts'
 
@@ -61,6 +61,32 @@ test('a pod that cannot become ready by waiting is told with its reason', () => 
   })
   const result = readinessOf({ ...empty, pods: [crashing], wanted: [crashing] })
   assert.deepEqual(result.stuck, ['default/web-1: container web: CrashLoopBackOff: back-off 10s'])
+})
+
+test('of a pod that ends again and again the last end is told, and where its words are', () => {
+  const crashed = (terminated: object): string[] => {
+    const status = {
+      name: 'web',
+      ready: false,
+      restartCount: 1,
+      image: 'host',
+      imageID: '',
+      state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
+      lastState: { terminated: { startedAt: '', finishedAt: '', ...terminated } },
+    } as ContainerStatus
+    const one = pod('web-1', { containerStatuses: [status] })
+    return readinessOf({ ...empty, pods: [one], wanted: [one] }).stuck
+  }
+  const begin = 'default/web-1: container web: CrashLoopBackOff: back-off 10s: '
+  const see = '; see kubectl -n default logs web-1 -c web --previous'
+  assert.deepEqual(crashed({ exitCode: 3, reason: 'Error' }), [`${begin}it ended with exit code 3${see}`])
+  assert.deepEqual(crashed({ exitCode: 137, reason: 'OOMKilled' }), [
+    `${begin}it ended with exit code 137 (OOMKilled)${see}`,
+  ])
+  // It has printed nothing.
+  assert.deepEqual(crashed({ exitCode: 128, reason: 'StartError', message: 'no such program' }), [
+    `${begin}no such program`,
+  ])
 })
 
 test('ready pods, and pods that have done their work, are enough', () => {

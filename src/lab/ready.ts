@@ -2,7 +2,7 @@ import type { Client, Follower } from '../api/client/client.ts'
 import { keyOf } from '../api/client/client.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
 import type { Node } from '../api/objects/node.ts'
-import type { Pod } from '../api/objects/pod.ts'
+import type { ContainerState, Pod } from '../api/objects/pod.ts'
 import type { Deployment } from '../api/objects/workload.ts'
 import { selectorMatches } from '../api/select/labels.ts'
 
@@ -112,13 +112,24 @@ const hopeless = new Set([
 
 function stuckBecause(pod: Pod): string[] {
   const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-  return containers.flatMap(({ name, state }) => {
+  return containers.flatMap(({ name, state, lastState }) => {
     const { reason, message } = state?.waiting ?? {}
-    return reason !== undefined && hopeless.has(reason)
-      ? `${keyOf(pod)}: container ${name}: ${reason}${message ? `: ${message}` : ''}`
-      : []
+    if (reason === undefined || !hopeless.has(reason)) return []
+    const last = reason === 'CrashLoopBackOff' ? lastState?.terminated : undefined
+    const parts = [`${keyOf(pod)}: container ${name}: ${reason}`, message, last && endedSo(pod, name, last)]
+    return [parts.filter(Boolean).join(': ')]
   })
 }
+
+/** How it ended last, and where its own words are. A start that failed has printed nothing: its message says all. */
+function endedSo({ metadata }: Pod, container: string, { exitCode, reason, message }: Terminated): string {
+  if (reason === 'StartError') return message ?? reason
+  const why = reason === undefined || reason === 'Error' ? '' : ` (${reason})`
+  const { name, namespace } = metadata
+  return `it ended with exit code ${exitCode}${why}; see kubectl -n ${namespace} logs ${name} -c ${container} --previous`
+}
+
+type Terminated = NonNullable<ContainerState['terminated']>
 
 /** A pod without a node may get one when nodes become ready: worth saying, no reason to give up. */
 function homeless(pod: Pod): string[] {
