@@ -82,7 +82,7 @@ each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
     usage: `usage: kubehop trace [--lab NAME] FROM TO [options]
 
   FROM   a pod: client, shop/client (in namespace shop), or one of a deployment: deploy/web
-  TO     http://web/, http://web.shop:8080/path, svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
+  TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
 
   -v, --verbose           with the evidence of each line: packet, rule, route, learned address, socket
   -o, --output text|json  default: text

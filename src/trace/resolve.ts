@@ -196,10 +196,16 @@ function port(target: Target, say: string, choices: readonly string[], example?:
   )
 }
 
-function missing(kind: string, name: string, namespace: string, all: readonly string[]): KubehopError {
+const shortKinds = { pod: 'pod', service: 'svc', deployment: 'deploy' }
+
+function missing(kind: ObjectName['kind'], name: string, namespace: string, all: readonly string[]): KubehopError {
   const here = all.filter((key) => key.startsWith(`${namespace}/`)).map((key) => key.slice(namespace.length + 1))
-  const elsewhere = all.filter((key) => key.endsWith(`/${name}`))
-  const hint = elsewhere.length > 0 ? `there is ${elsewhere.join(', ')}` : didYouMean(name, here)
+  // `svc/web.shop` is how DNS says it.
+  const [first, of] = name.split('.')
+  const elsewhere = all.filter((key) => key.endsWith(`/${name}`) || key === `${of}/${first}`)
+  const ways = elsewhere.map((key) => key.replace('/', `/${shortKinds[kind]}/`))
+  const hint =
+    elsewhere.length > 0 ? `there is ${elsewhere.join(', ')}: write ${ways.join(' or ')}` : didYouMean(name, here)
   return new KubehopError(
     'trace',
     `find the ${kind}`,

@@ -127,7 +127,7 @@ function parsePort(text: string): { host: string; port: number | string | undefi
 
 function fail(text: string): never {
   throw usage(
-    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT or dns://NAME`,
+    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT or dns://NAME`,
   )
 }
 
