@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { callPlugin } from '../../src/cni/plugin/plugin.ts'
 import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openRouteSocket, type RouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { Bundled } from './strace.ts'
 
 /** What the plugin answered. */
 export interface Said {
@@ -23,10 +24,17 @@ export function refused(said: Said, code: number, ...words: string[]): void {
   for (const word of words) assert.ok(String(said.out['msg']).includes(word), `${said.stdout} does not say ${word}`)
 }
 
+/** Until this process ends. */
+async function bundled(): Promise<Bundled> {
+  const plugin = await Bundled.of('src/cli/cni-main.ts')
+  process.once('exit', () => plugin[Symbol.dispose]())
+  return plugin
+}
+
 type Plugin = (env: NodeJS.ProcessEnv, stdin: object | string) => Said
 
 /** What is tested: the plugin itself, or the launcher of an agent that answers for it (cni-agent-table.test.ts). */
-const usual = process.env['KUBEHOP_TEST_LAUNCHER']?.split(' ') ?? [process.execPath, 'src/cli/main.ts', 'cni']
+const usual = process.env['KUBEHOP_TEST_LAUNCHER']?.split(' ') ?? [process.execPath, (await bundled()).path]
 
 /** The plugin as a runtime starts it, on the node whose namespace this is. `a folder` for stdin: what nobody can read. */
 export function pluginIn(ns?: Netns, [program, ...args]: readonly string[] = usual): Plugin {
