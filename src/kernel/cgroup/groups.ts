@@ -81,15 +81,13 @@ export function makeGroup(place: Place, path: string): Group {
   for (const { version, dir } of hierarchiesOf(place)) {
     // In version 2 each level gives its controllers to the next; the place itself is the first.
     const wanted = controllers.filter((one) => place[one]?.dir === dir)
-    for (let count = 0; count <= parts.length; count++) {
-      const here = join(dir, ...parts.slice(0, count))
-      mkdirSync(here, { recursive: true, mode: 0o755 })
-      if (version === 2 && count < parts.length)
-        for (const controller of wanted) {
-          const refused = offer(here, controller)
-          if (refused !== undefined) throw new KubehopError('kernel', 'cgroup', 'Refused', refused)
-        }
-    }
+    mkdirSync(join(dir, path), { recursive: true, mode: 0o755 })
+    if (version === 1) continue
+    for (let count = 0; count < parts.length; count++)
+      for (const controller of wanted) {
+        const refused = offer(join(dir, ...parts.slice(0, count)), controller)
+        if (refused !== undefined) throw new KubehopError('kernel', 'cgroup', 'Refused', refused)
+      }
   }
   return openGroup(place, path)
 }
