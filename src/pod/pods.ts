@@ -248,7 +248,7 @@ function knownOf(life: PodLife): KnownPod[] {
 function processOf(life: PodLife): PodProcess[] {
   const { sandbox, id } = life
   if (!sandbox) return []
-  const containers = life.containers().map((one) => ({ name: one.spec.name, pid: one.initPid }))
+  const containers = life.containers().map((one) => ({ name: one.spec.name, pid: one.init?.pid }))
   const { address, hostDevice, pause } = sandbox
   return [{ ...id, pausePid: pause.pid, address, hostDevice, containers }]
 }

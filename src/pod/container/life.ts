@@ -265,10 +265,6 @@ export class ContainerLife {
     return this.#run?.init
   }
 
-  get initPid(): number | undefined {
-    return this.#run?.init?.pid
-  }
-
   /** Lets go; the instance goes on. */
   detach(): void {
     this.#closed = true
