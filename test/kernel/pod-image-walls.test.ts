@@ -85,7 +85,7 @@ test('no descriptor of the start is a way out of the container', async () => {
 })
 
 test('with readOnlyRootFilesystem only volumes can be written, those of the image too', async () => {
-  const config = { Volumes: { '/data': {}, '/made/new': {} }, WorkingDir: '/work/here' }
+  const config = { Volumes: { '/data': {}, '/made/new': {} }, WorkingDir: '/srv/here' }
   const image = await world.image(config, [file('data/shipped', 'with the image')])
   const script = `for at in / /tmp /etc /data /made /made/new /v /dev; do echo > $at/x && echo $at; done 2> /dev/null
     cat /data/shipped; pwd`
@@ -96,7 +96,7 @@ test('with readOnlyRootFilesystem only volumes can be written, those of the imag
     securityContext: { readOnlyRootFilesystem: true },
   }
   await world.node.run('sealed', container, { restartPolicy: 'Never', volumes: [{ name: 'v', emptyDir: {} }] })
-  assert.equal(await world.node.output('sealed'), '/data\n/made/new\n/v\n/dev\nwith the image/work/here\n')
+  assert.equal(await world.node.output('sealed'), '/data\n/made/new\n/v\n/dev\nwith the image/srv/here\n')
   await world.node.delete('sealed')
   const open = await sh('unsealed', image, 'echo > /data/y && ls -A /data')
   assert.equal(open, 'shipped\ny\n')

@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
-import { added, clean, done, noCnitool, ours, Pod, refused, remembered, writeList } from './cnitool.ts'
-import { Agent, installPlugin } from './kubehop.ts'
-import { enterMachine, lacks, leaveMachine, must } from './machine.ts'
+import { added, done, noCnitool, ours, Pod, refused, remembered, writeList, withAgent } from './cnitool.ts'
+import { lacks, must } from './machine.ts'
 import { get, leases, nodeAddress, outside, serve, veths } from './world.ts'
 
 // With the reference plugins before and behind ours: what each makes of the others' results is real.
 
 void describe('cnitool with other plugins in the chain', { skip: noCnitool || lacks('nft', 'tc', 'busybox') }, () => {
-  const agent = new Agent()
-  before(async () => {
-    enterMachine()
-    await installPlugin('installed')
-    await agent.start()
-  })
-  afterEach(clean)
-  after(async () => {
-    await agent.stop('SIGTERM')
-    leaveMachine()
-  })
+  withAgent()
 
   test('loopback before, tuning behind: each keeps what the others made', async () => {
     using a = new Pod('a')

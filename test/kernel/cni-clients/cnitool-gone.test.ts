@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { deleteLink } from '../../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
-import { added, clean, done, noCnitool, ours, Pod, refused, remembered, writeList } from './cnitool.ts'
-import { Agent, installPlugin } from './kubehop.ts'
-import { enterMachine, leaveMachine } from './machine.ts'
+import { added, done, noCnitool, ours, Pod, refused, remembered, writeList, withAgent } from './cnitool.ts'
 import { leaseFolder, leases, veths } from './world.ts'
 
 void describe('cnitool, and pods that are gone', { skip: noCnitool }, () => {
-  const agent = new Agent()
-  before(async () => {
-    enterMachine()
-    await installPlugin('installed')
-    await agent.start()
-  })
-  afterEach(clean)
-  after(async () => {
-    await agent.stop('SIGTERM')
-    leaveMachine()
-  })
+  const agent = withAgent()
 
   test('an address that was given again before its old owner was deleted stays the new owner’s', async () => {
     using a = new Pod('a')

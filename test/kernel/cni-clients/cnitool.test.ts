@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { address } from '../../../src/base/address.ts'
 import { echo } from '../../../src/kernel/ping.ts'
 import { deleteAddress } from '../../../src/kernel/rtnetlink/address.ts'
 import { addLink } from '../../../src/kernel/rtnetlink/linkdata.ts'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
-import { added, clean, done, noCnitool, ours, Pod, refused, remembered, writeList } from './cnitool.ts'
-import { Agent, installPlugin } from './kubehop.ts'
-import { enterMachine, leaveMachine } from './machine.ts'
+import { added, done, noCnitool, ours, Pod, refused, remembered, writeList, withAgent } from './cnitool.ts'
 import { leases, veths } from './world.ts'
 
 // The table of what a plugin has to do, as far as libcni lets anybody ask it: it refuses bad ids and interface names itself.
@@ -16,17 +14,7 @@ import { leases, veths } from './world.ts'
 const small = { ipam: { type: 'host-local', subnet: '10.22.0.0/29' } }
 
 void describe('cnitool', { skip: noCnitool }, () => {
-  const agent = new Agent()
-  before(async () => {
-    enterMachine()
-    await installPlugin('installed')
-    await agent.start()
-  })
-  afterEach(clean)
-  after(async () => {
-    await agent.stop('SIGTERM')
-    leaveMachine()
-  })
+  withAgent()
 
   for (const cniVersion of ['0.3.1', '0.4.0', '1.0.0', '1.1.0'])
     test(`a list of ${cniVersion}: added, checked, remembered, deleted`, async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { after, afterEach, before } from 'node:test'
 import { cniPlugins, cniTool } from '../../../bench/harness/peers.ts'
 import { MS_BIND } from '../../../src/kernel/launch/syscalls.ts'
 import { declare } from '../../../src/kernel/libc.ts'
@@ -8,7 +9,8 @@ import { unmount } from '../../../src/kernel/mount.ts'
 import { createNetns, type Netns } from '../../../src/kernel/netns.ts'
 import { deleteLink } from '../../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../../src/kernel/rtnetlink/socket.ts'
-import { confFolder, pluginFolder, type Ran, run } from './machine.ts'
+import { Agent, installPlugin } from './kubehop.ts'
+import { confFolder, enterMachine, leaveMachine, pluginFolder, type Ran, run } from './machine.ts'
 import { leaseFolder } from './world.ts'
 
 const tool = cniTool(false)
@@ -113,4 +115,20 @@ export function clean(): void {
   for (const { kind, name } of socket.links()) if (kind === 'bridge' || kind === 'veth') socket.ensure(deleteLink(name))
   for (const network of ['pods', 'other', 'installed']) rmSync(leaseFolder(network), { recursive: true, force: true })
   rmSync('/var/lib/cni', { recursive: true, force: true })
+}
+
+/** For all tests of a file: a machine of its own with our plugin and its agent on it, cleaned after each of them. */
+export function withAgent(): Agent {
+  const agent = new Agent()
+  before(async () => {
+    enterMachine()
+    await installPlugin('installed')
+    await agent.start()
+  })
+  afterEach(clean)
+  after(async () => {
+    await agent.stop('SIGTERM')
+    leaveMachine()
+  })
+  return agent
 }
