@@ -3,7 +3,7 @@ import type { KubeObject } from './objects/meta.ts'
 import { checkAlone } from './registry/registry.ts'
 import { allResources, apiVersionOf, type Resource, resourceOf } from './resources.ts'
 import { decode } from './schema/decode.ts'
-import { nearest } from './schema/nearest.ts'
+import { didYouMean, nearest } from '../base/nearest.ts'
 import { parseYaml } from './yaml.ts'
 
 export interface Manifest {
@@ -65,7 +65,7 @@ function check(value: unknown, wrong: (path: Path, say: string) => void): KubeOb
   const { metadata = {} } = object as { metadata?: Partial<AnyObject['metadata']> }
   const name = nameOf({ ...object, metadata } as unknown as AnyObject)
   for (const { path, key, known } of unknown) {
-    const near = nearest(key, known.keys())
+    const [near] = nearest(key, known.keys())
     wrong(stepsOf(path), `${name}: ${path}: unknown field${near === undefined ? '' : `; did you mean "${near}"?`}`)
   }
   for (const { path, say } of misfits) wrong(stepsOf(path), `${name}: ${path}: ${say}`)
@@ -100,13 +100,13 @@ function served(value: Record<string, unknown>, wrong: (path: Path, say: string)
   const resource = resourceOf(apiVersion as string, kind as string)
   if (resource !== undefined) return resource
   const sameKind = allResources.find((one) => one.kind === kind)
-  const near = nearest(
+  const like = didYouMean(
     kind as string,
     allResources.map((one) => one.kind),
   )
   const hint = sameKind
     ? `${sameKind.kind} is served as ${apiVersionOf(sameKind)}`
-    : `${near === undefined ? '' : `did you mean ${near}? `}Served are ${servedKinds()}`
+    : `${like === '' ? '' : `${like} `}Served are ${servedKinds()}`
   wrong(['kind'], `kind ${String(kind)} of apiVersion ${String(apiVersion)} is not served here: ${hint}`)
   return undefined
 }

@@ -1,6 +1,6 @@
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { version } from '../base/version.ts'
-import { didYouMean } from '../trace/nearest.ts'
+import { didYouMean } from '../base/nearest.ts'
 import { type Command, commands } from './commands.ts'
 import { UsageError } from './usage.ts'
 

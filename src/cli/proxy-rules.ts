@@ -4,7 +4,7 @@ import { Transport } from '../api/client/transport.ts'
 import { KubehopError } from '../base/errors.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
-import { didYouMean } from '../trace/nearest.ts'
+import { didYouMean } from '../base/nearest.ts'
 import { atMostOne, parse, UsageError } from './usage.ts'
 
 const answerMs = 60_000

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { didYouMean } from '../trace/nearest.ts'
+import { didYouMean } from '../base/nearest.ts'
 
 /** The command line does not say what the command needs; main shows the message and the command's usage, and exits with 2. */
 export class UsageError extends Error {}

@@ -4,7 +4,7 @@ import type { Address } from '../base/address.ts'
 import { parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import { type Cluster, isAlive, isReady, podAddress, podKey } from './cluster.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../base/nearest.ts'
 import type { ObjectName, Target } from './target.ts'
 
 /** A pod that runs: it can send and be sent to. */

@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { clone } from '../json.ts'
 import { allResources } from '../resources.ts'
 import { decode } from './decode.ts'
-import { nearest } from './nearest.ts'
 import { fieldsOf, typeNames } from './types.ts'
 import { says } from './says.ts'
 
@@ -93,19 +92,6 @@ test('anything at all can be decoded without harm, and twice is as once', () => 
       assert.deepEqual(twice, once)
     }),
   )
-})
-
-test('the nearest word is found by typing mistakes, not by luck', () => {
-  const known = ['replicas', 'selector', 'strategy', 'template', 'image', 'imagePullPolicy']
-  const rows: [string, string | undefined][] = [
-    ['replica', 'replicas'],
-    ['Selector', 'selector'],
-    ['imgae', 'image'],
-    ['imagePullpolicy', 'imagePullPolicy'],
-    ['volumes', undefined],
-    ['x', undefined],
-  ]
-  for (const [word, expected] of rows) assert.equal(nearest(word, known), expected, word)
 })
 
 test('what is said about fields is said about fields that exist', () => {

@@ -1,4 +1,4 @@
-import { distance } from '../../base/distance.ts'
+import { nearest } from '../../base/nearest.ts'
 import { CniError } from './error.ts'
 import { type Fields, isFields } from './input.ts'
 
@@ -64,7 +64,7 @@ export function nothingElse(
         'unsupportedField',
         `${where}${key} comes from the runtime, as runtimeConfig.${key}: write "capabilities": {"${key}": true} instead`,
       )
-    const like = known.filter((one) => isLike(key, one)).map((one) => `${where}${one}`)
+    const like = nearest(key, known).map((one) => `${where}${one}`)
     const meant = like.length === 0 ? '' : `: did you mean ${like.join(' or ')}?`
     throw new CniError('unsupportedField', `this plugin has no ${where}${key}, which is ${shown(value)}${meant}`)
   }
@@ -72,11 +72,6 @@ export function nothingElse(
 
 export function wrong(where: string, value: unknown, what: string): CniError {
   return new CniError('badConfig', `${where} is ${shown(value)}, not ${what}`)
-}
-
-/** A slip: at most a third of the letters differ; upper or lower case does not count. */
-function isLike(word: string, known: string): boolean {
-  return distance(word.toLowerCase(), known.toLowerCase()) <= Math.max(1, Math.floor(word.length / 3))
 }
 
 function saysNo(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { nearest } from '../../api/schema/nearest.ts'
+import { didYouMean } from '../../base/nearest.ts'
 import type { Spot } from './spot.ts'
 
 /** What stands in a YAML text for a value: text, lists and maps of it. Objects would not keep the order of names that look like numbers. */
@@ -107,6 +107,6 @@ function below(path: string, name: string): string {
 }
 
 function unknown(name: string, names: readonly string[]): string {
-  const like = nearest(name, names)
-  return `there is no option "${name}"; ${like === undefined ? `allowed is ${names.join(', ')}` : `did you mean ${like}?`}`
+  const like = didYouMean(name, names)
+  return `there is no option "${name}"; ${like === '' ? `allowed is ${names.join(', ')}` : like}`
 }

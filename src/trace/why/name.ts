@@ -1,5 +1,5 @@
 import { serviceNamed } from '../resolve.ts'
-import { nearest } from '../nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import { unanswered, type Why } from '../types.ts'
 import type { Case } from './why.ts'
 

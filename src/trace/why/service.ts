@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { isReady, ownerOf, readyEndpoints, serviceAt } from '../cluster.ts'
-import { nearest } from '../nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import { transportOf } from '../target.ts'
 import type { Why } from '../types.ts'
 import type { Case } from './why.ts'

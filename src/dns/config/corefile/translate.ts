@@ -1,4 +1,4 @@
-import { nearest } from '../../../api/schema/nearest.ts'
+import { didYouMean } from '../../../base/nearest.ts'
 import { check } from '../check.ts'
 import type { Read } from '../file.ts'
 import type { Mistake } from '../spot.ts'
@@ -58,8 +58,8 @@ function translateBlock(block: Block, draft: Draft): void {
 function translate(at: Directive, draft: Draft, block: Block): void {
   const plugin = Object.hasOwn(plugins, at.name) ? plugins[at.name] : undefined
   if (plugin) return plugin.translate(at, draft, block)
-  const like = nearest(at.name, Object.keys(plugins))
-  draft.refuse(at, at.name, `CoreDNS has no such plugin${like === undefined ? '' : `; did you mean ${like}?`}`)
+  const like = didYouMean(at.name, Object.keys(plugins))
+  draft.refuse(at, at.name, `CoreDNS has no such plugin${like === '' ? '' : `; ${like}`}`)
 }
 
 function clusterZones(blocks: readonly ServerBlock[]): string[] {
