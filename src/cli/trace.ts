@@ -1,7 +1,7 @@
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
 import { parseSource, parseTarget } from '../trace/target.ts'
-import { renderTrace } from '../trace/text.ts'
+import { renderTrace } from '../trace/render/text.ts'
 import type { Trace } from '../trace/types.ts'
 import { parse, UsageError } from './usage.ts'
 

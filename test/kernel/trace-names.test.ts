@@ -5,7 +5,7 @@ import { address } from '../../src/base/address.ts'
 import { defaults } from '../../src/dns/config/config.ts'
 import { type Dns, startDns } from '../../src/dns/dns.ts'
 import { bindUdp, listenTcp } from '../../src/kernel/socket.ts'
-import { renderTrace } from '../../src/trace/text.ts'
+import { renderTrace } from '../../src/trace/render/text.ts'
 import { World } from './trace-world.ts'
 
 let world: World

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import { tell } from './tell/tell.ts'
-import { told } from './testing/across.ts'
-import { renderTrace, wrapped } from './text.ts'
-import type { DnsStep } from './types.ts'
+import { tell } from '../tell/tell.ts'
+import { told } from '../testing/across.ts'
+import { renderTrace } from './text.ts'
+import { wrapped } from './wrap.ts'
+import type { DnsStep } from '../types.ts'
 
 const trace = tell(told)
 
@@ -15,23 +16,23 @@ test('a delivered request reads so', () => {
 
 name     web = web.shop.svc.cluster.local = 100.64.0.20    1 question to 100.64.0.10 (kube-system/dns-1, node2), 0.3 ms
 there
- 1  client  eth0   sent to 100.64.0.20:80, a service’s address: no machine has it
- 2  node1   veth1  out of the other end of client’s cable
- 3  node1   proxy  service shop/web: 100.64.0.20:80 becomes 100.96.2.2:8080, pod far, the only one
- 4  node1   cbr0   for no pod on this bridge: handed to the gateway, the node itself
- 5  node1   eth0   100.96.2.2 is not in my range 100.96.1.0/24: to the router
- 6  router  table  100.96.2.0/24 belongs to node2 (192.168.50.12)
- 7  node2   cbr0   "who has 100.96.2.2?": veth1 answered and is remembered
- 8  far     eth0   port 8080: node, process 13, listens and answers
+ 1    +0 us  client  eth0   sent to 100.64.0.20:80, a service’s address: no machine has it
+ 2    +2 us  node1   veth1  out of the other end of client’s cable
+ 3    +2 us  node1   proxy  service shop/web: 100.64.0.20:80 becomes 100.96.2.2:8080, pod far, the only one
+ 4   +35 us  node1   cbr0   for no pod on this bridge: handed to the gateway, the node itself
+ 5   +69 us  node1   eth0   100.96.2.2 is not in my range 100.96.1.0/24: to the router
+ 6   +85 us  router  table  100.96.2.0/24 belongs to node2 (192.168.50.12)
+ 7  +119 us  node2   cbr0   "who has 100.96.2.2?": veth1 answered and is remembered
+ 8  +121 us  far     eth0   port 8080: node, process 13, listens and answers
 back
- 9  far     eth0   yes: the connection stands
-10  node2   veth1  out of the other end of far’s cable
-11  node2   cbr0   for no pod on this bridge: handed to the gateway, the node itself
-12  node2   eth0   100.96.1.2 is not in my range 100.96.2.0/24: to the router
-13  router  table  100.96.1.0/24 belongs to node1 (192.168.50.11)
-14  node1   proxy  put back: 100.96.2.2:8080 becomes 100.64.0.20:80, so client never saw far
-15  node1   cbr0   100.96.1.2 is behind veth1, as cbr0 remembers
-16  client  eth0   client has its answer, from 100.64.0.20:80, whom it asked
+ 9  +133 us  far     eth0   yes: the connection stands
+10  +134 us  node2   veth1  out of the other end of far’s cable
+11  +138 us  node2   cbr0   for no pod on this bridge: handed to the gateway, the node itself
+12  +141 us  node2   eth0   100.96.1.2 is not in my range 100.96.2.0/24: to the router
+13  +144 us  router  table  100.96.1.0/24 belongs to node1 (192.168.50.11)
+14  +145 us  node1   proxy  put back: 100.96.2.2:8080 becomes 100.64.0.20:80, so client never saw far
+15  +153 us  node1   cbr0   100.96.1.2 is behind veth1, as cbr0 remembers
+16  +153 us  client  eth0   client has its answer, from 100.64.0.20:80, whom it asked
 `,
   )
 })
@@ -59,7 +60,7 @@ test('with the evidence, each line has the kernel’s own words beneath it', () 
   const beneath = (start: string): string => (lines[lines.findIndex((line) => line.startsWith(start)) + 1] ?? '').trim()
   assert.match(
     beneath(' 1 '),
-    /^\+0\.0 us {2}packet: eth0 out: 100\.96\.1\.2:51087 > 100\.64\.0\.20:80 tcp SYN seq 2948804503 ttl 64$/,
+    /^packet: eth0 out: 100\.96\.1\.2:51087 > 100\.64\.0\.20:80 tcp SYN seq 2948804503 ttl 64$/,
   )
   assert.match(
     beneath(' 3 '),

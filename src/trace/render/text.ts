@@ -1,0 +1,51 @@
+import { stripVTControlCharacters } from 'node:util'
+import type { Trace } from '../types.ts'
+import { renderHops } from './hops.ts'
+import { renderNames } from './names.ts'
+import { type Paint, painter, sayMs, type TextOptions } from './paint.ts'
+import { renderWhy } from './why.ts'
+
+/** A trace as people read it: one line for each hop, there and back, then why it failed and what to do. */
+export function renderTrace(trace: Trace, options: TextOptions): string {
+  const paint = painter(options.color)
+  const lines = [
+    ...renderHead(trace, options, paint),
+    '',
+    ...renderNames(trace, options, paint),
+    ...renderHops(trace, options, paint),
+    ...renderWhy(trace, options, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** In one line where it fits, else part by part. */
+function renderHead(
+  { from, to, verdict, status, ms, agrees, hops }: Trace,
+  { width }: TextOptions,
+  paint: Paint,
+): string[] {
+  const outcome = paint(verdict === 'delivered' ? 'green' : 'red', words[verdict])
+  const agreement = agrees
+    ? paint('dim', 'predicted and observed agree')
+    : paint('yellow', 'predicted and observed differ')
+  const parts = [
+    paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
+    [outcome, status, sayMs(ms)].filter(Boolean).join(', '),
+    ...(hops.length === 0 ? [] : [agreement]),
+  ]
+  const line = parts.join('    ')
+  return width === 0 || stripVTControlCharacters(line).length <= width
+    ? [line]
+    : parts.map((part, at) => (at === 0 ? part : `  ${part}`))
+}
+
+/** A verdict as people say it. */
+export const words: Record<Trace['verdict'], string> = {
+  delivered: 'delivered',
+  refused: 'refused',
+  rejected: 'rejected',
+  dropped: 'dropped',
+  unreachable: 'unreachable',
+  'no-answer': 'no answer',
+  'name-not-found': 'name not found',
+}
