@@ -13,13 +13,12 @@ before(async () => {
 })
 after(async () => node[Symbol.asyncDispose]())
 
-const untilTerm = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
-/** Two forks: the orphan belongs to nobody but the first process of the PID namespace. */
+/** Two forks: the orphan belongs to nobody but the first process of the PID namespace. The container is ready when the orphan is what it shall be. */
 const leaves = (name: string, seconds: number): Container => ({
   name,
   image: 'host',
-  command: ['sh', '-c', `(setsid sleep ${seconds} &) ; touch /tmp/up; ${untilTerm}`],
-  readinessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1 },
+  command: ['sh', '-c', `trap 'exit 0' TERM; (setsid sleep ${seconds} &) ; while :; do sleep 1000 & wait; done`],
+  readinessProbe: { exec: { command: ['pgrep', '-fx', `sleep ${seconds}`] }, periodSeconds: 1 },
 })
 
 test('what a container leaves behind in shared processes ends with it, also without control groups', async () => {

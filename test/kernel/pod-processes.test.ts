@@ -13,22 +13,35 @@ before(async () => {
 after(async () => node[Symbol.asyncDispose]())
 
 const sh = (name: string, script: string): Container => ({ name, image: 'host', command: ['sh', '-c', script] })
-const untilTerm = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
+const forever = 'while :; do sleep 1000 & wait; done'
+const untilTerm = `trap 'exit 0' TERM; ${forever}`
+
+/** The first process of a pod's first container. */
+function firstOf(pod: string): number {
+  const { containers } = node.pods.list().find(({ name }) => name === pod) ?? assert.fail(`no pod ${pod}`)
+  return containers[0]?.pid ?? assert.fail(`nothing runs in ${pod}`)
+}
+
+function fieldOf(pid: number, field: string): string {
+  const line = new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  return line?.[1] ?? assert.fail(`process ${pid} has no ${field}`)
+}
 
 test('containers that share their processes see and may signal each other, with pause as the first', async () => {
   const containers = [sh('a', `${untilTerm} # a`), sh('b', untilTerm)]
   await node.run('sharing', {}, { shareProcessNamespace: true, containers })
   await node.ready('sharing')
-  const { out } = await node.exec('sharing', ['sh', '-c', "cat /proc/1/cmdline | tr '\\0' ' '; ls /proc"], 'b')
-  assert.match(out, /^kubehop pause default\/sharing /)
-  const seen = await node.exec(
+  // The same process has a number in each of the namespaces that it is in; the pod's is the last.
+  const pid = fieldOf(firstOf('sharing'), 'NSpid').split('\t').at(-1) ?? ''
+  const { out } = await node.exec(
     'sharing',
-    ['sh', '-c', "for p in /proc/[0-9]*; do grep -qs '# a$' $p/cmdline && echo ${p#/proc/}; done"],
+    ['sh', '-c', `cat /proc/1/cmdline /proc/${pid}/cmdline | tr '\\0' ' '`],
     'b',
   )
-  const pid = seen.out.trim().split('\n')[0] ?? ''
+  assert.match(out, /^kubehop pause default\/sharing sh -c .* # a $/)
   // An own signal from one container to the other, which is restarted.
-  await node.exec('sharing', ['kill', pid], 'b')
+  const { code, err } = await node.exec('sharing', ['kill', pid], 'b')
+  assert.equal(code, 0, err)
   await node.until('sharing', 'restarted', (pod) =>
     (pod?.status?.containerStatuses ?? []).some((one) => one.name === 'a' && one.restartCount === 1 && one.ready),
   )
@@ -38,42 +51,39 @@ test('containers that share their processes see and may signal each other, with 
 })
 
 test('what a container leaves behind is reaped by pause, and ends with its container and not with the others', async () => {
-  // Two forks: the orphan belongs to nobody but the first process of the namespace.
-  const leaves = (seconds: number): string => `(setsid sleep ${seconds} &) ; touch /tmp/up; ${untilTerm}`
-  const up = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1 }
-  const containers = [
-    { ...sh('a', leaves(4001)), readinessProbe: up },
-    { ...sh('b', leaves(4002)), readinessProbe: up },
-  ]
-  await node.run('orphans', {}, { shareProcessNamespace: true, containers })
+  // Two forks: the orphan belongs to nobody but the first process of the namespace. The container is ready when that is so, and the orphan is what it shall be.
+  const leaves = (name: string, seconds: number): Container => ({
+    ...sh(name, `trap 'exit 0' TERM; (setsid sleep ${seconds} &) ; ${forever}`),
+    readinessProbe: { exec: { command: ['pgrep', '-P', '1', '-fx', `sleep ${seconds}`] }, periodSeconds: 1 },
+  })
+  await node.run('orphans', {}, { shareProcessNamespace: true, containers: [leaves('a', 4001), leaves('b', 4002)] })
   await node.ready('orphans')
   const [ofA, ofB] = [called('sleep', '4001'), called('sleep', '4002')]
   assert.deepEqual([ofA.length, ofB.length], [1, 1])
-  const { out } = await node.exec('orphans', ['sh', '-c', 'ps -o ppid= -C sleep | sort -u | head -1'], 'a')
-  assert.equal(out.trim(), '1')
+  const pause = node.pods.list().find(({ name }) => name === 'orphans')?.pausePid
+  for (const pid of [...ofA, ...ofB]) assert.equal(Number(fieldOf(pid, 'PPid')), pause)
   // The first process of `a` alone ends: the kernel leaves the others of the shared namespace alone.
-  const first = node.pods.list().find(({ name }) => name === 'orphans')?.containers[0]?.pid ?? 0
-  process.kill(first)
+  process.kill(firstOf('orphans'))
   await ended(ofA)
   assert.ok(startedAt(ofB[0] ?? 0), 'the other container keeps its own')
   await node.until('orphans', 'restarted', (pod) => pod?.status?.containerStatuses?.[0]?.restartCount === 1)
   // An orphan that ends by itself does not stay as a zombie.
   await node.exec('orphans', ['sh', '-c', '(setsid true &); setsid true &'], 'b')
-  const pid = ofB[0] ?? 0
-  process.kill(pid)
-  await ended([pid])
+  for (const pid of ofB) process.kill(pid)
+  await ended(ofB)
   await node.exec('orphans', ['sh', '-c', 'while ps -e -o state= | grep -q Z; do sleep 0.01; done'], 'b')
   await node.delete('orphans', 5)
 })
 
 test("hostPID shows the node's processes, and its container ends as a whole all the same", async () => {
-  const spec = { hostPID: true, containers: [sh('a', `(setsid sleep 4003 &) ; ${untilTerm}`)] }
-  await node.run('watcher', {}, spec)
+  const up = { exec: { command: ['pgrep', '-fx', 'sleep 4003'] }, periodSeconds: 1 }
+  const one = { ...sh('a', `trap 'exit 0' TERM; (setsid sleep 4003 &) ; ${forever}`), readinessProbe: up }
+  await node.run('watcher', {}, { hostPID: true, containers: [one] })
   await node.ready('watcher')
   const seen = await node.exec('watcher', ['cat', `/proc/${process.pid}/comm`], 'a')
   assert.equal(seen.out, readFileSync('/proc/self/comm', 'utf8'))
-  while (called('sleep', '4003').length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   const left = called('sleep', '4003')
+  assert.equal(left.length, 1)
   await node.delete('watcher', 5)
   await ended(left)
 })
@@ -81,7 +91,7 @@ test("hostPID shows the node's processes, and its container ends as a whole all 
 test('hostIPC gives a pod the IPC namespace of the node, and nothing else', async () => {
   await node.run('ipc', {}, { hostIPC: true, containers: [sh('a', untilTerm)] })
   await node.ready('ipc')
-  const pid = node.pods.list().find(({ name }) => name === 'ipc')?.containers[0]?.pid ?? 0
+  const pid = firstOf('ipc')
   const same = (kind: string): boolean =>
     readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`)
   assert.deepEqual(['ipc', 'net', 'uts', 'pid'].map(same), [true, false, false, false])
