@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { closeSync, constants, mkdirSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -83,7 +83,12 @@ async function said(child: ChildProcess & { said: string }, what: RegExp): Promi
     const match = what.exec(child.said)
     if (match) return match
     assert.equal(child.exitCode, null, child.said)
-    await Promise.race([once(child.stdout ?? child, 'data'), once(child.stderr ?? child, 'data'), once(child, 'exit')])
+    // Whatever comes first; nobody listens for the others any more.
+    const one = new AbortController()
+    const next = (from: EventEmitter | null, event: string): Promise<unknown> =>
+      once(from ?? child, event, { signal: one.signal })
+    await Promise.race([next(child.stdout, 'data'), next(child.stderr, 'data'), next(child, 'exit')])
+    one.abort()
   }
 }
 
