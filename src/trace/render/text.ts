@@ -46,6 +46,7 @@ export const words: Record<Trace['verdict'], string> = {
   rejected: 'rejected',
   dropped: 'dropped',
   unreachable: 'unreachable',
+  'too-big': 'too big',
   'no-answer': 'no answer',
   'name-not-found': 'name not found',
 }
