@@ -1,4 +1,5 @@
 import { cniUsage } from './cni-usage.ts'
+import { traceUsage } from './trace-usage.ts'
 
 export interface Command {
   /** One line for the overview; empty for what only Kubehop itself starts. */
@@ -79,17 +80,7 @@ each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
   },
   trace: {
     summary: 'follow one request, hop by hop, there and back',
-    usage: `usage: kubehop trace [--lab NAME] FROM TO [options]
-
-  FROM   a pod: client, shop/client (in namespace shop), or one of a deployment: deploy/web
-  TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
-
-  -v, --verbose           with the evidence of each line: packet, rule, route, learned address, socket
-  -o, --output text|json  default: text
-  -n, --namespace NAME    of FROM, where FROM does not say; default: default
-  --timeout SECONDS       for the name, and then for the request; default: 4
-
-Sends one real request from the pod and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not.`,
+    usage: traceUsage,
     run: async (args) => (await import('./trace-command.ts')).traceCommand(args),
   },
   demo: {

@@ -1,8 +1,8 @@
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
 import { parseSource, parseTarget } from '../trace/target.ts'
-import { renderTrace } from '../trace/render/text.ts'
 import type { Trace } from '../trace/types.ts'
+import { readFormat, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'
 
 export interface TraceContext {
@@ -19,7 +19,7 @@ export interface TraceBody {
   timeoutMs?: number
 }
 
-/** `kubehop trace FROM TO [-o text|json] [-v] [-n NAMESPACE] [--timeout SECONDS]`: 0 delivered, 1 not. */
+/** `kubehop trace FROM TO [options]`: 0 delivered, 1 not. */
 export async function trace(args: string[], context: TraceContext): Promise<number> {
   const { values, positionals } = parse({
     args,
@@ -27,14 +27,19 @@ export async function trace(args: string[], context: TraceContext): Promise<numb
     options: {
       output: { type: 'string', short: 'o', default: 'text' },
       verbose: { type: 'boolean', short: 'v', default: false },
+      explain: { type: 'boolean', default: false },
       namespace: { type: 'string', short: 'n' },
       timeout: { type: 'string' },
     },
   })
+  const format = readFormat(values.output)
+  if (values.explain && format !== 'text') throw new UsageError(`--explain is for people: it needs -o text`)
   const [from, to, ...rest] = positionals
+  if (values.explain && from === undefined) {
+    writeWords()
+    return 0
+  }
   if (from === undefined || to === undefined || rest.length > 0) throw new UsageError('FROM and TO are needed')
-  if (values.output !== 'text' && values.output !== 'json')
-    throw new UsageError(`-o is text or json, not "${values.output}"`)
   check(() => parseSource(from))
   check(() => parseTarget(to))
   const timeoutMs = values.timeout === undefined ? undefined : seconds(values.timeout) * 1000
@@ -44,14 +49,7 @@ export async function trace(args: string[], context: TraceContext): Promise<numb
     ...(values.namespace !== undefined && { namespace: values.namespace }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   })
-  if (values.output === 'json') console.log(JSON.stringify(result, null, 2))
-  else {
-    const terminal = process.stdout.isTTY
-    const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
-    process.stdout.write(
-      renderTrace(result, { width: terminal ? process.stdout.columns : 0, color, verbose: values.verbose }),
-    )
-  }
+  writeTrace(result, { format, verbose: values.verbose, explain: values.explain })
   return result.verdict === 'delivered' ? 0 : 1
 }
 

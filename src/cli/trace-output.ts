@@ -1,0 +1,53 @@
+import { stringify } from 'yaml'
+import { explainAll, explainWords } from '../trace/render/explain.ts'
+import { renderMermaid } from '../trace/render/mermaid.ts'
+import type { TextOptions } from '../trace/render/paint.ts'
+import { renderTrace } from '../trace/render/text.ts'
+import type { Trace } from '../trace/types.ts'
+import { UsageError } from './usage.ts'
+
+export interface Output {
+  readonly format: Format
+  readonly verbose: boolean
+  /** With the words of the trade, each explained once. */
+  readonly explain: boolean
+}
+
+const formats = ['text', 'json', 'yaml', 'mermaid'] as const
+type Format = (typeof formats)[number]
+
+export function readFormat(text: string): Format {
+  const format = formats.find((one) => one === text)
+  if (format === undefined) throw new UsageError(`-o is ${formats.join(', ')}, not "${text}"`)
+  return format
+}
+
+export function writeTrace(trace: Trace, { format, verbose, explain }: Output): void {
+  process.stdout.write(written(trace, format, verbose, explain))
+}
+
+export function writeWords(): void {
+  process.stdout.write(explainAll(textOptions(false)).trimStart())
+}
+
+function written(trace: Trace, format: Format, verbose: boolean, explain: boolean): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(trace, null, 2)}\n`
+    case 'yaml':
+      return stringify(trace, { lineWidth: 0, aliasDuplicateObjects: false })
+    case 'mermaid':
+      return renderMermaid(trace)
+    case 'text': {
+      const options = textOptions(verbose)
+      const text = renderTrace(trace, options)
+      return explain ? text + explainWords(renderTrace(trace, { ...options, color: false, width: 0 }), options) : text
+    }
+  }
+}
+
+function textOptions(verbose: boolean): TextOptions {
+  const terminal = process.stdout.isTTY
+  const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
+  return { width: terminal ? process.stdout.columns : 0, color, verbose }
+}

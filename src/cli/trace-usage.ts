@@ -1,0 +1,13 @@
+export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
+       kubehop trace --explain
+
+  FROM   a pod: client, shop/client (in namespace shop), or one of a deployment: deploy/web
+  TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
+
+  -v, --verbose         with the evidence of each line: packet, rule, route, learned address, socket
+  --explain             and the words of the trade that are in it, each explained once; without FROM and TO: all of them
+  -o, --output FORMAT   text (default), json, yaml, or mermaid: a sequence diagram for pages that draw it
+  -n, --namespace NAME  of FROM, where FROM does not say; default: default
+  --timeout SECONDS     for the name, and then for the request; default: 4
+
+Sends one real request and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not.`
