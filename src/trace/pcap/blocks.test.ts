@@ -34,8 +34,8 @@ test('each block, byte for byte', () => {
   } as const
   assert.equal(
     hex(enhancedPacket(packet)),
-    spaced(`06000000 40000000 01000000 67452301 efcdab89 05000000 3c000000 0102030405 000000
-      0100 0200 6162 0000  0200 0400 02000000  0000 0000 40000000`),
+    spaced(`06000000 3c000000 01000000 67452301 efcdab89 05000000 3c000000 0102030405 000000
+      0100 0200 6162 0000  0200 0400 02000000  0000 0000 3c000000`),
   )
   assert.equal(
     hex(interfaceStatistics(2, 1n, 7n)),
