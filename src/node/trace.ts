@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type Netns, openNetns } from '../kernel/netns.ts'
 import type { Pods } from '../pod/pods.ts'
 import { localAgent } from '../trace/agent.ts'
@@ -32,8 +33,19 @@ export function traceRoutes(node: string, pods: Pods): Routes {
       podNetns,
       podFile(key, file) {
         const [namespace = '', name = ''] = key.split('/')
-        return pods.fileOf(namespace, name, file)
+        return runs(namespace, name) ? pods.fileOf(namespace, name, file) : undefined
       },
+      machineFile,
     }),
   )
+}
+
+/** What a program of the node itself reads; a machine may have neither file. */
+function machineFile(file: 'resolv.conf' | 'hosts'): string {
+  try {
+    return readFileSync(`/etc/${file}`, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
 }

@@ -3,6 +3,7 @@ import type { Address } from '../base/address.ts'
 import { ownerOf, podKey } from './cluster.ts'
 import { readSightings } from './flow.ts'
 import type { Observation } from './observation.ts'
+import { atOf } from './origin.ts'
 import type { Destination } from './resolve.ts'
 import { type Sender, watched, withFreePort } from './send.ts'
 import { type DnsStep, unanswered } from './types.ts'
@@ -34,7 +35,14 @@ export async function lookUp(sender: Sender, destination: Destination): Promise<
       pods: [],
       seconds: timeoutMs / 1000 + 10,
     } as const
-    const request = { kind: 'resolve', pod: source.key, name, port, timeoutMs } as const
+    const request = {
+      kind: 'resolve',
+      at: atOf(source),
+      ...(source.pod && { filesOf: podKey(source.pod) }),
+      name,
+      port,
+      timeoutMs,
+    } as const
     return { port, ...(await watched([{ node: source.node, agent, spec }], sender, request)) }
   })
   if (result.kind !== 'resolved') throw new Error('trace: a name was asked for and something was sent')

@@ -2,7 +2,7 @@ import type { Address } from '../base/address.ts'
 
 // What a watcher reports, one JSON object a line. The first is `ready`, the last is `end`.
 
-export type PlaceKind = 'node' | 'pod' | 'router'
+export type PlaceKind = 'node' | 'pod' | 'router' | 'outside'
 
 /** A network namespace that is watched. */
 export interface Place {
@@ -93,7 +93,7 @@ export interface ForwardingFact {
 
 /** A socket that waits for connections or datagrams. */
 export interface Listener {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly address: Address
   readonly port: number
   readonly pid?: number

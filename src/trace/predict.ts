@@ -1,9 +1,10 @@
 import { type Address, type Cidr, contains, parseCidr } from '../base/address.ts'
 import { decisions, type Decision } from '../proxy/decide.ts'
 import { model } from '../proxy/model.ts'
+import { endsOfRequest } from './flow.ts'
 import { type Cluster, nodeAddresses, nodeOfRange, ownerOf, podKey, serviceAddresses } from './cluster.ts'
-import type { RunningPod } from './resolve.ts'
-import type { Action, Component, Ends, Hop } from './types.ts'
+import type { Origin } from './origin.ts'
+import type { Action, Component, Ends, Hop, Transport } from './types.ts'
 
 export interface Ranges {
   readonly pods: Cidr
@@ -15,9 +16,9 @@ export interface Ranges {
 export interface Asked {
   readonly cluster: Cluster
   readonly ranges: Ranges
-  readonly source: RunningPod
+  readonly source: Origin
   readonly to: { readonly address: Address; readonly port: number }
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: Transport
   /** The source port. */
   readonly port: number
   /** Which endpoint was drawn is the dice's business: the prediction takes the one that was. */
@@ -99,16 +100,18 @@ function decideAt({ cluster, ranges, source, to, protocol, port }: Asked, name: 
   return decisions(ruleset, {
     from: source.address,
     to: to.address,
-    protocol: protocol === 'tcp' ? 'TCP' : 'UDP',
+    protocol: names[protocol],
     port: to.port,
     sourcePort: port,
   })
 }
 
+const names = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP' } as const
+
 /** `second`: what the node decides for which the request is, where that is another one. */
 function pathOf(asked: Asked, decision: Decision, second?: Decision): Hop[] {
   const { cluster, source, to, protocol, port } = asked
-  const start: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
+  const start = endsOfRequest({ source: source.address, port, protocol }, to)
   const path = new Path(source.node, start)
   // What is for the pod itself never leaves it.
   if (to.address === source.address || to.address.startsWith('127.')) {

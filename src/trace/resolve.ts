@@ -5,15 +5,8 @@ import { parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import { type Cluster, isAlive, isReady, podAddress, podKey } from './cluster.ts'
 import { didYouMean } from '../base/nearest.ts'
-import type { ObjectName, Target } from './target.ts'
-
-/** A pod that runs: it can send and be sent to. */
-export interface RunningPod {
-  readonly key: string
-  readonly node: string
-  readonly address: Address
-  readonly pod: Pod
-}
+import type { Origin } from './origin.ts'
+import { type ObjectName, type Target, transportOf } from './target.ts'
 
 /** Where a request is to go, as far as it is known before any name is looked up. */
 export type Destination =
@@ -21,7 +14,7 @@ export type Destination =
   | { readonly kind: 'address'; readonly address: Address; readonly port: number }
 
 /** The pod to send from. A deployment lends one of its ready pods. */
-export function findSource(cluster: Cluster, wanted: ObjectName, namespace: string): RunningPod {
+export function findSource(cluster: Cluster, wanted: ObjectName, namespace: string): Origin & { pod: Pod } {
   return wanted.kind === 'deployment'
     ? podOfDeployment(cluster, wanted, namespace)
     : running(findPod(cluster, wanted, namespace))
@@ -83,7 +76,7 @@ function findService(cluster: Cluster, { name, namespace: of }: ObjectName, name
   )
 }
 
-function podOfDeployment(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): RunningPod {
+function podOfDeployment(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Origin & { pod: Pod } {
   const wanted = of ?? namespace
   const deployment = cluster.deployments.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
   if (!deployment)
@@ -109,7 +102,7 @@ function ownedBy(object: { metadata: { ownerReferences?: { uid: string }[] } }, 
   return (object.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid)
 }
 
-function running(pod: Pod): RunningPod {
+function running(pod: Pod): Origin & { pod: Pod } {
   const address = podAddress(pod)
   const node = pod.spec.nodeName
   if (address === undefined || node === undefined || !isAlive(pod))
@@ -126,10 +119,11 @@ function running(pod: Pod): RunningPod {
       'HostNetwork',
       `pod ${podKey(pod)} uses its node’s network: it has none of its own to watch`,
     )
-  return { key: podKey(pod), node, address, pod }
+  return { kind: 'pod', key: podKey(pod), node, address, pod }
 }
 
 function podPort(pod: Pod, target: Target): number {
+  if (target.protocol === 'icmp') return 0
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? [])
   if (typeof target.port === 'string') {
     const found = ports.find(({ name }) => name === target.port)
@@ -151,6 +145,7 @@ function podPort(pod: Pod, target: Target): number {
 }
 
 function servicePort(service: Service, target: Target): number {
+  if (target.protocol === 'icmp') return 0
   const ports = service.spec.ports ?? []
   if (typeof target.port === 'string') {
     const found = ports.find(({ name }) => name === target.port)
@@ -170,11 +165,12 @@ function servicePort(service: Service, target: Target): number {
   )
 }
 
-function protocolOf(target: Target): 'TCP' | 'UDP' {
-  return target.protocol === 'udp' || target.protocol === 'dns' ? 'UDP' : 'TCP'
+function protocolOf(target: Target): string {
+  return transportOf(target.protocol).toUpperCase()
 }
 
 function number(target: Target, choices: readonly string[] | undefined, example: string): number {
+  if (target.protocol === 'icmp') return 0
   if (typeof target.port === 'number') return target.port
   throw port(
     target,

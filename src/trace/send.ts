@@ -5,8 +5,8 @@ import { KubehopError } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
 import { type Cluster, nodeOfRange, ownerOf, podKey, readyEndpoints, serviceAt, slicesOf } from './cluster.ts'
 import type { Observation } from './observation.ts'
+import { atOf, type Origin } from './origin.ts'
 import type { ProbeResult, ProbeSpec } from './probe/spec.ts'
-import type { RunningPod } from './resolve.ts'
 import { hostHeader, type Target, transportOf } from './target.ts'
 import { watchAll, type Watcher } from './watching.ts'
 
@@ -20,7 +20,7 @@ export interface Places {
 export interface Sender {
   readonly cluster: Cluster
   readonly places: Places
-  readonly source: RunningPod
+  readonly source: Origin
   /** Of the source's node. */
   readonly agent: Agent
   readonly timeoutMs: number
@@ -96,7 +96,7 @@ export async function withFreePort<T extends { readonly result: ProbeResult }>(
     const sent = await send(randomInt(32768, 60999))
     if (sent.result.kind !== 'port-taken') return sent
   }
-  const say = `pod ${source.key} has no free port among ${mostPorts} that were tried`
+  const say = `${source.kind === 'pod' ? 'pod ' : ''}${source.key} has no free port among ${mostPorts} that were tried`
   throw new KubehopError('trace', 'send the request', 'PortTaken', say)
 }
 
@@ -107,7 +107,7 @@ function requestOf(
   port: number,
   question: string,
 ): ProbeSpec {
-  const common = { pod: source.key, timeoutMs, from: { address: source.address, port }, to }
+  const common = { at: atOf(source), timeoutMs, from: { address: source.address, port }, to }
   switch (target.protocol) {
     case 'http':
     case 'https':
@@ -116,6 +116,8 @@ function requestOf(
       return { ...common, kind: 'dns', name: question }
     case 'tcp':
     case 'udp':
+    case 'sctp':
+    case 'icmp':
       return { ...common, kind: target.protocol }
   }
 }
@@ -128,7 +130,7 @@ function concerned(
 ): { pods: Pod[]; addresses: Address[] } {
   const owner = ownerOf(cluster, to.address)
   const addresses = new Set([source.address, to.address])
-  const pods = new Set([source.pod])
+  const pods = new Set(source.kind === 'pod' && source.pod ? [source.pod] : [])
   if (owner.kind === 'pod') pods.add(owner.pod)
   const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
   if (service) {

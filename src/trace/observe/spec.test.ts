@@ -14,11 +14,13 @@ const watch = {
   seconds: 5,
 }
 const end = { address: '100.96.1.2', port: 40000 }
-const probe = { kind: 'http', pod: 'shop/client', timeoutMs: 100, from: end, to: end, host: 'web', path: '/' }
+const probe = { kind: 'http', at: { kind: 'pod', name: 'shop/client' }, timeoutMs: 100, from: end, to: end, host: 'web', path: '/' }
 
 test('what coordinators send is taken as it is', () => {
   assert.deepEqual(readWatchSpec(watch), watch)
   assert.deepEqual(readProbeSpec(probe), probe)
+  const lookUp = { kind: 'resolve', at: { kind: 'machine' }, filesOf: 'shop/x', name: 'web', port: 40000, timeoutMs: 100 }
+  assert.deepEqual(readProbeSpec(lookUp), lookUp)
   assert.deepEqual(readWatchSpec({ ...watch, more: 1 }), watch)
 })
 
@@ -50,6 +52,9 @@ test('what could do harm is refused by the name of its field', () => {
     [{ to: null }, 'body'],
     [{ kind: 'resolve', name: 'a b', port: 1 }, 'name'],
     [{ timeoutMs: 1e9 }, 'timeoutMs'],
+    [{ at: { kind: 'host' } }, 'at'],
+    [{ at: { kind: 'pod', name: '../etc' } }, 'at.name'],
+    [{ kind: 'resolve', name: 'a', port: 1, filesOf: '../etc' }, 'filesOf'],
   ]
   for (const [change, field] of probes)
     assert.throws(() => readProbeSpec({ ...probe, ...change }), {

@@ -4,7 +4,8 @@ import { bindUdp } from '../../kernel/socket.ts'
 import type { Netns } from '../../kernel/netns.ts'
 
 export interface Datagram {
-  ns: Netns
+  /** undefined: the namespace that this process is in. */
+  ns: Netns | undefined
   from: { address: Address; port: number }
   to: { address: Address; port: number }
   payload: Uint8Array

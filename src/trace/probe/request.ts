@@ -10,11 +10,11 @@ import { answersOf, encodeQuestion } from './resolve.ts'
 import type { ConnectionSpec, DatagramSpec, ProbeResult } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */
-export function sendRequest(spec: ConnectionSpec | DatagramSpec, ns: Netns, signal: AbortSignal): Promise<ProbeResult> {
+export function sendRequest(spec: ConnectionSpec | DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
   return spec.kind === 'udp' || spec.kind === 'dns' ? datagram(spec, ns, signal) : connection(spec, ns, signal)
 }
 
-async function datagram(spec: DatagramSpec, ns: Netns, signal: AbortSignal): Promise<ProbeResult> {
+async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
   const id = randomInt(0x10000)
   // It begins with random bytes, so that this datagram can be told from all others wherever its start is seen.
   const payload =
@@ -34,9 +34,9 @@ async function datagram(spec: DatagramSpec, ns: Netns, signal: AbortSignal): Pro
 }
 
 /** TCP alone ends when the connection stands; HTTP when the answer's head is there. */
-function connection(spec: ConnectionSpec, ns: Netns, signal: AbortSignal): Promise<ProbeResult> {
+function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
   const started = performance.now()
-  const socket = connectTcp({ ns, address: spec.to.address, port: spec.to.port, from: spec.from })
+  const socket = connectTcp({ ...(ns && { ns }), address: spec.to.address, port: spec.to.port, from: spec.from })
   return new Promise<ProbeResult>((resolve, reject) => {
     let connected = false
     const done = (outcome: Extract<ProbeResult, { kind: 'sent' }>['outcome'], status?: string): void =>

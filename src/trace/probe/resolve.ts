@@ -16,7 +16,7 @@ export interface Resolution {
 }
 
 export interface Asker {
-  ns: Netns
+  ns: Netns | undefined
   /** The pod's own address: what its questions come from. */
   address: Address
   port: number

@@ -1,16 +1,21 @@
 import type { Address } from '../../base/address.ts'
 import { bad, readAddress, readNumber, readPodKey, readPort, readText, record } from '../observe/spec.ts'
+import type { At } from '../origin.ts'
 import type { Resolution } from './resolve.ts'
 
-/** What a pod is to send, for real, from its own namespace. */
+/** What is to be sent, for real, from a pod's namespace or the machine's. */
 export type ProbeSpec =
   | (Common & {
       readonly kind: 'resolve'
-      readonly name: string /** Which all questions leave by. */
+      /** The pod whose resolv.conf and hosts file are read; left out: the machine's. One on its node's network sends from the machine. */
+      readonly filesOf?: string
+      readonly name: string
+      /** Which all questions leave by. */
       readonly port: number
     })
   | ConnectionSpec
   | DatagramSpec
+  | PacketSpec
 
 export type ConnectionSpec = Common &
   Sending &
@@ -19,9 +24,11 @@ export type DatagramSpec = Common &
   Sending &
   ({ readonly kind: 'udp' } | { readonly kind: 'dns'; readonly name: string })
 
+/** Packets that no ordinary socket sends: SCTP's INIT, and ICMP's echo request, whose identifier is `from.port`. */
+export type PacketSpec = Common & Sending & { readonly kind: 'sctp' | 'icmp' }
+
 interface Common {
-  /** `namespace/name` */
-  readonly pod: string
+  readonly at: At
   readonly timeoutMs: number
 }
 
@@ -40,21 +47,31 @@ export type ProbeResult =
       readonly status?: string
       readonly ms: number
     }
-  /** The source port has an owner in the pod already; nothing was sent. */
+  /** The source port has an owner there already; nothing was sent. */
   | { readonly kind: 'port-taken' }
 
 /** Checks what came over the wire. */
 export function readProbeSpec(value: unknown): ProbeSpec {
   const spec = record(value)
-  const common: Common = { pod: readPodKey(spec['pod']), timeoutMs: readNumber(spec, 'timeoutMs', 1, 120_000) }
+  const common: Common = { at: readAt(spec['at']), timeoutMs: readNumber(spec, 'timeoutMs', 1, 120_000) }
   const { kind } = spec
   switch (kind) {
     case 'resolve':
-      return { ...common, kind, name: readText(spec, 'name', nameShape, 254), port: readPort(spec, 'port') }
+      return {
+        ...common,
+        kind,
+        ...(spec['filesOf'] !== undefined && { filesOf: readPodKey(spec['filesOf'], 'filesOf') }),
+        name: readText(spec, 'name', nameShape, 254),
+        port: readPort(spec, 'port'),
+      }
     case 'tcp':
       return { ...common, kind, ...sending(spec) }
     case 'udp':
       return { ...common, kind, ...sending(spec) }
+    case 'sctp':
+      return { ...common, kind, ...sending(spec) }
+    case 'icmp':
+      return { ...common, kind, ...sending(spec, 0) }
     case 'http':
     case 'https':
       return {
@@ -67,18 +84,24 @@ export function readProbeSpec(value: unknown): ProbeSpec {
     case 'dns':
       return { ...common, kind, ...sending(spec), name: readText(spec, 'name', nameShape, 254) }
     default:
-      throw bad('kind', 'resolve, tcp, udp, http, https or dns')
+      throw bad('kind', 'resolve, tcp, udp, sctp, http, https, icmp or dns')
   }
+}
+
+function readAt(value: unknown): At {
+  const at = record(value)
+  if (at['kind'] === 'machine') return { kind: 'machine' }
+  if (at['kind'] === 'pod') return { kind: 'pod', name: readPodKey(at['name'], 'at.name') }
+  throw bad('at', "{ kind: 'pod', name: 'NAMESPACE/NAME' } or { kind: 'machine' }")
 }
 
 const nameShape = /^[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?\.?$/i
 
-function sending(spec: Record<string, unknown>): Sending {
-  const ends = (['from', 'to'] as const).map((field) => {
-    const end = record(spec[field])
-    return { address: readAddress(end['address'], `${field}.address`), port: readPort(end, 'port') }
-  })
-  const [from, to] = ends
-  if (!from || !to) throw bad('from', 'an address and a port')
-  return { from, to }
+function sending(spec: Record<string, unknown>, leastPort: 0 | 1 = 1): Sending {
+  const end = (field: 'from' | 'to', least: 0 | 1): Sending['from'] => {
+    const one = record(spec[field])
+    const port = least === 0 && one['port'] === 0 ? 0 : readPort(one, 'port')
+    return { address: readAddress(one['address'], `${field}.address`), port }
+  }
+  return { from: end('from', 1), to: end('to', leastPort) }
 }

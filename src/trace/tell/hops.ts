@@ -15,6 +15,7 @@ export function tellHops(story: Story, direction: Direction): Hop[] {
         return atPod(story, visit, direction, next)
       case 'router':
         return atRouter(story, visit)
+      case 'outside':
       case 'node':
         return atNode(story, visit, { direction, before, next })
     }

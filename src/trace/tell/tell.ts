@@ -1,13 +1,14 @@
 import type { Address } from '../../base/address.ts'
+import type { Explain } from '../case.ts'
 import type { Cluster } from '../cluster.ts'
-import { followFlow, readSightings } from '../flow.ts'
+import { endsOfRequest, followFlow, readSightings } from '../flow.ts'
 import type { Observation } from '../observation.ts'
+import type { Origin } from '../origin.ts'
 import { agreement, type Ranges, predict } from '../predict.ts'
 import type { ProbeResult } from '../probe/spec.ts'
-import { type RunningPod, serviceNamed } from '../resolve.ts'
+import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
-import type { DnsStep, Ends, Hop, Trace, Why } from '../types.ts'
-import { whyOf } from '../why/why.ts'
+import type { DnsStep, Hop, Trace, Why } from '../types.ts'
 import { neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
@@ -17,7 +18,7 @@ export interface Told {
   readonly cluster: Cluster
   readonly ranges: Ranges
   readonly target: Target
-  readonly source: RunningPod
+  readonly source: Origin
   readonly dns: readonly DnsStep[]
   /** Where the request went; undefined when its name has no address. */
   readonly to: { readonly address: Address; readonly port: number } | undefined
@@ -27,8 +28,8 @@ export interface Told {
   readonly result: ProbeResult | undefined
 }
 
-/** Everything that was seen and said, as a trace. Pure. */
-export function tell(told: Told): Trace {
+/** Everything that was seen and said, as a trace; `explain` says why. Pure. */
+export function tell(told: Told, explain: Explain = () => []): Trace {
   const { cluster, source, target, dns, to, port, result, observations } = told
   const protocol = transportOf(target.protocol)
   const sightings = readSightings(observations.filter((one) => one.kind === 'packet'))
@@ -42,9 +43,9 @@ export function tell(told: Told): Trace {
     source: source.key,
   }
   const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
-  if (!to || result?.kind !== 'sent') return nameless(told, story, common)
+  if (!to || result?.kind !== 'sent') return nameless(told, story, common, explain)
 
-  const packet: Ends = { src: `${source.address}:${port}`, dst: `${to.address}:${to.port}`, proto: protocol }
+  const packet = endsOfRequest({ source: source.address, port, protocol }, to)
   const seen = tellHops(story, 'there')
   const hops: Hop[] =
     seen.length === 0
@@ -63,12 +64,17 @@ export function tell(told: Told): Trace {
     reply: tellHops(story, 'back'),
     predicted,
     agrees: differs === undefined,
-    why: [...whyOf({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
+    why: [...explain({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
   }
 }
 
 /** Nothing was sent, because the name has no address. That agrees with the objects when no service is meant. */
-function nameless(told: Told, story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>): Trace {
+function nameless(
+  told: Told,
+  story: Story,
+  common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>,
+  explain: Explain,
+): Trace {
   const { target, cluster, source } = told
   const [namespace = ''] = source.key.split('/')
   const service = target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
@@ -76,7 +82,7 @@ function nameless(told: Told, story: Story, common: Pick<Trace, 'from' | 'to' | 
   const known = service !== undefined && service.spec.type !== 'ExternalName'
   const verdict = 'name-not-found'
   const ms = round(told.dns.reduce((sum, step) => sum + step.ms, 0))
-  const why = whyOf({ ...told, story, verdict, hops: [] })
+  const why = explain({ ...told, story, verdict, hops: [] })
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
 }
 

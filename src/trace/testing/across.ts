@@ -67,7 +67,7 @@ export const told: Told = {
   cluster,
   ranges: { pods: cidr('100.96.0.0/11'), services: cidr('100.64.0.0/13'), nodes: cidr('192.168.50.0/24') },
   target: parseTarget('http://web/'),
-  source: { key: 'shop/client', node: 'node1', address: address('100.96.1.2'), pod: client },
+  source: { kind: 'pod', key: 'shop/client', node: 'node1', address: address('100.96.1.2'), pod: client },
   dns: [
     {
       question: 'web.shop.svc.cluster.local',
