@@ -1,8 +1,8 @@
+import type { Case } from '../trace/case.ts'
 import type { Cluster } from '../trace/cluster.ts'
 import type { Ranges } from '../trace/predict.ts'
-import type { Because, Why } from '../trace/types.ts'
+import type { Finding } from './finding.ts'
 import type { MachineFacts } from './facts.ts'
-import type { Case } from '../trace/why/why.ts'
 
 /** A mistake that is recognised: each is a file in findings/, in the order of the list of mistakes (docs/doctor.md). */
 export interface Check {
@@ -31,30 +31,4 @@ export interface View {
   readonly namespace?: string
   /** Milliseconds since 1970. */
   readonly now: number
-}
-
-/** What is wrong, where, how it is known, and what to change. `code`, `level`, `say` and `fix` are what a trace shows as `why`. */
-export interface Finding extends Why {
-  readonly number: number
-  readonly object: ObjectReference
-  /** The field to change, in kubectl's manner: `spec.selector.app`. */
-  readonly field?: string
-  /** `certain`: it cannot be otherwise. `likely`: nothing else is known that would look like this. `possible`: worth a look. */
-  readonly sure: 'certain' | 'likely' | 'possible'
-  /** The facts that it rests on; at least one. */
-  readonly evidence: readonly Because[]
-  /** A change that puts it right, where one can be given without guessing. */
-  readonly patch?: Patch
-}
-
-export interface ObjectReference {
-  readonly kind: string
-  readonly namespace?: string
-  readonly name: string
-}
-
-/** What `kubectl patch KIND NAME --type TYPE -p BODY` takes. */
-export interface Patch extends ObjectReference {
-  readonly type: 'strategic' | 'merge' | 'json'
-  readonly body: unknown
 }

@@ -4,6 +4,7 @@ import { makeClientCertificate } from '../api/certificates/certificates.ts'
 import { ApiError, type Client } from '../api/client/client.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { explain } from '../doctor/explain.ts'
 import { agentPort } from '../node/describe.ts'
 import { localAgent } from '../trace/agent.ts'
 import { traceRequest } from '../trace/coordinate.ts'
@@ -54,6 +55,7 @@ export function traceExtension(
           router: { name: 'router', address: routerAddress(settings), agent: router },
         },
         signal,
+        explain,
         log,
       })
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Client } from '../api/client/client.ts'
 import type { Address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Explain } from './case.ts'
 import type { Cluster } from './cluster.ts'
 import { lookUp } from './lookup.ts'
 import type { Ranges } from './predict.ts'
@@ -26,6 +27,8 @@ export interface TraceOptions {
   /** For the name, and then for the request; more than the 3 s after which the kernel gives up asking for an Ethernet address. */
   timeoutMs?: number
   signal?: AbortSignal
+  /** Says why it went as it did. Without it a trace has no causes but what watching itself missed. */
+  explain?: Explain
   log: Log
 }
 
@@ -33,13 +36,14 @@ const defaultTimeout = 4000
 
 /** Sends one real request from a pod and tells what became of it. Throws KubehopErrors for what cannot be asked. */
 export async function traceRequest(options: TraceOptions): Promise<Trace> {
-  const { client, places, ranges, log, timeoutMs = defaultTimeout, signal = new AbortController().signal } = options
+  const { client, places, ranges, explain, log, timeoutMs = defaultTimeout } = options
+  const { signal = new AbortController().signal } = options
   const target = parseTarget(options.to)
   const wanted = parseSource(options.from)
-  const seen = await look(client, options)
-  const source = findSource(seen, wanted, options.namespace ?? 'default')
+  const objects = await look(client, options)
+  const source = findSource(objects, wanted, options.namespace ?? 'default')
   const { nodeDns } = options
-  const cluster = nodeDns === undefined ? seen : { ...seen, nodeDns: { address: nodeDns, node: source.node } }
+  const cluster = nodeDns === undefined ? objects : { ...objects, nodeDns: { address: nodeDns, node: source.node } }
   const destination = findDestination(cluster, target, source.key.split('/')[0] ?? '')
   const agent = places.node(source.node)
   if (!agent) {
@@ -53,19 +57,17 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   if (names.silent) {
     // Nobody answers questions about names: the way of the question is what there is to show.
     const question = { ...target, protocol: 'dns' as const }
-    return tell({ ...known, target: question, ...(await sendWatched(sender, question, names.silent, names.question)) })
+    const seen = await sendWatched(sender, question, names.silent, names.question)
+    return tell({ ...known, target: question, ...seen }, explain)
   }
   const server = names.steps.find(({ server: one }) => !one.startsWith('/'))?.server as Address | undefined
   const address = target.protocol === 'dns' ? (server ?? names.address) : names.address
   if (address === undefined) {
     log.debug({ from: source.key, name: destination }, 'the name has no address')
-    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: undefined })
+    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: undefined }, explain)
   }
-  return tell({
-    ...known,
-    target,
-    ...(await sendWatched(sender, target, { address, port: destination.port }, names.question)),
-  })
+  const seen = await sendWatched(sender, target, { address, port: destination.port }, names.question)
+  return tell({ ...known, target, ...seen }, explain)
 }
 
 /** One look at everything that gives addresses their names. */

@@ -9,6 +9,7 @@ import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
 import type { Node } from '../../src/api/objects/node.ts'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import type { Service } from '../../src/api/objects/service.ts'
+import { explain } from '../../src/doctor/explain.ts'
 import { cidr, formatCidr } from '../../src/base/address.ts'
 import { makeLog } from '../../src/base/log.ts'
 import { openPodNetwork, type PodNetwork } from '../../src/cni/network.ts'
@@ -202,6 +203,7 @@ export class World implements AsyncDisposable {
         node: (name) => agents.get(name),
         router: { name: 'router', address: routerAddress(this.#settings), agent: this.router },
       },
+      explain,
       log: this.#log,
       ...options,
     })

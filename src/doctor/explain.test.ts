@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Pod } from '../../api/objects/pod.ts'
-import type { Service } from '../../api/objects/service.ts'
-import { address } from '../../base/address.ts'
-import type { ProbeResult } from '../probe/spec.ts'
-import { parseTarget } from '../target.ts'
-import { type Told, tell } from '../tell/tell.ts'
-import { told } from '../testing/across.ts'
-import type { DnsStep } from '../types.ts'
+import type { Pod } from '../api/objects/pod.ts'
+import type { Service } from '../api/objects/service.ts'
+import { address } from '../base/address.ts'
+import type { ProbeResult } from '../trace/probe/spec.ts'
+import { parseTarget } from '../trace/target.ts'
+import { type Told, tell as tellWith } from '../trace/tell/tell.ts'
+import { told } from '../trace/testing/across.ts'
+import type { DnsStep, Trace } from '../trace/types.ts'
+import { explain } from './explain.ts'
 
+const tell = (of: Told): Trace => tellWith(of, explain)
 const refused: ProbeResult = { kind: 'sent', outcome: 'refused', ms: 1 }
 const nothing = { observations: [], result: refused }
 const codesAndFixes = (of: Told): string[] => tell(of).why.map(({ code, fix }) => `${code}: ${fix}`)
@@ -136,18 +138,4 @@ test('a service that is only another name is not blamed on ready pods', () => {
   assert.match(why.say, /"web" is only another name for "example.com"/)
   assert.match(why.fix, /a name server that knows this name/)
   assert.match(tell(told('x.shop.svc.cluster.local')).why[0]?.fix ?? '', /^trace to http:\/\/x\.shop/)
-})
-
-test('what could not be watched is said, and is no disagreement', () => {
-  const without = told.observations.filter((one) => !('place' in one) || one.place.node !== 'router')
-  const trace = tell({ ...told, observations: [...without, { kind: 'unwatched', node: 'router', say: 'gone' }] })
-  assert.equal(trace.agrees, true)
-  assert.deepEqual(
-    trace.why.map(({ code, say }) => `${code}: ${say}`),
-    ['Unwatched: router could not be watched: gone'],
-  )
-  // Without that word, the missing router is a disagreement.
-  const silent = tell({ ...told, observations: without })
-  assert.equal(silent.agrees, false)
-  assert.match(silent.why[0]?.say ?? '', /^predicted was router: route forwarded, seen was node2: /)
 })

@@ -1,0 +1,29 @@
+import type { Check } from '../types.ts'
+import { check as selector } from './01-selector.ts'
+import { check as targetPort } from './02-target-port.ts'
+import { check as loopback } from './03-loopback.ts'
+import { check as notReady } from './04-not-ready.ts'
+import { check as name } from './05-name.ts'
+import { check as ndots } from './06-ndots.ts'
+import { check as ports } from './07-ports.ts'
+import { check as staleAddress } from './15-stale-address.ts'
+import { check as localPolicy } from './24-local-policy.ts'
+import { check as nameServer } from './26-name-server.ts'
+import { check as nobody } from './27-nobody.ts'
+import { check as program } from './28-program.ts'
+
+/** Every mistake that is recognised, in the order of docs/doctor.md. From 26 on: what is none of the twenty-five, and ends requests too. */
+export const checks: readonly Check[] = [
+  selector,
+  targetPort,
+  loopback,
+  notReady,
+  name,
+  ndots,
+  ports,
+  staleAddress,
+  localPolicy,
+  nameServer,
+  nobody,
+  program,
+]
