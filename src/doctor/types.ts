@@ -4,6 +4,8 @@ import type { Ranges } from '../trace/predict.ts'
 import type { Finding } from './finding.ts'
 import type { MachineFacts } from './facts.ts'
 
+export type { Finding, ObjectReference, Patch } from './finding.ts'
+
 /** A mistake that is recognised: each is a file in findings/, in the order of the list of mistakes (docs/doctor.md). */
 export interface Check {
   /** Its number in docs/doctor.md, 1 to 25. */
