@@ -1,32 +1,26 @@
 import { mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Duplex, Readable } from 'node:stream'
 import type { Client } from '../api/client/client.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Address } from '../base/address.ts'
-import { KubehopError, messageOf } from '../base/errors.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { PodNetwork } from '../cni/network.ts'
 import { type BackoffSettings, usualBackoff } from './backoff.ts'
-import type { Attachment } from './container/attach.ts'
-import type { ContainerLife } from './container/life.ts'
 import type { NodeContext } from './context.ts'
-import type { ExecOptions, Execution } from './container/exec.ts'
 import { Endpoints } from './endpoints.ts'
 import { readIdMap } from './container/identity.ts'
 import { NodeImages } from './image/images.ts'
 import { hostImage, type HostImageOptions } from './root/host-image.ts'
 import { removeLeftover } from './leftovers.ts'
-import { type LogOptions, readLog } from './log/reader.ts'
-import { filesOf } from './log/rotation.ts'
 import { overlayTrial } from './root/overlay.ts'
-import { idOf, podPaths, startingIn } from './paths.ts'
-import { connectInPod } from './port-forward.ts'
+import { idOf, startingIn } from './paths.ts'
 import { PodLife } from './pod-life.ts'
+import { knownOf, type PodProcess, processOf } from './processes.ts'
 import { type PodRecord, readRecords } from './record.ts'
+import { podRequests, type PodRequests } from './requests.ts'
 import { type GroupsPlace, PodGroups } from './resources/groups.ts'
-import { waitingReason } from './status.ts'
-import { endStrays, type KnownPod } from './strays.ts'
+import { endStrays } from './strays.ts'
 import { Objects } from './volumes/objects.ts'
 
 export interface PodsOptions {
@@ -51,42 +45,14 @@ export interface PodsOptions {
   log: Log
 }
 
-export interface Pods {
+export interface Pods extends PodRequests {
   /** Fulfilled when the pods of before have been taken over and the first list has been seen. */
   readonly synced: Promise<void>
-  /** What a container printed. Throws NotFound, or Invalid when it has not started. */
-  logs(namespace: string, pod: string, container: string, options?: LogOptions): Readable
-  exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
-  /** A container's own streams from now on. Throws NotFound, or Invalid when it does not run. */
-  attach(namespace: string, pod: string, container: string, options?: { stdin?: boolean }): Attachment
-  /** A connection to a port of the pod, made inside it. Rejects with NotFound, Invalid when the pod does not run, or Refused. */
-  connect(namespace: string, pod: string, port: number): Promise<Duplex>
-  /** `/proc/<pause>/ns/net`, or undefined when the pod has no sandbox here. */
-  netnsOf(namespace: string, pod: string): string | undefined
-  /** The text of a pod's own /etc/resolv.conf or /etc/hosts. */
-  fileOf(namespace: string, pod: string, file: 'resolv.conf' | 'hosts'): string
   list(): PodProcess[]
   /** Ends the agent's part; pods go on, and the next agent takes them over. */
   close(): Promise<void>
   /** Ends all pods at once and removes what they had here; the API hears nothing of it. */
   stopAll(): Promise<void>
-}
-
-/** The log, of this or the last instance, that has this file; another one's beginning would be no continuation. */
-function logWith(life: ContainerLife, ino: number): ReturnType<ContainerLife['log']> {
-  return [life.log(false), life.log(true)].find((log) => log && filesOf(log.path).some((file) => file.ino === ino))
-}
-
-/** Where a pod is in this machine. */
-export interface PodProcess {
-  namespace: string
-  name: string
-  uid: string
-  pausePid: number
-  address: Address | undefined
-  /** The node's end of its cable: `veth3`. */
-  hostDevice: string | undefined
-  containers: { name: string; pid: number | undefined }[]
 }
 
 /** The pods of one node: follows those that are bound to it, runs them, and tells how they are. */
@@ -165,49 +131,9 @@ export function startPods(options: PodsOptions): Pods {
     )
   })
 
-  const find = (namespace: string, name: string): PodLife => {
-    const found = [...lives.values()].filter(({ id }) => id.namespace === namespace && id.name === name).at(-1)
-    if (!found) throw notFound(`pod ${namespace}/${name} is not on node ${options.nodeName}`)
-    return found
-  }
-  const containerOf = (namespace: string, name: string, container: string): ContainerLife => {
-    const found = find(namespace, name).container(container)
-    if (!found) throw notFound(`container ${container} is not valid for pod ${name}`)
-    return found
-  }
-  const netnsOf = (namespace: string, name: string): string | undefined => {
-    const { sandbox } = find(namespace, name)
-    return sandbox && `/proc/${sandbox.pause.pid}/ns/net`
-  }
-
   return {
     synced,
-    logs(namespace, name, container, logOptions = {}) {
-      const life = containerOf(namespace, name, container)
-      const { resume } = logOptions
-      const found = resume ? logWith(life, resume.from.ino) : life.log(logOptions.previous === true)
-      if (found) return readLog(found.path, logOptions, found.writer)
-      if (logOptions.previous === true)
-        throw notFound(`previous terminated container "${container}" in pod "${name}" not found`)
-      const why = waitingReason(find(namespace, name).pod, container, life.facts)
-      throw new KubehopError(
-        'pod',
-        'logs',
-        'Invalid',
-        `container "${container}" in pod "${name}" is waiting to start: ${why}`,
-      )
-    },
-    exec: (namespace, name, container, execOptions) => containerOf(namespace, name, container).exec(execOptions),
-    attach: (namespace, name, container, { stdin = false } = {}) =>
-      containerOf(namespace, name, container).attach(stdin),
-    async connect(namespace, name, port) {
-      const netns = netnsOf(namespace, name)
-      if (netns === undefined) throw new KubehopError('pod', 'port-forward', 'Invalid', `pod ${name} is not running`)
-      return connectInPod(netns, port)
-    },
-    netnsOf,
-    fileOf: (namespace, name, file) =>
-      readFileSync(join(podPaths(stateDir, find(namespace, name).id).etc, file), 'utf8'),
+    ...podRequests(lives, options.nodeName, stateDir),
     list: () => [...lives.values()].flatMap(processOf),
     async close() {
       follower.close()
@@ -238,29 +164,10 @@ function removeStrays(network: PodNetwork, records: Iterable<PodRecord>): void {
   for (const { id } of network.list()) if (!used.has(id)) network.del(id)
 }
 
-function knownOf(life: PodLife): KnownPod[] {
-  return processOf(life).map(({ pausePid, containers }) => ({
-    pausePid,
-    containerPids: containers.flatMap(({ pid }) => pid ?? []),
-  }))
-}
-
-function processOf(life: PodLife): PodProcess[] {
-  const { sandbox, id } = life
-  if (!sandbox) return []
-  const containers = life.containers().map((one) => ({ name: one.spec.name, pid: one.init?.pid }))
-  const { address, hostDevice, pause } = sandbox
-  return [{ ...id, pausePid: pause.pid, address, hostDevice, containers }]
-}
-
 function readResolvConf(): string {
   try {
     return readFileSync('/etc/resolv.conf', 'utf8')
   } catch {
     return '' // a machine without one has no resolver to tell of
   }
-}
-
-function notFound(say: string): KubehopError {
-  return new KubehopError('pod', 'find', 'NotFound', say)
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import { startedAt } from '../../src/kernel/process.ts'
-import type { PodProcess } from '../../src/pod/pods.ts'
+import type { PodProcess } from '../../src/pod/processes.ts'
 import { Agent } from './pod-agent-process.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
 

@@ -17,7 +17,7 @@ export interface GroupsPlace {
 }
 
 /** What holds an instance of a container: its pod's limits, its own, and what does beside control groups. */
-interface Holding {
+export interface Holding {
   pod: Limits
   container: Limits
   bounds: Omit<Bounds, 'groups'>
