@@ -1,4 +1,4 @@
-import type { Address, Cidr } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 
 // What the kernel of one machine says, of itself and of its pods, as JSON: the answer of an agent's `GET /kubehop/facts`. Read-only and
 // bounded; where something was left out or could not be read, the facts say so, because a missing line must not look like a clean machine.
@@ -19,7 +19,7 @@ export interface MachineFacts extends NetworkFacts {
   readonly connections: ConnectionFacts
   /** Rules and counters that say how many packets the kernel threw away. Only those that are not 0. */
   readonly drops: readonly DropFact[]
-  /** Pods with a network of their own that run here. Those with hostNetwork have the machine's. */
+  /** Pods that run here. */
   readonly pods: readonly PodFacts[]
   /** What could not be read, each a sentence. */
   readonly unread: readonly string[]
@@ -33,6 +33,8 @@ export interface NetworkFacts {
   readonly neighbours: readonly NeighbourEntry[]
   /** Sockets that wait for connections or datagrams. */
   readonly sockets: readonly SocketFact[]
+  /** Protocols about whose sockets this kernel tells nothing: that none is listed then says nothing. */
+  readonly untold?: readonly string[]
 }
 
 export interface LinkFact {
@@ -95,6 +97,8 @@ export interface SocketFact {
   readonly pid?: number
   /** The name by which its process was started. */
   readonly process?: string
+  /** Of a machine's socket: the pod with hostNetwork that its process belongs to, `namespace/name`. */
+  readonly pod?: string
   /** The container that its process belongs to. */
   readonly container?: string
   /** TCP: connections that the kernel has taken and the program has not, and how many there may be. A full queue answers no SYN. */
@@ -162,6 +166,8 @@ export interface PodFacts extends NetworkFacts {
   /** `namespace/name`. */
   readonly pod: string
   readonly uid: string
+  /** It has the machine's network: links and the like are the machine's and not told again; sockets are those of its own processes. */
+  readonly hostNetwork?: true
   /** The node's end of its cable. */
   readonly hostDevice?: string
   /** Its /etc/resolv.conf. */
@@ -173,11 +179,6 @@ export interface ContainerFact {
   readonly name: string
   /** Of its first process; absent while it does not run. */
   readonly pid?: number
-  /** The last lines of the instance that ended last, when it does not run: where programs say why. */
+  /** The last lines that its last instance printed, while none runs: where programs say why. */
   readonly lastWords?: string
-}
-
-/** The ranges that tell an agent which connections concern services. */
-export interface FactsWish {
-  readonly services: Cidr
 }

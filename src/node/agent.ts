@@ -10,6 +10,7 @@ import type { GroupsPlace } from '../pod/resources/groups.ts'
 import { usualPlaces } from '../proxy/operations.ts'
 import { startProxy } from '../proxy/proxy.ts'
 import { agentPort, describeNode } from './describe.ts'
+import { factsRoutes } from './facts.ts'
 import { keepLease } from './lease.ts'
 import { keepReady } from './ready.ts'
 import { startServer } from './server.ts'
@@ -96,7 +97,7 @@ export async function startAgent(options: AgentOptions): Promise<{ close(): Prom
     tls,
     address,
     port: agentPort,
-    more: either(traceRoutes(name, pods), proxyRoutes(proxy)),
+    more: either(either(traceRoutes(name, pods), factsRoutes(name, serviceCidr, pods)), proxyRoutes(proxy)),
     log,
   })
   const say = `cbr0 holds ${formatCidr(range)}; services are in the kernel`

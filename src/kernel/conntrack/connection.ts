@@ -3,6 +3,7 @@ import { type Message, viewOf } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
 import { AF_INET, AF_INET6 } from '../rtnetlink/request.ts'
 import { be16, be32, locate, malformed, placesFor } from './attributes.ts'
+import { type Details, readDetails } from './details.ts'
 import type { Matcher } from './filter.ts'
 import { conntrackType, CTA, headerSize, IPCTNL_MSG_CT, writeHeader } from './message.ts'
 import { readStatus, type Status } from './status.ts'
@@ -26,12 +27,18 @@ export interface Connection {
   readonly zone?: number
   /** Until the entry goes, if no packet comes. */
   readonly timeoutSeconds?: number
+  /** Only when asked for. */
+  readonly details?: Details
 }
 
-const found = placesFor(CTA.ZONE)
+const found = placesFor(CTA.TIMESTAMP)
 
 /** Reads IPCTNL_MSG_CT_NEW; undefined for other messages, other families and what does not match. */
-export function readConnection(message: Message, matches: Matcher = () => true): Connection | undefined {
+export function readConnection(
+  message: Message,
+  matches: Matcher = () => true,
+  detailed = false,
+): Connection | undefined {
   if (message.type !== conntrackType(IPCTNL_MSG_CT.NEW)) return undefined
   const view = viewOf(message.body)
   if (view.byteLength < headerSize) throw malformed(`a body of ${view.byteLength} bytes`)
@@ -58,6 +65,7 @@ export function readConnection(message: Message, matches: Matcher = () => true):
   if (mark) connection.mark = mark
   if (zone !== undefined) connection.zone = zone
   if (timeoutSeconds !== undefined) connection.timeoutSeconds = timeoutSeconds
+  if (detailed) connection.details = readDetails(view, found)
   return connection
 }
 

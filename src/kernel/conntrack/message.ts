@@ -13,10 +13,14 @@ export const CTA = {
   TUPLE_ORIG: 1,
   TUPLE_REPLY: 2,
   STATUS: 3,
+  PROTOINFO: 4,
   TIMEOUT: 7,
   MARK: 8,
+  COUNTERS_ORIG: 9,
+  COUNTERS_REPLY: 10,
   ID: 12,
   ZONE: 18,
+  TIMESTAMP: 20,
   FILTER: 25,
 } as const
 

@@ -17,6 +17,10 @@ const CTA_STATS_GLOBAL_ENTRIES = 1
 export interface Conntrack extends Disposable {
   /** In no order. What begins or ends meanwhile may be missing, or be there twice: the kernel dumps a living table. */
   list(filter?: ConnectionFilter): Connection[]
+  /**
+   * All of them with their details, some thousand in each turn of the event loop. Nothing else may be asked over this socket meanwhile.
+   */
+  listSlowly(): AsyncGenerator<Connection[], void>
   /** How many there are, of all families and protocols. Takes 0.01 ms at any number. */
   count(): number
   /** Whether it was still there. Its next packet begins a new one. */
@@ -29,6 +33,7 @@ export function openConntrack(ns?: Netns): Conntrack {
   const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns })
   return {
     list: (filter = {}) => list(socket, filter),
+    listSlowly: () => listSlowly(socket),
     count: () => count(socket),
     delete: (connection) => deleteOne(socket, connection),
     close: () => socket.close(),
@@ -55,6 +60,12 @@ function list(socket: NetlinkSocket, filter: ConnectionFilter): Connection[] {
     // A kernel that does not know the filter gives all, and it is done here.
     return telling(() => dump({}))
   }
+}
+
+async function* listSlowly(socket: NetlinkSocket): AsyncGenerator<Connection[], void> {
+  const type = conntrackType(IPCTNL_MSG_CT.GET)
+  for await (const messages of socket.dumpSlowly('list connections', type, (writer) => writeHeader(writer)))
+    yield messages.flatMap((message) => readConnection(message, undefined, true) ?? [])
 }
 
 function count(socket: NetlinkSocket): number {

@@ -24,6 +24,7 @@ import { NetlinkError } from './error.ts'
 import { viewOf } from './reader.ts'
 
 export const NETLINK_ROUTE = 0
+export const NETLINK_SOCK_DIAG = 4
 export const NETLINK_NETFILTER = 12
 
 const AF_NETLINK = 16

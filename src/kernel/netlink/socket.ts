@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { closeElsewhere } from '../descriptor.ts'
 import { EAGAIN, EINTR, errnoOf, KernelError } from '../libc.ts'
 import { inNetns } from '../netns.ts'
@@ -8,7 +9,7 @@ import { type Message, parseMessages, viewOf } from './reader.ts'
 import { type NetlinkOptions, openDescriptor, portOf, receiveRaw, send, sendLater, sendLimitOf } from './descriptor.ts'
 import { MessageWriter } from './writer.ts'
 
-export { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkOptions } from './descriptor.ts'
+export { NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG, type NetlinkOptions } from './descriptor.ts'
 
 // struct nlmsghdr flags (linux/netlink.h).
 export const NLM_F_REQUEST = 0x1
@@ -22,6 +23,8 @@ export const NLM_F_APPEND = 0x800
 
 const ENOBUFS = errnoOf('ENOBUFS')
 const dumpAttempts = 50
+/** How long a slow dump may hold the event loop. */
+const turnMs = 2
 
 /** What a batch came to. `index` counts the batch's messages from 0. */
 export interface BatchReply {
@@ -97,6 +100,32 @@ export class NetlinkSocket implements Disposable {
       return found
     }
     throw new KernelError(op, errnoOf('EINTR'), `the table changed during each of ${dumpAttempts} dumps`)
+  }
+
+  /**
+   * A dump that may be long, of a table that lives: the kernel makes each part when it is received, so other work is done in between.
+   * What changes meanwhile may be missing, or be there twice. The socket must not be used otherwise until the end.
+   */
+  async *dumpSlowly(
+    op: string,
+    type: number,
+    body: (writer: MessageWriter) => void,
+  ): AsyncGenerator<Message[], void, undefined> {
+    this.#scratch.clear()
+    this.#scratch.message(type, NLM_F_REQUEST | NLM_F_DUMP, body)
+    const seq = this.#send(op, this.#scratch)
+    for (let turn = performance.now(); ; ) {
+      const datagram = receiveRaw(this.fd, 0, op)
+      if (datagram === undefined) throw new KernelError(op, EAGAIN, 'the kernel sent no answer')
+      const messages = parseMessages(datagram).filter((message) => message.seq === seq && message.type !== NLMSG_NOOP)
+      const last = messages.findIndex(({ type: of }) => of === NLMSG_ERROR || of === NLMSG_DONE)
+      if (last !== 0 && messages.length > 0) yield last < 0 ? messages : messages.slice(0, last)
+      const end = messages[last]
+      if (end) return throwIfRefused(op, ackOf(end))
+      if (performance.now() - turn < turnMs) continue
+      await setImmediate()
+      turn = performance.now()
+    }
   }
 
   /**
