@@ -15,6 +15,11 @@ export interface Question {
   readonly byNode?: boolean
 }
 
+/** An echo request (ICMP): no service has that protocol, but rules see it. Its ports mean nothing. */
+export type AnyQuestion = Omit<Question, 'protocol'> & { readonly protocol: Protocol | 'ICMP' }
+
+const icmp = 1
+
 /** What the node's rules make of it. */
 export interface Decision {
   readonly action:
@@ -38,12 +43,12 @@ export interface Decision {
  * What a ruleset does with the first packet of a connection, up to leaving the node. `choose` stands for the kernel's dice:
  * it gets a number N and answers from 0 to N - 1.
  */
-export function decide(ruleset: Ruleset, question: Question, choose?: (of: number) => number): Decision {
+export function decide(ruleset: Ruleset, question: AnyQuestion, choose?: (of: number) => number): Decision {
   let of = 1
   const packet: Packet = {
     source: question.from,
     destination: question.to,
-    protocol: protocols[question.protocol],
+    protocol: question.protocol === 'ICMP' ? icmp : protocols[question.protocol],
     sourcePort: question.sourcePort ?? 40_000,
     destinationPort: question.port,
   }
@@ -63,7 +68,7 @@ export function decide(ruleset: Ruleset, question: Question, choose?: (of: numbe
 }
 
 /** Every decision that the dice allow: one for each endpoint of a service. */
-export function decisions(ruleset: Ruleset, question: Question): Decision[] {
+export function decisions(ruleset: Ruleset, question: AnyQuestion): Decision[] {
   const first = decide(ruleset, question, () => 0)
   const all = [first]
   const { action } = first

@@ -2,10 +2,12 @@ import { type Address, hostPort } from '../base/address.ts'
 import type { PacketSeen, Place } from './observation.ts'
 import { type Frame, readFrame } from './packet/frame.ts'
 import { type Ip, readIp } from './packet/ip.ts'
-import type { Ends } from './types.ts'
+import { ABORT, INIT, INIT_ACK } from './packet/sctp.ts'
+import type { Transport } from './packet/transport.ts'
+import type { Ends, Transport as TransportName } from './types.ts'
 
 // Follows one request through translations. What the kernel never changes tells the request from all others: TCP's first sequence
-// number, a datagram's payload. What belongs to its answer: the acknowledgement of that number, the reversed ends at the same place.
+// number, SCTP's initiate tag, a datagram's or an echo request's payload. What belongs to its answer: the acknowledgement of that number, the reversed ends at the same place.
 
 export interface Sighting {
   readonly place: Place
@@ -17,13 +19,14 @@ export interface Sighting {
 }
 
 export interface Probe {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: TransportName
   readonly source: Address
+  /** The source port; of an echo request (ICMP) its identifier. */
   readonly port: number
 }
 
 /** How the other side, or somebody on the way, answered. */
-export type AnswerKind = 'accepted' | 'reset' | 'datagram' | 'unreachable'
+export type AnswerKind = 'accepted' | 'reset' | 'datagram' | 'echo' | 'unreachable'
 
 export interface Flow {
   /** The request's first packet, everywhere it was seen, in order. */
@@ -78,11 +81,21 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
 /** Source and destination, as people write them. */
 export function endsOf(ip: Ip): Ends {
   const { transport } = ip
-  if (transport?.kind === 'tcp' || transport?.kind === 'udp') {
+  if (transport && transport.kind !== 'icmp') {
     const { kind, sourcePort, destinationPort } = transport
     return { src: hostPort(ip.source, sourcePort), dst: hostPort(ip.destination, destinationPort), proto: kind }
   }
   return { src: ip.source, dst: ip.destination, proto: transport?.kind ?? `protocol ${ip.protocol}` }
+}
+
+/** What {@link endsOf} will say of a request before it is sent. */
+export function endsOfRequest(
+  { source, port, protocol }: Probe,
+  to: { readonly address: Address; readonly port: number },
+): Ends {
+  return protocol === 'icmp'
+    ? { src: source, dst: to.address, proto: protocol }
+    : { src: hostPort(source, port), dst: hostPort(to.address, to.port), proto: protocol }
 }
 
 export function sameEnds(a: Ends, b: Ends): boolean {
@@ -94,6 +107,12 @@ export function isSame(ip: Ip, request: Ip): boolean {
   const [one, other] = [ip.transport, request.transport]
   if (one?.kind === 'tcp' && other?.kind === 'tcp') return one.syn && !one.ack && one.sequence === other.sequence
   if (one?.kind === 'udp' && other?.kind === 'udp') return sameStart(one.payload, other.payload)
+  if (one?.kind === 'sctp' && other?.kind === 'sctp')
+    return one.chunk === INIT && other.initiateTag !== undefined && one.initiateTag === other.initiateTag
+  if (one?.kind === 'icmp' && other?.kind === 'icmp')
+    return (
+      isEcho(ip, 'request') && one.sequence === other.sequence && sameStart(one.payload ?? none, other.payload ?? none)
+    )
   return false
 }
 
@@ -103,35 +122,55 @@ function sameStart(a: Uint8Array, b: Uint8Array): boolean {
   return (length >= 12 || a.length === b.length) && Buffer.compare(a.subarray(0, length), b.subarray(0, length)) === 0
 }
 
+const none = new Uint8Array()
+const echoTypes = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply: 129 } }
+
+function isEcho({ family, transport }: Ip, which: 'request' | 'reply'): boolean {
+  return transport?.kind === 'icmp' && transport.type === echoTypes[family][which]
+}
+
 function isFirst(ip: Ip | undefined, probe: Probe): boolean {
   const transport = ip?.transport
-  if (
-    !transport ||
-    transport.kind !== probe.protocol ||
-    ip.source !== probe.source ||
-    transport.sourcePort !== probe.port
-  )
-    return false
+  if (!ip || transport?.kind !== probe.protocol || ip.source !== probe.source) return false
+  if (transport.kind === 'icmp') return isEcho(ip, 'request') && transport.id === probe.port
+  if (transport.sourcePort !== probe.port) return false
+  if (transport.kind === 'sctp') return transport.chunk === INIT
   return transport.kind === 'udp' || (transport.syn && !transport.ack)
 }
 
 function answerKind(ip: Ip, request: Ip, known: (ip: Ip, reversed: boolean) => boolean): AnswerKind | undefined {
   const [one, asked] = [ip.transport, request.transport]
+  if (one?.kind === 'icmp' && asked?.kind === 'icmp' && isEcho(ip, 'reply'))
+    return sameStart(one.payload ?? none, asked.payload ?? none) ? 'echo' : undefined
   if (one?.kind === 'icmp') {
     const about = one.quote && readIp(one.quote, true)
     const quoted = about?.transport
     if (!about || !quoted) return undefined
     // A redirect (RFC 792, type 5) only advises; the packet went on.
     if (ip.family === 4 && one.type === 5) return undefined
-    const same =
-      quoted.kind === 'tcp' && asked?.kind === 'tcp' ? quoted.sequence === asked.sequence : known(about, false)
-    return same ? 'unreachable' : undefined
+    return (isQuoted(quoted, asked) ?? known(about, false)) ? 'unreachable' : undefined
+  }
+  if (one?.kind === 'sctp' && asked?.kind === 'sctp') {
+    if (one.verificationTag !== asked.initiateTag) return undefined
+    return one.chunk === INIT_ACK ? 'accepted' : one.chunk === ABORT ? 'reset' : undefined
   }
   if (one?.kind === 'tcp' && asked?.kind === 'tcp') {
     if (!one.ack || one.acknowledgement !== (asked.sequence + 1) >>> 0) return undefined
     return one.rst ? 'reset' : one.syn ? 'accepted' : undefined
   }
   return one?.kind === 'udp' && asked?.kind === 'udp' && known(ip, true) ? 'datagram' : undefined
+}
+
+/** undefined where the quote is too short to tell, or the protocol has no mark of its own: then only the ends can. */
+function isQuoted(quoted: Transport, asked: Transport | undefined): boolean | undefined {
+  if (quoted.kind === 'tcp' && asked?.kind === 'tcp') return quoted.sequence === asked.sequence
+  if (quoted.kind === 'sctp' && asked?.kind === 'sctp' && quoted.initiateTag !== undefined)
+    return quoted.initiateTag === asked.initiateTag
+  if (quoted.kind === 'icmp' && asked?.kind === 'icmp')
+    return quoted.payload?.length === 0
+      ? undefined
+      : quoted.type === asked.type && sameStart(quoted.payload ?? none, asked.payload ?? none)
+  return quoted.kind === asked?.kind ? undefined : false
 }
 
 function firstAtEach(sightings: readonly Sighting[]): Sighting[] {

@@ -76,7 +76,11 @@ function findService(cluster: Cluster, { name, namespace: of }: ObjectName, name
   )
 }
 
-function podOfDeployment(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Origin & { pod: Pod } {
+function podOfDeployment(
+  cluster: Cluster,
+  { name, namespace: of }: ObjectName,
+  namespace: string,
+): Origin & { pod: Pod } {
   const wanted = of ?? namespace
   const deployment = cluster.deployments.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
   if (!deployment)

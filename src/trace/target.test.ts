@@ -41,6 +41,9 @@ test('a target is a URL, an object, a name or an address', () => {
     ['web', { protocol: 'tcp', host: name('web'), port: undefined, path: '/' }],
     ['100.96.1.2:80', { protocol: 'tcp', host: { kind: 'address', address: '100.96.1.2' }, port: 80, path: '/' }],
     ['tcp://[fd00::1]:80', { protocol: 'tcp', host: { kind: 'address', address: 'fd00::1' }, port: 80, path: '/' }],
+    ['icmp://web-1', { protocol: 'icmp', host: name('web-1'), port: undefined, path: '/' }],
+    ['icmp://pod/x', { protocol: 'icmp', host: object('pod', 'x'), port: undefined, path: '/' }],
+    ['sctp://svc/mme:36412', { protocol: 'sctp', host: object('service', 'mme'), port: 36412, path: '/' }],
     ['dns://web.shop', { protocol: 'dns', host: name('web.shop'), port: 53, path: '/' }],
   ]
   for (const [text, expected] of rows) assert.deepEqual(parseTarget(text), { ...expected, text }, text)
@@ -58,6 +61,9 @@ test('what is no target is refused with what would be one', () => {
     'deploy/web',
     'http://a b/',
     'tcp://web/path',
+    'icmp://web:80',
+    'icmp://pod/x:http',
+    'icmp://[fd00::1]:1',
   ]
   for (const text of [...bad, 'web..x:80', 'http://web/\r\nX: y', 'http://user@web/'])
     assert.throws(() => parseTarget(text), { code: 'Usage' }, JSON.stringify(text))

@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import type { Protocol } from './types.ts'
+import type { Protocol, Transport } from './types.ts'
 
 // What people type after `kubehop trace`, as values that can only be valid. Whether the things exist is resolve.ts's question.
 
@@ -17,7 +17,7 @@ export interface Target {
     | { readonly kind: 'object'; readonly object: ObjectName }
     | { readonly kind: 'name'; readonly name: string }
     | { readonly kind: 'address'; readonly address: Address }
-  /** A number, a port's name, or undefined: the only one it has. */
+  /** A number, a port's name, or undefined: the only one it has. ICMP has none. */
   readonly port: number | string | undefined
   /** HTTP: path and query. */
   readonly path: string
@@ -51,12 +51,12 @@ export function parseSource(text: string): ObjectName {
   return found
 }
 
-/** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `shop/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `dns://name`. */
+/** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `shop/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `sctp://`, `icmp://name`, `dns://name`. */
 export function parseTarget(text: string): Target {
   const scheme = /^([a-z]+):\/\//i.exec(text)
   const protocol = (scheme?.[1]?.toLowerCase() ?? 'tcp') as Protocol
-  if (!['tcp', 'udp', 'http', 'https', 'dns'].includes(protocol))
-    throw usage(`"${protocol}://" is not understood: http, https, tcp, udp and dns are`)
+  if (!Object.hasOwn(transports, protocol))
+    throw usage(`"${protocol}://" is not understood: http, https, tcp, udp, sctp, icmp and dns are`)
   const rest = text.slice(scheme?.[0].length ?? 0)
   const http = protocol === 'http' || protocol === 'https'
   if (!http) {
@@ -65,6 +65,7 @@ export function parseTarget(text: string): Target {
     const parsed = object && parseObject(object.host, scheme === null && object.host.includes('/') ? 'pod' : undefined)
     if (object && parsed) {
       if (parsed.kind === 'deployment') throw usage(`"${text}": send to pod/NAME or svc/NAME`)
+      refusePort(protocol, object.port, text)
       return { protocol, host: { kind: 'object', object: parsed }, port: object.port, path: '/', text }
     }
   }
@@ -79,6 +80,7 @@ export function parseTarget(text: string): Target {
   const address = parseAddress(bare)
   const isName = address === undefined && hostName.test(host) && !/^[\d.]+$/.test(host) && !host.includes('..')
   if (address === undefined && !isName) fail(text)
+  refusePort(protocol, port, text)
   return {
     protocol,
     host: address === undefined ? { kind: 'name', name: host } : { kind: 'address', address },
@@ -88,8 +90,18 @@ export function parseTarget(text: string): Target {
   }
 }
 
-export function transportOf(protocol: Protocol): 'tcp' | 'udp' {
-  return protocol === 'udp' || protocol === 'dns' ? 'udp' : 'tcp'
+const transports: Readonly<Record<Protocol, Transport>> = {
+  tcp: 'tcp',
+  udp: 'udp',
+  sctp: 'sctp',
+  http: 'tcp',
+  https: 'tcp',
+  icmp: 'icmp',
+  dns: 'udp',
+}
+
+export function transportOf(protocol: Protocol): Transport {
+  return transports[protocol]
 }
 
 /** What a browser would send as Host: without the port that the scheme has anyway. */
@@ -97,6 +109,11 @@ export function hostHeader({ host, protocol }: Target, to: { address: Address; p
   const literal = to.address.includes(':') ? `[${to.address}]` : to.address
   const name = host.kind === 'name' ? host.name.replace(/\.$/, '') : literal
   return to.port === defaultPort[protocol] ? name : `${name}:${to.port}`
+}
+
+function refusePort(protocol: Protocol, port: number | string | undefined, text: string): void {
+  if (protocol === 'icmp' && port !== undefined)
+    throw usage(`"${text}": an echo request (ICMP) is for a machine, not for a port: leave :${port} out`)
 }
 
 function parseObject(text: string, bare: ObjectName['kind'] | undefined): ObjectName | undefined {
@@ -127,7 +144,7 @@ function parsePort(text: string): { host: string; port: number | string | undefi
 
 function fail(text: string): never {
   throw usage(
-    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT or dns://NAME`,
+    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT, sctp://NAME:PORT, icmp://NAME or dns://NAME`,
   )
 }
 

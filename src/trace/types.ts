@@ -11,21 +11,26 @@ export type Verdict =
   | 'dropped'
   /** A router or node said that it knows no way there, or nobody has the address. */
   | 'unreachable'
+  /** The packet does not fit through the path, and was not to be cut: somebody on the way said so. */
+  | 'too-big'
   /** Nothing came back. */
   | 'no-answer'
   /** The name has no address: nothing was sent. */
   | 'name-not-found'
 
-export type Protocol = 'tcp' | 'udp' | 'http' | 'https' | 'dns'
+/** What people ask for. */
+export type Protocol = 'tcp' | 'udp' | 'sctp' | 'http' | 'https' | 'icmp' | 'dns'
+/** What carries it: {@link Protocol} by `transportOf`. */
+export type Transport = 'tcp' | 'udp' | 'sctp' | 'icmp'
 
 export type Component = 'app' | 'pod' | 'veth' | 'bridge' | 'proxy' | 'route' | 'policy' | 'dns'
 export type Action = 'sent' | 'forwarded' | 'translated' | 'delivered' | 'answered' | 'rejected' | 'dropped'
 
 export interface Ends {
-  /** `100.96.1.2:41000` */
+  /** `100.96.1.2:41000`; without a port where the protocol has none (ICMP). */
   readonly src: string
   readonly dst: string
-  /** `tcp`, `udp`, `icmp` */
+  /** `tcp`, `udp`, `sctp`, `icmp` */
   readonly proto: string
 }
 

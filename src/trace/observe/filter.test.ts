@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address, type Address, addressBytes } from '../../base/address.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
+import type { Transport } from '../types.ts'
 import { filterFor, snapLength } from './filter.ts'
 import type { WatchSpec } from './spec.ts'
 
 const client = address('100.96.1.2')
-const spec = (protocol: 'tcp' | 'udp', addresses: Address[] = [client]): WatchSpec => ({
+const spec = (protocol: Transport, addresses: Address[] = [client]): WatchSpec => ({
   id: '00000000',
   protocol,
   port: 40000,
@@ -24,6 +25,10 @@ interface Packet {
   flags?: number
   fragment?: number
   icmpType?: number
+  /** An echo's identifier. */
+  id?: number
+  /** SCTP's first chunk. */
+  chunk?: number
   /** Words of options that the IP header has. */
   options?: number
 }
@@ -37,6 +42,8 @@ function frame({
   flags = 0x10,
   fragment = 0,
   icmpType,
+  id = 0,
+  chunk,
   options = 0,
 }: Packet): Uint8Array {
   const header = 20 + 4 * options
@@ -51,12 +58,16 @@ function frame({
   view.setUint16(14 + header, sourcePort)
   view.setUint16(14 + header + 2, destinationPort)
   bytes[14 + header + 13] = flags
-  if (icmpType !== undefined) bytes[14 + header] = icmpType
+  if (icmpType !== undefined) {
+    bytes[14 + header] = icmpType
+    view.setUint16(14 + header + 4, id)
+  }
+  if (chunk !== undefined) bytes[14 + header + 12] = chunk
   return bytes
 }
 
 const SYN = 2
-const rows: [string, 'tcp' | 'udp', Packet, boolean][] = [
+const rows: [string, Transport, Packet, boolean][] = [
   ['the request, by its source port', 'tcp', { sourcePort: 40000 }, true],
   ['the answer, by its destination port', 'tcp', { destinationPort: 40000 }, true],
   ['behind IP options', 'tcp', { sourcePort: 40000, options: 3 }, true],
@@ -72,6 +83,19 @@ const rows: [string, 'tcp' | 'udp', Packet, boolean][] = [
   ['destination unreachable', 'tcp', { protocol: 1, icmpType: 3 }, true],
   ['time exceeded', 'udp', { protocol: 1, icmpType: 11, options: 1 }, true],
   ['an echo', 'tcp', { protocol: 1, icmpType: 8 }, false],
+  ['an echo request, by its identifier', 'icmp', { protocol: 1, icmpType: 8, id: 40000 }, true],
+  ['its reply, behind IP options', 'icmp', { protocol: 1, icmpType: 0, id: 40000, options: 2 }, true],
+  ['somebody else’s echo', 'icmp', { protocol: 1, icmpType: 8, id: 40001 }, false],
+  ['a masqueraded echo', 'icmp', { protocol: 1, icmpType: 8, id: 7, to: '100.96.1.2' }, true],
+  ['an ICMP timestamp', 'icmp', { protocol: 1, icmpType: 13, id: 40000, to: '100.96.1.2' }, false],
+  ['an error about an echo', 'icmp', { protocol: 1, icmpType: 3 }, true],
+  ['TCP, when echoes are asked for', 'icmp', { sourcePort: 40000 }, false],
+  ['an INIT by its port', 'sctp', { protocol: 132, sourcePort: 40000, chunk: 1 }, true],
+  ['a masqueraded INIT', 'sctp', { protocol: 132, to: '100.96.1.2', chunk: 1 }, true],
+  ['a masqueraded INIT ACK', 'sctp', { protocol: 132, from: '100.96.1.2', chunk: 2 }, true],
+  ['a masqueraded ABORT', 'sctp', { protocol: 132, from: '100.96.1.2', chunk: 6 }, true],
+  ['data of another association', 'sctp', { protocol: 132, from: '100.96.1.2', chunk: 0 }, false],
+  ['somebody else’s INIT', 'sctp', { protocol: 132, chunk: 1 }, false],
 ]
 
 test('the filter lets through what can belong to the request', () => {
@@ -94,6 +118,7 @@ test('many addresses fit, too many leave the port alone', () => {
   const many = [...some, address('10.0.1.1')]
   assert.equal(run(filterFor(spec('tcp', many)), frame(last)), 0)
   assert.equal(run(filterFor(spec('tcp', many)), frame({ sourcePort: 40000 })), snapLength)
+  for (const protocol of ['udp', 'sctp', 'icmp'] as const) assert.ok(filterFor(spec(protocol, some)).length < 256)
 })
 
 /** The kernel's machine, as far as the filter uses it (linux/filter.h). */

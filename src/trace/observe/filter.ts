@@ -1,12 +1,14 @@
-import { addressBytes } from '../../base/address.ts'
+import { type Address, addressBytes } from '../../base/address.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
 import { ARP, IPV4 } from '../packet/frame.ts'
-import { ICMP, TCP, UDP } from '../packet/transport.ts'
+import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
+import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
 import type { WatchSpec } from './spec.ts'
 
 // A classic BPF program (linux/filter.h) over Ethernet frames, so that the kernel copies only what can belong to the request:
-// ARP; ICMP errors; packets with the request's port on either side; and, because a masqueraded packet has another port, the first
-// packets (TCP) or all packets (UDP) from and to the addresses concerned. It is wider than the flow; flow.ts decides.
+// ARP; ICMP errors; packets with the request's port on either side (an echo's identifier); and, because a masqueraded packet has
+// another port, the first packets (TCP, SCTP) or all packets (UDP, echoes) from and to the addresses concerned. It is wider than the
+// flow; flow.ts decides.
 
 const LD_H = 0x28 // A = 16 bits at k
 const LD_B = 0x30
@@ -25,15 +27,48 @@ export const snapLength = 256
 const maxAddresses = 64
 
 export function filterFor(spec: WatchSpec): Instruction[] {
-  const wanted = spec.protocol === 'tcp' ? TCP : UDP
-  const addresses = spec.addresses.length <= maxAddresses ? spec.addresses : []
   const lines: Line[] = [
     [LD_H, 12],
     [JEQ, ARP, 'keep', undefined],
     [JEQ, IPV4, undefined, 'drop'],
     [LD_B, ethernet + 9],
     [JEQ, ICMP, 'icmp', undefined],
-    [JEQ, wanted, undefined, 'drop'],
+    ...(spec.protocol === 'icmp' ? [] : withPorts(spec.protocol, spec)),
+    'drop',
+    [RET, 0],
+    'icmp',
+    [LDX_IP, ethernet],
+    [LD_B_X, ethernet],
+    // Destination unreachable, redirect, time exceeded, parameter problem.
+    ...[3, 5, 11, 12].map((type): Line => [JEQ, type, 'keep', undefined]),
+    ...(spec.protocol === 'icmp' ? echoes(spec) : []),
+    [RET, 0],
+    'keep',
+    [RET, snapLength],
+  ]
+  return assemble(lines)
+}
+
+/** Behind the last line it is not the request's. */
+function withPorts(protocol: 'tcp' | 'udp' | 'sctp', spec: WatchSpec): Line[] {
+  const firsts: Record<typeof protocol, Line[]> = {
+    // Its flags.
+    tcp: [
+      [LD_B_X, ethernet + 13],
+      [JSET, 0x06, undefined, 'drop'],
+    ],
+    udp: [],
+    // Its first chunk.
+    sctp: [
+      [LD_B_X, ethernet + 12],
+      [JEQ, INIT, 'first', undefined],
+      [JEQ, INIT_ACK, 'first', undefined],
+      [JEQ, ABORT, undefined, 'drop'],
+      'first',
+    ],
+  }
+  return [
+    [JEQ, { tcp: TCP, udp: UDP, sctp: SCTP }[protocol], undefined, 'drop'],
     // All but the first fragment have no ports.
     [LD_H, ethernet + 6],
     [JSET, 0x1fff, 'drop', undefined],
@@ -42,33 +77,37 @@ export function filterFor(spec: WatchSpec): Instruction[] {
     [JEQ, spec.port, 'keep', undefined],
     [LD_H_X, ethernet + 2],
     [JEQ, spec.port, 'keep', undefined],
+    ...firsts[protocol],
+    ...among(spec.addresses),
   ]
-  if (spec.protocol === 'tcp') lines.push([LD_B_X, ethernet + 13], [JSET, 0x06, undefined, 'drop'])
-  for (const offset of [12, 16]) {
-    lines.push([LD_W, ethernet + offset])
-    for (const address of addresses) {
-      const bytes = addressBytes(address)
-      if (bytes.length === 4) lines.push([JEQ, new DataView(bytes.buffer).getUint32(0), 'keep', undefined])
-    }
-  }
-  lines.push(
-    'drop',
-    [RET, 0],
-    'icmp',
-    [LDX_IP, ethernet],
-    [LD_B_X, ethernet],
-    // Destination unreachable, redirect, time exceeded. Echoes are not.
-    [JEQ, 3, 'keep', undefined],
-    [JEQ, 5, 'keep', undefined],
-    [JEQ, 11, 'keep', undefined],
-    [RET, 0],
-    'keep',
-    [RET, snapLength],
-  )
-  return assemble(lines)
 }
 
-type Label = 'drop' | 'keep' | 'icmp'
+/** Behind the last line it is not the request's. Expects ICMP's type in A. */
+function echoes({ port, addresses }: WatchSpec): Line[] {
+  return [
+    [JEQ, 8, 'echo', undefined],
+    [JEQ, 0, undefined, 'other'],
+    'echo',
+    [LD_H_X, ethernet + 4],
+    [JEQ, port, 'keep', undefined],
+    ...among(addresses),
+    'other',
+  ]
+}
+
+/** Keeps what is from or to one of these. */
+function among(addresses: readonly Address[]): Line[] {
+  const words = (addresses.length <= maxAddresses ? addresses : []).flatMap((address) => {
+    const bytes = addressBytes(address)
+    return bytes.length === 4 ? [new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)] : []
+  })
+  return [12, 16].flatMap((offset): Line[] => [
+    [LD_W, ethernet + offset],
+    ...words.map((word): Line => [JEQ, word, 'keep', undefined]),
+  ])
+}
+
+type Label = 'drop' | 'keep' | 'icmp' | 'first' | 'echo' | 'other'
 type Line = Label | [code: number, k: number, ifTrue?: Label | undefined, ifFalse?: Label | undefined]
 
 /** Jumps only go forward, as the kernel demands, and at most 255 instructions far. */

@@ -3,7 +3,7 @@ import type { Expr } from '../../kernel/nftables/expr/index.ts'
 import { packBe16, packU8 } from '../../kernel/nftables/packed.ts'
 import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { Netns } from '../../kernel/netns.ts'
-import { ICMP, TCP, UDP } from '../packet/transport.ts'
+import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
 import type { WatchSpec } from './spec.ts'
 
 // Before everything else in the machine: conntrack looks at -200, services are translated at -100.
@@ -39,36 +39,44 @@ export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhe
   }
 }
 
-/** The request's port stays the same under DNAT; of a TCP connection only its first packets and a refusal are of interest. */
+/**
+ * The request's port (an echo's identifier) stays the same under DNAT; of a TCP connection only its first packets and a refusal are of
+ * interest. ICMP's errors to anybody are few, and the reader picks those that quote the request.
+ */
 function rulesFor(spec: WatchSpec): Rule[] {
-  const protocol = spec.protocol === 'tcp' ? TCP : UDP
+  const errors = [3, 11].map((type): Rule => ({ exprs: [...isProtocol(ICMP), ...hasType(type), ...trace] }))
+  return [...(spec.protocol === 'icmp' ? echoes(spec.port) : ports(spec.protocol, spec.port)), ...errors]
+}
+
+function echoes(id: number): Rule[] {
+  return [8, 0].map((type) => ({ exprs: [...isProtocol(ICMP), ...hasType(type), ...hasNumber(4, id), ...trace] }))
+}
+
+function ports(protocol: 'tcp' | 'udp' | 'sctp', number: number): Rule[] {
   const firsts: Expr[] =
-    spec.protocol === 'tcp'
+    protocol === 'tcp'
       ? [
           { kind: 'payload', base: 'transport', offset: 13, length: 1, to: 0 },
           { kind: 'bitwise', from: 0, to: 0, mask: packU8(SYN | RST), xor: packU8(0) },
           { kind: 'cmp', from: 0, op: 'neq', value: packU8(0) },
         ]
       : []
-  const port = (offset: 0 | 2): Rule => ({
-    exprs: [
-      ...isProtocol(protocol),
-      { kind: 'payload', base: 'transport', offset, length: 2, to: 0 },
-      { kind: 'cmp', from: 0, op: 'eq', value: packBe16(spec.port) },
-      ...firsts,
-      ...trace,
-    ],
-  })
-  // ICMP's "destination unreachable" (type 3) to anybody: few, and the reader picks those that quote the request.
-  const errors: Rule = {
-    exprs: [
-      ...isProtocol(ICMP),
-      { kind: 'payload', base: 'transport', offset: 0, length: 1, to: 0 },
-      { kind: 'cmp', from: 0, op: 'eq', value: packU8(3) },
-      ...trace,
-    ],
-  }
-  return [port(0), port(2), errors]
+  const is = isProtocol({ tcp: TCP, udp: UDP, sctp: SCTP }[protocol])
+  return [0, 2].map((offset) => ({ exprs: [...is, ...hasNumber(offset, number), ...firsts, ...trace] }))
+}
+
+function hasNumber(offset: number, value: number): Expr[] {
+  return [
+    { kind: 'payload', base: 'transport', offset, length: 2, to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packBe16(value) },
+  ]
+}
+
+function hasType(type: number): Expr[] {
+  return [
+    { kind: 'payload', base: 'transport', offset: 0, length: 1, to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(type) },
+  ]
 }
 
 function isProtocol(protocol: number): Expr[] {

@@ -14,12 +14,27 @@ const watch = {
   seconds: 5,
 }
 const end = { address: '100.96.1.2', port: 40000 }
-const probe = { kind: 'http', at: { kind: 'pod', name: 'shop/client' }, timeoutMs: 100, from: end, to: end, host: 'web', path: '/' }
+const probe = {
+  kind: 'http',
+  at: { kind: 'pod', name: 'shop/client' },
+  timeoutMs: 100,
+  from: end,
+  to: end,
+  host: 'web',
+  path: '/',
+}
 
 test('what coordinators send is taken as it is', () => {
   assert.deepEqual(readWatchSpec(watch), watch)
   assert.deepEqual(readProbeSpec(probe), probe)
-  const lookUp = { kind: 'resolve', at: { kind: 'machine' }, filesOf: 'shop/x', name: 'web', port: 40000, timeoutMs: 100 }
+  const lookUp = {
+    kind: 'resolve',
+    at: { kind: 'machine' },
+    filesOf: 'shop/x',
+    name: 'web',
+    port: 40000,
+    timeoutMs: 100,
+  }
   assert.deepEqual(readProbeSpec(lookUp), lookUp)
   assert.deepEqual(readWatchSpec({ ...watch, more: 1 }), watch)
 })
@@ -28,7 +43,7 @@ test('what could do harm is refused by the name of its field', () => {
   const watches: [object, string][] = [
     [{ id: '../../x' }, 'id'],
     [{ id: 'ABCDEF01' }, 'id'],
-    [{ protocol: 'icmp' }, 'protocol'],
+    [{ protocol: 'igmp' }, 'protocol'],
     [{ port: 0 }, 'port'],
     [{ port: 1.5 }, 'port'],
     [{ addresses: ['x'] }, 'addresses[0]'],

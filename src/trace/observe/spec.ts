@@ -1,12 +1,13 @@
 import { type Address, parseAddress } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
+import type { Transport } from '../types.ts'
 
 /** What is to be watched on one machine. */
 export interface WatchSpec {
   /** Eight hexadecimal digits: tells one trace from another. */
   readonly id: string
-  readonly protocol: 'tcp' | 'udp'
-  /** From which the request is sent. */
+  readonly protocol: Transport
+  /** From which the request is sent; of an echo request (ICMP) its identifier. */
   readonly port: number
   /** The sender's first; then everything that the request may be translated to. */
   readonly addresses: readonly Address[]
@@ -21,7 +22,8 @@ export function readWatchSpec(value: unknown): WatchSpec {
   const spec = record(value)
   const { id, protocol } = spec
   if (typeof id !== 'string' || !/^[0-9a-f]{8}$/.test(id)) throw bad('id', 'eight hexadecimal digits')
-  if (protocol !== 'tcp' && protocol !== 'udp') throw bad('protocol', 'tcp or udp')
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp' && protocol !== 'icmp')
+    throw bad('protocol', 'tcp, udp, sctp or icmp')
   return {
     id,
     protocol,

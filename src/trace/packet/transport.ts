@@ -1,12 +1,15 @@
-// TCP: RFC 9293, 3.1. UDP: RFC 768. ICMP: RFC 792; ICMPv6: RFC 4443. Offsets in bytes.
+// TCP: RFC 9293, 3.1. UDP: RFC 768. ICMP: RFC 792, RFC 1191; ICMPv6: RFC 4443. SCTP: sctp.ts. Offsets in bytes.
+import { readSctp, type Sctp } from './sctp.ts'
+
 const tcp = { source: 0, destination: 2, sequence: 4, acknowledgement: 8, offset: 12, flags: 13, size: 20 } as const
 const udp = { source: 0, destination: 2, length: 4, size: 8 } as const
-const icmp = { type: 0, code: 1, id: 4, sequence: 6, size: 8 } as const
+const icmp = { type: 0, code: 1, id: 4, sequence: 6, mtu: 6, mtu6: 4, size: 8 } as const
 
 export const TCP = 6
 export const UDP = 17
 export const ICMP = 1
 export const ICMPV6 = 58
+export const SCTP = 132
 
 export interface Tcp {
   readonly kind: 'tcp'
@@ -35,14 +38,18 @@ export interface Icmp {
   /** Of an echo request or reply. */
   readonly id: number
   readonly sequence: number
+  /** Of an echo request or reply: what it carries, as far as it was captured. */
+  readonly payload: Uint8Array | undefined
+  /** Of "fragmentation needed" (IPv4: type 3, code 4; IPv6: type 2): the largest packet that the next link takes; 0 where an old router does not say. */
+  readonly mtu: number | undefined
   /** Of an error: the start of the packet that it is about, from its IP header on. */
   readonly quote: Uint8Array | undefined
 }
 
-export type Transport = Tcp | Udp | Icmp
+export type Transport = Tcp | Udp | Sctp | Icmp
 
 /**
- * Reads what follows the IP header; undefined when it is none of the three or too short.
+ * Reads what follows the IP header; undefined when it is none of these or too short.
  * An ICMP error quotes no more than the first eight bytes for sure: ports and TCP's sequence number, and no flags.
  */
 export function readTransport(protocol: number, bytes: Uint8Array, quoted: boolean): Transport | undefined {
@@ -52,9 +59,11 @@ export function readTransport(protocol: number, bytes: Uint8Array, quoted: boole
     case UDP:
       return readUdp(bytes)
     case ICMP:
-      return readIcmp(bytes, (type) => type === 3 || type === 4 || type === 5 || type === 11 || type === 12, quoted)
+      return readIcmp(bytes, 4, quoted)
     case ICMPV6:
-      return readIcmp(bytes, (type) => type < 128, quoted)
+      return readIcmp(bytes, 6, quoted)
+    case SCTP:
+      return readSctp(bytes, quoted)
     default:
       return undefined
   }
@@ -88,18 +97,28 @@ function readUdp(bytes: Uint8Array): Udp | undefined {
   }
 }
 
-function readIcmp(bytes: Uint8Array, isError: (type: number) => boolean, quoted: boolean): Icmp | undefined {
+const kinds = {
+  4: { errors: new Set([3, 4, 5, 11, 12]), echoes: new Set([0, 8]) },
+  6: { errors: new Set(Array.from({ length: 128 }, (_, type) => type)), echoes: new Set([128, 129]) },
+}
+
+function readIcmp(bytes: Uint8Array, family: 4 | 6, quoted: boolean): Icmp | undefined {
   if (bytes.length < icmp.size) return undefined
   const view = viewOf(bytes)
   const type = view.getUint8(icmp.type)
+  const code = view.getUint8(icmp.code)
+  const { errors, echoes } = kinds[family]
+  const tooBig = family === 4 ? type === 3 && code === 4 : type === 2
   return {
     kind: 'icmp',
     type,
-    code: view.getUint8(icmp.code),
+    code,
     id: view.getUint16(icmp.id),
     sequence: view.getUint16(icmp.sequence),
+    payload: echoes.has(type) ? bytes.subarray(icmp.size) : undefined,
+    mtu: tooBig ? (family === 4 ? view.getUint16(icmp.mtu) : view.getUint32(icmp.mtu6)) : undefined,
     // An error about an error is never sent (RFC 1122, 3.2.2): a quote within a quote is not read.
-    quote: isError(type) && !quoted ? bytes.subarray(icmp.size) : undefined,
+    quote: errors.has(type) && !quoted ? bytes.subarray(icmp.size) : undefined,
   }
 }
 

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import type { Address } from '../../base/address.ts'
 import { bindUdp } from '../../kernel/socket.ts'
 import type { Netns } from '../../kernel/netns.ts'
+import { outcomes } from './outcomes.ts'
 
 export interface Datagram {
   /** undefined: the namespace that this process is in. */
@@ -17,7 +18,7 @@ export interface Datagram {
 
 export type DatagramOutcome =
   | { outcome: 'answered'; message: Buffer; ms: number }
-  | { outcome: 'refused' | 'unreachable' | 'timeout'; ms: number }
+  | { outcome: 'refused' | 'unreachable' | 'too-big' | 'timeout'; ms: number }
 
 /** Sends one datagram from inside a namespace and waits for what comes back. The socket is connected: the kernel tells it of ICMP errors. */
 export function sendDatagram({
@@ -50,10 +51,4 @@ export function sendDatagram({
   }).finally(() => {
     socket.close()
   })
-}
-
-const outcomes: Record<string, 'refused' | 'unreachable'> = {
-  ECONNREFUSED: 'refused',
-  EHOSTUNREACH: 'unreachable',
-  ENETUNREACH: 'unreachable',
 }

@@ -6,11 +6,18 @@ import { connectTcp } from '../../kernel/socket.ts'
 import { decodeMessage } from '../../dns/wire/codec.ts'
 import { rcodeName } from '../../dns/wire/message.ts'
 import { sendDatagram } from './datagram.ts'
+import { outcomes } from './outcomes.ts'
+import { sendPacket } from './packet.ts'
 import { answersOf, encodeQuestion } from './resolve.ts'
-import type { ConnectionSpec, DatagramSpec, ProbeResult } from './spec.ts'
+import type { ConnectionSpec, DatagramSpec, PacketSpec, ProbeResult } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */
-export function sendRequest(spec: ConnectionSpec | DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
+export function sendRequest(
+  spec: ConnectionSpec | DatagramSpec | PacketSpec,
+  ns: Netns | undefined,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  if (spec.kind === 'icmp' || spec.kind === 'sctp') return sendPacket(spec, ns, signal)
   return spec.kind === 'udp' || spec.kind === 'dns' ? datagram(spec, ns, signal) : connection(spec, ns, signal)
 }
 
@@ -64,16 +71,6 @@ function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSi
         )
     })
   }).finally(() => socket.destroy())
-}
-
-const outcomes: Record<string, 'refused' | 'unreachable' | 'timeout'> = {
-  ECONNREFUSED: 'refused',
-  ECONNRESET: 'refused',
-  EHOSTUNREACH: 'unreachable',
-  ENETUNREACH: 'unreachable',
-  EACCES: 'unreachable',
-  EPERM: 'unreachable',
-  ETIMEDOUT: 'timeout',
 }
 
 /** One GET; resolves with `200 OK` as soon as the answer's head is here. */

@@ -25,7 +25,7 @@ export type DatagramSpec = Common &
   ({ readonly kind: 'udp' } | { readonly kind: 'dns'; readonly name: string })
 
 /** Packets that no ordinary socket sends: SCTP's INIT, and ICMP's echo request, whose identifier is `from.port`. */
-export type PacketSpec = Common & Sending & { readonly kind: 'sctp' | 'icmp' }
+export type PacketSpec = Common & Sending & ({ readonly kind: 'sctp' } | { readonly kind: 'icmp' })
 
 interface Common {
   readonly at: At
@@ -42,7 +42,7 @@ export type ProbeResult =
   | {
       readonly kind: 'sent'
       /** `connected`: the other side took the connection but did not answer the request that was sent over it. */
-      readonly outcome: 'answered' | 'connected' | 'refused' | 'unreachable' | 'timeout'
+      readonly outcome: 'answered' | 'connected' | 'refused' | 'unreachable' | 'too-big' | 'timeout'
       /** HTTP: `200 OK`. DNS: `NOERROR 100.64.0.1`. */
       readonly status?: string
       readonly ms: number

@@ -77,6 +77,7 @@ function answers(story: Story, one: Sighting): Hop {
     accepted: 'yes: the connection stands',
     reset: 'no: the pod’s kernel resets the connection',
     datagram: 'the answer leaves',
+    echo: 'the pod’s kernel answers the echo by itself: no program is asked',
     unreachable: 'no: the pod’s kernel says that the port is closed',
   }[story.flow.answer ?? 'datagram']
   const refused = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'

@@ -17,6 +17,8 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
       return refusedBy(story) === 'target' ? 'refused' : 'rejected'
     case 'unreachable':
       return 'unreachable'
+    case 'too-big':
+      return 'too-big'
     case 'timeout': {
       const last = story.flow.there.at(-1)
       if (last && tookDatagram(story, last)) return 'delivered'
