@@ -184,6 +184,8 @@ const rules: { readonly [F in 'ip' | 'ip6' | 'inet']: { filter: Rules; preroutin
       [constant(0, packU8(1)), { kind: 'meta', key: 'nftrace', from: 0 }],
       [numgen(0, 5, 7, 'inc'), setMark(0)],
       [numgen(0), is(packU32(0))],
+      [{ kind: 'limit', rate: 100n, seconds: 1n, burst: 5 }, accept],
+      [{ kind: 'limit', rate: 7n, seconds: 3600n, burst: 200 }, accept],
       // What packets put into sets.
       [saddr(0), seen('add')],
       [saddr(0), ipBits(0, packBe32(0xffffff00)), seen('update', 60_000n)],

@@ -127,6 +127,8 @@ const steps: { readonly [K in Expr['kind']]: Step<ExprOf<K>> } = {
     return value === undefined ? { is: 'unknown', why: `ct ${key}` } : store(machine, to, value)
   },
   match: ({ name }) => ({ is: 'unknown', why: `the iptables match ${name}` }),
+  // One packet alone is never too many.
+  limit: () => undefined,
   counter: () => undefined,
   notrack: () => undefined,
   dynset({ set, op, key, data, timeout }, machine) {

@@ -26,6 +26,14 @@ interface Printer {
   protocol?: { readonly name: string; readonly unsaid?: number }
 }
 
+const limitUnits: ReadonlyMap<bigint, string> = new Map([
+  [1n, 'second'],
+  [60n, 'minute'],
+  [3600n, 'hour'],
+  [86_400n, 'day'],
+  [604_800n, 'week'],
+])
+
 type Print<E> = (expr: E, printer: Printer) => void
 
 const printers: { readonly [K in Expr['kind']]: Print<ExprOf<K>> } = {
@@ -101,6 +109,10 @@ const printers: { readonly [K in Expr['kind']]: Print<ExprOf<K>> } = {
   },
   notrack(_, printer) {
     statement(printer, 'notrack')
+  },
+  limit({ rate, seconds, burst }, printer) {
+    const unit = limitUnits.get(seconds) ?? `${seconds} seconds`
+    statement(printer, `limit rate ${rate}/${unit} burst ${burst} packets`)
   },
   counter({ packets, bytes }, printer) {
     statement(printer, `counter packets ${packets} bytes ${bytes}`)

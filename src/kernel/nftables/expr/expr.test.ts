@@ -52,6 +52,12 @@ const arbitraries: { readonly [K in Expr['kind']]: Arbitrary<ExprOf<K>> } = {
     record({ kind: fc.constant('immediate'), to: register, value }),
     record({ kind: fc.constant('immediate'), verdict }),
   ),
+  limit: record({
+    kind: fc.constant('limit'),
+    rate: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+    seconds: fc.constantFrom(1n, 60n, 3600n),
+    burst: u32,
+  }),
   lookup: record(
     {
       kind: fc.constant('lookup'),

@@ -10,6 +10,7 @@ import { type Ct, ct } from './ct.ts'
 import { type Dynset, dynset } from './dynset.ts'
 import { type Fib, fib } from './fib.ts'
 import { type Immediate, immediate } from './immediate.ts'
+import { type Limit, limit } from './limit.ts'
 import { type Lookup, lookup } from './lookup.ts'
 import { type Match, match } from './match.ts'
 import { type Meta, meta } from './meta.ts'
@@ -30,6 +31,7 @@ export type Expr =
   | Cmp
   | Bitwise
   | Immediate
+  | Limit
   | Lookup
   | Numgen
   | Nat
@@ -54,6 +56,7 @@ const codecs: { readonly [K in Expr['kind']]: Codec<ExprOf<K>> } = {
   cmp,
   bitwise,
   immediate,
+  limit,
   lookup,
   numgen,
   nat,
