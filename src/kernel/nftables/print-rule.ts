@@ -112,7 +112,8 @@ const printers: { readonly [K in Expr['kind']]: Print<ExprOf<K>> } = {
   },
   limit({ rate, seconds, burst }, printer) {
     const unit = limitUnits.get(seconds) ?? `${seconds} seconds`
-    statement(printer, `limit rate ${rate}/${unit} burst ${burst} packets`)
+    // Five at once is what nft itself asks for.
+    statement(printer, `limit rate ${rate}/${unit}${burst === 5 ? '' : ` burst ${burst} packets`}`)
   },
   counter({ packets, bytes }, printer) {
     statement(printer, `counter packets ${packets} bytes ${bytes}`)
