@@ -37,7 +37,7 @@ export async function gatherMachine(environment: FactsEnvironment): Promise<Mach
   const owners = await ownersOf(new Set([...sockets].map(({ inode }) => inode)), places)
 
   const here = pods.filter(({ network }) => network === undefined).map(({ here }) => here)
-  const own = withOwners(machine.sockets, owners, containersOf(here))
+  const own = withOwners(machine.sockets, owners, containersOf(here, true))
   const facts = []
   for (const pod of pods) facts.push(await podFacts(pod, owners, own, unread))
   const cables = new Map(pods.map(({ here }) => [here.hostDevice, here.pod]))

@@ -15,15 +15,15 @@ export interface PodRead {
   readonly network: NetworkRead | undefined
 }
 
-type Container = { readonly pod: string; readonly container: string }
+type Container = { readonly pod?: string; readonly container: string }
 
-/** Containers by their mount namespaces, which all processes of one share. */
-export function containersOf(pods: readonly PodHere[]): Map<number, Container> {
+/** Containers by their mount namespaces, which all processes of one share. `named`: with the pod that each is of. */
+export function containersOf(pods: readonly PodHere[], named: boolean): Map<number, Container> {
   const found = new Map<number, Container>()
   for (const { pod, containers } of pods)
     for (const { name, pid } of containers) {
       const inode = pid === undefined ? undefined : namespaceOf(pid, 'mnt')
-      if (inode !== undefined) found.set(inode, { pod, container: name })
+      if (inode !== undefined) found.set(inode, { ...(named && { pod }), container: name })
     }
   return found
 }
@@ -48,7 +48,7 @@ export async function podFacts(
     links: network.links,
     routes: network.routes,
     neighbours: network.neighbours,
-    sockets: withOwners(network.sockets, owners, containersOf([here])).map(({ pod: _, ...socket }) => socket),
+    sockets: withOwners(network.sockets, owners, containersOf([here], false)),
     ...(network.untold && { untold: network.untold }),
   }
 }
