@@ -20,6 +20,7 @@ const roots = [
   'CoreV1Event',
   'V1Lease',
   'V1Namespace',
+  'V1NetworkPolicy',
   'V1Node',
   'V1Pod',
   'V1ReplicaSet',

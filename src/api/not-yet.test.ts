@@ -43,3 +43,7 @@ test('hints by CPU are told apart from hints by place', () => {
   assert.match(said({ kind: 'Service', metadata: { annotations }, spec: {} }), /use spec\.trafficDistribution/)
   assert.equal(said({ kind: 'Service', metadata: {}, spec: { trafficDistribution: 'PreferSameZone' } }), '')
 })
+
+test('a network policy is kept, and it is said that nothing enforces it', () => {
+  assert.match(said({ kind: 'NetworkPolicy', spec: { podSelector: {} } }), /not enforced in this version/)
+})

@@ -27,6 +27,7 @@ export const resources: Readonly<Record<KindName, Resource>> = {
   Event: resource('Event', '', 'events', { shortNames: ['ev'] }),
   Lease: resource('Lease', 'coordination.k8s.io', 'leases', {}),
   Namespace: resource('Namespace', '', 'namespaces', { shortNames: ['ns'], namespaced: false, status: true }),
+  NetworkPolicy: resource('NetworkPolicy', 'networking.k8s.io', 'networkpolicies', { shortNames: ['netpol'] }),
   Node: resource('Node', '', 'nodes', { shortNames: ['no'], namespaced: false, status: true }),
   Pod: resource('Pod', '', 'pods', { shortNames: ['po'], categories: ['all'], status: true }),
   ReplicaSet: resource('ReplicaSet', 'apps', 'replicasets', {

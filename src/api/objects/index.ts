@@ -1,4 +1,5 @@
 import type { EndpointSlice } from './endpointslice.ts'
+import type { NetworkPolicy } from './networkpolicy.ts'
 import type { Node } from './node.ts'
 import type { Pod } from './pod.ts'
 import type { Service } from './service.ts'
@@ -13,6 +14,7 @@ export interface Kinds {
   Event: Event
   Lease: Lease
   Namespace: Namespace
+  NetworkPolicy: NetworkPolicy
   Node: Node
   Pod: Pod
   ReplicaSet: ReplicaSet

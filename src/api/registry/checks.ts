@@ -76,6 +76,13 @@ export function unique<T>(path: (at: number) => string, values: readonly T[], ke
 /** A selector of a workload: it must say something. */
 export function workloadSelector(path: string, selector: LabelSelector | undefined): Fault[] {
   if (selector === undefined) return [fault.required(path)]
+  const faults = labelSelector(path, selector)
+  if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
+    faults.push(fault.invalid(path, selector, 'empty selector is invalid for deployment'))
+  return faults
+}
+
+export function labelSelector(path: string, selector: LabelSelector): Fault[] {
   const faults = labels(`${path}.matchLabels`, selector.matchLabels)
   for (const [at, one] of (selector.matchExpressions ?? []).entries()) {
     const here = `${path}.matchExpressions[${at}]`
@@ -90,8 +97,6 @@ export function workloadSelector(path: string, selector: LabelSelector | undefin
         fault.forbidden(`${here}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
       )
   }
-  if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
-    faults.push(fault.invalid(path, selector, 'empty selector is invalid for deployment'))
   return faults
 }
 

@@ -1,5 +1,6 @@
 import type { KindName, Kinds } from '../objects/index.ts'
 import { endpointSliceStrategy } from './endpointslice.ts'
+import { networkPolicyStrategy } from './networkpolicy.ts'
 import { nodeStrategy } from './node.ts'
 import { podStrategy } from './pod.ts'
 import { serviceStrategy } from './service/service.ts'
@@ -21,6 +22,7 @@ const strategies: { [K in KindName]: Strategy<Kinds[K]> } = {
   Event: eventStrategy,
   Lease: leaseStrategy,
   Namespace: namespaceStrategy,
+  NetworkPolicy: networkPolicyStrategy,
   Node: nodeStrategy,
   Pod: podStrategy,
   ReplicaSet: replicaSetStrategy,

@@ -7,6 +7,8 @@ export const says: Readonly<Record<string, string>> = {
   Event: 'What happened to an object, for people: `kubectl describe` lists them.',
   Lease: "A node's sign of life: renewed every 10 s, missed after 40 s.",
   Namespace: 'A room for names. It becomes a part of the DNS names of what is in it.',
+  NetworkPolicy:
+    'Which connections pods may have. This version takes policies and does not enforce them: `kubehop doctor` says which have no effect.',
   Node: 'A machine of the cluster. `spec.podCIDR` is its range of pod addresses.',
   Pod: 'Containers that share one network: one address, one localhost, one set of ports.',
   ReplicaSet: 'Keeps a number of equal pods running; a Deployment makes one for each version of its template.',

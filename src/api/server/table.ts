@@ -3,6 +3,7 @@ import type { KindName, Kinds } from '../objects/index.ts'
 import type { Resource } from '../resources.ts'
 import { type Include, metadataOnly } from './forms.ts'
 import type { Column, Columns } from './tables/column.ts'
+import { networkPolicyColumns } from './tables/networkpolicy.ts'
 import { nodeColumns } from './tables/node.ts'
 import { podColumns } from './tables/pod.ts'
 import { endpointSliceColumns, serviceColumns } from './tables/service.ts'
@@ -23,6 +24,7 @@ const columns: { [K in KindName]: Columns<Kinds[K]> } = {
   Event: eventColumns,
   Lease: leaseColumns,
   Namespace: namespaceColumns,
+  NetworkPolicy: networkPolicyColumns,
   Node: nodeColumns,
   Pod: podColumns,
   ReplicaSet: replicaSetColumns,
