@@ -3,6 +3,7 @@ import type { Instruction } from '../../kernel/bpf.ts'
 import { ARP, IPV4 } from '../packet/frame.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
 import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
+import { assemble, type Line as ProgramLine } from './assemble.ts'
 import type { WatchSpec } from './spec.ts'
 
 // A classic BPF program (linux/filter.h) over Ethernet frames, so that the kernel copies only what can belong to the request:
@@ -108,29 +109,4 @@ function among(addresses: readonly Address[]): Line[] {
 }
 
 type Label = 'drop' | 'keep' | 'icmp' | 'first' | 'echo' | 'other'
-type Line = Label | [code: number, k: number, ifTrue?: Label | undefined, ifFalse?: Label | undefined]
-
-/** Jumps only go forward, as the kernel demands, and at most 255 instructions far. */
-function assemble(lines: readonly Line[]): Instruction[] {
-  const at = new Map<Label, number>()
-  let count = 0
-  for (const line of lines) {
-    if (typeof line !== 'string') count++
-    else at.set(line, count)
-  }
-  const program: Instruction[] = []
-  for (const line of lines) {
-    if (typeof line === 'string') continue
-    const [code, k, ifTrue, ifFalse] = line
-    const from = program.length + 1
-    const jump = (label: Label | undefined): number => {
-      if (label === undefined) return 0
-      const target = at.get(label)
-      if (target === undefined || target < from || target - from > 255)
-        throw new RangeError(`trace: no jump to ${label} from ${from}`)
-      return target - from
-    }
-    program.push({ code, jt: jump(ifTrue), jf: jump(ifFalse), k })
-  }
-  return program
-}
+type Line = ProgramLine<Label>
