@@ -5,8 +5,10 @@ import { MSG_DONTWAIT, MSG_TRUNC, recvmmsg, SO_TIMESTAMPNS } from './socket-call
 
 const ENETDOWN = errnoOf('ENETDOWN')
 
-/** The most that is kept of a packet. */
-export const maxSnap = 2048
+/** The most that is kept of a packet: what the kernel joins for one trip over a cable (GSO) is as long as IP allows, and an Ethernet header more. */
+export const maxSnap = 65_536
+/** What is enough for headers, and for most packets. */
+export const usualSnap = 2048
 
 /** sll_pkttype: for this machine, for all, for a group, for another machine (seen on a bridge port), or leaving. */
 export type PacketKind = 'host' | 'broadcast' | 'multicast' | 'otherhost' | 'outgoing'
@@ -29,22 +31,35 @@ export interface Packet {
 
 // recvmmsg takes pointers to headers, which point to buffers. One block of memory outside JavaScript's heap, which never moves,
 // holds them all; every socket reads into it, and what is kept is copied out.
-const slots = 64
-const slotData = maxSnap
+const sizes = { usual: { slots: 64, data: usualSnap }, large: { slots: 16, data: maxSnap } } as const
 const headerSize = 64 // struct mmsghdr: msghdr of 56 bytes, msg_len
 const vectorSize = 16 // struct iovec
 const nameSize = 32 // struct sockaddr_ll, 20
 const controlSize = 64 // one struct cmsghdr with a struct timespec, 32
-let arena: { bytes: Uint8Array; view: DataView } | undefined
+/** Where everything is in one block. */
+interface Arena {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly slots: number
+  readonly data: number
+  readonly vectors: number
+  readonly names: number
+  readonly controls: number
+  readonly buffers: number
+}
+const arenas: Partial<Record<keyof typeof sizes, Arena>> = {}
 
-const vectors = slots * headerSize
-const names = vectors + slots * vectorSize
-const controls = names + slots * nameSize
-const buffers = controls + slots * controlSize
+function arenaFor(snap: number): Arena {
+  const size = snap <= usualSnap ? 'usual' : 'large'
+  return (arenas[size] ??= makeArena(sizes[size]))
+}
 
-function arenaOf(): { bytes: Uint8Array; view: DataView } {
-  if (arena) return arena
-  const length = buffers + slots * slotData
+function makeArena({ slots, data }: { slots: number; data: number }): Arena {
+  const vectors = slots * headerSize
+  const names = vectors + slots * vectorSize
+  const controls = names + slots * nameSize
+  const buffers = controls + slots * controlSize
+  const length = buffers + slots * data
   const pointer = koffi.alloc('uint8_t', length)
   const base = koffi.address(pointer)
   const memory = koffi.view(pointer, length)
@@ -56,15 +71,15 @@ function arenaOf(): { bytes: Uint8Array; view: DataView } {
     view.setBigUint64(header + 16, base + BigInt(vector), true)
     view.setBigUint64(header + 24, 1n, true)
     view.setBigUint64(header + 32, base + BigInt(controls + i * controlSize), true)
-    view.setBigUint64(vector, base + BigInt(buffers + i * slotData), true)
+    view.setBigUint64(vector, base + BigInt(buffers + i * data), true)
   }
-  arena = { bytes: new Uint8Array(memory), view }
-  return arena
+  return { bytes: new Uint8Array(memory), view, slots, data, vectors, names, controls, buffers }
 }
 
 /** Everything that waits in the socket, many packets with one system call. */
 export function readPackets(fd: number, snap: number): Packet[] {
-  const { bytes, view } = arenaOf()
+  const arena = arenaFor(snap)
+  const { bytes, view, slots, vectors } = arena
   const packets: Packet[] = []
   for (;;) {
     for (let i = 0; i < slots; i++) {
@@ -79,19 +94,19 @@ export function readPackets(fd: number, snap: number): Packet[] {
     if (count === -ENETDOWN) continue
     if (count === -EAGAIN) return packets
     if (count < 0) throw new KernelError('read packets', -count)
-    for (let i = 0; i < count; i++) packets.push(packetAt(bytes, view, i, snap))
+    for (let i = 0; i < count; i++) packets.push(packetAt(arena, i, snap))
     if (count < slots) return packets
   }
 }
 
-function packetAt(bytes: Uint8Array, view: DataView, i: number, snap: number): Packet {
+function packetAt({ bytes, view, names, buffers, controls, data: size }: Arena, i: number, snap: number): Packet {
   const name = names + i * nameSize
   const length = view.getUint32(i * headerSize + 56, true)
-  const data = buffers + i * slotData
+  const data = buffers + i * size
   const hardware = name + 12
   return {
     device: view.getInt32(name + 4, true),
-    at: timeAt(view, i),
+    at: timeAt(view, i, controls + i * controlSize),
     kind: kinds[view.getUint8(name + 10)] ?? 'host',
     protocol: view.getUint16(name + 2),
     source: view.getUint8(name + 11) === 6 ? macFromBytes(bytes.subarray(hardware, hardware + 6)) : undefined,
@@ -101,8 +116,7 @@ function packetAt(bytes: Uint8Array, view: DataView, i: number, snap: number): P
 }
 
 /** SCM_TIMESTAMPNS is the only control message asked for: struct cmsghdr (16 bytes), then struct timespec. */
-function timeAt(view: DataView, i: number): bigint {
-  const control = controls + i * controlSize
+function timeAt(view: DataView, i: number, control: number): bigint {
   const used = view.getBigUint64(i * headerSize + 40, true)
   if (used < 32n || view.getInt32(control + 12, true) !== SO_TIMESTAMPNS) return BigInt(Date.now()) * 1_000_000n
   return view.getBigInt64(control + 16, true) * 1_000_000_000n + view.getBigInt64(control + 24, true)

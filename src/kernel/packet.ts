@@ -4,7 +4,7 @@ import { compileFilter, type Instruction, type PacketFilter } from './bpf.ts'
 import { closeElsewhere } from './descriptor.ts'
 import { declareRaw, errnoOf, KernelError } from './libc.ts'
 import { inNetns, type Netns } from './netns.ts'
-import { maxSnap, type Packet, readPackets } from './packet-read.ts'
+import { maxSnap, type Packet, readPackets, usualSnap } from './packet-read.ts'
 import { whenReadable } from './reactor.ts'
 import {
   bind,
@@ -46,7 +46,7 @@ export interface PacketOptions {
   filter?: PacketFilter | readonly Instruction[]
   /** Also what leaves by the device. Default true. */
   outgoing?: boolean
-  /** Bytes kept of each packet. Default and limit 2048: enough for headers; `Packet.length` is the whole. */
+  /** Bytes kept of each packet. Default 2048: enough for headers; at most 65,536. `Packet.length` is the whole. */
   snap?: number
   /** Bytes of socket buffer asked for. Default 4 MiB. */
   buffer?: number
@@ -58,6 +58,8 @@ export interface PacketSocket extends Disposable {
   read(): Packet[]
   /** Calls back with what arrives, until the returned function is called. */
   follow(onPackets: (packets: Packet[]) => void): () => void
+  /** Lets through something else from now on; what waits in the socket already stays. */
+  filter(program: readonly Instruction[]): void
   /** Packets that passed the filter but found the buffer full, since the socket was opened. */
   drops(): number
   /** Idempotent. */
@@ -69,7 +71,7 @@ export interface PacketSocket extends Disposable {
 /** Sees the packets of one device, or of a whole network namespace, from the moment it returns. */
 export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
   const fd = inNetns(options.ns, () => open(options))
-  const snap = Math.min(options.snap ?? maxSnap, maxSnap)
+  const snap = Math.min(options.snap ?? usualSnap, maxSnap)
   let closed = false
   let dropped = 0
   let stop: (() => void) | undefined
@@ -97,11 +99,11 @@ export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
       stop = end
       return end
     },
+    filter(program) {
+      if (!closed) attachFilter('filter packets', fd, program)
+    },
     drops() {
-      const stats = new Uint8Array(8)
-      checked('read packet statistics', getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats, int(stats.length)))
-      // Reading resets the kernel's count.
-      dropped += viewOf(stats).getUint32(4, true)
+      dropped += statistics(fd).dropped
       return dropped
     },
     close,
@@ -110,6 +112,43 @@ export function openPacketSocket(options: PacketOptions = {}): PacketSocket {
     },
     [Symbol.dispose]: close,
   }
+}
+
+/** Counts the packets of a network namespace that pass a filter. */
+export interface PacketCounter extends Disposable {
+  /** Since it was opened. */
+  count(): number
+  /** Idempotent. */
+  close(): void
+}
+
+/**
+ * Counts without looking: the kernel counts a packet that finds no room in the socket's buffer before it makes a copy, and this buffer has room for a few
+ * small ones only. So a packet costs no more than its filter.
+ */
+export function openPacketCounter(ns: Netns | undefined, filter: readonly Instruction[]): PacketCounter {
+  const fd = inNetns(ns, () => open({ filter, cooked: false, buffer: 0 }))
+  let total = 0
+  let closed = false
+  const close = (): void => {
+    if (!closed) closeSync(fd)
+    closed = true
+  }
+  return {
+    count() {
+      if (!closed) total += statistics(fd).packets
+      return total
+    },
+    close,
+    [Symbol.dispose]: close,
+  }
+}
+
+/** struct tpacket_stats: what passed the filter, and what of it found the buffer full. Reading resets both. */
+function statistics(fd: number): { packets: number; dropped: number } {
+  const stats = new Uint8Array(8)
+  checked('read packet statistics', getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats, int(stats.length)))
+  return { packets: viewOf(stats).getUint32(0, true), dropped: viewOf(stats).getUint32(4, true) }
 }
 
 /** A socket of protocol 0 sees nothing; so the filter is in place before bind names the protocol. */

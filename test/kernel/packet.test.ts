@@ -5,7 +5,7 @@ import { createSocket } from 'node:dgram'
 import { test } from 'node:test'
 import { address, addressFromBytes, cidr } from '../../src/base/address.ts'
 import { createNetns, type Netns } from '../../src/kernel/netns.ts'
-import { openPacketSocket, type Packet } from '../../src/kernel/packet.ts'
+import { openPacketCounter, openPacketSocket, type Packet } from '../../src/kernel/packet.ts'
 import { addAddress } from '../../src/kernel/rtnetlink/address.ts'
 import { deleteLink, setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
@@ -109,6 +109,47 @@ test('one socket sees a whole namespace, with or without Ethernet headers, and c
     assert.equal(new DataView(packet.bytes.buffer).getUint16(12), 0x0800)
     assert.equal(packet.bytes[59], i)
   }
+})
+
+test('a filter is exchanged while the socket is open, long packets are kept whole, and a counter counts what no buffer has room for', async () => {
+  using net = pair()
+  await using receiver = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 9) })
+  await using sender = createSocket('udp4').bind({ fd: bindUdp(net.a, left, 10) })
+  const all = [{ code: 0x06, jt: 0, jf: 0, k: 65_536 }]
+  const none = [{ code: 0x06, jt: 0, jf: 0, k: 0 }]
+  const isUdp = [{ code: 0x30, jt: 0, jf: 0, k: 23 }, { code: 0x15, jt: 0, jf: 1, k: 17 }, ...all, ...none]
+  using watch = openPacketSocket({ ns: net.b, cooked: false, snap: 65_536, filter: isUdp })
+  using counter = openPacketCounter(net.b, isUdp)
+  const send = async (size: number, count: number): Promise<void> => {
+    const heard = new Promise<void>((resolve) => {
+      let left = count
+      receiver.on('message', () => --left === 0 && resolve())
+    })
+    for (let i = 0; i < count; i++) sender.send(Buffer.alloc(size, i), 9, right)
+    await heard
+    receiver.removeAllListeners('message')
+  }
+  await send(1000, 1)
+  assert.equal(watch.read().length, 1)
+  watch.filter(none)
+  await send(1000, 40)
+  assert.deepEqual(watch.read(), [])
+  watch.filter(isUdp)
+  await send(10, 1)
+  assert.equal(watch.read().length, 1)
+  assert.equal(counter.count(), 42)
+  // Only loopback has an MTU for such.
+  using b = openRouteSocket(net.b)
+  b.apply(setLink('lo', { up: true }))
+  await using local = createSocket('udp4').bind({ fd: bindUdp(net.b, right, 11) })
+  const heard = once(receiver, 'message')
+  local.send(Buffer.alloc(30_000, 7), 9, right)
+  await heard
+  const [whole] = watch.read()
+  assert.deepEqual([whole?.bytes.length, whole?.length, whole?.bytes.at(-1)], [30_042, 30_042, 7])
+  assert.equal(counter.count(), 44)
+  counter.close()
+  assert.equal(counter.count(), 44)
 })
 
 test('packets that find the buffer full are counted', async () => {
