@@ -1,6 +1,7 @@
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
-import { parseSource, parseTarget } from '../trace/target.ts'
+import { parseSource } from '../trace/source.ts'
+import { parseTarget } from '../trace/target.ts'
 import type { Trace } from '../trace/types.ts'
 import { readFormat, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'

@@ -98,12 +98,28 @@ export function nodeAddresses(node: Node): Address[] {
 
 export function serviceAddresses(service: Service): Address[] {
   const { clusterIP, clusterIPs, externalIPs } = service.spec
-  const balanced = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
-    ip === undefined || ipMode === 'Proxy' ? [] : [ip],
-  )
   const own = [...(clusterIPs ?? []), ...(clusterIP === undefined ? [] : [clusterIP])]
-  const all = [...own, ...(externalIPs ?? []), ...balanced]
-  return [...new Set(all)].flatMap((text) => parseAddress(text) ?? [])
+  const all = [...own, ...(externalIPs ?? [])].flatMap((text) => parseAddress(text) ?? [])
+  return [...new Set([...all, ...balancedAddresses(service)])]
+}
+
+/** Of a load balancer that hands packets on as they are (KEP-1860: not one that is a proxy). */
+export function balancedAddresses(service: Service): Address[] {
+  return (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip === undefined || ipMode === 'Proxy' ? [] : (parseAddress(ip) ?? []),
+  )
+}
+
+/** The nodes, by name, that answer for a service to who is not in the cluster: all, or, with externalTrafficPolicy Local, those with a pod of it. */
+export function nodesThatServe(cluster: Cluster, service: Service): string[] {
+  const names = cluster.nodes.map(({ metadata }) => metadata.name).sort()
+  if (service.spec.externalTrafficPolicy !== 'Local') return names
+  const serving = new Set(
+    slicesOf(cluster, service).flatMap(({ endpoints }) =>
+      endpoints.filter(({ conditions }) => conditions?.ready !== false).map(({ nodeName }) => nodeName),
+    ),
+  )
+  return names.filter((name) => serving.has(name))
 }
 
 /** Addresses and ports behind one port of a service, ready ones only. */

@@ -6,9 +6,11 @@ import type { Explain } from './case.ts'
 import type { Cluster } from './cluster.ts'
 import { lookUp } from './lookup.ts'
 import type { Ranges } from './predict.ts'
-import { findDestination, findSource } from './resolve.ts'
+import { findOrigin } from './find-origin.ts'
+import { findDestination } from './resolve.ts'
 import { type Places, type Sender, sendWatched } from './send.ts'
-import { parseSource, parseTarget } from './target.ts'
+import { parseSource } from './source.ts'
+import { parseTarget } from './target.ts'
 import { tell } from './tell/tell.ts'
 import type { Trace } from './types.ts'
 
@@ -41,10 +43,11 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const target = parseTarget(options.to)
   const wanted = parseSource(options.from)
   const objects = await look(client, options)
-  const source = findSource(objects, wanted, options.namespace ?? 'default')
+  const namespace = options.namespace ?? 'default'
+  const source = findOrigin(objects, wanted, namespace, undefined)
   const { nodeDns } = options
   const cluster = nodeDns === undefined ? objects : { ...objects, nodeDns: { address: nodeDns, node: source.node } }
-  const destination = findDestination(cluster, target, source.key.split('/')[0] ?? '')
+  const destination = findDestination(cluster, target, source, namespace)
   const agent = places.node(source.node)
   if (!agent) {
     const say = `node ${source.node} cannot be reached, so nothing can be sent from it`

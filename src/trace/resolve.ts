@@ -1,48 +1,30 @@
-import type { Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
-import type { Address } from '../base/address.ts'
-import { parseAddress } from '../base/address.ts'
+import { type Address, parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import { type Cluster, isAlive, isReady, podAddress, podKey } from './cluster.ts'
-import { didYouMean } from '../base/nearest.ts'
-import type { Origin } from './origin.ts'
-import { type ObjectName, type Target, transportOf } from './target.ts'
+import { balancedAddresses, type Cluster, nodesThatServe, readyEndpoints } from './cluster.ts'
+import { findPod, findService } from './find-object.ts'
+import { addressOfNode, running } from './find-origin.ts'
+import type { ObjectName } from './object-name.ts'
+import { namespaceOf, type Origin } from './origin.ts'
+import type { Target } from './target.ts'
+import { plainPort, podPort, servicePort } from './target-port.ts'
 
 /** Where a request is to go, as far as it is known before any name is looked up. */
 export type Destination =
   | { readonly kind: 'name'; readonly name: string; readonly port: number }
   | { readonly kind: 'address'; readonly address: Address; readonly port: number }
 
-/** The pod to send from. A deployment lends one of its ready pods. */
-export function findSource(cluster: Cluster, wanted: ObjectName, namespace: string): Origin & { pod: Pod } {
-  return wanted.kind === 'deployment'
-    ? podOfDeployment(cluster, wanted, namespace)
-    : running(findPod(cluster, wanted, namespace))
-}
-
-export function findDestination(cluster: Cluster, target: Target, namespace: string): Destination {
+/** `namespace`: where names without one are meant, for a sender that is in none itself. */
+export function findDestination(cluster: Cluster, target: Target, origin: Origin, namespace: string): Destination {
   const { host } = target
-  if (host.kind === 'object' && host.object.kind === 'pod') {
-    const pod = running(findPod(cluster, host.object, namespace))
-    return { kind: 'address', address: pod.address, port: podPort(pod.pod, target) }
+  const here = namespaceOf(origin) ?? namespace
+  if (host.kind === 'object') return ofObject(cluster, target, host.object, origin, here)
+  if (host.kind === 'address') {
+    if (host.address.includes(':')) throw onlyIpv4(target, host.address)
+    return { ...host, port: plainPort(target, `${host.address}:80`) }
   }
-  if (host.kind === 'object') {
-    const service = findService(cluster, host.object, namespace)
-    const port = servicePort(service, target)
-    const address = service.spec.clusterIP === undefined ? undefined : parseAddress(service.spec.clusterIP)
-    // Without an address of its own (headless, ExternalName) a service is only a name.
-    if (address === undefined)
-      return { kind: 'name', name: `${service.metadata.name}.${service.metadata.namespace}.svc.${cluster.zone}`, port }
-    return { kind: 'address', address, port }
-  }
-  if (host.kind === 'address') return { ...host, port: number(target, undefined, `${host.address}:80`) }
-  const service = serviceNamed(cluster, host.name, namespace)
-  const port =
-    typeof target.port === 'number'
-      ? target.port
-      : service
-        ? servicePort(service, target)
-        : number(target, undefined, `${host.name}:80`)
+  const service = serviceNamed(cluster, host.name, here)
+  const port = service ? servicePort(service, target) : plainPort(target, `${host.name}:80`)
   return { kind: 'name', name: host.name, port }
 }
 
@@ -57,159 +39,50 @@ export function serviceNamed(cluster: Cluster, name: string, namespace: string):
   return cluster.services.find(({ metadata }) => metadata.name === service && metadata.namespace === of)
 }
 
-function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Pod {
-  const wanted = of ?? namespace
-  const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
-  if (pod) return pod
-  throw missing('pod', name, wanted, cluster.pods.map(podKey))
-}
-
-function findService(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Service {
-  const wanted = of ?? namespace
-  const service = cluster.services.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
-  if (service) return service
-  throw missing(
-    'service',
-    name,
-    wanted,
-    cluster.services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
-  )
-}
-
-function podOfDeployment(
-  cluster: Cluster,
-  { name, namespace: of }: ObjectName,
-  namespace: string,
-): Origin & { pod: Pod } {
-  const wanted = of ?? namespace
-  const deployment = cluster.deployments.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
-  if (!deployment)
-    throw missing(
-      'deployment',
-      name,
-      wanted,
-      cluster.deployments.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
-    )
-  const owners = new Set([
-    deployment.metadata.uid,
-    ...cluster.replicaSets.filter((one) => ownedBy(one, deployment.metadata.uid)).map(({ metadata }) => metadata.uid),
-  ])
-  const pods = cluster.pods.filter((pod) => (pod.metadata.ownerReferences ?? []).some(({ uid }) => owners.has(uid)))
-  const pod =
-    pods.find((one) => isAlive(one) && isReady(one)) ??
-    pods.find((one) => isAlive(one) && podAddress(one) !== undefined)
-  if (pod) return running(pod)
-  throw new KubehopError('trace', 'find the sender', 'NotRunning', `deployment ${wanted}/${name} has no pod that runs`)
-}
-
-function ownedBy(object: { metadata: { ownerReferences?: { uid: string }[] } }, uid: string | undefined): boolean {
-  return (object.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid)
-}
-
-function running(pod: Pod): Origin & { pod: Pod } {
-  const address = podAddress(pod)
-  const node = pod.spec.nodeName
-  if (address === undefined || node === undefined || !isAlive(pod))
-    throw new KubehopError(
-      'trace',
-      'find the pod',
-      'NotRunning',
-      `pod ${podKey(pod)} does not run: ${pod.status?.phase ?? 'Pending'}${node === undefined ? ', on no node yet' : ''}`,
-    )
-  if (pod.spec.hostNetwork)
-    throw new KubehopError(
-      'trace',
-      'find the pod',
-      'HostNetwork',
-      `pod ${podKey(pod)} uses its node’s network: it has none of its own to watch`,
-    )
-  return { kind: 'pod', key: podKey(pod), node, address, pod }
-}
-
-function podPort(pod: Pod, target: Target): number {
-  if (target.protocol === 'icmp') return 0
-  const ports = pod.spec.containers.flatMap((container) => container.ports ?? [])
-  if (typeof target.port === 'string') {
-    const found = ports.find(({ name }) => name === target.port)
-    if (found) return found.containerPort
-    throw port(
-      target,
-      `pod ${podKey(pod)} has no port named "${target.port}"`,
-      ports.map(({ name, containerPort }) => name ?? String(containerPort)),
-    )
+function ofObject(cluster: Cluster, target: Target, object: ObjectName, origin: Origin, here: string): Destination {
+  if (object.kind === 'node') {
+    const port = plainPort(target, `node/${object.name}:10250`)
+    return { kind: 'address', address: addressOfNode(cluster, object.name), port }
   }
-  const protocol = protocolOf(target)
-  const only = ports.filter((one) => (one.protocol ?? 'TCP') === protocol)
-  if (target.port === undefined && only.length === 1 && only[0]) return only[0].containerPort
-  return number(
-    target,
-    only.map(({ containerPort }) => String(containerPort)),
-    `pod/${pod.metadata.name}:8080`,
-  )
+  if (object.kind === 'service') return ofService(cluster, target, findService(cluster, object, here), origin)
+  const pod = findPod(cluster, object, here)
+  const { address } = running(pod)
+  if (address.includes(':')) throw onlyIpv4(target, address)
+  return { kind: 'address', address, port: podPort(pod, target) }
 }
 
-function servicePort(service: Service, target: Target): number {
-  if (target.protocol === 'icmp') return 0
-  const ports = service.spec.ports ?? []
-  if (typeof target.port === 'string') {
-    const found = ports.find(({ name }) => name === target.port)
-    if (found) return found.port
-    throw port(
-      target,
-      `service ${service.metadata.name} has no port named "${target.port}"`,
-      ports.map((one) => one.name ?? String(one.port)),
-    )
+function ofService(cluster: Cluster, target: Target, service: Service, origin: Origin): Destination {
+  const port = servicePort(service, target)
+  const address = service.spec.clusterIP === undefined ? undefined : parseAddress(service.spec.clusterIP)
+  if (address !== undefined) {
+    const way = origin.kind === 'outside' ? fromOutside(cluster, service, port) : undefined
+    const to = way ?? { address, port }
+    if (to.address.includes(':')) throw onlyIpv4(target, to.address)
+    return { kind: 'address', ...to }
   }
-  const fitting = ports.filter((one) => (one.protocol ?? 'TCP') === protocolOf(target))
-  if (target.port === undefined && fitting.length === 1 && fitting[0]) return fitting[0].port
-  return number(
-    target,
-    fitting.map((one) => String(one.port)),
-    `svc/${service.metadata.name}:80`,
-  )
+  // Without an address of its own (headless, ExternalName) a service is only a name, which the cluster's DNS tells to pods.
+  const [pod] = service.spec.type === 'ExternalName' || origin.kind === 'pod' ? [] : endpointsOf(cluster, service)
+  if (pod !== undefined) return { kind: 'address', address: pod, port }
+  return { kind: 'name', name: `${service.metadata.name}.${service.metadata.namespace}.svc.${cluster.zone}`, port }
 }
 
-function protocolOf(target: Target): string {
-  return transportOf(target.protocol).toUpperCase()
+/** What clients elsewhere use: the load balancer's address, or else the node port, of a node that has somebody to answer. */
+function fromOutside(cluster: Cluster, service: Service, port: number): { address: Address; port: number } | undefined {
+  const [balanced] = balancedAddresses(service)
+  if (balanced !== undefined) return { address: balanced, port }
+  const nodePort = service.spec.ports?.find((one) => one.port === port)?.nodePort
+  const [node] = nodesThatServe(cluster, service)
+  return nodePort === undefined || node === undefined
+    ? undefined
+    : { address: addressOfNode(cluster, node), port: nodePort }
 }
 
-function number(target: Target, choices: readonly string[] | undefined, example: string): number {
-  if (target.protocol === 'icmp') return 0
-  if (typeof target.port === 'number') return target.port
-  throw port(
-    target,
-    typeof target.port === 'string'
-      ? `"${target.port}" is a port’s name; nothing here has names for its ports`
-      : 'the port is missing',
-    choices ?? [],
-    example,
-  )
+function endpointsOf(cluster: Cluster, service: Service): Address[] {
+  const names = service.spec.ports?.length ? service.spec.ports.map(({ name }) => name) : [undefined]
+  return names.flatMap((name) => readyEndpoints(cluster, service, name)).map(({ address }) => address)
 }
 
-function port(target: Target, say: string, choices: readonly string[], example?: string): KubehopError {
-  const which = choices.length > 0 ? `; there is ${[...new Set(choices)].join(', ')}` : ''
-  return new KubehopError(
-    'trace',
-    'read the request',
-    'Usage',
-    `"${target.text}": ${say}${which}${example === undefined ? '' : ` (write, for example, ${example})`}`,
-  )
-}
-
-const shortKinds = { pod: 'pod', service: 'svc', deployment: 'deploy' }
-
-function missing(kind: ObjectName['kind'], name: string, namespace: string, all: readonly string[]): KubehopError {
-  const here = all.filter((key) => key.startsWith(`${namespace}/`)).map((key) => key.slice(namespace.length + 1))
-  // `svc/web.shop` is how DNS says it.
-  const [first, of] = name.split('.')
-  const elsewhere = all.filter((key) => key.endsWith(`/${name}`) || key === `${of}/${first}`)
-  const ways = elsewhere.map((key) => key.replace('/', `/${shortKinds[kind]}/`))
-  const hint =
-    elsewhere.length > 0 ? `there is ${elsewhere.join(', ')}: write ${ways.join(' or ')}` : didYouMean(name, here)
-  return new KubehopError(
-    'trace',
-    `find the ${kind}`,
-    'NotFound',
-    `there is no ${kind} ${namespace}/${name}${hint === '' ? '' : `; ${hint}`}`,
-  )
+function onlyIpv4(target: Target, address: Address): KubehopError {
+  const say = `"${target.text}": ${address} is IPv6, and a trace follows IPv4 only; write an IPv4 address, or a name`
+  return new KubehopError('trace', 'read the request', 'OnlyIpv4', say)
 }

@@ -2,21 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { KubehopError } from '../base/errors.ts'
-import { parseSource, parseTarget } from './target.ts'
-
-test('a source is a pod or a deployment, with or without its namespace', () => {
-  const rows: [string, object][] = [
-    ['client', { kind: 'pod', name: 'client' }],
-    ['pod/client', { kind: 'pod', name: 'client' }],
-    ['shop/client', { kind: 'pod', namespace: 'shop', name: 'client' }],
-    ['shop/pod/client', { kind: 'pod', namespace: 'shop', name: 'client' }],
-    ['deploy/web', { kind: 'deployment', name: 'web' }],
-    ['shop/deployment/web', { kind: 'deployment', namespace: 'shop', name: 'web' }],
-  ]
-  for (const [text, expected] of rows) assert.deepEqual(parseSource(text), expected, text)
-  for (const text of ['', '/', 'svc/web', 'a/b/c', 'Client', 'shop//client', 'a/b/c/d', '-x', 'http://web/'])
-    assert.throws(() => parseSource(text), { code: 'Usage' }, text)
-})
+import { parseSource } from './source.ts'
+import { parseTarget } from './target.ts'
 
 test('a target is a URL, an object, a name or an address', () => {
   const name = (of: string): object => ({ kind: 'name', name: of })
@@ -37,6 +24,8 @@ test('a target is a URL, an object, a name or an address', () => {
     ['pod/x:8080', { protocol: 'tcp', host: object('pod', 'x'), port: 8080, path: '/' }],
     ['shop/svc/web:http', { protocol: 'tcp', host: object('service', 'web', 'shop'), port: 'http', path: '/' }],
     ['udp://svc/dns:53', { protocol: 'udp', host: object('service', 'dns'), port: 53, path: '/' }],
+    ['node/node1:10250', { protocol: 'tcp', host: object('node', 'node1'), port: 10250, path: '/' }],
+    ['icmp://node/node1', { protocol: 'icmp', host: object('node', 'node1'), port: undefined, path: '/' }],
     ['web:80', { protocol: 'tcp', host: name('web'), port: 80, path: '/' }],
     ['web', { protocol: 'tcp', host: name('web'), port: undefined, path: '/' }],
     ['100.96.1.2:80', { protocol: 'tcp', host: { kind: 'address', address: '100.96.1.2' }, port: 80, path: '/' }],
@@ -71,13 +60,17 @@ test('what is no target is refused with what would be one', () => {
 
 test('any text is a target or a usage error', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...Array.from('ab/:.[]-_0?#\n %é'), 'http://', 'pod/') }), (text) => {
-      try {
-        parseTarget(text)
-        parseSource(text)
-      } catch (error) {
-        assert.ok(error instanceof KubehopError && error.code === 'Usage', String(error))
-      }
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom(...Array.from('ab/:.[]-_0?#\n %é'), 'http://', 'pod/', 'node/') }),
+      (text) => {
+        for (const parse of [parseTarget, parseSource]) {
+          try {
+            parse(text)
+          } catch (error) {
+            assert.ok(error instanceof KubehopError && error.code === 'Usage', String(error))
+          }
+        }
+      },
+    ),
   )
 })

@@ -1,15 +1,8 @@
 import { type Address, parseAddress } from '../base/address.ts'
-import { KubehopError } from '../base/errors.ts'
+import { isOwner, type ObjectName, parseObject, usage } from './object-name.ts'
 import type { Protocol, Transport } from './types.ts'
 
 // What people type after `kubehop trace`, as values that can only be valid. Whether the things exist is resolve.ts's question.
-
-/** One of the cluster's objects. Without a namespace it is looked for in the one that the caller is in. */
-export interface ObjectName {
-  readonly kind: 'pod' | 'service' | 'deployment'
-  readonly namespace?: string
-  readonly name: string
-}
 
 export interface Target {
   readonly protocol: Protocol
@@ -25,31 +18,9 @@ export interface Target {
   readonly text: string
 }
 
-const kinds: Record<string, ObjectName['kind']> = {
-  po: 'pod',
-  pod: 'pod',
-  pods: 'pod',
-  svc: 'service',
-  service: 'service',
-  services: 'service',
-  deploy: 'deployment',
-  deployment: 'deployment',
-  deployments: 'deployment',
-}
 const defaultPort: Partial<Record<Protocol, number>> = { http: 80, https: 443, dns: 53 }
-const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-/** Names of pods are DNS subdomains: labels and dots. */
-const subdomain = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
 /** What a pod may ask a DNS server for: underscores, capitals and a dot at the end too. */
 const hostName = /^[a-z0-9_]([-a-z0-9_.]{0,251}[a-z0-9_])?\.?$/i
-
-/** `client`, `pod/client`, `shop/client`, `shop/pod/client`, `deploy/web`. */
-export function parseSource(text: string): ObjectName {
-  const found = parseObject(text, 'pod')
-  if (!found || found.kind === 'service')
-    throw usage(`"${text}" is no place to send from: write pod/NAME, NAMESPACE/NAME, or deploy/NAME`)
-  return found
-}
 
 /** `http://web/`, `http://web.shop:8080/path`, `pod/x:8080`, `shop/x:8080`, `svc/web`, `name:port`, `address:port`, `tcp://`, `udp://`, `sctp://`, `icmp://name`, `dns://name`. */
 export function parseTarget(text: string): Target {
@@ -64,7 +35,8 @@ export function parseTarget(text: string): Target {
     // `shop/client:8080` is a pod, as it is on the sending side; a name alone is a name for DNS.
     const parsed = object && parseObject(object.host, scheme === null && object.host.includes('/') ? 'pod' : undefined)
     if (object && parsed) {
-      if (parsed.kind === 'deployment') throw usage(`"${text}": send to pod/NAME or svc/NAME`)
+      if (isOwner(parsed.kind))
+        throw usage(`"${text}": a ${parsed.kind} makes pods and has no address; send to pod/NAME or svc/NAME`)
       refusePort(protocol, object.port, text)
       return { protocol, host: { kind: 'object', object: parsed }, port: object.port, path: '/', text }
     }
@@ -116,19 +88,6 @@ function refusePort(protocol: Protocol, port: number | string | undefined, text:
     throw usage(`"${text}": an echo request (ICMP) is for a machine, not for a port: leave :${port} out`)
 }
 
-function parseObject(text: string, bare: ObjectName['kind'] | undefined): ObjectName | undefined {
-  const parts = text.split('/')
-  const name = parts.pop() ?? ''
-  if (!subdomain.test(name)) return undefined
-  if (parts.length === 0) return bare && { kind: bare, name }
-  const last = kinds[parts.at(-1) ?? '']
-  if (parts.length === 1 && last) return { kind: last, name }
-  const namespace = parts[0] ?? ''
-  if (!label.test(namespace)) return undefined
-  if (parts.length === 1) return bare && { kind: bare, namespace, name }
-  return parts.length === 2 && last ? { kind: last, namespace, name } : undefined
-}
-
 /** Cuts off `:8080` or `:http`; undefined when what follows the colon is no port. */
 function parsePort(text: string): { host: string; port: number | string | undefined } | undefined {
   const match = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(text)
@@ -144,10 +103,6 @@ function parsePort(text: string): { host: string; port: number | string | undefi
 
 function fail(text: string): never {
   throw usage(
-    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT, sctp://NAME:PORT, icmp://NAME or dns://NAME`,
+    `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, node/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT, sctp://NAME:PORT, icmp://NAME or dns://NAME`,
   )
-}
-
-function usage(say: string): KubehopError {
-  return new KubehopError('trace', 'read the request', 'Usage', say)
 }

@@ -1,0 +1,110 @@
+import type { Node } from '../api/objects/node.ts'
+import type { Pod } from '../api/objects/pod.ts'
+import type { Service } from '../api/objects/service.ts'
+import { KubehopError } from '../base/errors.ts'
+import { didYouMean, nearest } from '../base/nearest.ts'
+import { type Cluster, isAlive, isReady, podAddress, podKey } from './cluster.ts'
+import { kindsLike, type ObjectKind, type ObjectName, type OwnerKind, shortKind } from './object-name.ts'
+
+// Objects by the names that people type. What is missing is an error that says what was probably meant.
+
+export function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Pod {
+  const wanted = of ?? namespace
+  const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
+  if (pod) return pod
+  // A name alone, or NAMESPACE/NAME, may have been meant for something else than a pod.
+  const node = of === undefined && cluster.nodes.some(({ metadata }) => metadata.name === name)
+  if (node) throw notFound('pod', `${wanted}/${name}`, `${name} is a node: write node/${name}`)
+  const inNoNamespace = of !== undefined && !cluster.pods.some(({ metadata }) => metadata.namespace === of)
+  const kinds = inNoNamespace ? kindsLike(of) : []
+  if (kinds.length > 0)
+    throw notFound('pod', `${wanted}/${name}`, `did you mean ${kinds.map((kind) => `${kind}/${name}`).join(' or ')}?`)
+  throw missing('pod', name, wanted, cluster.pods.map(podKey))
+}
+
+export function findService(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Service {
+  const wanted = of ?? namespace
+  const service = cluster.services.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
+  if (service) return service
+  throw missing('service', name, wanted, cluster.services.map(keyOf))
+}
+
+export function findNode(cluster: Cluster, name: string): Node {
+  const node = cluster.nodes.find(({ metadata }) => metadata.name === name)
+  if (node) return node
+  const names = cluster.nodes.map(({ metadata }) => metadata.name)
+  const like = nearest(name, names)
+  const hint =
+    like.length > 0 ? `did you mean ${like.join(' or ')}?` : names.length > 0 ? `there is ${names.join(', ')}` : ''
+  throw notFound('node', name, hint)
+}
+
+/** One of the pods that a Deployment, StatefulSet, ... made: a ready one, or one that runs at all. */
+export function podOfOwner(cluster: Cluster, wanted: ObjectName & { kind: OwnerKind }, namespace: string): Pod {
+  const of = wanted.namespace ?? namespace
+  const pods = podsOfOwner(cluster, wanted, of)
+  const pod = pods.find((one) => isAlive(one) && isReady(one)) ?? pods.find((one) => isAlive(one) && podAddress(one))
+  if (pod) return pod
+  throw new KubehopError(
+    'trace',
+    'find the sender',
+    'NotRunning',
+    `${wanted.kind} ${of}/${wanted.name} has no pod that runs`,
+  )
+}
+
+function podsOfOwner(cluster: Cluster, { kind, name }: ObjectName & { kind: OwnerKind }, namespace: string): Pod[] {
+  if (kind === 'deployment') return podsOfDeployment(cluster, name, namespace)
+  // Whatever made a pod stands in the pod itself, whether the object is known here or not.
+  const owned = cluster.pods.flatMap((pod) =>
+    (pod.metadata.ownerReferences ?? [])
+      .filter((owner) => owner.kind.toLowerCase() === kind)
+      .map((owner) => ({ pod, key: `${pod.metadata.namespace}/${owner.name}` })),
+  )
+  const pods = owned.filter(({ key }) => key === `${namespace}/${name}`).map(({ pod }) => pod)
+  const replicaSet = kind === 'replicaset' && cluster.replicaSets.some((one) => keyOf(one) === `${namespace}/${name}`)
+  if (pods.length > 0 || replicaSet) return pods
+  throw missing(kind, name, namespace, [
+    ...owned.map(({ key }) => key),
+    ...(kind === 'replicaset' ? cluster.replicaSets.map(keyOf) : []),
+  ])
+}
+
+function podsOfDeployment(cluster: Cluster, name: string, namespace: string): Pod[] {
+  const deployment = cluster.deployments.find((one) => keyOf(one) === `${namespace}/${name}`)
+  if (!deployment) throw missing('deployment', name, namespace, cluster.deployments.map(keyOf))
+  const { uid } = deployment.metadata
+  const owners = new Set([
+    uid,
+    ...cluster.replicaSets.filter((one) => isOwned(one, uid)).map(({ metadata }) => metadata.uid),
+  ])
+  return cluster.pods.filter((pod) => (pod.metadata.ownerReferences ?? []).some((owner) => owners.has(owner.uid)))
+}
+
+function isOwned(object: { metadata: { ownerReferences?: { uid: string }[] } }, uid: string | undefined): boolean {
+  return (object.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid)
+}
+
+function keyOf({ metadata }: { metadata: { namespace?: string; name: string } }): string {
+  return `${metadata.namespace}/${metadata.name}`
+}
+
+function missing(kind: ObjectKind, name: string, namespace: string, all: readonly string[]): KubehopError {
+  const here = all.filter((key) => key.startsWith(`${namespace}/`)).map((key) => key.slice(namespace.length + 1))
+  // `svc/web.shop` is how DNS says it.
+  const [first, of] = name.split('.')
+  const elsewhere = [...new Set(all)].filter((key) => key.endsWith(`/${name}`) || key === `${of}/${first}`)
+  const ways = elsewhere.map((key) => key.replace('/', `/${shortKind(kind)}/`))
+  const hint =
+    elsewhere.length > 0 ? `there is ${elsewhere.join(', ')}: write ${ways.join(' or ')}` : didYouMean(name, here)
+  return notFound(kind, `${namespace}/${name}`, hint)
+}
+
+function notFound(kind: ObjectKind, key: string, hint: string): KubehopError {
+  return new KubehopError(
+    'trace',
+    `find the ${kind}`,
+    'NotFound',
+    `there is no ${kind} ${key}${hint === '' ? '' : `; ${hint}`}`,
+  )
+}
