@@ -4,6 +4,10 @@ import type { Because, Why } from '../trace/types.ts'
 export interface Finding extends Why {
   readonly number: number
   readonly object: ObjectReference
+  /** Other objects that it is about: services of the same pods, the pods themselves. */
+  readonly also?: readonly ObjectReference[]
+  /** True while the object is so young that this may pass by itself: told as what is not finished yet, and in the `why` of a request. */
+  readonly early?: boolean
   /** The field to change, in kubectl's manner: `spec.selector.app`. */
   readonly field?: string
   /** `certain`: it cannot be otherwise. `likely`: nothing else is known that would look like this. `possible`: worth a look. */
@@ -23,5 +27,6 @@ export interface ObjectReference {
 /** What `kubectl patch KIND NAME --type TYPE -p BODY` takes. */
 export interface Patch extends ObjectReference {
   readonly type: 'strategic' | 'merge' | 'json'
+  readonly subresource?: 'status' | 'scale'
   readonly body: unknown
 }

@@ -1,3 +1,6 @@
+import type { KubeObject } from '../api/objects/meta.ts'
+import type { NetworkPolicy } from '../api/objects/networkpolicy.ts'
+import type { Event, Namespace } from '../api/objects/simple.ts'
 import type { Case } from '../trace/case.ts'
 import type { Cluster } from '../trace/cluster.ts'
 import type { Ranges } from '../trace/predict.ts'
@@ -8,7 +11,7 @@ export type { Finding, ObjectReference, Patch } from './finding.ts'
 
 /** A mistake that is recognised: each is a file in findings/, in the order of the list of mistakes (docs/doctor.md). */
 export interface Check {
-  /** Its number in docs/doctor.md, 1 to 25. */
+  /** Its number in docs/doctor.md: 1 to 25 are the mistakes of the list, from 26 on what else ends requests. */
   readonly number: number
   /** One line: symptom and cause, as `doctor --list` shows it. */
   readonly title: string
@@ -16,6 +19,8 @@ export interface Check {
   readonly codes: readonly string[]
   /** What it cannot do without: objects alone, the kernels of the nodes, or a request that was sent. */
   readonly needs: 'objects' | 'machines' | 'request'
+  /** Why it can find nothing in this version, whatever is known. */
+  readonly notYet?: string
   /** Pure: the same view gives the same findings. Nothing without evidence. */
   find(view: View): Finding[]
 }
@@ -29,8 +34,27 @@ export interface View {
   readonly machines: readonly MachineFacts[]
   /** A request that was traced: `doctor --for`, or the `why` of a trace. */
   readonly request?: Case
+  /** Newest or not, what happened to objects; empty or missing where nobody could be asked, as with the rest. */
+  readonly events?: readonly Event[]
+  readonly policies?: readonly NetworkPolicy[]
+  readonly namespaces?: readonly Namespace[]
+  /** What makes pods besides deployments and replica sets. */
+  readonly workloads?: readonly Workload[]
+  /** Whether somebody enforces network policies; missing: nobody knows. */
+  readonly enforced?: boolean
+  /** Whether somebody gives load balancers their addresses; missing: nobody knows. */
+  readonly balanced?: boolean
   /** Only what concerns this namespace is wanted. */
   readonly namespace?: string
   /** Milliseconds since 1970. */
   readonly now: number
+}
+
+/** A StatefulSet, DaemonSet or Job, as far as it says how many pods there shall be. */
+export interface Workload extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number
+    readonly template: { readonly metadata?: { labels?: Record<string, string> } }
+  }
+  readonly status?: { readonly desiredNumberScheduled?: number }
 }
