@@ -15,19 +15,29 @@ const ioctl = declareRaw<[number, number, string, Uint8Array]>('int ioctl(int, u
  * `fd` is any socket of the device's network namespace.
  */
 export function settleCarrier(fd: number, device: string): boolean {
-  // struct ifreq holds a pointer to struct ethtool_value: memory that does not move.
+  const { memory, view, address } = (scratch ??= makeScratch())
+  memory.fill(0)
+  encoder.encodeInto(device, memory.subarray(0, nameLength - 1))
+  view.setBigUint64(nameLength, address + BigInt(ifreqSize), true)
+  view.setUint32(ifreqSize, ETHTOOL_GLINK, true)
+  const result = ioctl(fd, SIOCETHTOOL, 'void *', memory)
+  if (result < 0) throw new KernelError(`look at the cable of ${device}`, -result)
+  return view.getUint32(ifreqSize + 4, true) === 1
+}
+
+const encoder = new TextEncoder()
+
+interface Scratch {
+  memory: Uint8Array
+  view: DataView
+  address: bigint
+}
+
+/** struct ifreq holds a pointer to struct ethtool_value: memory that does not move. Every call is synchronous, so one is enough. */
+let scratch: Scratch | undefined
+
+function makeScratch(): Scratch {
   const pointer = koffi.alloc('uint8_t', ifreqSize + 8)
-  try {
-    const memory = new Uint8Array(koffi.view(pointer, ifreqSize + 8))
-    memory.fill(0)
-    memory.set(new TextEncoder().encode(device).subarray(0, nameLength - 1))
-    const view = new DataView(memory.buffer)
-    view.setBigUint64(nameLength, koffi.address(pointer) + BigInt(ifreqSize), true)
-    view.setUint32(ifreqSize, ETHTOOL_GLINK, true)
-    const result = ioctl(fd, SIOCETHTOOL, 'void *', memory)
-    if (result < 0) throw new KernelError(`look at the cable of ${device}`, -result)
-    return view.getUint32(ifreqSize + 4, true) === 1
-  } finally {
-    koffi.free(pointer)
-  }
+  const memory = new Uint8Array(koffi.view(pointer, ifreqSize + 8))
+  return { memory, view: new DataView(memory.buffer), address: koffi.address(pointer) }
 }

@@ -53,9 +53,11 @@ export function tryLockFolder(path: string, mode: number): Disposable | undefine
 }
 
 function lockOnce(path: string, mode: number, how: number): Disposable | 'removed' | 'taken' {
-  makeFolders(path, mode)
   const fd = openIfThere(path)
-  if (fd === undefined) return 'removed'
+  if (fd === undefined) {
+    makeFolders(path, mode)
+    return 'removed'
+  }
   let result: number
   do result = flock(fd, how)
   while (result === -EINTR)

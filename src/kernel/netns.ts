@@ -5,7 +5,8 @@ import { declareRaw, errnoOf, KernelError } from './libc.ts'
 // coming back no other JavaScript runs, so nothing else ever sees the thread elsewhere.
 
 const CLONE_NEWNET = 0x40000000
-const home = '/proc/thread-self/ns/net'
+/** Path of the namespace that the calling thread is in. */
+export const ownNetns = '/proc/thread-self/ns/net'
 const EPERM = errnoOf('EPERM')
 
 const unshareRaw = declareRaw<[number]>('int unshare(int)')
@@ -21,13 +22,13 @@ export interface Netns extends Disposable {
 /** A new, empty network namespace (one `lo`, down). Nothing but the descriptor keeps it; the thread stays where it is. */
 export function createNetns(): Netns {
   keepPoolHome()
-  const back = openSync(home, 'r')
+  const back = openSync(ownNetns, 'r')
   try {
     const result = unshareRaw(CLONE_NEWNET)
     if (result < 0)
       throw new KernelError('make a network namespace', -result, result === -EPERM ? needRights : undefined)
     try {
-      return held(openSync(home, 'r'))
+      return held(openSync(ownNetns, 'r'))
     } finally {
       enter(back, 'come back from a new network namespace')
     }
@@ -43,7 +44,7 @@ export function openNetns(path: string): Netns {
 
 /** The namespace that the calling thread is in. */
 export function currentNetns(): Netns {
-  return openNetns(home)
+  return openNetns(ownNetns)
 }
 
 /** Takes over a descriptor of a network namespace: closing the result closes it. */
@@ -58,7 +59,7 @@ export function netnsOf(fd: number): Netns {
 export function inNetns<T>(ns: Netns | undefined, body: () => T): T {
   if (ns === undefined) return body()
   keepPoolHome()
-  const back = openSync(home, 'r')
+  const back = openSync(ownNetns, 'r')
   try {
     enter(ns.fd, 'enter a network namespace')
     let result: T
@@ -92,7 +93,7 @@ export function sameNetns(a: Netns | string, b: Netns | string): boolean {
 }
 
 /** Names a namespace for as long as it is there: `4:4026531840`, device and inode. Numbers of namespaces that are gone come again. */
-export function netnsId(ns: Netns): string {
+export function netnsId(ns: Netns | string): string {
   const { ino, dev } = identity(ns)
   return `${dev}:${ino}`
 }

@@ -8,6 +8,8 @@ const NLA_TYPE_MASK = 0x3fff // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 /** Deep enough for nf_tables' rules (attribute in expression in list in rule); deeper is not a message but an attack. */
 const maxDepth = 16
 
+const decoder = new TextDecoder()
+
 /** One netlink message. `body` is what follows the 16-byte header. */
 export interface Message {
   readonly type: number
@@ -111,7 +113,7 @@ export class Attributes {
     const bytes = this.bytes(type)
     if (bytes === undefined) return undefined
     const end = bytes.indexOf(0)
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+    return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
   }
 
   /** A view, not a copy. */

@@ -44,6 +44,19 @@ export function readRuleset(socket: NetlinkSocket, table: Table, elements = true
   }
 }
 
+/** All tables of the namespace. */
+export function readTables(socket: NetlinkSocket): Table[] {
+  return socket.dump(
+    'list tables',
+    nftType(NFT_MSG.GETTABLE),
+    (w) => writeHeader(w, 'any'),
+    (message) => {
+      const { family, attributes } = readHeader(message)
+      return family && readTable(attributes, family)
+    },
+  )
+}
+
 export function readRules(socket: NetlinkSocket, table: Table): PlacedRule[] {
   return socket
     .dump(

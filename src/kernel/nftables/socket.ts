@@ -4,7 +4,7 @@ import { type Applied, apply, settledGeneration } from './apply.ts'
 import type { Element } from './element.ts'
 import type { Generation } from './generation.ts'
 import type { Packed } from './packed.ts'
-import { readElementList, readRules, readRuleset } from './read.ts'
+import { readElementList, readRules, readRuleset, readTables } from './read.ts'
 import { readElementsSlowly } from './read-slowly.ts'
 import type { PlacedRule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -23,6 +23,8 @@ export interface Nftables extends Disposable {
    * last one that the caller knows of, it is refused (`Changed`, see {@link isChanged}) when anybody has changed anything in nf_tables since.
    */
   apply(transaction: Transaction, generation?: number): Applied
+  /** Which tables there are. */
+  tables(): Table[]
   /** A whole table as the kernel has it, rules with their handles; undefined when there is no such table. */
   read(table: Table): Ruleset | undefined
   /** The same without what its sets hold. */
@@ -54,6 +56,7 @@ export function openNftables(ns?: Netns, options: { buffer?: number } = {}): Nft
   const { sendLimit } = socket
   return {
     apply: (transaction, generation) => apply(socket, transaction, sendLimit, generation),
+    tables: () => readTables(socket),
     read: (table) => readRuleset(socket, table),
     readRules: (table) => readRuleset(socket, table, false),
     readElementsSlowly: (table, set, keys, { atOnce } = {}) => readElementsSlowly(socket, table, set, keys, atOnce),

@@ -2,6 +2,8 @@ import type { Attributes } from '../netlink/reader.ts'
 import type { MessageWriter } from '../netlink/writer.ts'
 import { needed } from './data.ts'
 import { type TableFamily, writeHeader } from './message.ts'
+
+export type { TableFamily } from './message.ts'
 import { commentEntry, commentIn, commentType, writeUserdata } from './userdata.ts'
 
 const NFTA_TABLE_NAME = 1

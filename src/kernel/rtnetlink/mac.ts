@@ -18,8 +18,12 @@ export function macBytes(of: Mac): Uint8Array {
   return Uint8Array.from(of.split(':'), (part) => Number.parseInt(part, 16))
 }
 
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** Six bytes as text; undefined for any other length (tunnel devices carry an IP address there). */
 export function macFromBytes(bytes: Uint8Array | undefined): Mac | undefined {
   if (bytes?.length !== 6) return undefined
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac
+  let text = ''
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${hex[byte]}`
+  return text as Mac
 }

@@ -1,7 +1,8 @@
 import { settleCarrier } from '../carrier.ts'
 import { errnoName, errnoOf } from '../libc.ts'
 import { NetlinkError } from '../netlink/error.ts'
-import { NETLINK_ROUTE, NetlinkSocket, NLM_F_ACK, NLM_F_REQUEST } from '../netlink/socket.ts'
+import { NETLINK_ROUTE, NetlinkSocket, NLM_F_ACK, NLM_F_ECHO, NLM_F_REQUEST } from '../netlink/socket.ts'
+import type { Message } from '../netlink/reader.ts'
 import { MessageWriter } from '../netlink/writer.ts'
 import type { Netns } from '../netns.ts'
 import { ifaddrmsg, type LinkAddress, readAddress, RTM_GETADDR } from './address.ts'
@@ -35,9 +36,16 @@ export function openRouteSocket(ns?: Netns): RouteSocket {
 export class RouteSocket implements Disposable {
   readonly #socket: NetlinkSocket
   readonly #writer = new MessageWriter()
+  readonly #owned: boolean
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: NetlinkSocket, owned = true) {
     this.#socket = socket
+    this.#owned = owned
+  }
+
+  /** The same socket, for somebody whose closing does not close it. */
+  borrowed(): RouteSocket {
+    return new RouteSocket(this.#socket, false)
   }
 
   /**
@@ -56,17 +64,31 @@ export class RouteSocket implements Disposable {
 
   /** The same as {@link apply}, with each request's failure in its place. */
   tryApply(requests: readonly Request[]): (NetlinkError | undefined)[] {
-    if (requests.length === 0) return []
+    return this.#batch(requests, 0).results
+  }
+
+  /** Makes one link. What it is like comes with the answer (Linux 6.2), or is undefined. */
+  tryMake(request: Request): { error: NetlinkError | undefined; link: Link | undefined } {
+    const { results, messages } = this.#batch([request], NLM_F_ECHO)
+    return { error: results[0], link: messages.map(readLink).find((link) => link !== undefined) }
+  }
+
+  #batch(
+    requests: readonly Request[],
+    flags: number,
+  ): { results: (NetlinkError | undefined)[]; messages: readonly Message[] } {
+    if (requests.length === 0) return { results: [], messages: [] }
     const writer = this.#writer
     writer.clear()
     for (const request of requests)
-      writer.message(request.type, request.flags | NLM_F_REQUEST | NLM_F_ACK, request.write)
+      writer.message(request.type, request.flags | flags | NLM_F_REQUEST | NLM_F_ACK, request.write)
     const results = new Array<NetlinkError | undefined>(requests.length).fill(undefined)
-    for (const { index, ack } of this.#socket.batch('rtnetlink', writer).errors) {
+    const { errors, messages } = this.#socket.batch('rtnetlink', writer)
+    for (const { index, ack } of errors) {
       const op = requests[index]?.op ?? 'rtnetlink'
       results[index] = new NetlinkError(op, ack.errno, sayMore(op, ack.errno, ack.say), ack.offset)
     }
-    return results
+    return { results, messages }
   }
 
   /**
@@ -218,7 +240,7 @@ export class RouteSocket implements Disposable {
 
   /** Idempotent. */
   close(): void {
-    this.#socket.close()
+    if (this.#owned) this.#socket.close()
   }
 
   [Symbol.dispose](): void {
