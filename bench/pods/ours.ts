@@ -5,11 +5,12 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Cidr, formatCidr } from '../../src/base/address.ts'
 import { nativeProgram } from '../../src/cni/install/program.ts'
-import { keepingNftables } from '../../src/cni/nftables.ts'
 import { type Answer, callPlugin } from '../../src/cni/plugin/plugin.ts'
 import type { Product } from '../../src/cni/product.ts'
+import { lendable, lending } from '../../src/cni/sockets.ts'
 import { inNetns, type Netns } from '../../src/kernel/netns.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { asProgram, environment, type Plugin } from './program.ts'
 
 /** Kubehop's plugin with the reference plugins' configuration, in the three ways in which it can be called. */
@@ -54,11 +55,11 @@ export async function openOurs(node: Netns, podCidr: Cidr, folder: string): Prom
   // It says so when it answers; what it says later is of no interest.
   await once(createInterface(agent.stderr), 'line')
   agent.stderr.resume()
-  const nftables = openNftables(node)
+  const sockets = lendable(openNftables(node), openRouteSocket(node))
   const here = async (command: string, id: string, netnsPath: string): Promise<void> => {
     const env = environment(command, id, netnsPath, folder)
     const call = (): Answer => callPlugin(env, () => JSON.stringify(config))
-    const { out, exitCode } = inNetns(node, () => keepingNftables(nftables, call))
+    const { out, exitCode } = inNetns(node, () => lending(sockets, call))
     if (exitCode !== 0) throw new Error(`${command} failed: ${JSON.stringify(out)}`)
   }
   return {

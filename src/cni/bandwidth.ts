@@ -34,6 +34,7 @@ export interface Shaped {
 
 /** Limits a cable that lies; leaves it unlimited when it throws. The device of the detour, when there is one. */
 export function limitBandwidth(socket: RouteSocket, pod: Shaped, { ingress, egress }: Bandwidth): Link | undefined {
+  if (ingress === undefined && egress === undefined) return undefined
   const end = linkOf(socket, pod.hostDevice)
   const detour = detourOf(pod.hostDevice)
   try {

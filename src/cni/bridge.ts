@@ -2,7 +2,7 @@ import { type Address, family, overlaps, rangeAround } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import { needBridgeNetfilter } from '../kernel/bridge-netfilter.ts'
 import type { Netns } from '../kernel/netns.ts'
-import { addAddress, deleteAddress } from '../kernel/rtnetlink/address.ts'
+import { addAddress, deleteAddress, type LinkAddress } from '../kernel/rtnetlink/address.ts'
 import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
@@ -10,11 +10,13 @@ import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import { addLinkLocal, quiet, speaksIpv6 } from './cable.ts'
 import { localnetOf, usesLoopback } from './host-ports.ts'
-import { macOf, macOfAll } from './names.ts'
+import { linkLocalOf, macOf, macOfAll } from './names.ts'
 
 export interface BridgeOptions {
   socket: RouteSocket
   name: string
+  /** What has that name now. */
+  found: Link | undefined
   /** The pods' gateways, each with the length of its range: one for each IP family, or more. */
   gateways: readonly Gateway[]
   /** Is the node itself the gateway? Otherwise the bridge has no address, and the node carries nothing on. */
@@ -38,8 +40,7 @@ export interface Gateway {
  * A bridge that could not be finished is taken away again.
  */
 export function ensureBridge(options: BridgeOptions): Link {
-  const { socket, name, mtu } = options
-  const found = socket.link(name)
+  const { socket, name, found, mtu } = options
   if (found !== undefined && found.kind !== 'bridge')
     throw refused(name, 'NotABridge', 'a link of that name is there, but it is no bridge: rename it')
   if (found !== undefined) return finish(options, found)
@@ -58,19 +59,27 @@ export function ensureBridge(options: BridgeOptions): Link {
 function finish(options: BridgeOptions, link: Link): Link {
   const { socket, name, gateways, hasGateway, mtu, ipv6 } = options
   if (speaksIpv6(gateways) && !ipv6) throw refused(name, 'NoIpv6', 'the kernel has no IPv6, which a range of it needs')
-  if (hasGateway) settleGateways(options, link)
-  // An address that was set stays, even if it is the one that the bridge had.
-  const { mac = link.mac } = macFor(options, link.mac)
-  const own = hasGateway ? gateways.map((one) => addAddress({ ...one, index: link.index })) : []
-  socket.ensure(
-    setLink(link.index, { ...(mac !== undefined && { mac }), mtu }),
-    ...quiet(link.index, ipv6),
-    setLink(link.index, { up: true }),
-    ...own,
-    // From it the node asks where a pod is when it carries on a packet of somebody else's.
-    ...(hasGateway && speaksIpv6(gateways) && mac !== undefined ? [addLinkLocal(link.index, mac)] : []),
-  )
-  return socket.link(link.index) ?? link
+  const { index } = link
+  const present = hasGateway ? settleGateways(options, link) : []
+  const has = (one: Gateway): boolean =>
+    present.some(({ address, prefix }) => address === one.address && prefix === one.prefix)
+  const ofGateway = macFor(options, link.mac).mac
+  // An address that was set stays, even if it is the one that the bridge had; one of a gateway was set.
+  const mac = ofGateway ?? link.mac
+  const change = { ...(mac !== undefined && link.mac !== ofGateway && { mac }), ...(mtu !== link.mtu && { mtu }) }
+  // From it the node asks where a pod is when it carries on a packet of somebody else's.
+  const speaks =
+    hasGateway && speaksIpv6(gateways) && mac !== undefined && !has({ address: linkLocalOf(mac), prefix: 64 })
+  // With most pods nothing is to be done: it is as the pod before it left it.
+  const requests = [
+    ...(Object.keys(change).length > 0 ? [setLink(index, change)] : []),
+    ...(link.up ? [] : [...quiet(index, ipv6), setLink(index, { up: true })]),
+    ...(hasGateway ? gateways.filter((one) => !has(one)).map((one) => addAddress({ ...one, index })) : []),
+    ...(speaks ? [addLinkLocal(index, mac)] : []),
+  ]
+  if (requests.length === 0) return link
+  socket.ensure(...requests)
+  return socket.link(index) ?? link
 }
 
 /** One that a gateway has given the bridge stays, though other gateways have come: pods remember it. */
@@ -80,9 +89,10 @@ function macFor({ gateways, hasGateway }: BridgeOptions, has?: Mac): { mac?: Mac
   return { mac: own.map(macOf).find((mac) => mac === has) ?? macOfAll(own) }
 }
 
-/** What a bridge needs whose node carries pods' packets on. */
-function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: BridgeOptions, link: Link): void {
-  const foreign = socket.addresses(link.index).filter((one) => isInTheWay(one, gateways))
+/** What a bridge needs whose node carries pods' packets on. Returns the addresses that it has. */
+function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: BridgeOptions, link: Link): LinkAddress[] {
+  const present = socket.addresses(link.index)
+  const foreign = present.filter((one) => isInTheWay(one, gateways))
   if (forceAddress) socket.ensure(...foreign.map(deleteAddress))
   else if (foreign[0] !== undefined)
     throw refused(
@@ -101,6 +111,8 @@ function settleGateways({ socket, name, gateways, forceAddress, ns, ipv6 }: Brid
   // 127.0.0.0/8 never leaves or enters a machine, whatever a pod sends; but for published ports, whose rules see to that.
   const localnet = localnetOf(name)
   if (readSysctl(localnet, ns) !== '0' && !usesLoopback(name, ns)) writeSysctl(localnet, 0, ns)
+  // With the first address of a range the kernel takes away the others of it.
+  return foreign.length > 0 ? socket.addresses(link.index) : present
 }
 
 function refused(name: string, code: string, say: string): KubehopError {

@@ -115,32 +115,38 @@ function letAnnounce(netns: Netns, ifname: string, addresses: Cable['addresses']
   if (speaksIpv6(addresses)) writeSysctl(`net.ipv6.conf.${device}.ndisc_notify`, 1, netns)
 }
 
+/** A cable that lies. */
+export interface Laid {
+  /** Of the node's end. */
+  readonly hostMac: Mac | undefined
+}
+
 /**
- * Lays the cable, or leaves nothing. false: the name on the node is taken by someone else's link. `beside` makes what else the pod is to have,
- * before the cable counts as finished.
+ * Lays the cable, or leaves nothing. undefined: the name on the node is taken by someone else's link. `beside` makes what else the pod is to
+ * have, before the cable counts as finished.
  */
-export function connect(cable: Cable & { socket: RouteSocket; netns: Netns; beside?: () => void }): boolean {
+export function connect(cable: Cable & { socket: RouteSocket; netns: Netns; beside?: () => void }): Laid | undefined {
   const { socket, id, ifname, hostDevice, netns } = cable
-  let [error] = socket.tryApply([pair(cable, netns)])
+  let { error, link: made } = socket.tryMake(pair(cable, netns))
   // What was cut and is not yet deleted has its names still, at both ends.
   if (error?.code === 'EEXIST') {
     deleteCut(socket)
-    ;[error] = socket.tryApply([pair(cable, netns)])
+    ;({ error, link: made } = socket.tryMake(pair(cable, netns)))
   }
   using pod = openRouteSocket(netns)
   if (error !== undefined) {
     if (error.code !== 'EEXIST') throw error
-    if (socket.link(hostDevice) !== undefined) return false
+    if (socket.link(hostDevice) !== undefined) return undefined
     throw new KubehopError('cni', `connect ${id}`, 'NameTaken', `its namespace has a link named ${ifname} already`, {
       cause: error,
     })
   }
   try {
-    const end = pod.link(ifname)
+    const end = made?.peer?.index ?? pod.link(ifname)?.index
     if (end === undefined) throw new KubehopError('cni', `connect ${id}`, 'Gone', `${ifname} disappeared`)
     if (speaksIpv6(cable.addresses)) letIpv6In(netns, ifname)
     letAnnounce(netns, ifname, cable.addresses)
-    pod.apply(...inside(cable, end.index))
+    pod.apply(...inside(cable, end))
     if (cable.beside === undefined) socket.apply(...outside(cable), noted(cable))
     else {
       socket.apply(...outside(cable))
@@ -153,8 +159,8 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns; besi
     socket.settle(cable.bridgeName)
     // An Ethernet address that does not follow from the IP address: who had that before had another one, and may be remembered.
     const follows = cable.mac === macOfAll(cable.addresses.map(({ address }) => address))
-    if (!follows) pod.apply(setLink(end.index, { mac: cable.mac }))
-    return true
+    if (!follows) pod.apply(setLink(end, { mac: cable.mac }))
+    return { hostMac: (made ?? socket.link(hostDevice))?.mac }
   } catch (cause) {
     socket.ensure(deleteLink(hostDevice))
     throw cause

@@ -16,7 +16,7 @@ import {
   without,
 } from './host-ports-elements.ts'
 import { forgetUdp } from './host-ports-udp.ts'
-import { nftablesForNow } from './nftables.ts'
+import { nftablesForNow } from './sockets.ts'
 
 /** A port of the node that leads to a port of one pod: `ports[].hostPort` of a container. */
 export interface HostPort {

@@ -73,9 +73,8 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
   if (last < 0n || last >= total) last = -1n
 
   const write = (lease: Lease): boolean => {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
     const temporary = join(dir, `.${lease.address}.${process.pid}`)
-    writeFileSync(temporary, `${JSON.stringify(lease)}\n`, { mode: 0o600 })
+    writeWhole(dir, temporary, `${JSON.stringify(lease)}\n`)
     try {
       linkSync(temporary, join(dir, lease.address))
     } catch (error) {
@@ -168,6 +167,18 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
       )
       return usable - BigInt(given.filter((at) => at >= 0n && at < total && at !== gatewayAt).length)
     },
+  }
+}
+
+/** In a folder that is made when it is missing. */
+function writeWhole(dir: string, path: string, text: string): void {
+  const write = (): void => writeFileSync(path, text, { mode: 0o600 })
+  try {
+    write()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    write()
   }
 }
 

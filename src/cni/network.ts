@@ -84,11 +84,13 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   const node = { nftables: stack.use(openNftables(ns)), ns }
   const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())
   reaper.finish()
-  const size = mtu ?? smallestMtu(socket.links(), bridgeName)
+  const links = socket.links()
+  const size = mtu ?? smallestMtu(links, bridgeName)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding', ns)
   const bridge = ensureBridge({
     socket,
     name: bridgeName,
+    found: links.find(({ name }) => name === bridgeName),
     gateways: [{ address: ipam.gateway, prefix: podCidr.prefix }],
     hasGateway: true,
     forceAddress: false,
@@ -140,12 +142,12 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
       ...(!isPlain && { beside: () => equip(lease, request) }),
     }
     try {
-      return connect(cable)
+      return connect(cable) !== undefined
     } catch (error) {
       // The same sandbox was disconnected a moment ago, and its old eth0 is not quite gone.
       if (!(error instanceof KubehopError) || error.code !== 'NameTaken' || !reaper.pending()) throw error
       reaper.finish()
-      return connect(cable)
+      return connect(cable) !== undefined
     }
   }
 

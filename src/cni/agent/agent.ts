@@ -6,6 +6,7 @@ import { freeGone } from '../plugin/free-gone.ts'
 import { inTurn } from '../plugin/leases.ts'
 import type { Product } from '../product.ts'
 import { openReaper } from '../reaper.ts'
+import { lendable } from '../sockets.ts'
 import { claimSocket } from './claim.ts'
 import { greet } from './connection.ts'
 import { openDoor } from './door.ts'
@@ -38,7 +39,7 @@ export async function startAgent({ socket: path, dataDir, product, log }: AgentO
   reaper.finish()
   await free(dataDir, log)
   const nftables = stack.use(openNftables())
-  const desk = openDesk({ reaper, nftables, product, log })
+  const desk = openDesk({ reaper, sockets: lendable(nftables, socket), product, log })
   const listening = claim.listen()
   stack.defer(() => claim.leave())
   const door = openDoor(

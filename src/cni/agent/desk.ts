@@ -1,14 +1,13 @@
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Request } from '../../kernel/launcher/protocol.ts'
-import type { Nftables } from '../../kernel/nftables/socket.ts'
 import { CniError, errorAnswer } from '../plugin/error.ts'
 import { isFields } from '../plugin/input.ts'
 import type { Answer } from '../plugin/plugin.ts'
 import { newest } from '../plugin/version.ts'
-import { keepingNftables } from '../nftables.ts'
 import type { Product } from '../product.ts'
 import { deletingLater, type Reaper } from '../reaper.ts'
+import { type Lent, lending } from '../sockets.ts'
 import { callFor, translate } from './call.ts'
 import type { Connection } from './connection.ts'
 import { callAlone, callsOthers } from './own-process.ts'
@@ -25,7 +24,7 @@ export interface Desk {
 export interface DeskOptions {
   /** Both of this process's network namespace; for calls in another one they are of no use. */
   readonly reaper: Reaper
-  readonly nftables: Nftables
+  readonly sockets: Lent
   readonly product: Product
   readonly log: Log
 }
@@ -34,13 +33,13 @@ export interface DeskOptions {
 type Said = { out: string; exitCode: number } | undefined
 
 /** Each as soon as it is there: the plugin's work is synchronous, and so one after another. Only who calls other plugins, or has to wait, does so beside. */
-export function openDesk({ reaper, nftables, product, log }: DeskOptions): Desk {
+export function openDesk({ reaper, sockets, product, log }: DeskOptions): Desk {
   const here = (pid: number, request: Request, connection: Connection): Said => {
     using place = placeOf(pid)
     // What was found under this number was the launcher's, if that is still there.
     if (connection.gone()) return undefined
     const call = (): Answer => callFor(request, place)
-    const answer = place.netns === undefined ? keepingNftables(nftables, () => deletingLater(reaper, call)) : call()
+    const answer = place.netns === undefined ? lending(sockets, () => deletingLater(reaper, call)) : call()
     return { out: textOf(answer), exitCode: answer.exitCode }
   }
 

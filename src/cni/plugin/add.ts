@@ -1,7 +1,8 @@
 import type { Netns } from '../../kernel/netns.ts'
 import { deleteLink, type Link } from '../../kernel/rtnetlink/link.ts'
-import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import { type Cable, connect } from '../cable.ts'
+import type { RouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
+import { type Cable, connect, type Laid } from '../cable.ts'
 import type { Lease } from '../lease.ts'
 import { macOfAll } from '../names.ts'
 import { giveByOther } from './delegate-add.ts'
@@ -60,7 +61,7 @@ interface Shared {
 }
 
 function share(network: Network): Shared {
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const bridge = openBridge(socket, network)
   prepareExtras(network)
   return { network, ...bridge }
@@ -78,10 +79,10 @@ interface Pod extends Shared {
 /** The cable, and what else the network has. The addresses are the caller's to free when it throws. */
 function connectPod({ network, bridge, mtu, ipv6, owner, netns, path, given, leases }: Pod): Result {
   const { containerId, ifname } = owner
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const hostDevice = hostDeviceOf(owner)
   const mac = network.mac ?? macOfAll(given.ips.map(({ address }) => address))
-  lay(socket, netns, {
+  const { hostMac } = lay(socket, netns, {
     id: containerId,
     ifname,
     hostDevice,
@@ -96,7 +97,6 @@ function connectPod({ network, bridge, mtu, ipv6, owner, netns, path, given, lea
     ipv6,
   })
   const more = finish({ network, owner, leases, hostDevice, bridge, netns, socket })
-  const hostMac = socket.link(hostDevice)?.mac
   return {
     interfaces: [
       { name: bridge.name, ...(bridge.mac && { mac: bridge.mac }), mtu },
@@ -114,8 +114,9 @@ function connectPod({ network, bridge, mtu, ipv6, owner, netns, path, given, lea
   }
 }
 
-function lay(socket: RouteSocket, netns: Netns, cable: Cable): void {
-  if (connect({ ...cable, socket, netns })) return
+function lay(socket: RouteSocket, netns: Netns, cable: Cable): Laid {
+  const laid = connect({ ...cable, socket, netns })
+  if (laid !== undefined) return laid
   throw new CniError(
     'failed',
     `${cable.ifname} of ${cable.id} has its cable ${cable.hostDevice} already: DEL comes first`,

@@ -1,4 +1,4 @@
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import { detours, limitBandwidth, missingLimit, type Shaped, unlimitBandwidth } from '../bandwidth.ts'
 import type { Connected, Extra } from './extras.ts'
 import { hostDeviceOf, markOf } from './leases.ts'
@@ -11,11 +11,11 @@ export const bandwidth: Extra = {
   },
   check: (pod) => missingLimit(pod.socket, shapedOf(pod), pod.network.bandwidth),
   remove(owner) {
-    using socket = openRouteSocket()
+    using socket = routesForNow()
     unlimitBandwidth(socket, hostDeviceOf(owner))
   },
   keepOnly(network, alive) {
-    using socket = openRouteSocket()
+    using socket = routesForNow()
     for (const { hostDevice } of detours(socket.links(), markOf(network)))
       if (!alive.has(hostDevice)) unlimitBandwidth(socket, hostDevice)
   },

@@ -9,16 +9,16 @@ import { bridgeTable, bridgeTableOf, portKey, type Promiscuous, senderKey } from
 import { CniError } from './error.ts'
 import type { Connected, Extra } from './extras.ts'
 import { hostDeviceOf } from './leases.ts'
-import { nftablesForNow } from '../nftables.ts'
+import { nftablesForNow, routesForNow } from '../sockets.ts'
 import type { Network } from './network.ts'
 
 /** promiscMode, macspoofchk and portIsolation of the reference bridge. */
 export const bridgeRules: Extra = {
-  prepare(network) {
+  prepare(network, tables) {
     if (network.promiscMode) makePromiscuous(network.bridge)
+    if (!network.promiscMode && !network.macspoofchk && !tables.has('bridge')) return
     using nftables = nftablesForNow()
     const committed = nftables.read(bridgeTableOf(network.name))
-    if (!network.promiscMode && !network.macspoofchk && committed === undefined) return
     nftables.apply(diff(committed, wantedOf(network, committed)))
   },
   apply(pod) {
@@ -74,13 +74,13 @@ function wantedOf(network: Network, committed: Ruleset | undefined): Ruleset {
 }
 
 function makePromiscuous(bridge: string): void {
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   socket.apply(setLink(bridge, { promiscuous: true }))
 }
 
 function promiscuousOf({ promiscMode, bridge, gateways, isGateway }: Network): Promiscuous | undefined {
   if (!promiscMode || !isGateway) return undefined
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const mac = socket.link(bridge)?.mac
   if (mac === undefined) throw new CniError('failed', `there is no bridge ${bridge}`)
   return { mac, gateways }

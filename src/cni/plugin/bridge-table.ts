@@ -6,7 +6,7 @@ import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
 import type { Table } from '../../kernel/nftables/table.ts'
 import { type Mac, macBytes } from '../../kernel/rtnetlink/mac.ts'
 import type { Gateway } from '../bridge.ts'
-import { markOf } from './leases.ts'
+import { ownTable } from './leases.ts'
 
 // What the bridge itself drops, before anybody routes or learns anything: a table for each network that asks for it.
 
@@ -17,7 +17,7 @@ export interface Promiscuous {
 }
 
 export function bridgeTableOf(network: string): Table {
-  return { family: 'bridge', name: `kubehop-cni-${markOf(network)}` }
+  return { family: 'bridge', name: ownTable(network) }
 }
 
 /** Everything but the elements. */

@@ -2,6 +2,7 @@ import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import type { Lease } from '../lease.ts'
 import { otherIpamFor } from './delegate-ipam.ts'
 import { recordsOf, leasesOf } from './delegate-record.ts'
@@ -33,7 +34,7 @@ export function check(call: Call, input: Input): undefined {
     for (const { address, prefix } of given.ips)
       if (!said.ips.some((ip) => ip.address === `${address}/${prefix}`))
         throw changed(`${address}/${prefix} belongs to ${ifname} of ${containerId}, and prevResult does not say so`)
-    using socket = openRouteSocket()
+    using socket = routesForNow()
     const hostDevice = hostDeviceOf(owner)
     const bridge = checkNode(socket, whole, hostDevice)
     const odd = checkExtras({ network: whole, owner, leases: has.leases, hostDevice, bridge, netns, socket })

@@ -1,4 +1,4 @@
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import { deleteCable } from '../reaper.ts'
 import { otherIpamFor } from './delegate-ipam.ts'
 import { dropRecord, recordsOf } from './delegate-record.ts'
@@ -18,7 +18,7 @@ export function del(call: Call, input: Input): undefined {
   const { dataDir, leaseDir, folders } = places
   const owner = { network: input.name, containerId, ifname }
   const giver = inTurn(folders, () => {
-    using socket = openRouteSocket()
+    using socket = routesForNow()
     removeExtras(owner)
     // The cable first, the address last: a crash in between leaves what the next DEL, or GC, finds.
     deleteCable(socket, hostDeviceOf(owner))

@@ -1,10 +1,12 @@
 import type { Netns } from '../../kernel/netns.ts'
+import type { TableFamily } from '../../kernel/nftables/table.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Lease } from '../lease.ts'
+import { nftablesForNow } from '../sockets.ts'
 import { bandwidth } from './bandwidth.ts'
 import { bridgeRules } from './bridge-rules.ts'
-import type { Owner } from './leases.ts'
+import { type Owner, ownTable } from './leases.ts'
 import { dropMasquerade, ensureMasquerade, isMasqueraded } from './masquerade.ts'
 import type { Network } from './network.ts'
 import { portMappings } from './port-mappings.ts'
@@ -26,8 +28,8 @@ export interface Connected {
 
 /** What a network has beyond cables and addresses. Whatever it makes in the kernel, it finds again by the owner alone. */
 export interface Extra {
-  /** With each ADD, before the cable: what all pods of a network share. */
-  prepare?(network: Network): void
+  /** With each ADD, before the cable: what all pods of a network share. `tables`: the families in which the network has a table of its own. */
+  prepare?(network: Network, tables: ReadonlySet<TableFamily>): void
   /** With each ADD, when the cable lies: what more there is for its result to name. Throws: `remove` is called, and nothing is kept. */
   apply?(pod: Connected): readonly Interface[]
   /** What is not as `prepare` and `apply` made it, in words; undefined: nothing. */
@@ -52,7 +54,11 @@ const extras: readonly Extra[] = [masquerade, bridgeRules, bandwidth, portMappin
 const reversed = extras.toReversed()
 
 export function prepareExtras(network: Network): void {
-  for (const extra of extras) extra.prepare?.(network)
+  using nftables = nftablesForNow()
+  // Most networks have none: one question instead of one for each family.
+  const own = nftables.tables().flatMap(({ name, family }) => (name === ownTable(network.name) ? [family] : []))
+  const tables = new Set(own)
+  for (const extra of extras) extra.prepare?.(network, tables)
 }
 
 export function applyExtras(pod: Connected): Interface[] {

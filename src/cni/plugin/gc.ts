@@ -1,4 +1,4 @@
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import { deleteCables } from '../reaper.ts'
 import type { Lease } from '../lease.ts'
 import { dropEmpty, placesOf } from './del.ts'
@@ -17,7 +17,7 @@ export function gc(call: Call, input: Input): undefined {
   const { name: network, fields } = input
   const places = placesOf(input)
   const { dataDir, leaseDir, folders } = places
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const said = aliveIn(network, fields)
   const delegated = inTurn(folders, () => {
     // When nobody says who is alive, whoever has a cable may be, and only who is gone for certain is freed.

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.ts'
-import { inNetns, type Netns, openNetns, currentNetns, sameNetns } from '../../kernel/netns.ts'
+import { inNetns, type Netns, openNetns, ownNetns, sameNetns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { hasSysctl } from '../../kernel/sysctl.ts'
@@ -24,8 +24,7 @@ export function podNetns(path: string): Netns {
       cause,
     })
   }
-  using own = currentNetns()
-  if (!sameNetns(own, found)) return found
+  if (!sameNetns(ownNetns, found)) return found
   found.close()
   throw new CniError('badEnvironment', `CNI_NETNS ${path} is the node's own network namespace`)
 }
@@ -33,11 +32,13 @@ export function podNetns(path: string): Netns {
 /** The network's bridge as a link, and what its cables need to know. */
 export function openBridge(socket: RouteSocket, network: Network): { bridge: Link; mtu: number; ipv6: boolean } {
   const { bridge: name, gateways, isGateway, forceAddress } = network
-  const mtu = network.mtu ?? smallestMtu(socket.links(), name)
+  const links = network.mtu === undefined ? socket.links() : undefined
+  const mtu = network.mtu ?? smallestMtu(links ?? [], name)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding')
   const bridge = ensureBridge({
     socket,
     name,
+    found: links === undefined ? socket.link(name) : links.find((link) => link.name === name),
     gateways,
     hasGateway: isGateway,
     forceAddress,

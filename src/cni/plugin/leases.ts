@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Cidr, formatCidr, parseCidr } from '../../base/address.ts'
 import { lockFolder } from '../../kernel/lock.ts'
 import { type Ipam, openIpam } from '../ipam.ts'
-import { currentNetns, netnsId } from '../../kernel/netns.ts'
+import { netnsId, ownNetns } from '../../kernel/netns.ts'
 import { readSysctl } from '../../kernel/sysctl.ts'
 import type { Lease, Since } from '../lease.ts'
 import type { Range } from './ranges.ts'
@@ -32,11 +32,11 @@ export function inTurn<T>(folders: readonly string[], body: () => T): T {
 
 /** Of a lease that is given now: our cable will be in the network namespace that this thread is in, or somebody else's. */
 export function now(cable: 'ours' | 'not ours'): Since {
-  const boot = readSysctl('kernel.random.boot_id')
-  if (cable === 'not ours') return { boot }
-  using ns = currentNetns()
-  return { boot, netns: netnsId(ns) }
+  boot ??= readSysctl('kernel.random.boot_id')
+  return cable === 'not ours' ? { boot } : { boot, netns: netnsId(ownNetns) }
 }
+/** No process outlives it. */
+let boot: string | undefined
 
 /** All that is written down of one network's addresses, read once. */
 export interface Book {
@@ -91,14 +91,29 @@ export function isOf({ lease }: Held, { containerId, ifname }: Owner): boolean {
  * everything that was written down is lost.
  */
 export function hostDeviceOf({ network, containerId, ifname }: Owner): string {
-  const digest = createHash('sha256').update(`${network}\0${containerId}\0${ifname}`).digest('hex')
-  return `veth${digest.slice(0, 11)}`
+  return `veth${digestOf(`${network}\0${containerId}\0${ifname}`).slice(0, 11)}`
 }
 
 /** A network's name may be longer than what fits beside a port or a device. */
 export function markOf(network: string): string {
-  return createHash('sha256').update(network).digest('hex').slice(0, 12)
+  return digestOf(network).slice(0, 12)
 }
+
+/** The nf_tables table of a network, in each family in which it has one. */
+export function ownTable(network: string): string {
+  return `kubehop-cni-${markOf(network)}`
+}
+
+/** A call asks several times for the same few. */
+function digestOf(text: string): string {
+  const known = digests.get(text)
+  if (known !== undefined) return known
+  if (digests.size >= 100) digests.clear()
+  const digest = createHash('sha256').update(text).digest('hex')
+  digests.set(text, digest)
+  return digest
+}
+const digests = new Map<string, string>()
 
 /** The kernel keeps 255 bytes (IFALIASZ), and the zero at the end is one of them. */
 const longestNote = 254

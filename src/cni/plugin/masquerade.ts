@@ -1,21 +1,24 @@
-import { createHash } from 'node:crypto'
 import { type Cidr, cidr, formatCidr } from '../../base/address.ts'
 import { diff } from '../../kernel/nftables/diff.ts'
 import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { Ruleset } from '../../kernel/nftables/ruleset.ts'
 import type { Nftables } from '../../kernel/nftables/socket.ts'
-import type { Table } from '../../kernel/nftables/table.ts'
+import type { Table, TableFamily } from '../../kernel/nftables/table.ts'
 import type { Transaction } from '../../kernel/nftables/transaction.ts'
 import { pack, packAddress } from '../../kernel/nftables/packed.ts'
-import { nftablesForNow } from '../nftables.ts'
+import { nftablesForNow } from '../sockets.ts'
+import { ownTable } from './leases.ts'
 import type { Network } from './network.ts'
 
 // A table for each network, made with its first pod and gone with its last. One rule serves all pods of the network, so that an ADD has
 // nothing to write; the reference plugin writes a chain for each pod.
 
 /** Sees to it that the rules are as the network says, whether or not it is masqueraded. */
-export function ensureMasquerade(network: Network): void {
-  if (network.notMasqueraded === undefined) return dropMasquerade(network.name)
+export function ensureMasquerade(network: Network, tables: ReadonlySet<TableFamily>): void {
+  if (network.notMasqueraded === undefined) {
+    if (tables.has('ip') || tables.has('ip6')) dropMasquerade(network.name)
+    return
+  }
   using nftables = nftablesForNow()
   for (const change of changes(nftables, network)) nftables.apply(change)
 }
@@ -78,8 +81,7 @@ export function masqueradeOf(network: string, subnets: readonly Cidr[], kept: re
 const families = [4, 6] as const
 
 function tableOf(network: string, family: 4 | 6): Table {
-  const digest = createHash('sha256').update(network).digest('hex').slice(0, 12)
-  return { family: family === 4 ? 'ip' : 'ip6', name: `kubehop-cni-${digest}` }
+  return { family: family === 4 ? 'ip' : 'ip6', name: ownTable(network) }
 }
 
 function within(side: 'from' | 'to', { family, address, prefix }: Cidr, op: 'eq' | 'neq'): Rule['exprs'] {

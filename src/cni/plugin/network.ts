@@ -35,11 +35,21 @@ export interface Network extends Options {
 
 /** Throws for anything that is wrong, and for anything that is asked for and not built. */
 export function readNetwork(input: Input, args: ReadonlyMap<string, string>): Network {
+  // What a pod asks for by CNI_ARGS is its own.
+  if (args.has('IP') || args.has('MAC')) return read(input, args)
+  const network = known.get(input) ?? read(input, args)
+  known.set(input, network)
+  return network
+}
+
+const known = new WeakMap<Input, Network>()
+
+function read(input: Input, args: ReadonlyMap<string, string>): Network {
   const { name, fields } = input
   nothingElse(
     // The runtime's own additions (`cni.dev/valid-attachments`).
     Object.fromEntries(Object.entries(fields).filter(([key]) => !key.startsWith('cni.dev/'))),
-    known,
+    keys,
     '',
     [...runtimeKeys, 'ips', 'mac', 'ipRanges'],
   )
@@ -80,7 +90,7 @@ export function settled(network: Network, given: Given, ips: readonly GivenIp[])
   return { network: { ...network, subnets: [...subnets.values()], gateways: gatewaysOf(all) }, given: pod }
 }
 
-const known: readonly string[] = [
+const keys: readonly string[] = [
   'cniVersion',
   'name',
   'type',

@@ -1,5 +1,5 @@
 import { codeOf } from '../../base/errors.ts'
-import { nftablesForNow } from '../nftables.ts'
+import { nftablesForNow } from '../sockets.ts'
 import { missingPort, type PortOwner, type PortTarget, publishPorts, withdrawPorts } from '../host-ports.ts'
 import type { Connected, Extra } from './extras.ts'
 import { hostDeviceOf, markOf } from './leases.ts'

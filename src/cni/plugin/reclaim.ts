@@ -1,4 +1,4 @@
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import type { Lease, Since } from '../lease.ts'
 import { type Book, hostDeviceOf, isCut, networksIn, now, openBook, ownerOfNote } from './leases.ts'
 
@@ -47,7 +47,7 @@ export interface Proofs {
 }
 
 export function readProofs(): Proofs {
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const links = socket.links()
   const names = links.flatMap(({ name, alias }) => {
     const owner = ownerOfNote(alias)

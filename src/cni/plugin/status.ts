@@ -1,4 +1,4 @@
-import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { routesForNow } from '../sockets.ts'
 import { otherIpamFor } from './delegate-ipam.ts'
 import { proofOf, recordsOf } from './delegate-record.ts'
 import type { Call } from './environment.ts'
@@ -34,7 +34,7 @@ export function status(call: Call, input: Input): undefined {
 
 /** Before the first ADD there need not be one; nor after a reboot, when pods are written down and a runtime that waits for STATUS makes none. */
 function checkBridge({ name, bridge }: Network, pods: readonly Parameters<typeof isGone>[0][]): void {
-  using socket = openRouteSocket()
+  using socket = routesForNow()
   const link = socket.link(bridge)
   if (link !== undefined && link.kind !== 'bridge')
     throw new CniError('notAvailable', `${bridge} is there, but it is no bridge: rename it`)
