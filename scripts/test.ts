@@ -8,12 +8,12 @@ import { prepare } from './prepare.ts'
 
 const lanes = {
   pure: {
-    files: ['src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+    files: ['src/**/*.test.ts', 'examples/*.test.ts', 'examples/{shop,image}/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
     concurrency: 2,
     run: outside,
   },
   kernel: { files: ['test/kernel/**/*.test.ts'], concurrency: 2, run: inNamespaces },
-  e2e: { files: ['test/e2e/**/*.test.ts'], concurrency: 1, run: outside },
+  e2e: { files: ['test/e2e/**/*.test.ts', 'examples/suite/*.test.ts'], concurrency: 1, run: outside },
 }
 
 /** No lane takes a third of this; one that hangs is ended, and fails. */

@@ -26,6 +26,7 @@ export const commands: Record<string, Command> = {
   --node-dns            a DNS server on every node, which its pods ask at 169.254.20.10 instead of the service
   --timeout SECONDS     for the pods to become ready; default: 60
   --json                print the lab as JSON when it is up
+  --hold                stay, and remove the lab when standard input ends, or at a signal (Ctrl-C): for programs that start a lab for themselves
 
 Exit code 3: the lab runs, but not all pods became ready (it stays, so that you can look).`,
     run: async (args) => (await import('./up.ts')).up(args),

@@ -23,5 +23,5 @@ export async function demo(args: string[]): Promise<number> {
     console.log(nextSteps(record.name, tryThis))
     return 0
   }
-  return start(settings, readManifests([join(packageRoot(), 'examples/shop')]), 60, false, tryThis)
+  return start(settings, readManifests([join(packageRoot(), 'examples/shop')]), 60, { next: tryThis })
 }

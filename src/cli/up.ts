@@ -32,6 +32,7 @@ export async function up(args: string[]): Promise<number> {
       'dns-config': { type: 'string' },
       zone: { type: 'string' },
       timeout: { type: 'string', default: '60' },
+      hold: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       lab: { type: 'string' },
     },
@@ -58,7 +59,16 @@ export async function up(args: string[]): Promise<number> {
       return 2
     }
   }
-  return start(settings, readManifests(values.file ?? [], emptyCluster(settings)), seconds, values.json)
+  const objects = readManifests(values.file ?? [], emptyCluster(settings))
+  return start(settings, objects, seconds, { json: values.json, hold: values.hold })
+}
+
+interface Manner {
+  json?: boolean
+  /** Ends the lab when standard input ends, or at a signal. */
+  hold?: boolean
+  /** Commands to try, for people. */
+  next?: string[]
 }
 
 /** Starts the lab, applies the objects and waits for them; shared with `kubehop demo`. */
@@ -66,8 +76,7 @@ export async function start(
   settings: Settings,
   objects: KubeObject[],
   seconds: number,
-  json: boolean,
-  next: string[] = [],
+  { json = false, hold = false, next = [] }: Manner = {},
 ): Promise<number> {
   const begun = performance.now()
   const progress = showProgress(json)
@@ -95,9 +104,13 @@ export async function start(
     )
     if (result.waiting.length > 0) {
       console.error(notReady(settings.name, result, seconds))
-      return somethingNotReady
+      if (!hold) return somethingNotReady
+    } else if (!json) console.log(nextSteps(record.name, next))
+    if (hold) {
+      await inputEnds()
+      // Ended by another command meanwhile, it may be another one of this name by now.
+      if (starterOf(settings.name) === process.pid) await removeLab(settings.name)
     }
-    if (!json) console.log(nextSteps(record.name, next))
     return 0
   } catch (error) {
     // Not what the start says of it, to which the lab went without a reason.
@@ -175,7 +188,13 @@ interface Interrupt {
   forget(): void
 }
 
-/** An interrupted start leaves nothing behind; a lab that another command started is left alone. */
+/** Whoever holds a lab need not live to say that it is over: its end of our standard input closes. */
+async function inputEnds(): Promise<void> {
+  const input = process.stdin.resume()
+  await Promise.race(['end', 'close', 'error'].map((event) => new Promise((over) => input.once(event, over))))
+}
+
+/** An interrupted start leaves nothing behind, nor does an interrupted holding; a lab that another command started is left alone. */
 function cleanUpOnSignal(name: string, progress: Progress): Interrupt {
   let ending: Promise<number> | undefined
   const end = async (signal: NodeJS.Signals): Promise<number> => {
