@@ -3,7 +3,7 @@ import type { NetworkPolicy } from '../api/objects/networkpolicy.ts'
 import type { Event, Namespace } from '../api/objects/simple.ts'
 import type { Case } from '../trace/case.ts'
 import type { Cluster } from '../trace/cluster.ts'
-import type { Ranges } from '../trace/predict.ts'
+import type { Ranges } from '../trace/predict/ranges.ts'
 import type { Finding } from './finding.ts'
 import type { MachineFacts } from './facts.ts'
 

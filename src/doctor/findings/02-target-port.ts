@@ -1,108 +1,77 @@
-import { isReady, ownerOf, readyEndpoints, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
-import { listenerText } from '../../trace/tell/atpod.ts'
-import { factsOf, ipOf } from '../../trace/tell/story.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Service, ServicePort } from '../../api/objects/service.ts'
+import { nearest } from '../../base/nearest.ts'
+import { isAlive, isReady } from '../../trace/cluster.ts'
 import type { Check, Finding, View } from '../types.ts'
-import { nameOf, referTo } from './finding.ts'
-import { isLoopback } from './listeners.ts'
+import { nameOf, plural, referTo } from './finding.ts'
+import { targetPortPatch } from './patches.ts'
+import { servedPorts } from './served.ts'
 
-/** The service leads to a port that no pod has, or where nobody listens. */
+/** targetPort is a name, and no container has it: the port is in no slice, so nobody serves it. */
 export const check: Check = {
   number: 2,
-  title: 'refused: targetPort is wrong, or no container has it',
-  codes: ['NobodyListens', 'PortNotInSlice'],
-  needs: 'request',
-  find: (view) => [...unknownPort(view), ...nobodyListens(view), ...nodeRefuses(view)],
+  title: 'refused: targetPort is a name that no container has',
+  codes: ['PortNotInSlice'],
+  needs: 'objects',
+  find: (view) =>
+    servedPorts(view).flatMap(({ service, port, at, endpoints }) =>
+      typeof port.targetPort === 'string' && endpoints.length === 0
+        ? unknownName(view, service, { ...port, targetPort: port.targetPort }, at)
+        : [],
+    ),
 }
 
-function unknownPort({ cluster, request }: View): Finding[] {
-  if (!request?.to || request.verdict === 'delivered') return []
-  const { to, target } = request
-  const at = serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
-  if (!at || readyEndpoints(cluster, at.service, at.port.name).length > 0) return []
-  const { service, port } = at
+function unknownName(
+  { cluster }: View,
+  service: Service,
+  { port, protocol = 'TCP', targetPort }: ServicePort & { targetPort: string },
+  at: number,
+): Finding[] {
   const selector = Object.entries(service.spec.selector ?? {})
   const ready = cluster.pods.filter(
     (pod) =>
       pod.metadata.namespace === service.metadata.namespace &&
-      selector.every(([key, value]) => pod.metadata.labels?.[key] === value) &&
-      isReady(pod),
+      pod.metadata.deletionTimestamp === undefined &&
+      isAlive(pod) &&
+      isReady(pod) &&
+      selector.every(([key, value]) => pod.metadata.labels?.[key] === value),
   )
   if (selector.length === 0 || ready.length === 0) return []
-  const wanted = port.targetPort ?? port.port
+  const ports = ready.flatMap(portsOf)
+  // The slices are not there yet when a container does have it.
+  if (ports.some((one) => one.name === targetPort && one.protocol === protocol)) return []
+  const names = [
+    ...new Set(ports.flatMap((one) => (one.name !== undefined && one.protocol === protocol ? one.name : []))),
+  ]
+  const numbers = [...new Set(ports.flatMap((one) => (one.protocol === protocol ? one.number : [])))]
+  const meant = nearest(targetPort, names)[0] ?? (names.length === 1 ? names[0] : undefined)
+  const wanted = meant ?? (numbers.length === 1 ? numbers[0] : undefined)
+  const list = ports.map(({ name = '', number, protocol: of }) => `${name === '' ? '' : `${name} `}${number}/${of}`)
+  const text =
+    list.length === 0 ? 'no container declares a port' : `containers declare ${[...new Set(list)].join(', ')}`
   return [
     {
       number: 2,
       code: 'PortNotInSlice',
       level: 'error',
       object: referTo(service),
-      field: 'spec.ports',
+      field: `spec.ports[${at}].targetPort`,
       sure: 'certain',
-      evidence: [{ kind: 'object', text: `${nameOf(service)}: port ${port.port}, targetPort ${wanted}` }],
-      say: `${nameOf(service)} has ready pods, but none of them has the port that targetPort ${wanted} means`,
-      fix: 'name the port in the container, or write its number',
+      evidence: [{ kind: 'object', text: `${plural(ready.length, 'ready pod')} of ${nameOf(service)}: ${text}` }],
+      say: `${nameOf(service)} has ready pods, but none of them has the port that targetPort ${targetPort} means`,
+      fix:
+        wanted === undefined
+          ? 'name the port in the container, or write its number'
+          : `set targetPort ${wanted} for port ${port}, or name the port in the container ${targetPort}`,
+      ...(wanted !== undefined && { patch: targetPortPatch(service, at, wanted) }),
     },
   ]
 }
 
-/** The packet reached its pod, and no socket there takes it. */
-function nobodyListens({ cluster, request }: View): Finding[] {
-  if (!request) return []
-  const { verdict, story, to } = request
-  const last = story.flow.there.at(-1)
-  if (verdict !== 'refused' || !last || last.place.kind !== 'pod') return []
-  const { transport } = ipOf(last)
-  const facts = factsOf(story, last.place)
-  if (!facts || (transport?.kind !== 'tcp' && transport?.kind !== 'udp')) return []
-  const port = transport.destinationPort
-  const pod = `pod ${last.place.name}`
-  const waiting = facts.listeners.filter(({ protocol }) => protocol === transport.kind)
-  if (waiting.some((one) => one.port === port)) return []
-  const others = waiting.filter((one) => !isLoopback(one))
-  const service = to && ownerOf(cluster, to.address)
-  const spec =
-    service?.kind === 'service' ? service.service.spec.ports?.find((one) => one.port === to?.port) : undefined
-  const what =
-    others.length === 0 ? 'nothing listens there' : `what listens there: ${others.map(listenerText).join('; ')}`
-  const suggestion = others[0]?.port
-  const fix =
-    suggestion === undefined
-      ? 'is the program started? kubectl logs says'
-      : spec && service?.kind === 'service'
-        ? `set targetPort ${suggestion} in service ${service.service.metadata.namespace}/${service.service.metadata.name}, or let the program listen on ${port}`
-        : `ask for port ${suggestion}`
-  const [namespace = '', name = ''] = last.place.name.split('/')
-  return [
-    {
-      number: 2,
-      code: 'NobodyListens',
-      level: 'error',
-      object: spec && service?.kind === 'service' ? referTo(service.service) : { kind: 'Pod', namespace, name },
-      ...(spec && { field: 'spec.ports' }),
-      sure: 'certain',
-      evidence: [{ kind: 'socket', text: `${pod}: ${waiting.map(listenerText).join('; ') || 'no socket waits'}` }],
-      say: `nobody listens on port ${port} in ${pod}; ${what}`,
-      fix,
-    },
-  ]
-}
-
-/** A node answers for itself, and no program of its own waits there. */
-function nodeRefuses({ cluster, request }: View): Finding[] {
-  if (!request?.to || request.verdict !== 'refused') return []
-  const { to } = request
-  const owner = ownerOf(cluster, to.address)
-  if (owner.kind !== 'node' || (to.address === cluster.nodeDns?.address && to.port === 53)) return []
-  return [
-    {
-      number: 2,
-      code: 'NobodyListens',
-      level: 'error',
-      object: referTo(owner.node),
-      sure: 'certain',
-      evidence: [{ kind: 'packet', text: `${owner.node.metadata.name} refused port ${to.port}` }],
-      say: `nobody listens on port ${to.port} of ${owner.node.metadata.name} itself`,
-      fix: 'programs run in pods, which have addresses of their own: kubectl get pods -A -o wide',
-    },
-  ]
+/** Of the containers that go on running: sidecars are init containers that do. */
+function portsOf({ spec }: Pod): { name: string | undefined; number: number; protocol: string }[] {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
+  return [...spec.containers, ...sidecars]
+    .flatMap(({ ports = [] }) => ports)
+    .map(({ name, containerPort, protocol = 'TCP' }) => ({ name, number: containerPort, protocol }))
 }

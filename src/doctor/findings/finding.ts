@@ -1,5 +1,9 @@
 import type { KubeObject } from '../../api/objects/meta.ts'
-import type { ObjectReference } from '../types.ts'
+import type { Service } from '../../api/objects/service.ts'
+import type { Case } from '../../trace/case.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster.ts'
+import { transportOf } from '../../trace/target.ts'
+import type { ObjectReference, View } from '../types.ts'
 
 export function referTo({ kind, metadata: { namespace, name } }: KubeObject): ObjectReference {
   return namespace === undefined ? { kind, name } : { kind, namespace, name }
@@ -13,4 +17,30 @@ export function nameOf({ kind, metadata: { namespace, name } }: KubeObject): str
 /** `1 pod`, `3 pods`. */
 export function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`
+}
+
+/** `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`. */
+export function listed(words: readonly string[]): string {
+  const shown = words.length > 4 ? [...words.slice(0, 3), `${words.length - 3} more`] : words
+  return shown.length < 2 ? (shown[0] ?? '') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
+}
+
+/** Who sent a request: a pod, a node, or the machine outside. */
+export function senderOf({ source }: Case): ObjectReference {
+  return source.pod ? referTo(source.pod) : { kind: 'Node', name: source.node }
+}
+
+/** The service that a request failed at. */
+export function failedAt({ cluster, request }: View): Service | undefined {
+  if (!request?.to || request.verdict === 'delivered') return undefined
+  const { to, target } = request
+  const owner = ownerOf(cluster, to.address)
+  if (owner.kind === 'service') return owner.service
+  return serviceAt(cluster, to.address, to.port, transportOf(target.protocol))?.service
+}
+
+/** Seconds since it was made; infinite for what does not say when. */
+export function ageOf({ metadata }: KubeObject, now: number): number {
+  const made = Date.parse(metadata.creationTimestamp ?? '')
+  return Number.isNaN(made) ? Number.POSITIVE_INFINITY : Math.max(0, (now - made) / 1000)
 }

@@ -1,5 +1,6 @@
 import type { Check } from '../types.ts'
 import { check as selector } from './01-selector.ts'
+import { check as nobodyListens } from './02-nobody-listens.ts'
 import { check as targetPort } from './02-target-port.ts'
 import { check as loopback } from './03-loopback.ts'
 import { check as notReady } from './04-not-ready.ts'
@@ -16,6 +17,7 @@ import { check as program } from './28-program.ts'
 export const checks: readonly Check[] = [
   selector,
   targetPort,
+  nobodyListens,
   loopback,
   notReady,
   name,

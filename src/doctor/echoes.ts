@@ -1,0 +1,33 @@
+import type { Finding, ObjectReference } from './types.ts'
+
+/** A cause, and what else it looks like on the objects that it is about. */
+const explains: Readonly<Record<string, readonly string[]>> = {
+  SelectorMatchesNothing: ['PortNotInSlice', 'NoPodOnNode', 'NobodyListens'],
+  ScaledToZero: ['PortNotInSlice', 'NoPodOnNode'],
+  NoSelector: ['PortNotInSlice', 'NoPodOnNode'],
+  NoReadyPod: ['PodNotReady', 'PortNotInSlice', 'NoPodOnNode', 'NobodyListens'],
+  LoopbackOnly: ['NobodyListens', 'NoReadyPod', 'PodNotReady'],
+  PortTaken: ['NoReadyPod', 'PodNotReady', 'NobodyListens'],
+  HeadlessPort: ['NobodyListens'],
+  ExternalNameNowhere: ['ExternalNameWithoutAddress'],
+  ExternalNameLoop: ['ExternalNameWithoutAddress'],
+  ExternalNameShort: ['ExternalNameWithoutAddress'],
+  ExternalNameIsAddress: ['ExternalNameWithoutAddress'],
+  PolicySelectsNothing: ['PolicyNotEnforced'],
+}
+
+/** Without what another finding about the same object explains: one mistake is told once. */
+export function withoutEchoes(findings: readonly Finding[]): Finding[] {
+  const explained = new Set<string>()
+  for (const { code, object, also = [] } of findings)
+    for (const echo of explains[code] ?? [])
+      for (const one of [object, ...also]) explained.add(`${echo} ${keyOf(one)}`)
+  if (explained.size === 0) return [...findings]
+  return findings.filter(
+    ({ code, object, also = [] }) => ![object, ...also].some((one) => explained.has(`${code} ${keyOf(one)}`)),
+  )
+}
+
+export function keyOf({ kind, namespace = '', name }: ObjectReference): string {
+  return `${kind} ${namespace}/${name}`
+}
