@@ -98,11 +98,8 @@ function over(fd: number, op: string, four: boolean, unreachable: string | undef
     },
     follow(hear) {
       stop = whenReadable(fd, () => {
-        while (!closed) {
-          const heard = receive(fd, op, four)
-          if (!heard) return
-          hear(heard)
-        }
+        // Who hears may close: a closed descriptor's number may be another's by now.
+        for (let heard = receive(fd, op, four); heard; heard = closed ? undefined : receive(fd, op, four)) hear(heard)
       })
     },
     close,

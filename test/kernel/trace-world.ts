@@ -209,7 +209,9 @@ export class World implements AsyncDisposable {
     })
   }
 
+  /** A node's namespace, or the router's. */
   node(name: string): Netns {
+    if (name === 'router') return this.#wire.router
     const found = this.#wire.nodes.find((node) => node.name === name)
     if (!found) throw new Error(`no ${name}`)
     return found.ns

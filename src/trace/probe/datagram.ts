@@ -45,7 +45,7 @@ export function sendDatagram({
       if (!accepts || accepts(message)) resolve({ outcome: 'answered', message, ms: ms() })
     })
     socket.on('close', () => clearTimeout(timer))
-    socket.bind({ fd: bindUdp(ns, from.address, from.port) }, () => {
+    socket.bind({ fd: bindUdp(ns, from.address, from.port, { errors: true }) }, () => {
       socket.connect(to.port, to.address, () => socket.send(payload))
     })
   }).finally(() => {

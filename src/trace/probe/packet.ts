@@ -22,7 +22,8 @@ const again = 1000
 
 /** Sends a packet that no ordinary socket sends, by a raw one, and waits for what comes back. */
 export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
-  const { protocol, packet, answer } = spec.kind === 'icmp' ? echo(spec) : init(spec)
+  const talk = spec.kind === 'icmp' ? echo(spec) : init(spec)
+  const { protocol, packet } = talk
   const started = performance.now()
   const socket = openRaw({ ns, protocol, from: spec.from.address, to: spec.to.address })
   const timers: NodeJS.Timeout[] = []
@@ -36,7 +37,7 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
     signal.addEventListener('abort', () => done('timeout'), { once: true })
     socket.follow((heard) => {
       if (heard.kind === 'packet') {
-        const outcome = answer(heard.bytes)
+        const outcome = talk.answer(heard.bytes)
         if (outcome) done(outcome)
         // Of a message about another program's packet to the same partner this one has nothing to fear.
       } else if (isAbout(heard.about, packet)) done(outcomes[heard.code] ?? 'unreachable')

@@ -3,7 +3,8 @@ import { ownerOf } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import type { Facts, Listener } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
-import { type Direction, factsOf, hopAt, ipOf, nameOf, shortName, type Story, type Visit } from './story.ts'
+import { errorOf, sayError } from './error.ts'
+import { type Direction, factsOf, hopAt, ipOf, nameOf, portOf, shortName, type Story, type Visit } from './story.ts'
 
 /** At a pod's eth0: where a request begins and ends, and its answer the other way. */
 export function atPod(story: Story, visit: Visit, direction: Direction, next: Visit | undefined): Hop[] {
@@ -17,7 +18,7 @@ export function atPod(story: Story, visit: Visit, direction: Direction, next: Vi
 
 function sent(story: Story, one: Sighting): Hop {
   const { destination, transport } = ipOf(one)
-  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
+  const port = portOf(ipOf(one))
   const owner = ownerOf(story.cluster, destination)
   const what =
     owner.kind === 'service'
@@ -27,8 +28,12 @@ function sent(story: Story, one: Sighting): Hop {
         : destination === story.cluster.nodeDns?.address
           ? `the name server of ${story.cluster.nodeDns.node} itself`
           : `${nameOf(story, destination)}’s address`
+  const begun =
+    transport?.kind === 'icmp'
+      ? `an echo request ("are you there?") sent to ${destination},`
+      : `sent to ${port === undefined ? destination : hostPort(destination, port)},`
   const tries = story.flow.tries > 1 ? ` (sent ${story.flow.tries} times)` : ''
-  return hopAt(story, one, { component: 'pod', action: 'sent', say: `sent to ${destination}:${port}, ${what}${tries}` })
+  return hopAt(story, one, { component: 'pod', action: 'sent', say: `${begun} ${what}${tries}` })
 }
 
 function unowned(story: Story, destination: Address): string {
@@ -41,11 +46,18 @@ function unowned(story: Story, destination: Address): string {
 function arrived(story: Story, one: Sighting): Hop {
   const { destination, transport } = ipOf(one)
   const facts = factsOf(story, one.place)
-  if (transport?.kind !== 'tcp' && transport?.kind !== 'udp')
-    return hopAt(story, one, { component: 'pod', action: 'delivered', say: 'arrived' })
+  if (transport === undefined || transport.kind === 'icmp') return reached(story, one)
   const port = transport.destinationPort
   const listener = listenerOn(facts, transport.kind, destination, port)
   const refused = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
+  const error = errorOf(story)
+  if (error && error.kind !== 'port' && error.here && error.first.place.name === one.place.name) {
+    const what =
+      error.kind === 'protocol'
+        ? `this pod’s kernel does not speak ${transport.kind.toUpperCase()}: no program here can listen`
+        : sayError(error, ipOf(one).length, destination)
+    return hopAt(story, one, { component: 'pod', action: 'rejected', say: `arrived, but ${what}` })
+  }
   if (refused && !listener) {
     const because: Because = { kind: 'socket', text: listText(facts, transport.kind) }
     return hopAt(story, one, {
@@ -61,9 +73,9 @@ function arrived(story: Story, one: Sighting): Hop {
       ? 'arrived, and nothing answered'
       : refused
         ? 'refuses'
-        : transport.kind === 'tcp'
-          ? 'listens and answers'
-          : 'answers'
+        : transport.kind === 'udp'
+          ? 'answers'
+          : 'listens and answers'
   return hopAt(story, one, {
     component: story.flow.answer === undefined ? 'pod' : 'app',
     action: refused ? 'rejected' : 'delivered',
@@ -72,13 +84,27 @@ function arrived(story: Story, one: Sighting): Hop {
   })
 }
 
+/** What has no port is for the kernel itself. */
+function reached(story: Story, one: Sighting): Hop {
+  const { answer } = story.flow
+  const say =
+    answer === 'echo'
+      ? 'arrived: the pod’s kernel answers echo requests by itself, no program is asked'
+      : answer === undefined
+        ? 'arrived, and nothing answered'
+        : 'arrived'
+  return hopAt(story, one, { component: 'pod', action: 'delivered', say })
+}
+
 function answers(story: Story, one: Sighting): Hop {
+  const sctp = ipOf(one).transport?.kind === 'sctp'
+  const error = errorOf(story)
   const say = {
-    accepted: 'yes: the connection stands',
-    reset: 'no: the pod’s kernel resets the connection',
+    accepted: sctp ? 'yes: an association may begin (INIT ACK)' : 'yes: the connection stands',
+    reset: sctp ? 'no: the association is refused (ABORT)' : 'no: the pod’s kernel resets the connection',
     datagram: 'the answer leaves',
-    echo: 'the pod’s kernel answers the echo by itself: no program is asked',
-    unreachable: 'no: the pod’s kernel says that the port is closed',
+    echo: 'the echo reply leaves',
+    unreachable: `no: the pod’s kernel says that ${error && error.kind !== 'port' ? sayError(error, 0, ipOf(one).source) : 'the port is closed'}`,
   }[story.flow.answer ?? 'datagram']
   const refused = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
   return hopAt(story, one, { component: refused ? 'pod' : 'app', action: refused ? 'rejected' : 'answered', say })
@@ -86,12 +112,14 @@ function answers(story: Story, one: Sighting): Hop {
 
 function back(story: Story, one: Sighting): Hop {
   const { source, transport } = ipOf(one)
+  const error = errorOf(story)
   const no = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
-  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? `:${transport.sourcePort}` : ''
+  const from = transport === undefined || transport.kind === 'icmp' ? source : hostPort(source, transport.sourcePort)
+  const told = error ? `is told "${error.name}"` : no ? 'is told no' : 'has its answer'
   return hopAt(story, one, {
     component: 'pod',
     action: 'delivered',
-    say: `${shortName(story.source)} ${no ? 'is told no' : 'has its answer'}, ${no ? 'by' : 'from'} ${source}${port}${asked(story, source) ? ', whom it asked' : ''}`,
+    say: `${shortName(story.source)} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`,
   })
 }
 
@@ -103,7 +131,7 @@ function asked(story: Story, source: Address): boolean {
 /** The socket that takes what is sent to this address and port. */
 export function listenerOn(
   facts: Facts | undefined,
-  protocol: 'tcp' | 'udp',
+  protocol: Listener['protocol'],
   address: Address,
   port: number,
 ): Listener | undefined {
@@ -125,7 +153,7 @@ export function listenerText(one: Listener): string {
   return `${one.protocol} ${hostPort(one.address, one.port)}${who}`
 }
 
-function listText(facts: Facts | undefined, protocol: 'tcp' | 'udp'): string {
+function listText(facts: Facts | undefined, protocol: Listener['protocol']): string {
   if (!facts) return 'the sockets of this pod could not be read'
   const all = facts.listeners.filter((one) => one.protocol === protocol)
   return all.length === 0

@@ -3,9 +3,10 @@ import { ownerOf, serviceAt } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
 import { keptOut } from '../kept-out.ts'
 import type { Ip } from '../packet/ip.ts'
+import { type ErrorKind, errorOf, sayError } from './error.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { droppedBy, rulesText, ruleText } from './rules.ts'
-import { hopAt, ipOf, shortName, type Story } from './story.ts'
+import { hopAt, ipOf, portOf, shortName, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
 /** The hops with what ended a request that did not arrive. Those of one that did stay as they are. */
@@ -15,13 +16,29 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   if (!last || !told || last.place.kind === 'pod') return [...hops]
   const { destination } = ipOf(last)
   const component = componentOf(story, destination, ipOf(last))
+  const error = errorOf(story)
+  if (error?.here && onTheWay.has(error.kind)) {
+    const say = `${sayError(error, ipOf(last).length, destination)}: thrown away`
+    // That the table has no way is the same finding, with its evidence.
+    if (told.action === 'dropped' && error.kind === 'net') return [...hops]
+    // What goes in a circle ends where it was before.
+    const here = error.first.place.name === last.place.name
+    const because = told.action === 'dropped' && here ? { because: told.because } : {}
+    const packet = endsOf(ipOf(last))
+    // That it did not go on is no finding any more.
+    return [
+      ...(told.action === 'dropped' ? hops.slice(0, -1) : hops),
+      hopAt(story, here ? last : error.first, { component: 'route', action: 'dropped', say, packet, ...because }),
+    ]
+  }
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
-  if (refused && (told.action === 'forwarded' || told.action === 'delivered')) {
+  const stopped = told.action === 'dropped' && told.component === 'route' && error && byRule.has(error.kind)
+  if (refused && (told.action === 'forwarded' || told.action === 'delivered' || stopped)) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
     const say = `${sayRefusal(story, destination)}: refused ${how}`
-    // That it was for the node itself is what it looked like.
-    const before = told.action === 'delivered' ? hops.slice(0, -1) : hops
+    // That it was for the node itself, or did not go on, is what it looked like.
+    const before = told.action === 'forwarded' ? hops : hops.slice(0, -1)
     return [...before, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
   if (story.flow.answer !== undefined) return [...hops]
@@ -43,6 +60,11 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     hopAt(story, last, { component: told.component, action: 'dropped', say: 'nothing after this place saw it' }),
   ]
 }
+
+/** What a machine says of a packet that it would have sent on. Whom nobody has (host unreachable), the bridge tells. */
+const onTheWay: ReadonlySet<ErrorKind> = new Set(['net', 'time', 'too-big', 'other'])
+
+const byRule: ReadonlySet<ErrorKind> = new Set(['port', 'protocol', 'prohibited'])
 
 /** A request that never left the pod: its kernel could not find out where to. */
 export function neverSent(story: Story, place: Hop['place'], node: string, packet: Ends, to: Address): Hop {
@@ -68,16 +90,16 @@ export function neverSent(story: Story, place: Hop['place'], node: string, packe
 function sayRefusal(story: Story, destination: Address): string {
   const owner = ownerOf(story.cluster, destination)
   const last = story.flow.there.at(-1)
-  const transport = last && ipOf(last).transport
-  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
-  const protocol = transport?.kind ?? ''
+  const packet = last && ipOf(last)
+  const port = packet && portOf(packet)
+  const protocol = packet?.transport?.kind ?? ''
   const from = last && ipOf(last).source
   const kept =
-    last && from !== undefined
+    last && from !== undefined && port !== undefined
       ? keptOut(story.cluster, { from, to: destination, port, protocol, node: last.place.name })
       : undefined
   if (kept) return kept.say
-  const served = serviceAt(story.cluster, destination, port, protocol)
+  const served = port === undefined ? undefined : serviceAt(story.cluster, destination, port, protocol)
   if (served)
     return `service ${served.service.metadata.namespace}/${served.service.metadata.name} has no pod that is ready`
   if (owner.kind !== 'service')
@@ -86,7 +108,9 @@ function sayRefusal(story: Story, destination: Address): string {
       : `a rule is against ${endsText(story)}`
   const { metadata } = owner.service
   const name = `service ${metadata.namespace}/${metadata.name}`
-  return `${name} has no port ${port}`
+  return port === undefined
+    ? `${name} takes what is for its ports, and nothing else: its address belongs to no machine that could answer`
+    : `${name} has no port ${port}`
 }
 
 function endsText(story: Story): string {
@@ -94,11 +118,10 @@ function endsText(story: Story): string {
   return last ? endsOf(ipOf(last)).dst : ''
 }
 
-function componentOf(story: Story, destination: Address, { transport }: Ip): Hop['component'] {
-  const port = transport?.kind === 'tcp' || transport?.kind === 'udp' ? transport.destinationPort : 0
+function componentOf(story: Story, destination: Address, packet: Ip): Hop['component'] {
   return contains(story.ranges.services, destination) ||
     ownerOf(story.cluster, destination).kind === 'service' ||
-    serviceAt(story.cluster, destination, port, transport?.kind ?? '')
+    serviceAt(story.cluster, destination, portOf(packet) ?? 0, packet.transport?.kind ?? '')
     ? 'proxy'
     : 'policy'
 }

@@ -1,4 +1,5 @@
 import type { Hop } from '../types.ts'
+import { saysError } from './error.ts'
 import { atNode } from './atnode.ts'
 import { atPod } from './atpod.ts'
 import { atRouter } from './atrouter.ts'
@@ -7,7 +8,8 @@ import { type Direction, type Story, visitsOf } from './story.ts'
 /** What was seen, as hops in order. `there` follows the request, `back` what answered it. */
 export function tellHops(story: Story, direction: Direction): Hop[] {
   const visits = visitsOf(direction === 'there' ? story.flow.there : story.flow.back)
-  return visits.flatMap((visit, at) => {
+  const first = direction === 'back' ? saysError(story) : []
+  const hops = visits.flatMap((visit, at) => {
     const before = visits[at - 1]
     const next = visits[at + 1]
     switch (visit.place.kind) {
@@ -20,4 +22,5 @@ export function tellHops(story: Story, direction: Direction): Hop[] {
         return atNode(story, visit, { direction, before, next })
     }
   })
+  return [...first, ...hops]
 }

@@ -3,7 +3,8 @@ import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import { endsOf, type Flow, type Sighting } from '../flow.ts'
 import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
-import type { Ranges } from '../predict.ts'
+import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
+import type { Ranges } from '../predict/ranges.ts'
 import type { Because, Hop } from '../types.ts'
 
 /** Everything that is known when a trace is told. */
@@ -70,6 +71,11 @@ export function ipOf(one: Sighting): Ip {
   return ip
 }
 
+/** The port that a packet is for; undefined where its protocol has none. */
+export function portOf({ transport }: Ip): number | undefined {
+  return transport === undefined || transport.kind === 'icmp' ? undefined : transport.destinationPort
+}
+
 /** In tcpdump's manner. */
 export function packetText(one: Sighting): string {
   const ip = ipOf(one)
@@ -79,10 +85,20 @@ export function packetText(one: Sighting): string {
     transport?.kind === 'tcp'
       ? `${[transport.syn && 'SYN', transport.rst && 'RST', transport.ack && 'ACK'].filter(Boolean).join('+')} seq ${transport.sequence}`
       : transport?.kind === 'icmp'
-        ? `type ${transport.type} code ${transport.code}`
-        : `${ip.length} bytes`
+        ? [
+            `type ${transport.type} code ${transport.code}`,
+            transport.mtu !== undefined && `mtu ${transport.mtu}`,
+            transport.payload && `id ${transport.id} seq ${transport.sequence}`,
+          ]
+            .filter(Boolean)
+            .join(' ')
+        : transport?.kind === 'sctp'
+          ? `${chunkNames[transport.chunk ?? -1] ?? `chunk ${transport.chunk}`} tag ${transport.verificationTag}${transport.initiateTag === undefined ? '' : ` initiates ${transport.initiateTag}`}`
+          : `${ip.length} bytes`
   return `${ends.src} > ${ends.dst} ${ends.proto} ${detail} ttl ${ip.ttl}`
 }
+
+const chunkNames: Readonly<Record<number, string>> = { [INIT]: 'INIT', [INIT_ACK]: 'INIT ACK', [ABORT]: 'ABORT' }
 
 export function factsOf(story: Story, place: Place): Facts | undefined {
   return story.facts.find((one) => one.place.kind === place.kind && one.place.name === place.name)

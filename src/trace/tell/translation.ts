@@ -4,7 +4,7 @@ import { endsOf, type Sighting } from '../flow.ts'
 import type { Ip } from '../packet/ip.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { rulesText } from './rules.ts'
-import { type Direction, hopAt, ipOf, podName, shortName, type Story } from './story.ts'
+import { type Direction, hopAt, ipOf, podName, portOf, shortName, type Story } from './story.ts'
 
 /** Between two sightings on one node the packet's ends changed: the service rules did that, or conntrack undoes it for an answer. */
 export function translated(story: Story, before: Sighting, after: Sighting, direction: Direction): Hop[] {
@@ -42,11 +42,9 @@ export function translated(story: Story, before: Sighting, after: Sighting, dire
 function sayChosen(story: Story, before: Ip, after: Ip): string {
   const pod = ownerOf(story.cluster, after.destination)
   const [was, is] = [endsOf(before).dst, endsOf(after).dst]
-  const { transport } = before
+  const port = portOf(before)
   const at =
-    transport?.kind === 'tcp' || transport?.kind === 'udp'
-      ? serviceAt(story.cluster, before.destination, transport.destinationPort, transport.kind)
-      : undefined
+    port === undefined ? undefined : serviceAt(story.cluster, before.destination, port, before.transport?.kind ?? '')
   const owner = ownerOf(story.cluster, before.destination)
   const service = at?.service ?? (owner.kind === 'service' ? owner.service : undefined)
   if (!service) return `${was} becomes ${is}`

@@ -2,11 +2,15 @@ import type { Sighting } from '../flow.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import type { Verdict } from '../types.ts'
 import { listenerOn } from './atpod.ts'
+import { errorOf, verdictOfError } from './error.ts'
 import { droppedBy } from './rules.ts'
 import { factsOf, ipOf, type Story } from './story.ts'
 
 /** One word for what became of the request: from what the sender's kernel said, and from where the answer was first seen. */
 export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'sent' }>): Verdict {
+  const error = errorOf(story)
+  if (error?.heard && result.outcome !== 'answered' && result.outcome !== 'connected')
+    return verdictOfError(error, refusedBy(story))
   switch (result.outcome) {
     case 'answered':
       return 'delivered'
