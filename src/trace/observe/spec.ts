@@ -13,6 +13,8 @@ export interface WatchSpec {
   readonly addresses: readonly Address[]
   /** Pods on this machine whose ends of their cables are watched too: `namespace/name`. */
   readonly pods: readonly string[]
+  /** The request is sent by a socket of this machine itself, not by a pod's: what such sockets send and get is told, too. */
+  readonly isSender?: boolean
   /** Watching ends after this time even if nobody says so. */
   readonly seconds: number
 }
@@ -20,18 +22,26 @@ export interface WatchSpec {
 /** Checks what came over the wire. */
 export function readWatchSpec(value: unknown): WatchSpec {
   const spec = record(value)
-  const { id, protocol } = spec
-  if (typeof id !== 'string' || !/^[0-9a-f]{8}$/.test(id)) throw bad('id', 'eight hexadecimal digits')
-  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp' && protocol !== 'icmp')
-    throw bad('protocol', 'tcp, udp, sctp or icmp')
   return {
-    id,
-    protocol,
+    id: readTraceId(spec),
+    protocol: readProtocol(spec),
     port: readPort(spec, 'port'),
     addresses: list(spec, 'addresses', 4096, readAddress),
     pods: list(spec, 'pods', 64, readPodKey),
+    ...(spec['isSender'] === true && { isSender: true }),
     seconds: readNumber(spec, 'seconds', 0.1, 300),
   }
+}
+
+export function readTraceId({ id }: Record<string, unknown>): string {
+  if (typeof id !== 'string' || !/^[0-9a-f]{8}$/.test(id)) throw bad('id', 'eight hexadecimal digits')
+  return id
+}
+
+export function readProtocol({ protocol }: Record<string, unknown>): Transport {
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp' && protocol !== 'icmp')
+    throw bad('protocol', 'tcp, udp, sctp or icmp')
+  return protocol
 }
 
 export function readPodKey(value: unknown, field = 'pod'): string {
@@ -72,7 +82,7 @@ export function record(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function list<T>(
+export function list<T>(
   spec: Record<string, unknown>,
   field: string,
   most: number,

@@ -1,0 +1,79 @@
+import type { Address } from '../../base/address.ts'
+import {
+  bad,
+  list,
+  readAddress,
+  readNumber,
+  readPodKey,
+  readPort,
+  readProtocol,
+  readTraceId,
+  record,
+} from '../observe/spec.ts'
+import type { Transport } from '../types.ts'
+
+/** An address and a port at which what is watched can be found: as the client asks, or as that is translated. */
+export interface LiveEnd {
+  readonly address: Address
+  /** 0 where the protocol has none (ICMP). */
+  readonly port: number
+}
+
+/** What an application itself sends is to be watched on one machine: nothing is sent. */
+export interface LiveSpec {
+  readonly live: true
+  /** Eight hexadecimal digits: tells one trace from another. */
+  readonly id: string
+  readonly protocol: Transport
+  /** Who begins: the client's own address first; then those that it may be masqueraded as. */
+  readonly from: readonly Address[]
+  /** Whom the client asks. */
+  readonly asked: readonly LiveEnd[]
+  /** Whom that may be translated to. */
+  readonly behind: readonly LiveEnd[]
+  /** Ports of the servers where there are too many to be named: then any address with one of these is meant. */
+  readonly wide: readonly number[]
+  /** Where the client is, if it is on this machine: a pod's `namespace/name`, or `machine`. There connections are counted. */
+  readonly client?: string
+  readonly pods: readonly string[]
+  /** Watching ends after this time even if nobody says so. */
+  readonly seconds: number
+  /** Connections a second that are followed; of more, a part is. */
+  readonly rate: number
+  /** Every packet between the two, as long as it is; else only what begins, takes or refuses, and its headers. */
+  readonly whole?: boolean
+}
+
+/** So many can a filter name. */
+export const mostEnds = 32
+const mostMasks = 16
+
+/** Checks what came over the wire. */
+export function readLiveSpec(value: unknown): LiveSpec {
+  const spec = record(value)
+  const { client } = spec
+  const whole = spec['whole']
+  if (whole !== undefined && typeof whole !== 'boolean') throw bad('whole', 'true or false')
+  const protocol = readProtocol(spec)
+  const from = list(spec, 'from', mostMasks, readAddress)
+  if (from.length === 0) throw bad('from', 'at least one address')
+  const end = (one: unknown, field: string): LiveEnd => {
+    const { address, ...rest } = record(one)
+    const port = protocol === 'icmp' ? 0 : readPort(rest, 'port')
+    return { address: readAddress(address, `${field}.address`), port }
+  }
+  return {
+    live: true,
+    id: readTraceId(spec),
+    protocol,
+    from,
+    asked: list(spec, 'asked', mostEnds, end),
+    behind: list(spec, 'behind', mostEnds, end),
+    wide: list(spec, 'wide', mostEnds, (one) => readPort({ one }, 'one')),
+    ...(client !== undefined && { client: client === 'machine' ? client : readPodKey(client, 'client') }),
+    pods: list(spec, 'pods', 64, readPodKey),
+    seconds: readNumber(spec, 'seconds', 0.1, 3700),
+    rate: readNumber(spec, 'rate', 1, 10_000),
+    ...(whole === true && { whole }),
+  }
+}
