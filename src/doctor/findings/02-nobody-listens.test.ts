@@ -12,7 +12,9 @@ import { machine, pod, podFacts, running, service, slice, socket, view } from '.
 const withSockets = (sockets: SocketFact[], change: Parameters<typeof view>[0] = {}): View =>
   view({ machines: [machine('node1', { pods: [podFacts('web', { sockets })] })], ...change })
 const told = (of: View): Finding[] => [...nobodyListens.find(of), ...loopback.find(of), ...unknownPort.find(of)]
-const codes = (of: View): string[] => told(of).map(({ code }) => code)
+const codes = (of: View): string[] => told(of).flatMap(({ code, early }) => (early ? [] : [code]))
+const valueOf = (found: Finding | undefined): unknown =>
+  (found?.patch?.body as { value: unknown }[] | undefined)?.[1]?.value
 const v6 = (text: string): SocketFact['address'] => address(text)
 
 test('a port where nobody listens is told with what does listen, and a patch where one port can be meant', () => {
@@ -36,7 +38,7 @@ test('of several ports the one that a container declares is meant; without one n
   const declared = pod('web', { spec: { containers: [{ name: 'main', ports: [{ containerPort: 9090 }] }] } })
   const sockets = [socket(9090), socket(9091)]
   const one = told(withSockets(sockets, { cluster: { pods: [declared] } }))[0]
-  assert.equal((one?.patch?.body as { value: number }[])[1]?.value, 9090)
+  assert.equal(valueOf(one), 9090)
   const none = told(withSockets(sockets))[0]
   assert.equal(none?.patch, undefined)
   assert.equal(none?.fix, 'set targetPort 9090 or 9091, or let the program listen on 8080')
@@ -134,7 +136,7 @@ test('UDP: sockets of clients are not proposed, and a kernel that tells nothing 
   const slices = [slice('web', ['100.96.1.2'], { ports: [{ name: '', port: 5353, protocol: 'UDP' }] })]
   const cluster = { services: [udp], slices }
   const found = told(withSockets([socket(53, { protocol: 'udp' }), socket(41234, { protocol: 'udp' })], { cluster }))
-  assert.equal((found[0]?.patch?.body as { value: number }[])[1]?.value, 53)
+  assert.equal(valueOf(found[0]), 53)
   const untold = machine('node1', { pods: [podFacts('web', { sockets: [], untold: ['udp', 'sctp'] })] })
   assert.deepEqual(codes(view({ cluster, machines: [untold] })), [])
 })
@@ -161,6 +163,7 @@ test('endpoints that somebody wrote by hand: outside nothing is known, in a pod 
 })
 
 test('a name that no container has: the nearest one, or the only number, is proposed', () => {
+  const first = (one: View): Finding | undefined => told(one)[0]
   const named = service('web', { ports: [{ port: 80, targetPort: 'htpp' }] })
   const empty = [slice('web', [], { ports: [] })]
   const of = (ports: { name?: string; containerPort: number; protocol?: 'TCP' | 'UDP' }[], more = {}): View =>
@@ -171,20 +174,21 @@ test('a name that no container has: the nearest one, or the only number, is prop
         pods: [pod('web', { spec: { containers: [{ name: 'main', ports }], ...more } })],
       },
     })
-  const valueOf = (one: View): unknown => (told(one)[0]?.patch?.body as { value: unknown }[] | undefined)?.[1]?.value
   assert.deepEqual(codes(of([{ name: 'http', containerPort: 8080 }])), ['PortNotInSlice'])
   assert.equal(
     valueOf(
-      of([
-        { name: 'http', containerPort: 8080 },
-        { name: 'metrics', containerPort: 9090 },
-      ]),
+      first(
+        of([
+          { name: 'http', containerPort: 8080 },
+          { name: 'metrics', containerPort: 9090 },
+        ]),
+      ),
     ),
     'http',
   )
-  assert.equal(valueOf(of([{ containerPort: 8080 }])), 8080)
-  assert.equal(valueOf(of([])), undefined)
-  assert.equal(valueOf(of([{ name: 'htpp', containerPort: 8080, protocol: 'UDP' }])), undefined)
+  assert.equal(valueOf(first(of([{ containerPort: 8080 }]))), 8080)
+  assert.equal(valueOf(first(of([]))), undefined)
+  assert.equal(valueOf(first(of([{ name: 'htpp', containerPort: 8080, protocol: 'UDP' }]))), undefined)
   const sidecar = [{ name: 'proxy', restartPolicy: 'Always' as const, ports: [{ name: 'htpp', containerPort: 8080 }] }]
   assert.deepEqual(codes(of([], { initContainers: sidecar })), [])
   const unready = view({

@@ -5,7 +5,7 @@ import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
 import { hears, isLoopback, type Socket, socketText } from './listeners.ts'
 import { targetPortPatch } from './patches.ts'
-import { isSettled, type Served, servedPorts, socketsOf } from './served.ts'
+import { type Served, servedPorts, socketsOf, stageOf } from './served.ts'
 
 /** The service leads to a port of its pods where no socket waits. */
 export const check: Check = {
@@ -85,9 +85,11 @@ function nodeRefuses({ cluster, request }: View): Finding[] {
 
 /** Without a request: every endpoint of a port, and what its machine says of its sockets. */
 function fromMachines({ now }: View, { service, port, at, protocol, endpoints }: Served): Finding[] {
-  const asked = endpoints.flatMap((one) => {
-    const sockets = isSettled(one.pod, now) ? socketsOf(one, protocol) : undefined
-    return sockets && one.pod ? [{ ...one, pod: one.pod, sockets }] : []
+  const told = endpoints.filter(({ ready }) => ready)
+  const asked = told.flatMap((one) => {
+    const stage = one.pod ? stageOf(one.pod, now) : 'not running'
+    const sockets = stage === 'not running' ? undefined : socketsOf(one, protocol)
+    return sockets && one.pod ? [{ ...one, pod: one.pod, sockets, early: stage === 'starting' }] : []
   })
   const deaf = asked.filter(({ sockets, address, port: number }) => {
     const here = sockets.filter((socket) => socket.port === number)
@@ -100,12 +102,14 @@ function fromMachines({ now }: View, { service, port, at, protocol, endpoints }:
     text: `pod ${pod.metadata.namespace}/${pod.metadata.name}: ${sockets.map(socketText).join('; ') || `no ${protocol} socket waits`}`,
   }))
   // Some serve: the service is right, and these pods are not like the others.
-  if (deaf.length < endpoints.length)
-    return deaf.slice(0, 5).map(({ pod, port: number, sockets }) => ({
+  if (deaf.length < told.length)
+    return deaf.slice(0, 5).map(({ pod, port: number, sockets, early }) => ({
       number: 2,
       code: 'NobodyListens',
       level: 'error',
       object: referTo(pod),
+      also: [referTo(service)],
+      ...(early && { early }),
       sure: deaf.length < asked.length ? 'certain' : 'likely',
       evidence: evidence.slice(0, 1),
       say: `${nameOf(service)} sends to port ${number} of ${nameOf(pod)}, where nobody listens, while other pods of it serve; ${whatListens(sockets)}`,
@@ -126,6 +130,8 @@ function fromMachines({ now }: View, { service, port, at, protocol, endpoints }:
       code: 'NobodyListens',
       level: 'error',
       object: bySelector ? referTo(service) : referTo(first.slice),
+      also: [...(bySelector ? [] : [referTo(service)]), ...deaf.map(({ pod }) => referTo(pod))],
+      ...(deaf.some(({ early }) => early) && { early: true }),
       field: bySelector ? `spec.ports[${at}].targetPort` : 'ports',
       sure: 'certain',
       evidence,

@@ -15,7 +15,7 @@ export const check: Check = {
   needs: 'objects',
   find: (view) =>
     servedPorts(view).flatMap(({ service, port, at, endpoints }) =>
-      typeof port.targetPort === 'string' && endpoints.length === 0
+      typeof port.targetPort === 'string' && !endpoints.some(({ ready }) => ready)
         ? unknownName(view, service, { ...port, targetPort: port.targetPort }, at)
         : [],
     ),

@@ -1,3 +1,4 @@
+import type { Service } from '../../api/objects/service.ts'
 import { factsOf, ipOf } from '../../trace/tell/story.ts'
 import type { Check, Finding, ObjectReference, View } from '../types.ts'
 import { nameOf, referTo } from './finding.ts'
@@ -31,7 +32,7 @@ function fromRequest({ request }: View): Finding[] {
   return [finding({ kind: 'Pod', namespace, name }, one)]
 }
 
-/** Pods behind a service whose port only the pod itself can reach; a port that no service has may be meant so. */
+/** Pods behind a service, ready or not (their probes cannot reach them either); a port that no service has may be meant so. */
 function fromMachines(view: View): Finding[] {
   const found = new Map<string, Finding>()
   for (const { service, protocol, endpoints } of servedPorts(view))
@@ -41,21 +42,22 @@ function fromMachines(view: View): Finding[] {
       const one = here.find(isLoopback)
       if (!pod || !one || here.some((other) => hears(other, address))) continue
       const key = `${pod.metadata.namespace}/${pod.metadata.name} ${protocol} ${port}`
-      if (!found.has(key)) found.set(key, finding(referTo(pod), one, `; ${nameOf(service)} sends there`))
+      if (!found.has(key)) found.set(key, finding(referTo(pod), one, service))
     }
   return [...found.values()]
 }
 
-function finding(object: ObjectReference, one: Socket, more = ''): Finding {
+function finding(object: ObjectReference, one: Socket, service?: Service): Finding {
   const any = one.address.includes(':') ? '::' : '0.0.0.0'
   return {
     number: 3,
     code: 'LoopbackOnly',
     level: 'error',
     object,
+    ...(service && { also: [referTo(service)] }),
     sure: 'certain',
     evidence: [{ kind: 'socket', text: socketText(one) }],
-    say: `${one.process ?? 'the program'} in pod ${object.namespace}/${object.name} listens on ${one.address}:${one.port} only: nobody outside the pod can reach that${more}`,
+    say: `${one.process ?? 'the program'} in pod ${object.namespace}/${object.name} listens on ${one.address}:${one.port} only: nobody outside the pod can reach that${service ? `; ${nameOf(service)} sends there` : ''}`,
     fix: `let it listen on ${any}`,
   }
 }

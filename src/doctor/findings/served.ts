@@ -2,13 +2,13 @@ import type { Pod } from '../../api/objects/pod.ts'
 import type { EndpointSlice } from '../../api/objects/endpointslice.ts'
 import type { Service, ServicePort } from '../../api/objects/service.ts'
 import { type Address, parseAddress } from '../../base/address.ts'
-import { ownerOf, podKey, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import { podKey } from '../../trace/cluster.ts'
+import { directoryOf } from '../directory.ts'
 import type { MachineFacts, PodFacts, SocketFact } from '../facts.ts'
-import { known } from '../known.ts'
+import { machinesOf } from '../machines.ts'
 import type { View } from '../types.ts'
 
-/** One port of a service, with the endpoints that are told to clients. */
+/** One port of a service, with its endpoints. */
 export interface Served {
   readonly service: Service
   readonly port: ServicePort
@@ -18,9 +18,12 @@ export interface Served {
   readonly endpoints: readonly ServedBy[]
 }
 
+/** An endpoint that stays. */
 export interface ServedBy {
   readonly address: Address
   readonly port: number
+  /** Whether it is told to clients. */
+  readonly ready: boolean
   readonly slice: EndpointSlice
   /** undefined where the endpoint is no pod of this cluster. */
   readonly pod: Pod | undefined
@@ -29,9 +32,9 @@ export interface ServedBy {
   readonly machine: MachineFacts | undefined
 }
 
-/** Every port of every service, or of the one that was asked; endpoints that are ready and stay. */
+/** Every port of every service. */
 export function servedPorts(view: View): Served[] {
-  return concerned(view).flatMap((service) =>
+  return view.cluster.services.flatMap((service) =>
     (service.spec.ports ?? []).map((port, at) => ({
       service,
       port,
@@ -42,30 +45,26 @@ export function servedPorts(view: View): Served[] {
   )
 }
 
-function concerned({ cluster, request }: View): readonly Service[] {
-  if (!request) return cluster.services
-  const { to, target } = request
-  const asked = to && serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
-  if (asked) return [asked.service]
-  const owner = to && ownerOf(cluster, to.address)
-  return owner?.kind === 'service' ? [owner.service] : []
-}
-
 function endpointsOf(view: View, service: Service, port: ServicePort): ServedBy[] {
-  const { slices, podAt, pods, facts } = known(view)
-  return slices(service).flatMap((slice) => {
+  const directory = directoryOf(view.cluster)
+  const machines = machinesOf(view)
+  return directory.slices(service).flatMap((slice) => {
     const number = (slice.ports ?? []).find(
       ({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === (port.protocol ?? 'TCP'),
     )?.port
     if (number === undefined) return []
-    return slice.endpoints.flatMap(({ addresses, conditions, targetRef }): ServedBy[] => {
+    return (slice.endpoints ?? []).flatMap(({ addresses, conditions, targetRef }): ServedBy[] => {
       const address = parseAddress(addresses[0] ?? '')
-      if (address === undefined || conditions?.ready === false || conditions?.terminating === true) return []
+      if (address === undefined || conditions?.terminating === true) return []
       // Pods with hostNetwork share their node's address: only the slice says which one is meant.
-      const named = targetRef?.kind === 'Pod' ? pods.get(`${targetRef.namespace}/${targetRef.name}`) : undefined
-      const pod = named ?? podAt.get(address)
-      const told = pod && facts.get(podKey(pod))
-      return [{ address, port: number, slice, pod, facts: told?.pod, machine: told?.machine }]
+      const named =
+        targetRef?.kind === 'Pod'
+          ? directory.pods(targetRef.namespace ?? '').find(({ metadata }) => metadata.name === targetRef.name)
+          : undefined
+      const pod = named ?? directory.podsAt(address)[0]
+      const told = pod && machines.pods.get(podKey(pod))
+      const ready = conditions?.ready !== false
+      return [{ address, port: number, ready, slice, pod, facts: told?.pod, machine: told?.machine }]
     })
   })
 }
@@ -80,12 +79,11 @@ export function socketsOf({ facts, machine }: ServedBy, protocol: SocketFact['pr
 /** A program needs some time from its start until it listens; this is more than most need. */
 const settleMs = 5000
 
-/** Every container runs, and has done so for a while: what is missing now is missing for good. */
-export function isSettled(pod: Pod | undefined, now: number): boolean {
-  if (!pod || pod.metadata.deletionTimestamp !== undefined) return false
-  const all = pod.status?.containerStatuses ?? []
-  return (
-    all.length > 0 &&
-    all.every(({ state }) => state?.running !== undefined && now - Date.parse(state.running.startedAt) > settleMs)
-  )
+/** `settled`: every container has run for a while, so what is missing is missing for good. `starting`: it may still come. */
+export function stageOf({ metadata, status }: Pod, now: number): 'settled' | 'starting' | 'not running' {
+  const all = status?.containerStatuses ?? []
+  if (metadata.deletionTimestamp !== undefined || all.length === 0) return 'not running'
+  const starts = all.map(({ state }) => state?.running?.startedAt)
+  if (starts.includes(undefined)) return 'not running'
+  return starts.every((at) => now - Date.parse(at ?? '') > settleMs) ? 'settled' : 'starting'
 }
