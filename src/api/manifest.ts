@@ -1,7 +1,7 @@
 import { type AnyObject, clone, isRecord } from './json.ts'
 import type { KubeObject } from './objects/meta.ts'
 import { checkAlone } from './registry/registry.ts'
-import { allResources, apiVersionOf, type Resource, resourceOf } from './resources.ts'
+import { allResources, apiVersionOf, type Resource, resourceOf, servedKinds } from './resources.ts'
 import { decode } from './schema/decode.ts'
 import { didYouMean, nearest } from '../base/nearest.ts'
 import { parseYaml } from './yaml.ts'
@@ -109,10 +109,6 @@ function served(value: Record<string, unknown>, wrong: (path: Path, say: string)
     : `${like === '' ? '' : `${like} `}Served are ${servedKinds()}`
   wrong(['kind'], `kind ${String(kind)} of apiVersion ${String(apiVersion)} is not served here: ${hint}`)
   return undefined
-}
-
-function servedKinds(): string {
-  return allResources.map((one) => `${one.kind} (${apiVersionOf(one)})`).join(', ')
 }
 
 /** `Deployment default/web` */

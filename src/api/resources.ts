@@ -48,6 +48,11 @@ export function apiVersionOf(of: Resource): string {
   return of.group === '' ? of.version : `${of.group}/${of.version}`
 }
 
+/** All of them, for people: `ConfigMap (v1), Deployment (apps/v1), ...`. */
+export function servedKinds(): string {
+  return allResources.map((one) => `${one.kind} (${apiVersionOf(one)})`).join(', ')
+}
+
 /** `deployments.apps`, `pods`: how messages name a resource. */
 export function qualified(of: Resource): string {
   return of.group === '' ? of.plural : `${of.plural}.${of.group}`

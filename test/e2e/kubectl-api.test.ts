@@ -199,6 +199,19 @@ test('errors are worded as kube-apiserver words them', { skip }, async () => {
   )
 })
 
+test('who creates a kind that is not served is told which are', { skip }, async () => {
+  const kinds = /are not served here; served are ConfigMap \(v1\), Deployment \(apps\/v1\)/
+  for (const args of [
+    ['job', 'x', '--image=host'],
+    ['cronjob', 'x', '--image=host', '--schedule=* * * * *'],
+    ['ingress', 'x', '--rule=a.example/=web:80'],
+  ]) {
+    const { code, err } = await kubectl.try(['create', ...args])
+    assert.equal(code, 1, err)
+    assert.match(err, kinds)
+  }
+})
+
 test('the commands that send protobuf: create and auth can-i', { skip }, async () => {
   assert.equal(await kubectl.run('create', 'namespace', 'made'), 'namespace/made created\n')
   const n = ['-n', 'made']

@@ -15,6 +15,7 @@ import { getOne, Lister } from './read.ts'
 import { attributesOf, isTrue, type Route, routeOf } from './route.ts'
 import { bind, requestToken, review, scale } from './subresources.ts'
 import type { Tokens } from './tokens.ts'
+import { nothingAt } from './unserved.ts'
 import { identify } from './users.ts'
 import { watch } from './watch.ts'
 import { create, patch, remove, removeAll, update } from './write.ts'
@@ -98,7 +99,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (subresource === 'finalize' && resource.kind === 'Namespace' && method === 'PUT')
       return update(exchange, registry, route)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere()
+    if (target === undefined) throw nothingAt(exchange.path)
     if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward')
       throw badRequest('Upgrade request required: this is answered over a WebSocket, or SPDY/3.1')
     return nodes.forward(exchange, target)
@@ -113,7 +114,7 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
       response.once('close', () => gone.abort())
       return send(response, 200, await extension(await bodyOf(request), gone.signal))
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw nothingHere()
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw nothingAt(path)
     if (path === '/healthz' || path === '/livez' || path === '/readyz')
       return sendText(response, 200, 'ok', 'text/plain')
     if (path === '/version') return send(response, 200, versionInfo)
@@ -141,17 +142,17 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
       return send(response, 200, {
         paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v3', '/readyz', '/version'],
       })
-    throw nothingHere()
+    throw nothingAt(path)
   }
 
   async function connect(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { query, route } = arrive(request)
+    const { path, query, route } = arrive(request)
     const user = identify(request, (token) => tokens.user(token))
-    if (route === undefined) throw nothingHere()
+    if (route === undefined) throw nothingAt(path)
     const asked = attributesOf(route, request.method ?? 'GET', query)
     if (!allows(user, asked)) throw forbid(user, asked)
     const target = nodes.targetOf(route, query)
-    if (target === undefined) throw nothingHere()
+    if (target === undefined) throw nothingAt(path)
     await nodes.upgrade(request, socket, head, target)
   }
 
@@ -184,11 +185,6 @@ function parseUrl(text: string): URL {
   } catch (error) {
     throw badRequest(`the address of the request cannot be read: ${messageOf(error)}`)
   }
-}
-
-function nothingHere(): ApiError {
-  // With details, though they are empty: kubectl debug looks into them.
-  return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {})
 }
 
 function notAllowed(): ApiError {

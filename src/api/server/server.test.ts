@@ -221,6 +221,16 @@ test('methods and paths that are not there say so', async () => {
   assert.equal((await call(`${maps}/a/scale`)).code, 404)
   const unknown = await call('/api/v1/namespaces/default/pods/a/checkpoint', { method: 'POST' })
   assert.deepEqual([unknown.code, unknown.json.details], [404, {}])
+  assert.equal(unknown.json.message, 'the server could not find the requested resource')
+  const path = '/apis/batch/v1/namespaces/default/jobs'
+  assert.match(
+    (await call(path, { method: 'POST', body: {} })).json.message,
+    /^the server could not find the requested resource: jobs of batch\/v1 are not served here; served are ConfigMap \(v1\), Deployment \(apps\/v1\), .*Service \(v1\)/,
+  )
+  assert.match(
+    (await call('/apis/extensions/v1beta1/deployments')).json.message,
+    /: deployments of extensions\/v1beta1 are not served here; Deployment is served as apps\/v1$/,
+  )
   assert.equal((await call('/api/v1/namespaces/%zz/pods')).code, 400)
   assert.equal((await call(`${maps}?labelSelector=a%20b`)).code, 400)
   assert.equal((await call(`${maps}?limit=x`)).code, 400)
