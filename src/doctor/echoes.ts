@@ -20,8 +20,7 @@ const explains: Readonly<Record<string, readonly string[]>> = {
 export function withoutEchoes(findings: readonly Finding[]): Finding[] {
   const explained = new Set<string>()
   for (const { code, object, also = [] } of findings)
-    for (const echo of explains[code] ?? [])
-      for (const one of [object, ...also]) explained.add(`${echo} ${keyOf(one)}`)
+    for (const echo of explains[code] ?? []) for (const one of [object, ...also]) explained.add(`${echo} ${keyOf(one)}`)
   if (explained.size === 0) return [...findings]
   return findings.filter(
     ({ code, object, also = [] }) => ![object, ...also].some((one) => explained.has(`${code} ${keyOf(one)}`)),

@@ -65,7 +65,7 @@ test('a service with nobody behind it says why that is so', () => {
       changed({ selector: {} }, undefined, []),
       'NoSelector: give it a selector, or make an EndpointSlice by hand',
     ],
-    ['not ready', changed({}, unready, []), 'NoReadyPod: kubectl -n shop describe pod far'],
+    ['not ready', changed({}, unready, []), 'NoReadyPod: its last words: kubectl -n shop logs far -c web --previous'],
     [
       'a named port that no container has',
       changed({ ports: [{ port: 80, targetPort: 'http' }] }, undefined, []),
@@ -75,7 +75,7 @@ test('a service with nobody behind it says why that is so', () => {
   for (const [title, of, expected] of rows) assert.equal(codesAndFixes(of)[0], expected, title)
   assert.match(
     tell(changed({}, unready, [])).why[0]?.say ?? '',
-    /selects 1 pod, and none is ready: far CrashLoopBackOff$/,
+    /selects 1 pod, and none is ready: far: container web ends each time \(CrashLoopBackOff\), 3 restarts$/,
   )
 })
 

@@ -46,9 +46,9 @@ export function touchedBy({ cluster, source, to, target, story }: Case): Readonl
   ]
   for (const service of services.filter((one) => one !== undefined)) {
     keys.add(keyOf(referTo(service)))
-    const { matching, slices } = directoryOf(cluster)
-    for (const pod of matching(spaceOf(service), service.spec.selector ?? {})) touch('Pod', podKey(pod))
-    for (const slice of slices(service)) keys.add(keyOf(referTo(slice)))
+    const directory = directoryOf(cluster)
+    for (const pod of directory.matching(spaceOf(service), service.spec.selector ?? {})) touch('Pod', podKey(pod))
+    for (const slice of directory.slices(service)) keys.add(keyOf(referTo(slice)))
   }
   return keys
 }

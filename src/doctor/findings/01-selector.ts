@@ -1,96 +1,144 @@
-import type { Pod } from '../../api/objects/pod.ts'
-import { nearest } from '../../base/nearest.ts'
-import { readyEndpoints, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { readyEndpoints } from '../../trace/cluster.ts'
+import { directoryOf, type Labels, meets, spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
-import { nameOf, referTo } from './finding.ts'
+import { ageOf, failedAt, nameOf, referTo } from './finding.ts'
+import { meantBy } from './near-labels.ts'
 
 /** A service with nobody behind it, because its selector is nobody's labels. */
 export const check: Check = {
   number: 1,
   title: 'refused: the selector of the service matches no pod',
-  codes: ['SelectorMatchesNothing', 'ScaledToZero', 'NoSelector'],
+  codes: ['SelectorMatchesNothing', 'ScaledToZero', 'NoSelector', 'PodsNotMade'],
   needs: 'objects',
-  find: ({ cluster, request }: View): Finding[] => {
-    if (!request?.to || request.verdict === 'delivered') return []
-    const { to, target } = request
-    const at = serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
-    if (!at || readyEndpoints(cluster, at.service, at.port.name).length > 0) return []
-    const { service } = at
-    const name = nameOf(service)
-    const selector = service.spec.selector ?? {}
-    const text = selectorText(selector)
-    const common = {
-      number: 1,
-      level: 'error',
-      object: referTo(service),
-      sure: 'certain',
-      evidence: [{ kind: 'object', text: `${name}: selector ${text === '' ? 'none' : text}` }],
-    } as const
-    if (text === '')
-      return [
-        {
-          ...common,
-          code: 'NoSelector',
-          say: `${name} has no selector, so nobody fills in its pods`,
-          fix: 'give it a selector, or make an EndpointSlice by hand',
-        },
-      ]
-    const here = cluster.pods.filter(({ metadata }) => metadata.namespace === service.metadata.namespace)
-    if (here.some((pod) => meets(pod.metadata.labels, selector))) return []
-    const asleep = cluster.deployments.find(
-      ({ metadata, spec: { replicas, template } }) =>
-        metadata.namespace === service.metadata.namespace &&
-        replicas === 0 &&
-        meets(template.metadata?.labels, selector),
-    )
-    if (asleep)
-      return [
-        {
-          ...common,
-          code: 'ScaledToZero',
-          say: `${name} has no pods: deployment ${asleep.metadata.name} is scaled to 0`,
-          fix: `kubectl -n ${asleep.metadata.namespace} scale deployment ${asleep.metadata.name} --replicas=1`,
-        },
-      ]
+  find: (view) => view.cluster.services.flatMap((service) => judge(view, service)),
+}
+
+/** Pods come some seconds after the service in most manifests. */
+const patienceSeconds = 10
+
+function judge(view: View, service: Service): Finding[] {
+  const { spec, metadata } = service
+  if (spec.type === 'ExternalName' || metadata.deletionTimestamp !== undefined) return []
+  const selector = spec.selector ?? {}
+  const asked = failedAt(view) === service
+  const directory = directoryOf(view.cluster)
+  if (Object.keys(selector).length === 0) return unselected(view, service, asked)
+  const matching = directory.matching(spaceOf(service), selector)
+  // Pods that have ended, or are going, had the labels: the selector is right.
+  if (matching.length > 0) return []
+  // Somebody writes slices by hand, or pods went a moment ago.
+  if ((spec.ports ?? []).some(({ name }) => readyEndpoints(view.cluster, service, name).length > 0)) return []
+  const text = Object.entries(selector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+  const common = {
+    number: 1,
+    object: referTo(service),
+    sure: 'certain',
+    evidence: [{ kind: 'object', text: `${nameOf(service)}: spec.selector ${text}; 0 pods have these labels` }],
+  } as const
+  const maker = makerOf(view, spaceOf(service), selector)
+  if (maker?.pods === 0)
     return [
       {
         ...common,
-        code: 'SelectorMatchesNothing',
-        field: 'spec.selector',
-        say: `${name} selects ${text}, and no pod in namespace ${service.metadata.namespace} has that`,
-        fix: fixSelector(selector, here),
+        code: 'ScaledToZero',
+        level: asked ? 'error' : 'info',
+        also: [referTo(maker.object)],
+        say: `${nameOf(service)} has no pods: ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name} is scaled to 0`,
+        fix: maker.fix,
       },
     ]
-  },
+  if (maker)
+    return [
+      {
+        ...common,
+        code: 'PodsNotMade',
+        level: 'error',
+        also: [referTo(maker.object)],
+        early: ageOf(maker.object, view.now) < patienceSeconds,
+        say: `${nameOf(service)} has no pods: ${nameOf(maker.object)} shall have ${maker.pods} and has made none${maker.says}`,
+        fix: `kubectl -n ${spaceOf(service)} describe ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name}`,
+      },
+    ]
+  const meant = meantBy(directory, spaceOf(service), selector)
+  return [
+    {
+      ...common,
+      code: 'SelectorMatchesNothing',
+      level: 'error',
+      field: meant.key === undefined ? 'spec.selector' : `spec.selector.${meant.key}`,
+      early: !meant.near && ageOf(service, view.now) < patienceSeconds,
+      say: `${nameOf(service)} selects ${text}, and no pod in namespace ${spaceOf(service)} has that`,
+      fix: meant.say,
+      ...(meant.change && {
+        patch: { ...referTo(service), type: 'merge', body: { spec: { selector: meant.change } } },
+      }),
+    },
+  ]
 }
 
-function meets(labels: Record<string, string> | undefined, selector: Record<string, string>): boolean {
-  return Object.entries(selector).every(([key, value]) => labels?.[key] === value)
+/** Somebody else may write the slices of a service without a selector; while there are none, nobody did. */
+function unselected(view: View, service: Service, asked: boolean): Finding[] {
+  const slices = directoryOf(view.cluster).slices(service)
+  if (slices.some(({ endpoints }) => (endpoints ?? []).length > 0)) return []
+  // A headless service without a selector is often only a name that something else uses.
+  if (!asked && (service.spec.clusterIP === 'None' || slices.length > 0)) return []
+  return [
+    {
+      number: 1,
+      code: 'NoSelector',
+      level: asked ? 'error' : 'warning',
+      object: referTo(service),
+      field: 'spec.selector',
+      sure: asked ? 'certain' : 'likely',
+      early: ageOf(service, view.now) < patienceSeconds,
+      evidence: [{ kind: 'object', text: `${nameOf(service)}: no spec.selector, ${slices.length} EndpointSlices` }],
+      say: `${nameOf(service)} has no selector, so nobody fills in its pods`,
+      fix: 'give it a selector, or make an EndpointSlice by hand',
+    },
+  ]
 }
 
-function fixSelector(selector: Record<string, string>, pods: readonly Pod[]): string {
-  for (const [key, value] of Object.entries(selector)) {
-    const values = pods.flatMap((pod) => pod.metadata.labels?.[key] ?? [])
-    const like = nearest(value, values)[0]
-    if (values.length > 0 && !values.includes(value) && like !== undefined)
-      return `pods here have ${key}=${like}: is that meant?`
-    if (values.length > 0 && !values.includes(value))
-      return `pods here have ${[...new Set(values)]
-        .slice(0, 5)
-        .map((one) => `${key}=${one}`)
-        .join(', ')}`
-    const keys = pods.flatMap((pod) => Object.keys(pod.metadata.labels ?? {}))
-    const likeKey = values.length === 0 ? nearest(key, keys)[0] : undefined
-    if (likeKey !== undefined) return `pods here have the label "${likeKey}": is that meant instead of "${key}"?`
+interface Maker {
+  readonly object: { kind: string; metadata: View['cluster']['pods'][number]['metadata']; apiVersion: string }
+  readonly pods: number
+  readonly fix: string
+  /** Why it makes none, in its own words. */
+  readonly says: string
+}
+
+/** What would make pods with these labels. */
+function makerOf({ cluster, workloads = [] }: View, namespace: string, selector: Labels): Maker | undefined {
+  const here = <T extends { metadata: { namespace?: string } }>(all: readonly T[]): T[] =>
+    all.filter(({ metadata }) => metadata.namespace === namespace)
+  const all = [
+    ...here(cluster.deployments),
+    ...here(cluster.replicaSets).filter(
+      ({ metadata }) => !metadata.ownerReferences?.some(({ controller }) => controller),
+    ),
+    ...here(workloads),
+  ]
+  for (const object of all) {
+    if (object.metadata.deletionTimestamp !== undefined) continue
+    if (!meets(object.spec.template.metadata?.labels, selector)) continue
+    const status = object.status as {
+      desiredNumberScheduled?: number
+      conditions?: { type: string; message?: string }[]
+    }
+    const pods = object.kind === 'DaemonSet' ? (status?.desiredNumberScheduled ?? 0) : (object.spec.replicas ?? 1)
+    const said = status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message
+    const { name } = object.metadata
+    return {
+      object,
+      pods,
+      fix:
+        object.kind === 'DaemonSet'
+          ? `no node fits it: kubectl -n ${namespace} describe daemonset ${name}`
+          : `kubectl -n ${namespace} scale ${object.kind.toLowerCase()} ${name} --replicas=1`,
+      says: said === undefined ? '' : `: ${said}`,
+    }
   }
-  return pods.length === 0
-    ? 'there is no pod in this namespace at all'
-    : 'make the labels of the pods and the selector meet'
-}
-
-function selectorText(selector: Record<string, string>): string {
-  return Object.entries(selector)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',')
+  return undefined
 }

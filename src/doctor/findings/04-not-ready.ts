@@ -1,47 +1,178 @@
 import type { Pod } from '../../api/objects/pod.ts'
-import { isReady, readyEndpoints, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
-import type { Check } from '../types.ts'
-import { nameOf, plural, referTo } from './finding.ts'
+import type { Service } from '../../api/objects/service.ts'
+import type { Event } from '../../api/objects/simple.ts'
+import { isAlive, isReady, podKey, readyEndpoints } from '../../trace/cluster.ts'
+import { directoryOf, spaceOf } from '../directory.ts'
+import { machinesOf } from '../machines.ts'
+import type { Check, Finding, Patch, View } from '../types.ts'
+import { failedAt, listed, nameOf, plural, referTo } from './finding.ts'
+import { isLoopback } from './listeners.ts'
+import { makerOf } from './owner.ts'
+import { type Trouble, troubleOf } from './pod-trouble.ts'
 
-/** The service selects pods, and none of them is Ready. */
+/** Services select pods, and none of them is Ready; and pods that are not, while others are. */
 export const check: Check = {
   number: 4,
   title: 'refused: the pods of the service are not Ready',
-  codes: ['NoReadyPod'],
+  codes: ['NoReadyPod', 'PodNotReady', 'PodsEnded'],
   needs: 'objects',
-  find: ({ cluster, request }) => {
-    if (!request?.to || request.verdict === 'delivered') return []
-    const { to, target } = request
-    const at = serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
-    if (!at || readyEndpoints(cluster, at.service, at.port.name).length > 0) return []
-    const { service } = at
-    const selector = Object.entries(service.spec.selector ?? {})
-    const matching = cluster.pods.filter(
-      (pod) =>
-        pod.metadata.namespace === service.metadata.namespace &&
-        selector.every(([key, value]) => pod.metadata.labels?.[key] === value),
-    )
-    if (selector.length === 0 || matching.length === 0 || matching.some(isReady)) return []
-    const states = matching.slice(0, 3).map((pod) => `${pod.metadata.name} ${stateOf(pod)}`)
-    return [
-      {
-        number: 4,
-        code: 'NoReadyPod',
-        level: 'error',
-        object: referTo(service),
-        sure: 'certain',
-        evidence: [{ kind: 'object', text: states.join('; ') }],
-        say: `${nameOf(service)} selects ${plural(matching.length, 'pod')}, and none is ready: ${states.join('; ')}`,
-        fix: `kubectl -n ${service.metadata.namespace} describe pod ${matching[0]?.metadata.name}`,
-      },
-    ]
+  find: (view) => {
+    const events = eventsOfPods(view.events ?? [])
+    const told = new Map<string, Told>()
+    const troubled = (pod: Pod): Told => {
+      const key = podKey(pod)
+      const known = told.get(key) ?? { pod, trouble: troubleOf(pod, events.get(key) ?? [], view.now) }
+      told.set(key, known)
+      return known
+    }
+    const [empty, said] = emptyServices(view, troubled)
+    const rest = view.cluster.pods.filter((pod) => lives(pod) && !isReady(pod) && !said.has(podKey(pod)))
+    return [...empty, ...byMaker(view, rest.map(troubled))]
   },
 }
 
-function stateOf(pod: Pod): string {
-  const waiting = pod.status?.containerStatuses?.find(({ ready }) => !ready)
-  const reason = waiting?.state?.waiting?.reason ?? waiting?.state?.terminated?.reason
-  const condition = pod.status?.conditions?.find(({ type, status }) => type === 'Ready' && status !== 'True')
-  return reason ?? condition?.message ?? condition?.reason ?? pod.status?.phase ?? 'Pending'
+interface Told {
+  readonly pod: Pod
+  readonly trouble: Trouble
+}
+
+/** Services without a single ready pod, those with the same pods as one; and the pods that were told with them. */
+function emptyServices(view: View, troubled: (pod: Pod) => Told): [Finding[], ReadonlySet<string>] {
+  const directory = directoryOf(view.cluster)
+  const asked = failedAt(view)
+  const groups = new Map<string, { services: Service[]; pods: readonly Pod[] }>()
+  const ended: Finding[] = []
+  for (const service of view.cluster.services) {
+    const { spec, metadata } = service
+    if (spec.type === 'ExternalName' || metadata.deletionTimestamp !== undefined) continue
+    if (spec.publishNotReadyAddresses) continue
+    const matching = directory.matching(spaceOf(service), spec.selector ?? {})
+    if (matching.length === 0) continue
+    const pods = matching.filter(lives)
+    if (pods.length === 0) ended.push(...allEnded(view, service, matching, service === asked))
+    if (pods.length === 0 || pods.some(isReady)) continue
+    // Slices may be behind the pods for a moment.
+    if ((spec.ports ?? []).some(({ name }) => readyEndpoints(view.cluster, service, name).length > 0)) continue
+    const key = pods.map(podKey).sort().join()
+    const group = groups.get(key)
+    if (group) group.services.push(service)
+    else groups.set(key, { services: [service], pods })
+  }
+  const found = [...groups.values()].map(({ services, pods }) => {
+    const first = asked && services.includes(asked) ? asked : services[0]
+    return noReadyPod(view, first as Service, services, pods.map(troubled))
+  })
+  return [[...found, ...ended], new Set([...groups.values()].flatMap(({ pods }) => pods.map(podKey)))]
+}
+
+function noReadyPod(view: View, service: Service, all: readonly Service[], pods: readonly Told[]): Finding {
+  const [first] = pods as [Told]
+  const states = pods.slice(0, 3).map(({ pod, trouble }) => `${pod.metadata.name}: ${trouble.say}`)
+  const same = new Set(pods.map(({ trouble }) => trouble.kind)).size === 1
+  const what = same && pods.length > 1 ? `${first.pod.metadata.name}: ${first.trouble.say}` : states.join('; ')
+  const patch = probePatch(view, first)
+  return {
+    number: 4,
+    code: 'NoReadyPod',
+    level: 'error',
+    object: referTo(service),
+    also: [...all.filter((one) => one !== service), ...pods.map(({ pod }) => pod)].map(referTo),
+    sure: 'certain',
+    early: pods.some(({ trouble }) => trouble.early),
+    evidence: pods.slice(0, 3).map(({ pod, trouble: { evidence } }) => ({
+      ...evidence,
+      text: `pod ${pod.metadata.name}: ${evidence.text}`,
+    })),
+    say: `${listed([service, ...all.filter((one) => one !== service)].map(nameOf))} select${all.length === 1 ? 's' : ''} ${plural(pods.length, 'pod')}, and none is ready: ${what}`,
+    fix: first.trouble.fix,
+    ...(patch && { patch, field: fieldOf(first) }),
+  }
+}
+
+/** A service of pods that have done their work: of a Job, or of a pod that is never started again. */
+function allEnded(view: View, service: Service, pods: readonly Pod[], asked: boolean): Finding[] {
+  const gone = pods.filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase)
+  if (gone.length === 0) return []
+  const failed = gone.filter(({ status }) => status?.phase === 'Failed')
+  const states = gone.slice(0, 3).map(({ metadata, status }) => `${metadata.name} ${status?.phase}`)
+  return [
+    {
+      number: 4,
+      code: 'PodsEnded',
+      level: asked ? 'error' : failed.length > 0 ? 'warning' : 'info',
+      object: referTo(service),
+      also: gone.map(referTo),
+      sure: 'certain',
+      evidence: [{ kind: 'object', text: states.join('; ') }],
+      say: `${nameOf(service)} selects ${plural(gone.length, 'pod')}, and all have ended: ${states.join('; ')}`,
+      fix: `a pod that has ended serves nobody: run the program in a Deployment, or see why it ended: kubectl -n ${spaceOf(service)} logs ${gone[0]?.metadata.name}`,
+    },
+  ]
+}
+
+/** Pods in the same trouble that one workload made are one finding. */
+function byMaker(view: View, pods: readonly Told[]): Finding[] {
+  const groups = Map.groupBy(pods, ({ pod, trouble }) => {
+    const { kind, metadata } = makerOf(view, pod)
+    return `${kind} ${metadata.namespace}/${metadata.name} ${trouble.kind}`
+  })
+  return [...groups.values()].map((group): Finding => {
+    const [first] = group as [Told, ...Told[]]
+    const { trouble, pod } = first
+    const maker = makerOf(view, pod)
+    const several = group.length > 1 ? `${group.length} pods of ${nameOf({ ...maker })} are` : `${nameOf(pod)} is`
+    const patch = probePatch(view, first)
+    return {
+      number: 4,
+      code: 'PodNotReady',
+      level: 'warning',
+      object: referTo(maker.kind === 'Pod' ? pod : maker),
+      also: group.map((one) => referTo(one.pod)),
+      sure: 'certain',
+      early: group.every((one) => one.trouble.early),
+      evidence: [{ ...trouble.evidence, text: `pod ${pod.metadata.name}: ${trouble.evidence.text}` }],
+      say: `${several} not ready: ${trouble.say}`,
+      fix: trouble.fix,
+      ...(patch && { patch, field: fieldOf(first) }),
+    }
+  })
+}
+
+function fieldOf({ pod, trouble }: Told): string {
+  const at = pod.spec.containers.findIndex(({ name }) => name === trouble.probe?.container.name)
+  const where = pod.metadata.ownerReferences?.length ? 'spec.template.spec' : 'spec'
+  return `${where}.containers[${at}].${trouble.probe?.type}`
+}
+
+/** A probe that is refused asks for a port on which nobody listens: the one where somebody does, if there is one only. */
+function probePatch(view: View, { pod, trouble: { probe } }: Told): Patch | undefined {
+  const maker = makerOf(view, pod)
+  const action = probe?.probe.httpGet ? 'httpGet' : probe?.probe.tcpSocket ? 'tcpSocket' : undefined
+  const facts = machinesOf(view).pods.get(podKey(pod))?.pod
+  if (!probe || !action || !facts || maker.kind !== 'Deployment' || !/refused/i.test(probe.said)) return undefined
+  const listening = facts.sockets.filter(
+    (socket) =>
+      socket.protocol === 'tcp' &&
+      !isLoopback(socket) &&
+      (socket.container === undefined || socket.container === probe.container.name),
+  )
+  const ports = [...new Set(listening.map(({ port }) => port))]
+  const [port] = ports
+  if (ports.length !== 1 || port === undefined) return undefined
+  const container = { name: probe.container.name, [probe.type]: { [action]: { port } } }
+  return {
+    ...referTo(maker),
+    type: 'strategic',
+    body: { spec: { template: { spec: { containers: [container] } } } },
+  }
+}
+
+/** Not ended, and not on its way out. */
+function lives(pod: Pod): boolean {
+  return isAlive(pod) && pod.metadata.deletionTimestamp === undefined
+}
+
+function eventsOfPods(events: readonly Event[]): ReadonlyMap<string, readonly Event[]> {
+  const ofPods = events.filter(({ involvedObject }) => involvedObject.kind === 'Pod')
+  return Map.groupBy(ofPods, ({ involvedObject: { namespace, name } }) => `${namespace}/${name}`)
 }
