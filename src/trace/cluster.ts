@@ -17,6 +17,8 @@ export interface Cluster {
   readonly zone: string
   /** The machine between the nodes, where there is one that can be watched. */
   readonly router?: { readonly name: string; readonly address: Address }
+  /** The machine beyond the router, where it takes part. */
+  readonly outside?: { readonly address: Address }
   /** Where each node's own name server is asked. Every node has the address for itself: here it means the node of the pod that asks. */
   readonly nodeDns?: { readonly address: Address; readonly node: string }
 }
@@ -27,6 +29,7 @@ export type Owner =
   | { readonly kind: 'service'; readonly service: Service }
   | { readonly kind: 'node'; readonly node: Node }
   | { readonly kind: 'router'; readonly name: string }
+  | { readonly kind: 'outside' }
   | { readonly kind: 'unknown' }
 
 export function ownerOf(cluster: Cluster, address: Address): Owner {
@@ -42,6 +45,7 @@ export function ownerOf(cluster: Cluster, address: Address): Owner {
       : nodeAddresses(one).includes(address) || gatewayOf(one) === address,
   )
   if (node) return { kind: 'node', node }
+  if (cluster.outside?.address === address) return { kind: 'outside' }
   return cluster.router?.address === address ? { kind: 'router', name: cluster.router.name } : { kind: 'unknown' }
 }
 

@@ -16,6 +16,8 @@ export interface Sighting {
   /** Nanoseconds since 1970. */
   readonly time: bigint
   readonly frame: Frame
+  /** At a socket of the machine itself, not at a device: see local.ts. */
+  readonly local?: true
 }
 
 export interface Probe {
@@ -73,7 +75,11 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
   const answer = answers[0]?.kind
   const back = firstAtEach(answers.filter(({ kind }) => kind === answer).map(({ one }) => one))
   const tries = requests.filter(
-    (one) => one.place.name === first.place.name && one.direction === first.direction && one.device === first.device,
+    (one) =>
+      one.place.name === first.place.name &&
+      one.direction === first.direction &&
+      one.device === first.device &&
+      one.local === first.local,
   ).length
   return { there, back, answer, tries, arp }
 }
@@ -129,7 +135,8 @@ function isEcho({ family, transport }: Ip, which: 'request' | 'reply'): boolean 
   return transport?.kind === 'icmp' && transport.type === echoTypes[family][which]
 }
 
-function isFirst(ip: Ip | undefined, probe: Probe): boolean {
+/** Whether it is the request as its sender sent it. */
+export function isFirst(ip: Ip | undefined, probe: Probe): boolean {
   const transport = ip?.transport
   if (!ip || transport?.kind !== probe.protocol || ip.source !== probe.source) return false
   if (transport.kind === 'icmp') return isEcho(ip, 'request') && transport.id === probe.port
@@ -176,7 +183,7 @@ function isQuoted(quoted: Transport, asked: Transport | undefined): boolean | un
 function firstAtEach(sightings: readonly Sighting[]): Sighting[] {
   const seen = new Set<string>()
   return sightings.filter((one) => {
-    const at = `${key(one.place, one.frame.ip, false)} ${one.device} ${one.direction}`
+    const at = `${key(one.place, one.frame.ip, false)} ${one.device} ${one.direction} ${one.local ?? false}`
     return !seen.has(at) && seen.add(at)
   })
 }

@@ -23,6 +23,7 @@ export function gatherFacts(place: Place, ns: Netns | undefined, addresses: Read
       state,
       ...(mac !== undefined && { mac }),
     }))
+  const own = socket.addresses().map(({ address }) => address)
   return {
     kind: 'facts',
     place,
@@ -31,11 +32,12 @@ export function gatherFacts(place: Place, ns: Netns | undefined, addresses: Read
       kind: link.kind ?? '',
       ...(link.master !== undefined && { bridge: names.get(link.master) ?? '' }),
     })),
-    addresses: socket.addresses().map(({ address }) => address),
+    addresses: own,
     routes,
     neighbours,
     forwarding: forwardingOf(socket, links, new Set(neighbours.map(({ mac }) => mac ?? '')), names),
-    listeners: place.kind === 'pod' && ns ? listeners(ns) : [],
+    // A machine's own sockets matter where a packet was for the machine itself.
+    listeners: place.kind === 'pod' || own.some((address) => addresses.has(address)) ? listeners(ns) : [],
   }
 }
 

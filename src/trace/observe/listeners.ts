@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { addressFromBytes } from '../../base/address.ts'
-import { inNetns, type Netns, sameNetns } from '../../kernel/netns.ts'
+import { inNetns, type Netns, ownNetns, sameNetns } from '../../kernel/netns.ts'
 import type { Listener } from '../observation.ts'
 
 // /proc/net/tcp and its siblings (proc_pid_net(5)): addresses in hexadecimal, each 32-bit word in the machine's byte order.
@@ -15,7 +15,7 @@ const tables = [
 const most = 256
 
 /** Every socket in the namespace that waits for connections or datagrams, and whose it is where that can be seen. */
-export function listeners(ns: Netns): Listener[] {
+export function listeners(ns: Netns | undefined): Listener[] {
   const found: (Listener & { inode: string })[] = []
   inNetns(ns, () => {
     for (const [file, protocol] of tables)
@@ -48,7 +48,8 @@ interface Owner {
 }
 
 /** Which process holds a socket stands only in its table of descriptors: /proc/PID/fd. */
-function ownersOf(ns: Netns, inodes: ReadonlySet<string>): Map<string, Owner> {
+function ownersOf(of: Netns | undefined, inodes: ReadonlySet<string>): Map<string, Owner> {
+  const ns = of ?? ownNetns
   const owners = new Map<string, Owner>()
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry) || owners.size === inodes.size) continue

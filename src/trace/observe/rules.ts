@@ -5,11 +5,14 @@ import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
 import type { PlacedRule } from '../../kernel/nftables/rule.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
+import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place, RuleMet } from '../observation.ts'
 import type { Queue } from './queue.ts'
+import type { WatchSpec } from './spec.ts'
 
 const NFNLGRP_NFTRACE = 9
 const mostEvents = 2000
+const mostPerRequest = 100
 
 /** Listens to nf_tables' traces in a namespace. They are told at the end, when each rule is looked up by its handle. */
 export class RuleWatch {
@@ -19,9 +22,19 @@ export class RuleWatch {
   readonly #socket: NetlinkSocket
   readonly #stop: () => void
   readonly #events: TraceEvent[] = []
+  readonly #local: TraceEvent[] = []
+  readonly #isSender: boolean
+  readonly #most: number
   #lost = false
 
-  constructor(place: Place, ns: Netns | undefined, queue: Queue<Observation>) {
+  constructor(
+    place: Place,
+    ns: Netns | undefined,
+    { isSender = false, span = 1 }: WatchSpec,
+    queue: Queue<Observation>,
+  ) {
+    this.#isSender = isSender
+    this.#most = mostEvents + mostPerRequest * (span - 1)
     this.#place = place
     this.#ns = ns
     this.#queue = queue
@@ -40,6 +53,7 @@ export class RuleWatch {
       this.#queue.push({ kind: 'lost', place: this.#place, say: 'some lines of the rules’ trace were lost' })
     const texts = this.#texts()
     for (const event of this.#events) this.#queue.push(this.#told(event, texts))
+    this.#tellLocal()
   }
 
   close(): void {
@@ -53,9 +67,29 @@ export class RuleWatch {
     for (const message of messages) {
       const event = readTrace(message)
       // The table that only asks for the trace has no say in what happens.
-      if (!event || event.table.startsWith('kubehop-trace-')) continue
-      if (this.#events.length < mostEvents) this.#events.push(event)
+      if (!event) continue
+      if (event.table.startsWith('kubehop-trace-')) {
+        if (this.#isSender && event.chain !== 'prerouting' && event.network) this.#local.push(event)
+        continue
+      }
+      if (this.#events.length < this.#most) this.#events.push(event)
       else this.#lost = true
+    }
+  }
+
+  #tellLocal(): void {
+    if (this.#local.length === 0) return
+    using socket = openRouteSocket(this.#ns)
+    const names = new Map(socket.links().map(({ index, name }) => [index, name]))
+    for (const { chain, iif, oif, network, transport } of this.#local) {
+      const index = chain === 'output' ? oif : iif
+      this.#queue.push({
+        kind: 'local',
+        place: this.#place,
+        device: (index === undefined ? undefined : names.get(index)) ?? '',
+        direction: chain === 'output' ? 'out' : 'in',
+        bytes: Buffer.concat([network ?? new Uint8Array(), transport ?? new Uint8Array()]).toString('base64'),
+      })
     }
   }
 

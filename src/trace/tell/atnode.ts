@@ -2,6 +2,7 @@ import { endsOf, sameEnds, type Sighting } from '../flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Hop } from '../types.ts'
 import { askedFor, bridged, unanswered } from './bridge.ts'
+import { forItself, gotLocally, sentBy } from './atmachine.ts'
 import { routed } from './route.ts'
 import { type Direction, factsOf, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
 import { translated } from './translation.ts'
@@ -23,9 +24,27 @@ export function atNode(story: Story, visit: Visit, around: Around): Hop[] {
     previous = one
     const next = visit.sightings[at + 1]
     const device = facts?.devices.find(({ name }) => name === one.device)
+    if (one.local || one.device === 'lo') {
+      hops.push(...atSocket(story, one, next, device, facts, around.direction))
+      continue
+    }
     hops.push(...through(story, one, next, device, facts, around))
   }
   return hops
+}
+
+/** The node's own sockets: they send, the answer comes back to them, and what the node sends to itself passes lo. */
+function atSocket(
+  story: Story,
+  one: Sighting,
+  next: Sighting | undefined,
+  device: Device | undefined,
+  facts: Facts | undefined,
+  direction: Direction,
+): Hop[] {
+  if (one.local) return [one.direction === 'out' ? sentBy(story, one) : gotLocally(story, one, device)]
+  if (one.direction === 'out' || next) return []
+  return [forItself(story, one, facts, 'route', direction)]
 }
 
 function through(
@@ -34,7 +53,7 @@ function through(
   next: Sighting | undefined,
   device: Device | undefined,
   facts: Facts | undefined,
-  { before, next: then }: Around,
+  { before, next: then, direction }: Around,
 ): Hop[] {
   const isBridge = device?.kind === 'bridge'
   const isPort = device?.bridge !== undefined
@@ -45,13 +64,14 @@ function through(
         hopAt(story, one, { component: 'veth', action: 'forwarded', say: `out of the other end of ${whose}’s cable` }),
       ]
     }
-    if (isBridge) return [toGateway(story, one, facts)]
+    // What is for the node itself is told where its socket has it.
+    if (isBridge) return next?.local ? [] : [toGateway(story, one, facts, direction)]
     // What came in from the wire is told by what happens next; alone it is the last that was seen.
     if (next) return []
     const bridge = facts?.devices.find(({ kind }) => kind === 'bridge')
     return bridge && askedFor(story, one, bridge.name)
       ? [unanswered(story, one, bridge)]
-      : [routed(story, one, facts, then)]
+      : [routed(story, one, facts, then, direction)]
   }
   if (isPort) {
     // A bridge that does not know the port yet floods all of them: the one that counts is the pod's in which the packet shows up.
@@ -65,18 +85,16 @@ function through(
   }
   // Leaving through the bridge itself is followed by the port; alone, the bridge found nobody.
   if (isBridge) return next ? [] : [bridged(story, one, device, facts, then)]
-  return [routed(story, one, facts, then)]
+  return [routed(story, one, facts, then, direction)]
 }
 
-function toGateway(story: Story, one: Sighting, facts: Facts | undefined): Hop {
+function toGateway(story: Story, one: Sighting, facts: Facts | undefined, direction: Direction): Hop {
   const { destination } = ipOf(one)
-  const mine = facts?.addresses.includes(destination) ?? false
+  if (facts?.addresses.includes(destination)) return forItself(story, one, facts, 'bridge', direction)
   return hopAt(story, one, {
     component: 'bridge',
-    action: mine ? 'delivered' : 'forwarded',
-    say: mine
-      ? `for ${destination}, the node’s own address`
-      : `for no pod on this bridge: handed to the gateway, the node itself`,
+    action: 'forwarded',
+    say: `for no pod on this bridge: handed to the gateway, the node itself`,
     because: { kind: 'packet', text: `to ${one.frame.destination}, the Ethernet address of ${one.device} itself` },
   })
 }

@@ -17,6 +17,10 @@ export function atPod(story: Story, visit: Visit, direction: Direction, next: Vi
 }
 
 function sent(story: Story, one: Sighting): Hop {
+  return hopAt(story, one, { component: 'pod', action: 'sent', say: saySent(story, one) })
+}
+
+export function saySent(story: Story, one: Sighting): string {
   const { destination, transport } = ipOf(one)
   const port = portOf(ipOf(one))
   const owner = ownerOf(story.cluster, destination)
@@ -33,13 +37,13 @@ function sent(story: Story, one: Sighting): Hop {
       ? `an echo request ("are you there?") sent to ${destination},`
       : `sent to ${port === undefined ? destination : hostPort(destination, port)},`
   const tries = story.flow.tries > 1 ? ` (sent ${story.flow.tries} times)` : ''
-  return hopAt(story, one, { component: 'pod', action: 'sent', say: `${begun} ${what}${tries}` })
+  return `${begun} ${what}${tries}`
 }
 
 function unowned(story: Story, destination: Address): string {
   if (contains(story.ranges.services, destination)) return 'an address for services, and no service has it'
   if (contains(story.ranges.pods, destination)) return 'an address for pods, and no pod has it'
-  if (destination.startsWith('127.')) return 'the pod itself'
+  if (destination.startsWith('127.')) return `${shortName(story.source)} itself`
   return 'an address outside the cluster'
 }
 
@@ -111,16 +115,17 @@ function answers(story: Story, one: Sighting): Hop {
 }
 
 function back(story: Story, one: Sighting): Hop {
+  return hopAt(story, one, { component: 'pod', action: 'delivered', say: sayBack(story, one) })
+}
+
+/** What the one who asked has at the end. */
+export function sayBack(story: Story, one: Sighting): string {
   const { source, transport } = ipOf(one)
   const error = errorOf(story)
   const no = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
   const from = transport === undefined || transport.kind === 'icmp' ? source : hostPort(source, transport.sourcePort)
   const told = error ? `is told "${error.name}"` : no ? 'is told no' : 'has its answer'
-  return hopAt(story, one, {
-    component: 'pod',
-    action: 'delivered',
-    say: `${shortName(story.source)} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`,
-  })
+  return `${shortName(story.source)} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`
 }
 
 function asked(story: Story, source: Address): boolean {

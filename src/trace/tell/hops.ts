@@ -1,6 +1,7 @@
 import type { Hop } from '../types.ts'
 import { saysError } from './error.ts'
 import { atNode } from './atnode.ts'
+import { atOutside } from './atmachine.ts'
 import { atPod } from './atpod.ts'
 import { atRouter } from './atrouter.ts'
 import { type Direction, type Story, visitsOf } from './story.ts'
@@ -18,6 +19,7 @@ export function tellHops(story: Story, direction: Direction): Hop[] {
       case 'router':
         return atRouter(story, visit)
       case 'outside':
+        return atOutside(story, visit, direction)
       case 'node':
         return atNode(story, visit, { direction, before, next })
     }

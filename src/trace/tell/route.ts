@@ -2,21 +2,22 @@ import { nodeOfRange, ownerOf } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
-import { hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
+import { forItself } from './atmachine.ts'
+import { type Direction, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
-export function routed(story: Story, one: Sighting, facts: Facts | undefined, next: Visit | undefined): Hop {
+export function routed(
+  story: Story,
+  one: Sighting,
+  facts: Facts | undefined,
+  next: Visit | undefined,
+  direction: Direction,
+): Hop {
   const { destination } = ipOf(one)
   const route = facts?.routes.find(({ to }) => to === destination)
   const because: Because = { kind: 'route', text: routeText(destination, route) }
   if (one.direction === 'in') {
-    if (route?.kind === 'local')
-      return hopAt(story, one, {
-        component: 'route',
-        action: 'delivered',
-        say: `for ${destination}, ${one.place.name} itself`,
-        because,
-      })
+    if (route?.kind === 'local') return forItself(story, one, facts, 'route', direction)
     const say =
       route?.entry === undefined
         ? `no way to ${destination} from here`

@@ -58,7 +58,10 @@ export function hopAt(
     action: told.action,
     packet,
     ...(told.after && { after: told.after }),
-    because: told.because ?? { kind: 'packet', text: `${at.device} ${at.direction}: ${packetText(at)}` },
+    because: told.because ?? {
+      kind: 'packet',
+      text: `${at.local ? 'a socket' : at.device} ${at.direction}: ${packetText(at)}`,
+    },
     us: Number(at.time - start) / 1000,
     say: told.say,
   }
@@ -116,6 +119,8 @@ export function nameOf(story: Story, address: Address): string | undefined {
       return owner.node.metadata.name
     case 'router':
       return owner.name
+    case 'outside':
+      return 'outside'
     case 'unknown':
       return undefined
   }
