@@ -1,6 +1,7 @@
 import type { Address } from '../base/address.ts'
+import type { MachineState } from './predict/machine.ts'
 
-// What a watcher reports, one JSON object a line. The first is `ready`, the last is `end`.
+// What a watcher reports, one JSON object a line. First what there is before anything is sent, then `ready`; the last is `end`.
 
 export type PlaceKind = 'node' | 'pod' | 'router' | 'outside'
 
@@ -13,7 +14,14 @@ export interface Place {
   readonly name: string
 }
 
-export type Observation = Ready | PacketSeen | RuleMet | Facts | Lost | Unwatched | Ended
+export type Observation = StateSeen | Ready | PacketSeen | LocalPacket | RuleMet | Facts | Lost | Unwatched | Ended
+
+/** What decides at a place where packets go, before any is sent. */
+export interface StateSeen {
+  readonly kind: 'state'
+  readonly place: Place
+  readonly state: MachineState
+}
 
 /** Every watcher stands: what is sent from now on is seen. */
 export interface Ready {
@@ -29,6 +37,19 @@ export interface PacketSeen {
   readonly time: string
   /** The frame's first bytes, from the Ethernet header on, in base64. */
   readonly frame: string
+  /** The frame's own length, where it is more than that. */
+  readonly length?: number
+}
+
+/** A packet as a socket of the sending machine itself sends it, before any rule, or gets it, after all of them. */
+export interface LocalPacket {
+  readonly kind: 'local'
+  readonly place: Place
+  /** By which it is to leave, or came in. */
+  readonly device: string
+  readonly direction: 'in' | 'out'
+  /** The IP packet's first bytes, in base64. */
+  readonly bytes: string
 }
 
 /** One line of an nf_tables trace: the packet met a rule that decided, or the end of a chain. */

@@ -82,6 +82,15 @@ export interface Why {
   readonly fix: string
 }
 
+/** One of several that a service may choose. */
+export interface PredictedEndpoint {
+  /** `100.96.2.3:8080` */
+  readonly address: string
+  /** `namespace/name`, where it is a pod's. */
+  readonly pod?: string
+  readonly node?: string
+}
+
 export interface Trace {
   /** The pod, as `namespace/name`. */
   readonly from: string
@@ -95,7 +104,17 @@ export interface Trace {
   readonly dns: readonly DnsStep[]
   readonly hops: readonly Hop[]
   readonly reply: readonly Hop[]
+  /** What objects and kernels foretold, and the same for the answer. */
   readonly predicted: readonly Hop[]
+  readonly predictedReply?: readonly Hop[]
+  /** The verdicts that were foretold: several where it depends on what cannot be known (does a program listen?), the likely one first. */
+  readonly expected?: readonly Verdict[]
+  /** Nothing was sent (`--dry-run`): `hops`, `reply` and `verdict` are the prediction, and no hop has a time. Absent: it was sent. */
+  readonly observed?: false
+  /** Of a prediction: the endpoints that may be chosen, where there are several. */
+  readonly endpoints?: readonly PredictedEndpoint[]
+  /** Of a prediction: what it rests on, and what it cannot say. */
+  readonly notes?: readonly string[]
   readonly agrees: boolean
   readonly why: readonly Why[]
 }

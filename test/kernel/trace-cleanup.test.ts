@@ -85,7 +85,7 @@ test('while watching there is one table, and afterwards neither table nor socket
     assert.deepEqual(tables(world.node('node1')).sort(), ['kubehop', 'kubehop-trace-0123abcd'])
     stop.abort()
   })
-  assert.deepEqual(kinds(seen), ['ready', 'facts', 'facts', 'end'])
+  assert.deepEqual(kinds(seen), ['state', 'state', 'ready', 'facts', 'facts', 'end'])
   assert.deepEqual(tables(world.node('node1')), ['kubehop'])
   assert.deepEqual({ sockets: sockets(), watched: watchedCount() }, before)
 })
@@ -99,7 +99,7 @@ test('a reader that leaves in the middle leaves nothing behind', async () => {
 
 test('watching ends by itself when its time is over', async () => {
   const seen = await all(node1(), spec(['shop/client'], 0.1), new AbortController().signal)
-  assert.deepEqual(kinds(seen), ['ready', 'facts', 'facts', 'end'])
+  assert.deepEqual(kinds(seen), ['state', 'state', 'ready', 'facts', 'facts', 'end'])
 })
 
 test('two watchers with one id exclude each other, and the second leaves the first alone', async () => {

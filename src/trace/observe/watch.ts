@@ -2,14 +2,20 @@ import { messageOf } from '../../base/errors.ts'
 import type { Observation, Place } from '../observation.ts'
 import type { TraceEnvironment } from './environment.ts'
 import { gatherFacts } from './facts.ts'
+import { filterFor, snapLength } from './filter.ts'
 import { flagFlow } from './flag.ts'
 import { PacketWatch } from './packets.ts'
 import { Queue } from './queue.ts'
 import { RuleWatch } from './rules.ts'
 import type { WatchSpec } from './spec.ts'
+import { gatherState } from './state.ts'
+
+/** A trace follows one connection's first packets: more than this is somebody else's traffic. */
+const mostPackets = 5000
+const mostBytes = mostPackets * snapLength
 
 /**
- * Watches one flow on this machine and in its pods. The first observation is `ready`: what is sent after it is seen. When `signal`
+ * Watches one flow on this machine and in its pods. The observations of kind `state` come first, then `ready`: what is sent after it is seen. When `signal`
  * aborts, or the time is over, everything that arrived until then is still told, then what the kernel says about the addresses
  * concerned, then `end`. Whatever happens, no socket and no table is left.
  */
@@ -29,17 +35,27 @@ export async function* observe(
     const { node, ns } = environment
     const machine: Place = { kind: environment.kind, node, name: node }
     const places = [{ place: machine, ns }, ...podsOf(spec, environment)]
+    const what = { filter: filterFor(spec), snap: snapLength, mostPackets, mostBytes }
     for (const { place, ns: where } of places) {
-      const watch = new PacketWatch(place, where, spec, queue)
+      const watch = new PacketWatch(place, where, what, queue)
       open.push(() => watch.close())
       packets.push(watch)
     }
     if (environment.kind === 'node') {
-      const watch = new RuleWatch(machine, ns, queue)
+      const watch = new RuleWatch(machine, ns, spec, queue)
       open.push(() => watch.close())
       rules = watch
       const flag = flagFlow(ns, spec)
       open.push(() => flag.closeElsewhere())
+    }
+    for (const { place, ns: where } of places) {
+      try {
+        queue.push({ kind: 'state', place, state: gatherState(place, where) })
+      } catch (error) {
+        // The prediction then rests on what the objects say.
+        const say = `how its kernel is set up could not be read: ${messageOf(error)}`
+        queue.push({ kind: 'lost', place, say })
+      }
     }
     queue.push({ kind: 'ready' })
     if (signal.aborted) finish()

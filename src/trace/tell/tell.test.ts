@@ -14,5 +14,5 @@ test('what could not be watched is said, and is no disagreement', () => {
   // Without that word, the missing router is a disagreement.
   const silent = tell({ ...told, observations: without })
   assert.equal(silent.agrees, false)
-  assert.match(silent.why[0]?.say ?? '', /^predicted was router: route forwarded, seen was node2: /)
+  assert.match(silent.why[0]?.say ?? '', /^predicted was router \(.+\): route forwarded, seen was node2 \(/)
 })

@@ -4,7 +4,9 @@ import type { Cluster } from '../cluster.ts'
 import { endsOfRequest, followFlow, readSightings } from '../flow.ts'
 import type { Observation } from '../observation.ts'
 import type { Origin } from '../origin.ts'
-import { agreement, type Ranges, predict } from '../predict.ts'
+import { agreement } from '../predict/agreement.ts'
+import { predict } from '../predict/predict.ts'
+import type { Ranges } from '../predict/ranges.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
@@ -53,16 +55,30 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
       : withEnding(story, seen)
   const verdict = verdictOf(story, result)
   const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
-  const predicted = predict({ cluster, ranges: told.ranges, source, to, protocol, port, observed: hops, unwatched })
-  const differs = agreement(predicted, hops, unwatched)
+  const reply = tellHops(story, 'back')
+  const states = observations.flatMap((one) => (one.kind === 'state' ? [one.state] : []))
+  const drawn = hops.find(({ action }) => action === 'translated')?.after?.dst
+  const prediction = predict({
+    cluster,
+    ranges: told.ranges,
+    states,
+    source,
+    to,
+    protocol: target.protocol,
+    port,
+    ...(drawn !== undefined && { drawn }),
+  })
+  const differs = agreement(prediction, { hops, reply, verdict }, unwatched)
   return {
     ...common,
     verdict,
     ...(result.status !== undefined && { status: result.status }),
     ms: round(result.ms),
     hops,
-    reply: tellHops(story, 'back'),
-    predicted,
+    reply,
+    predicted: prediction.hops,
+    predictedReply: prediction.reply,
+    expected: prediction.verdicts,
     agrees: differs === undefined,
     why: [...explain({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
   }

@@ -1,0 +1,79 @@
+import type { Netns } from '../../kernel/netns.ts'
+import { openNftables } from '../../kernel/nftables/socket.ts'
+import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { waitingSockets } from '../../kernel/sockdiag/waiting.ts'
+import { hasSysctl, readSysctl } from '../../kernel/sysctl.ts'
+import type { Place } from '../observation.ts'
+import type { MachineDevice, MachineRoute, MachineState } from '../predict/machine.ts'
+import { writeTable } from '../predict/tables.ts'
+
+/** What decides in a namespace where packets go, read before any is sent: what a prediction rests on. */
+export function gatherState(place: Place, ns: Netns | undefined): MachineState {
+  using socket = openRouteSocket(ns)
+  const links = socket.links()
+  const names = new Map(links.map(({ index, name }) => [index, name]))
+  const { sockets, untold } = waitingSockets(ns)
+  const bridged = 'net.bridge.bridge-nf-call-iptables'
+  return {
+    place,
+    devices: links.map(
+      ({ name, index, up, running, kind, master, port, peer }): MachineDevice => ({
+        name,
+        index,
+        up,
+        carrier: running,
+        ...(kind === 'bridge' && { isBridge: true }),
+        ...(master !== undefined && { bridge: names.get(master) ?? '' }),
+        ...(port && { hairpin: port.hairpin }),
+        ...(peer && { peer: peer.index }),
+      }),
+    ),
+    addresses: socket.addresses().map(({ address, index }) => ({ address, device: names.get(index) ?? '' })),
+    routes: socket.routes().flatMap(({ to, kind = 'unicast', via, index, source, priority }): MachineRoute[] => {
+      const device = index === undefined ? undefined : names.get(index)
+      if (!isKept(kind)) return []
+      return [
+        {
+          to,
+          kind,
+          ...(via !== undefined && { via }),
+          ...(device !== undefined && { device }),
+          ...(source !== undefined && { source }),
+          ...(priority !== undefined && { priority }),
+        },
+      ]
+    }),
+    forwards: readSysctl('net.ipv4.ip_forward', ns) === '1',
+    filtersBridged: place.kind === 'node' && hasSysctl(bridged, ns) && readSysctl(bridged, ns) === '1',
+    ...tablesOf(place, ns),
+    listeners: sockets
+      .filter(({ only6 }) => !only6)
+      .map(({ protocol, address, port }) => ({ protocol, address, port })),
+    untold,
+  }
+}
+
+const isKept = (kind: string): kind is MachineRoute['kind'] =>
+  ['unicast', 'blackhole', 'unreachable', 'prohibit'].includes(kind)
+
+/** This cluster's own rules are foretold from the objects: whether they are there is asked, and what else there is. */
+function tablesOf(place: Place, ns: Netns | undefined): Pick<MachineState, 'serves' | 'tables'> {
+  if (place.kind === 'pod') return { serves: false, tables: [] }
+  using nft = openNftables(ns, { buffer: 1024 * 1024 })
+  const all = nft.tables()
+  return {
+    serves: all.some(({ family, name }) => family === 'ip' && name === services),
+    tables: all
+      .filter(({ family, name }) => (family === 'ip' || family === 'inet') && !isOwn(name))
+      .flatMap((table) => {
+        const read = nft.read(table)
+        return read ? [writeTable(read)] : []
+      }),
+  }
+}
+
+const services = 'kubehop'
+
+function isOwn(name: string): boolean {
+  return name === services || name === 'kubehop-hostports' || name.startsWith('kubehop-trace-')
+}

@@ -1,0 +1,113 @@
+import type { Hop, Verdict } from '../types.ts'
+import { anyPort } from './path.ts'
+import type { Prediction } from './predict.ts'
+
+export interface Seen {
+  readonly hops: readonly Hop[]
+  readonly reply: readonly Hop[]
+  readonly verdict: Verdict
+}
+
+/**
+ * undefined when both tell the same; else the first place where they part. Compared are the places in order, the packet as it comes to
+ * each and leaves it, what decided there, the same for the answer, and the verdict. `unwatched`: machines of which nothing was seen.
+ */
+export function agreement(predicted: Prediction, seen: Seen, unwatched: ReadonlySet<string>): string | undefined {
+  const asked = seen.hops[0]?.packet.proto
+  const there = differ(predicted.hops, seen.hops, unwatched, asked)
+  if (there !== undefined) return there
+  const { verdicts } = predicted
+  if (verdicts.length > 0 && !verdicts.includes(seen.verdict))
+    return `predicted was ${verdicts.join(' or ')}, and it was ${seen.verdict}`
+  if (seen.reply.length === 0 && predicted.mayStaySilent) return undefined
+  // Which of two answers comes cannot be known, and an error about an echo is ICMP as well: then its way is compared, not what it is.
+  const either = verdicts.length > 1 || (asked === 'icmp' && seen.verdict !== 'delivered')
+  const back = differ(predicted.reply, seen.reply, unwatched, either ? 'either' : asked, true)
+  return back === undefined ? undefined : `on the way back: ${back}`
+}
+
+function differ(
+  predicted: readonly Hop[],
+  seen: readonly Hop[],
+  unwatched: ReadonlySet<string>,
+  asked: string | undefined,
+  back = false,
+): string | undefined {
+  const expected = stationsOf(
+    predicted.filter(({ node }) => !unwatched.has(node)),
+    asked,
+    back,
+  )
+  const found = stationsOf(seen, asked, back)
+  for (let at = 0; at < Math.max(expected.length, found.length); at++) {
+    const [one, other] = [expected[at], found[at]]
+    if (one && other && same(one, other)) continue
+    if (!one) return `nothing was predicted after step ${at}, and this was seen: ${other && textOf(other)}`
+    return `predicted was ${textOf(one)}, seen was ${other ? textOf(other) : 'nothing more'}`
+  }
+  return undefined
+}
+
+interface Station {
+  readonly place: string
+  readonly packets: string[]
+  readonly acts: Set<string>
+}
+
+/** Place by place what happens there, in a form that can be compared; `asked`: the request's protocol. */
+function stationsOf(hops: readonly Hop[], asked: string | undefined, back: boolean): Station[] {
+  const stations: Station[] = []
+  for (const [at, hop] of hops.entries()) {
+    const isPod = hop.place !== hop.node
+    const place = isPod ? `pod ${hop.place}` : hop.place
+    const act = isPod ? podAct(hop, at === 0, hops) : actOf(hop, back)
+    let last = stations.at(-1)
+    if (last?.place !== place || (act === 'receives' && last.acts.has('sends')))
+      stations.push((last = { place, packets: [], acts: new Set() }))
+    for (const { src, dst, proto } of [hop.packet, ...(hop.after ? [hop.after] : [])]) {
+      // From which address a machine sends an ICMP error is a matter of its routes and settings: that it comes is compared.
+      const packet = asked === 'either' ? 'an answer' : proto === asked ? `${src} > ${dst} ${proto}` : 'an ICMP message'
+      if (last.packets.at(-1) !== packet) last.packets.push(packet)
+    }
+    if (act !== undefined) last.acts.add(act)
+  }
+  return stations
+}
+
+/** That a packet comes out of a cable is no decision; translations are in the packets, and who began, or said no, is at the beginning. */
+function actOf({ component, action }: Hop, back: boolean): string | undefined {
+  if (component === 'veth' || action === 'translated' || action === 'sent' || action === 'answered') return undefined
+  return back && action === 'rejected' ? undefined : `${component} ${action}`
+}
+
+/** What a pod's socket answers, the verdict says. */
+function podAct({ action }: Hop, first: boolean, hops: readonly Hop[]): string {
+  if (action === 'dropped' && hops.length === 1) return 'cannot send'
+  return first ? 'sends' : 'receives'
+}
+
+function same(one: Station, other: Station): boolean {
+  return (
+    one.place === other.place &&
+    one.packets.length === other.packets.length &&
+    one.packets.every((packet, at) => samePacket(packet, other.packets[at] ?? '')) &&
+    textOfActs(one) === textOfActs(other)
+  )
+}
+
+/** The port that a masquerade takes is the kernel's choice. */
+function samePacket(predicted: string, seen: string): boolean {
+  if (!predicted.includes(`:${anyPort}`)) return predicted === seen
+  return (
+    predicted.split(`:${anyPort}`).join(':') ===
+    seen.replace(/:\d+/g, (port, at: number) => (predicted.startsWith(`:${anyPort}`, at) ? ':' : port))
+  )
+}
+
+function textOf(station: Station): string {
+  return `${station.place} (${station.packets.join(', then ')}): ${textOfActs(station)}`
+}
+
+function textOfActs({ acts }: Station): string {
+  return [...acts].sort().join(', ')
+}

@@ -1,0 +1,147 @@
+import { addressBytes } from '../../base/address.ts'
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import type { Hop, Protocol, Verdict } from '../types.ts'
+import { type Carriage, type Carried, carry, type End } from './carry.ts'
+import { isLocal, type Machine } from './machine.ts'
+import { Path, protocolNumbers } from './path.ts'
+
+export interface Answered {
+  readonly reply: readonly Hop[]
+  /** What may become of the request: the first is what the objects promise. */
+  readonly verdicts: readonly Verdict[]
+}
+
+/** What comes back for a request that was carried to its end, and what the sender makes of it. */
+export function answerTo(
+  carriage: Carriage,
+  origin: Machine,
+  sent: Packet,
+  there: Carried,
+  protocol: Protocol,
+): Answered {
+  const { end, machine, packet } = there
+  const answer: Packet = { ...reversed(packet), state: 'established' }
+  switch (end.is) {
+    case 'arrived': {
+      const listens = listensAt(machine, packet)
+      // A closed port of TCP answers with a reset, one of UDP by ICMP.
+      const closed = listens === false && packet.protocol === protocolNumbers.udp
+      const said: Packet = closed ? { ...answer, state: 'related' } : answer
+      const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
+      return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol) }
+    }
+    case 'rejected': {
+      const reset = end.with === 'tcp reset'
+      const back = comeBack(
+        carriage,
+        origin,
+        sent,
+        machine,
+        reset ? answer : { ...answer, state: 'related' },
+        'refuses',
+      )
+      return { reply: back.hops, verdicts: [back.heard ? refusal(end) : 'no-answer'] }
+    }
+    case 'unanswered':
+    case 'no way': {
+      if (machine === origin) return { reply: [], verdicts: ['unreachable'] }
+      const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
+      if (!back.heard) return { reply: back.hops, verdicts: ['no-answer'] }
+      // A kernel asks for an Ethernet address for three seconds: whoever waits less hears nothing.
+      return { reply: back.hops, verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
+    }
+    case 'dropped':
+      return { reply: [], verdicts: ['dropped'] }
+    case 'silent':
+      return { reply: [], verdicts: ['no-answer'] }
+  }
+}
+
+function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protocol): Verdict[] {
+  const datagram = protocol === 'udp' || protocol === 'dns'
+  if (protocol === 'icmp') return [heard ? 'delivered' : 'no-answer']
+  // A program need not answer a datagram, nor speak HTTP.
+  const taken: Verdict[] = datagram
+    ? ['delivered']
+    : heard
+      ? protocol === 'tcp' || protocol === 'sctp'
+        ? ['delivered']
+        : ['delivered', 'no-answer']
+      : ['no-answer']
+  const refused: Verdict = heard ? 'refused' : 'no-answer'
+  if (listens === undefined) return [...new Set([...taken, refused])]
+  return listens ? taken : [refused]
+}
+
+/** By errno: icmp_err_convert (net/ipv4/icmp.c). Port unreachable is a refusal, everything else says that there is no way. */
+function refusal({ with: how }: Extract<End, { is: 'rejected' }>): Verdict {
+  return how === 'tcp reset' || /^icmp\S* 3$/.test(how) ? 'rejected' : 'unreachable'
+}
+
+function comeBack(
+  carriage: Carriage,
+  origin: Machine,
+  sent: Packet,
+  machine: Machine,
+  answer: Packet,
+  how: 'answers' | 'refuses',
+): { hops: Hop[]; heard: boolean } {
+  const path = new Path()
+  const yes = how === 'answers'
+  if (machine.place.kind === 'pod')
+    path.add(machine, isLocal(machine, answer.destination) ? 'lo' : 'eth0', answer, {
+      component: yes ? 'app' : 'pod',
+      action: yes ? 'answered' : 'rejected',
+      say: yes ? 'the answer leaves' : 'no: the pod’s kernel says that nobody listens',
+      because: { kind: 'object', text: `pod ${machine.place.name}` },
+    })
+  const back: Carried = carry({ ...carriage, back: true }, machine, answer)
+  const asked = reversed(sent)
+  const heard =
+    back.end.is === 'arrived' &&
+    back.machine === origin &&
+    (answer.state === 'related' ||
+      (back.packet.source === asked.source && back.packet.sourcePort === asked.sourcePort)) &&
+    back.packet.destination === asked.destination
+  const hops = [...path.hops, ...back.hops]
+  if (back.end.is !== 'arrived' || back.machine.place.kind !== 'pod') return { hops, heard }
+  const end = new Path()
+  end.add(back.machine, isLocal(machine, answer.destination) && machine === back.machine ? 'lo' : 'eth0', back.packet, {
+    component: 'pod',
+    action: 'delivered',
+    say: heard
+      ? `${nameless(origin)} ${yes ? 'has its answer' : 'is told no'}, ${yes ? 'from' : 'by'} ${back.packet.source}`
+      : `an answer from ${back.packet.source}, whom ${nameless(origin)} never asked: thrown away`,
+    because: { kind: 'object', text: `${back.machine.place.kind} ${back.machine.place.name}` },
+  })
+  return { hops: [...hops, ...end.hops], heard }
+}
+
+/** Whether a socket takes it; undefined where nobody looked. An echo request needs none. */
+export function listensAt(
+  { listeners, untold }: Machine,
+  { protocol, destination, destinationPort }: Packet,
+): boolean | undefined {
+  if (protocol === protocolNumbers.icmp) return true
+  if (untold?.some((name) => protocolNumbers[name as 'sctp'] === protocol)) return undefined
+  return listeners?.some(
+    (one) =>
+      protocolNumbers[one.protocol] === protocol &&
+      one.port === destinationPort &&
+      (one.address === destination || addressBytes(one.address).every((byte) => byte === 0)),
+  )
+}
+
+export function reversed({ source, sourcePort, destination, destinationPort, protocol }: Packet): Packet {
+  return {
+    source: destination,
+    sourcePort: destinationPort,
+    destination: source,
+    destinationPort: sourcePort,
+    protocol,
+  }
+}
+
+function nameless({ place }: Machine): string {
+  return place.name.slice(place.name.indexOf('/') + 1)
+}

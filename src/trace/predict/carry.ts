@@ -1,0 +1,227 @@
+import type { HookName } from '../../kernel/nftables/chain.ts'
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import type { Hop } from '../types.ts'
+import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
+import { type Decider, type Dice, meet } from './rules.ts'
+import type { Speaker } from './say.ts'
+import { everywhere, hairpinAt, Telling } from './telling.ts'
+import { neighbourOf, nodeOf, type Topology } from './topology.ts'
+import type { Tracked } from './track.ts'
+
+/** Where a packet's way ends, and how. */
+export type End =
+  | { readonly is: 'arrived' }
+  /** Rules answer with a refusal: `tcp reset`, `icmp 3`. */
+  | { readonly is: 'rejected'; readonly with: string }
+  | { readonly is: 'dropped' }
+  /** Nobody has the address on the last wire. */
+  | { readonly is: 'unanswered' }
+  /** The table has no line for it. */
+  | { readonly is: 'no way' }
+  /** The machine does not forward, or its bridge does not send back where it came from: nobody says anything. */
+  | { readonly is: 'silent' }
+
+export interface Carried {
+  readonly hops: readonly Hop[]
+  readonly end: End
+  /** Where it ended, and as what. */
+  readonly machine: Machine
+  readonly packet: Packet
+  /** Out of how many endpoints one was drawn. */
+  readonly of: number
+}
+
+export interface Carriage {
+  readonly topology: Topology
+  readonly speaker: Speaker
+  readonly dice: Dice
+  readonly tracked: Tracked
+  /** It is the answer: what was translated is put back. */
+  readonly back: boolean
+}
+
+/** A packet's way from the machine that makes it to where it ends, machine by machine as their kernels would take it. Pure. */
+export function carry(carriage: Carriage, machine: Machine, packet: Packet): Carried {
+  return new Carrier(carriage).send(machine, packet)
+}
+
+/** Hops; more is a loop, which a packet's time to live ends. */
+const longest = 64
+
+/** What the rules of one hook let through, or its end. */
+type Passed =
+  | { readonly packet: Packet; readonly by?: Decider; readonly masquerade: boolean }
+  | { readonly ended: Carried }
+
+class Carrier {
+  readonly #to: Carriage
+  readonly #path: Telling
+  #of = 1
+
+  constructor(carriage: Carriage) {
+    this.#to = carriage
+    this.#path = new Telling(carriage.speaker, carriage.back)
+  }
+
+  send(machine: Machine, made: Packet): Carried {
+    const isPod = machine.place.kind === 'pod'
+    const out = isPod ? { packet: made, masquerade: false } : this.#meet(machine, 'output', { ...made, byNode: true })
+    if ('ended' in out) return out.ended
+    const { packet, by } = out
+    const loop = isLocal(machine, packet.destination)
+    const route = loop ? undefined : routeTo(machine, packet.destination)
+    const way = route?.kind === 'unicast' ? route : undefined
+    if (!loop && !(way && this.#next(machine, way, packet))) {
+      if (!this.#to.back) this.#path.unsent(machine, made, route)
+      return this.#end(machine, { is: way ? 'unanswered' : 'no way' }, packet)
+    }
+    const device = loop ? 'lo' : (way?.device ?? 'eth0')
+    if (!this.#to.back) this.#path.sent(machine, device, made)
+    this.#translated(machine, device, made, packet, by)
+    return way ? this.#leave(machine, made, packet, way, by) : this.#end(machine, { is: 'arrived' }, packet)
+  }
+
+  /** A machine takes what comes from its wire, or by its bridge from one of its pods. */
+  #into(machine: Machine, came: Packet, pod?: Machine): Carried {
+    if (this.#path.hops.length > longest) return this.#end(machine, { is: 'silent' }, came)
+    const pre = this.#meet(machine, 'prerouting', came)
+    if ('ended' in pre) return pre.ended
+    const { packet, by } = pre
+    const bridge = bridgeOf(machine)?.name
+    const device = pod ? (bridge ?? 'cbr0') : 'eth0'
+    if (isLocal(machine, packet.destination)) {
+      this.#translated(machine, device, came, packet, by)
+      const input = this.#meet(machine, 'input', packet, came)
+      if ('ended' in input) return input.ended
+      if (!this.#to.back) this.#to.tracked.remember(machine, came, packet)
+      this.#path.own(machine, packet, pod !== undefined)
+      return this.#end(machine, { is: 'arrived' }, packet)
+    }
+    const route = routeTo(machine, packet.destination)
+    // br_nf_pre_routing_finish: what is translated to a port of the same bridge is bridged, not routed.
+    if (pod && machine.filtersBridged && packet.destination !== came.destination && route && route.device === bridge) {
+      const target = this.#next(machine, route, packet)
+      if (target) return this.#acrossBridge(machine, came, packet, target, pod, by)
+    }
+    this.#translated(machine, device, came, packet, by)
+    if (pod) this.#path.toGateway(machine, packet)
+    if (!machine.forwards) {
+      this.#path.notForwarding(machine, packet)
+      return this.#end(machine, { is: 'silent' }, packet)
+    }
+    if (route?.kind !== 'unicast') {
+      this.#path.noWay(machine, packet)
+      return this.#end(machine, { is: route?.kind === 'blackhole' ? 'silent' : 'no way' }, packet)
+    }
+    const forward = this.#meet(machine, 'forward', packet, came)
+    return 'ended' in forward ? forward.ended : this.#leave(machine, came, forward.packet, route, by)
+  }
+
+  /** From the choice of the way on. `came`: as it came to the machine. */
+  #leave(machine: Machine, came: Packet, packet: Packet, route: MachineRoute, by: Decider | undefined): Carried {
+    const left = this.#post(machine, came, packet, route, by)
+    if ('ended' in left) return left.ended
+    this.#translated(machine, route.device ?? '', packet, left.packet, left.by)
+    const next = this.#next(machine, route, left.packet)
+    if (!next) {
+      this.#path.unanswered(machine, left.packet, route)
+      return this.#end(machine, { is: 'unanswered' }, left.packet)
+    }
+    if (machine.place.kind === 'pod') return this.#ontoBridge(machine, next, left.packet)
+    if (machine.place.kind === 'node' && route.device === bridgeOf(machine)?.name)
+      return this.#port(machine, next, left.packet)
+    this.#path.way(machine, left.packet, route)
+    return this.#into(next, left.packet)
+  }
+
+  /** Out of a pod's cable into its node's bridge. */
+  #ontoBridge(pod: Machine, target: Machine, packet: Packet): Carried {
+    const node = nodeOf(this.#to.topology, pod)
+    if (!node) return this.#end(pod, { is: 'silent' }, packet)
+    this.#path.cable(node, pod, packet)
+    if (target === node) return this.#into(node, packet, pod)
+    if (!node.filtersBridged) return this.#port(node, target, packet, pod)
+    const pre = this.#meet(node, 'prerouting', packet)
+    if ('ended' in pre) return pre.ended
+    if (pre.packet.destination !== packet.destination) return this.#into(node, packet, pod)
+    return this.#acrossBridge(node, packet, pre.packet, target, pod, pre.by)
+  }
+
+  /** Bridged packets meet the rules for IP where br_netfilter is on. */
+  #acrossBridge(
+    node: Machine,
+    came: Packet,
+    packet: Packet,
+    target: Machine,
+    pod: Machine,
+    by: Decider | undefined,
+  ): Carried {
+    if (target === pod && !hairpinAt(node, pod)) {
+      this.#translated(node, '', came, packet, by)
+      return this.#port(node, target, packet, pod)
+    }
+    const forward = this.#meet(node, 'forward', packet, came)
+    if ('ended' in forward) return forward.ended
+    const left = this.#post(
+      node,
+      came,
+      forward.packet,
+      { to: everywhere, kind: 'unicast', device: bridgeOf(node)?.name ?? '' },
+      by,
+    )
+    if ('ended' in left) return left.ended
+    this.#translated(node, bridgeOf(node)?.name ?? '', came, left.packet, left.by)
+    return this.#port(node, target, left.packet, pod)
+  }
+
+  /** Out of the bridge by a pod's port; `from`: whose port it came in by, where nothing was routed. */
+  #port(node: Machine, target: Machine, packet: Packet, from?: Machine): Carried {
+    if (from && target === from && !hairpinAt(node, from)) {
+      this.#path.noHairpin(node, from, packet)
+      return this.#end(node, { is: 'silent' }, packet)
+    }
+    this.#path.port(node, target, packet)
+    return this.#end(target, { is: isLocal(target, packet.destination) ? 'arrived' : 'silent' }, packet)
+  }
+
+  /** The last rules, and what the machine remembers. */
+  #post(machine: Machine, came: Packet, packet: Packet, route: MachineRoute, by: Decider | undefined): Passed {
+    const post = this.#meet(machine, 'postrouting', packet, came)
+    if ('ended' in post) return post
+    const source = post.masquerade ? sourceFor(machine, route) : undefined
+    const left = source === undefined ? post.packet : { ...post.packet, source, sourcePort: 0 }
+    if (!this.#to.back) this.#to.tracked.remember(machine, came, left)
+    const decided = post.by ?? by
+    return { packet: left, masquerade: post.masquerade, ...(decided && { by: decided }) }
+  }
+
+  /** What the rules of one hook make of it; of an answer, what the machine remembers. */
+  #meet(machine: Machine, hook: HookName, packet: Packet, came: Packet = packet): Passed {
+    const { speaker, dice, back, tracked } = this.#to
+    const met = machine.place.kind === 'pod' ? undefined : meet(speaker, machine, hook, packet, dice)
+    this.#of = Math.max(this.#of, met?.of ?? 1)
+    if (met && met.fate !== 'accept') {
+      const how = met.fate === 'drop' ? 'drop' : met.fate.reject
+      this.#path.refused(machine, packet, how, met.by)
+      return { ended: this.#end(machine, how === 'drop' ? { is: 'dropped' } : { is: 'rejected', with: how }, packet) }
+    }
+    const by = met?.by ? { by: met.by } : {}
+    if (!back) return { packet: met?.packet ?? packet, masquerade: met?.masquerade ?? false, ...by }
+    if (hook === 'prerouting' || hook === 'output') return { packet: tracked.asker(machine, packet), masquerade: false }
+    if (hook === 'forward') return { packet, masquerade: false }
+    return { packet: tracked.asked(machine, came, packet), masquerade: false }
+  }
+
+  #translated(machine: Machine, device: string, before: Packet, after: Packet, by: Decider | undefined): void {
+    this.#path.translated(machine, device, before, after, by, this.#of)
+  }
+
+  #end(machine: Machine, end: End, packet: Packet): Carried {
+    return { hops: this.#path.hops, end, machine, packet, of: this.#of }
+  }
+
+  #next(machine: Machine, route: MachineRoute, packet: Packet): Machine | undefined {
+    if (route.device === undefined) return undefined
+    return neighbourOf(this.#to.topology, machine, route.device, route.via ?? packet.destination)
+  }
+}

@@ -1,0 +1,98 @@
+import { type Address, type Cidr, contains } from '../../base/address.ts'
+import type { Ruleset } from '../../kernel/nftables/ruleset.ts'
+import type { Place } from '../observation.ts'
+
+// What decides in one network namespace where a packet goes: a node's, a pod's, the router's. Read from its kernel, or what the objects
+// promise: the walk (walk.ts) does not ask which.
+
+export interface Machine {
+  readonly place: Place
+  readonly devices: readonly MachineDevice[]
+  readonly addresses: readonly { readonly address: Address; readonly device: string }[]
+  readonly routes: readonly MachineRoute[]
+  /** net.ipv4.ip_forward: takes packets that are for others. */
+  readonly forwards: boolean
+  /** net.bridge.bridge-nf-call-iptables: what a bridge carries from port to port meets the rules for IP, too. */
+  readonly filtersBridged: boolean
+  /** Its rules for services are those of the objects; false where its kernel has none. */
+  readonly serves: boolean
+  /** Other rules: everybody's but this cluster's own. */
+  readonly tables: readonly Ruleset[]
+  /** Sockets that wait; undefined where nobody looked. */
+  readonly listeners?: readonly MachineListener[]
+  /** Protocols of whose sockets the kernel tells nothing. */
+  readonly untold?: readonly string[]
+  /** Where all this was read. */
+  readonly known: 'kernel' | 'objects'
+}
+
+export interface MachineDevice {
+  readonly name: string
+  readonly index?: number
+  readonly up: boolean
+  /** The other end of its cable is up, too; absent where nobody asked. */
+  readonly carrier?: boolean
+  readonly isBridge?: boolean
+  /** The bridge that it is a port of. */
+  readonly bridge?: string
+  /** A frame may leave the bridge by the port it came in by. */
+  readonly hairpin?: boolean
+  /** The index of the cable's other end, in another namespace. */
+  readonly peer?: number
+  /** The pod (`namespace/name`) at the other end of this cable. */
+  readonly pod?: string
+}
+
+export interface MachineRoute {
+  readonly to: Cidr
+  readonly kind: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit'
+  readonly via?: Address
+  readonly device?: string
+  /** The address of this machine that it sends from by this way. */
+  readonly source?: Address
+  /** Lower goes first. */
+  readonly priority?: number
+}
+
+export interface MachineListener {
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  readonly address: Address
+  readonly port: number
+}
+
+/** Everything that {@link Machine} says of one namespace, as an agent tells it before a request is sent: JSON. */
+export interface MachineState extends Omit<Machine, 'tables' | 'known'> {
+  /** Each written by {@link tables.writeTable}. */
+  readonly tables: readonly string[]
+}
+
+export function isLocal({ addresses }: Machine, address: Address): boolean {
+  return address.startsWith('127.') || addresses.some((one) => one.address === address)
+}
+
+/** The longest prefix goes first, then the lowest metric, as in the kernel's table. */
+export function routeTo({ routes, devices }: Machine, to: Address): MachineRoute | undefined {
+  const down = new Set(devices.filter(({ up }) => !up).map(({ name }) => name))
+  let best: MachineRoute | undefined
+  for (const route of routes) {
+    if (!contains(route.to, to) || (route.device !== undefined && down.has(route.device))) continue
+    if (
+      !best ||
+      route.to.prefix > best.to.prefix ||
+      (route.to.prefix === best.to.prefix && (route.priority ?? 0) < (best.priority ?? 0))
+    )
+      best = route
+  }
+  return best
+}
+
+export function bridgeOf({ devices }: Machine): MachineDevice | undefined {
+  return devices.find(({ isBridge }) => isBridge)
+}
+
+/** The address that the machine puts on what leaves by a route. */
+export function sourceFor(machine: Machine, route: MachineRoute): Address | undefined {
+  if (route.source !== undefined) return route.source
+  const on = machine.addresses.filter(({ device }) => device === route.device).map(({ address }) => address)
+  return on.find((address) => !address.includes(':')) ?? on[0]
+}

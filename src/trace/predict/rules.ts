@@ -1,0 +1,196 @@
+import { type Address, hostPort, parseAddress, parseCidr } from '../../base/address.ts'
+import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
+import type { HookName } from '../../kernel/nftables/chain.ts'
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
+import { type Passage, type Step, walk } from '../../kernel/nftables/walk.ts'
+import { model } from '../../proxy/model.ts'
+import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../cluster.ts'
+import { isLocal, type Machine } from './machine.ts'
+import type { Ranges } from './ranges.ts'
+
+/** Which of several endpoints is drawn: `slot`, or, where it can be, the one with this address and port. */
+export interface Dice {
+  readonly slot: number
+  readonly prefer?: string
+}
+
+/** What all rules of a machine make of a packet in one hook. */
+export interface Met {
+  readonly fate: Passage['fate']
+  readonly packet: Packet
+  /** Whose rule decided, where one did. */
+  readonly by?: Decider
+  /** Out of how many endpoints one was drawn. */
+  readonly of: number
+  readonly masquerade: boolean
+}
+
+export type Decider =
+  | { readonly kind: 'services'; readonly rule?: string }
+  | { readonly kind: 'host port'; readonly pod: string }
+  | { readonly kind: 'table'; readonly table: string; readonly chain: string; readonly rule?: string }
+
+export interface RuleBook {
+  readonly cluster: Cluster
+  readonly ranges: Ranges
+}
+
+/** Every table of the machine in the kernel's order: each base chain by its priority, whosever it is. */
+export function meet(book: RuleBook, machine: Machine, hook: HookName, packet: Packet, dice: Dice): Met {
+  const bases = [...servicesOf(book, machine, packet), ...machine.tables]
+    .flatMap((ruleset) => basesOf(ruleset, hook))
+    .sort((a, b) => a.place - b.place)
+  let met: Met = { fate: 'accept', packet, of: 1, masquerade: false }
+  for (const { alone, services } of bases) {
+    const { passage, of } = draw(alone, hook, met.packet, dice)
+    const changed =
+      passage.packet.destination !== met.packet.destination ||
+      passage.packet.destinationPort !== met.packet.destinationPort
+    const decided =
+      passage.fate !== 'accept' || changed || passage.masquerade || passage.packet.source !== met.packet.source
+    const by = decided ? deciderOf(services, alone, passage.steps) : met.by
+    met = {
+      fate: passage.fate,
+      // What is translated once is not translated again.
+      packet: passage.masquerade
+        ? { ...passage.packet, status: (passage.packet.status ?? 0) | ctStatus.snat }
+        : passage.packet,
+      of: Math.max(met.of, of),
+      masquerade: met.masquerade || passage.masquerade,
+      ...(by && { by }),
+    }
+    if (met.fate !== 'accept') return met
+  }
+  return hook === 'prerouting' || hook === 'output' ? published(book, machine, met) : met
+}
+
+function draw(
+  ruleset: Ruleset,
+  hook: HookName,
+  packet: Packet,
+  { slot, prefer }: Dice,
+): { passage: Passage; of: number } {
+  let of = 1
+  const at = (wanted: number): Passage =>
+    walk(ruleset, hook, packet, (modulus) => {
+      of = Math.max(of, modulus)
+      return wanted < modulus ? wanted : 0
+    })
+  const first = at(slot)
+  if (of === 1 || prefer === undefined) return { passage: first, of }
+  for (let wanted = 0; wanted < of; wanted++) {
+    const passage = at(wanted)
+    if (hostPort(passage.packet.destination, passage.packet.destinationPort) === prefer) return { passage, of }
+  }
+  return { passage: first, of }
+}
+
+interface Base {
+  /** The ruleset with one base chain only. */
+  readonly alone: Ruleset
+  readonly services: boolean
+  readonly place: number
+}
+
+function basesOf(ruleset: Ruleset & { readonly services?: true }, hook: HookName): Base[] {
+  const bases = [...ruleset.chains.values()].filter((chain) => chain.hook?.hook === hook)
+  return bases.map((base) => ({
+    alone: {
+      ...ruleset,
+      chains: new Map([...ruleset.chains].filter(([, chain]) => chain === base || chain.hook?.hook !== hook)),
+    },
+    services: ruleset.services ?? false,
+    place: placeOf(base),
+  }))
+}
+
+/** Translation has its place in a hook, whatever the chain's own priority (as in walk.ts). */
+function placeOf({ hook }: Chain): number {
+  if (!hook) return 0
+  if (hook.type !== 'nat') return hook.priority
+  const early = hook.hook === 'prerouting' || hook.hook === 'output'
+  return (early ? -100 : 100) + hook.priority / 100_000
+}
+
+function deciderOf(services: boolean, { table }: Ruleset, steps: readonly Step[]): Decider {
+  const last = steps.at(-1)
+  const rule = last?.rule.comment === undefined ? {} : { rule: last.rule.comment }
+  if (services) {
+    const meant = steps.findLast(({ rule: one }) => one.comment !== undefined)?.rule.comment
+    return { kind: 'services', ...(meant !== undefined && { rule: meant }) }
+  }
+  return { kind: 'table', table: table.name, chain: last?.chain ?? 'policy', ...rule }
+}
+
+/**
+ * A node's rules for services. They are made of each service alone, so only those that have the packet's address matter, or, to the
+ * node itself, those with its node port.
+ */
+function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }: Machine, packet: Packet): Ruleset[] {
+  if (place.kind !== 'node' || !serves) return []
+  const node = cluster.nodes.find(({ metadata }) => metadata.name === place.name)
+  // Which rules masquerade is decided by where the connection was for.
+  const { destination: to, destinationPort: port } = packet.original ?? packet
+  const own = addresses.map(({ address }) => address).filter((address) => !address.startsWith('127.'))
+  const primary = primaryOf(cluster, place.name)
+  const services = cluster.services.filter(
+    (service) =>
+      serviceAddresses(service).includes(to) ||
+      (primary === to && service.spec.ports?.some(({ nodePort }) => nodePort === port)),
+  )
+  const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
+  const ownPodCidr = parseCidr(node?.spec?.podCIDR ?? '')
+  const ruleset = model(services, cluster.slices, {
+    name: place.name,
+    ...(zone === undefined ? {} : { zone }),
+    ...(ownPodCidr ? { ownPodCidr } : {}),
+    podCidr: ranges.pods,
+    serviceCidr: ranges.services,
+    nodePortAddresses: primary === undefined ? [] : [primary],
+    addresses: own,
+  })
+  return [{ ...ruleset, services: true } as Ruleset]
+}
+
+function primaryOf(cluster: Cluster, name: string): Address | undefined {
+  const node = cluster.nodes.find(({ metadata }) => metadata.name === name)
+  const internal = node?.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))
+  return internal ? parseAddress(internal.address) : node && nodeAddresses(node)[0]
+}
+
+/** Ports of the node that lead to pods on it (`hostPort`): behind the services, as the pod network does it. */
+function published({ cluster }: RuleBook, machine: Machine, met: Met): Met {
+  const { packet } = met
+  const { destination, destinationPort } = packet
+  if (
+    machine.place.kind !== 'node' ||
+    (packet.state ?? 'new') !== 'new' ||
+    ((packet.status ?? 0) & ctStatus.dnat) !== 0
+  )
+    return met
+  if (!isLocal(machine, destination)) return met
+  for (const pod of cluster.pods) {
+    const to = podAddress(pod)
+    if (pod.spec.nodeName !== machine.place.name || pod.spec.hostNetwork || !isAlive(pod) || to === undefined) continue
+    for (const { ports = [] } of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])])
+      for (const { hostPort: published, hostIP, containerPort, protocol = 'TCP' } of ports) {
+        if (published !== destinationPort || numbers[protocol] !== packet.protocol) continue
+        if (hostIP !== undefined && hostIP !== '' && hostIP !== '0.0.0.0' && hostIP !== destination) continue
+        return {
+          ...met,
+          by: { kind: 'host port', pod: `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}` },
+          packet: {
+            ...packet,
+            destination: to,
+            destinationPort: containerPort,
+            original: packet.original ?? { destination, destinationPort },
+            status: (packet.status ?? 0) | ctStatus.dnat,
+          },
+        }
+      }
+  }
+  return met
+}
+
+const numbers: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, SCTP: 132 }

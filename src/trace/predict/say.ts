@@ -1,0 +1,179 @@
+import { type Address, contains, formatCidr } from '../../base/address.ts'
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import { type Cluster, nodeOfRange, ownerOf, podKey, serviceAt, slicesOf } from '../cluster.ts'
+import { keptOut } from '../kept-out.ts'
+import type { Because } from '../types.ts'
+import { type Machine, type MachineRoute, routeTo } from './machine.ts'
+import { endsOfPacket } from './path.ts'
+import type { Ranges } from './ranges.ts'
+import type { Decider } from './rules.ts'
+
+// What the hops of a prediction say: the objects' names for addresses, and which object or line promises it.
+
+export interface Speaker {
+  readonly cluster: Cluster
+  readonly ranges: Ranges
+  /** The sender's `namespace/name`, or a machine. */
+  readonly source: string
+}
+
+/** `pod web-x2`, `service shop/web`, `node2`; undefined for an address that nobody in the cluster has. */
+export function nameOf({ cluster, source }: Speaker, address: Address): string | undefined {
+  const owner = ownerOf(cluster, address)
+  switch (owner.kind) {
+    case 'pod':
+      return `pod ${podName(source, podKey(owner.pod))}`
+    case 'service':
+      return `service ${owner.service.metadata.namespace}/${owner.service.metadata.name}`
+    case 'node':
+      return owner.node.metadata.name
+    case 'router':
+      return owner.name
+    default:
+      return undefined
+  }
+}
+
+export function saySent(speaker: Speaker, packet: Packet): string {
+  const { cluster, ranges } = speaker
+  const { destination } = packet
+  const owner = ownerOf(cluster, destination)
+  const what =
+    owner.kind === 'service'
+      ? 'a service’s address: no machine has it'
+      : owner.kind !== 'unknown'
+        ? `${nameOf(speaker, destination)}’s address`
+        : destination.startsWith('127.')
+          ? 'the sender itself'
+          : contains(ranges.services, destination)
+            ? 'an address for services, and no service has it'
+            : contains(ranges.pods, destination)
+              ? 'an address for pods, and no pod has it'
+              : 'an address outside the cluster'
+  return `sent to ${endsOfPacket(packet).dst}, ${what}`
+}
+
+/** How an endpoint was come by, and the objects that say so. */
+export function sayChosen(
+  speaker: Speaker,
+  before: Packet,
+  after: Packet,
+  of: number,
+): { say: string; because: Because } {
+  const { cluster } = speaker
+  const [was, is] = [endsOfPacket(before), endsOfPacket(after)]
+  const at = serviceAt(cluster, before.destination, before.destinationPort, was.proto)
+  const owner = ownerOf(cluster, before.destination)
+  const service = at?.service ?? (owner.kind === 'service' ? owner.service : undefined)
+  const who = nameOf(speaker, after.destination)
+  const chosen = `${was.dst} becomes ${is.dst}${who === undefined ? '' : `, ${who}`}`
+  if (!service) return { say: chosen, because: { kind: 'object', text: 'the services’ rules' } }
+  const name = `service ${service.metadata.namespace}/${service.metadata.name}`
+  const slice = slicesOf(cluster, service).find(({ endpoints }) =>
+    endpoints.some(({ addresses }) => addresses.includes(after.destination)),
+  )
+  const count = of > 1 ? `one of ${of}` : 'the only one'
+  const sticky =
+    service.spec.sessionAffinity === 'ClientIP' && of > 1 ? '; who has asked before gets the same one again' : ''
+  const text = [name, slice && `endpoint slice ${slice.metadata.name}`].filter(Boolean).join(', ')
+  return { say: `${name}: ${chosen}, ${count}${sticky}`, because: { kind: 'object', text: `${text}: ${count}` } }
+}
+
+/** Why rules say no. */
+export function sayRefusal(
+  speaker: Speaker,
+  machine: Machine,
+  packet: Packet,
+  by: Decider | undefined,
+): { say: string; because: Because } {
+  if (by?.kind === 'table') {
+    const rule = by.rule === undefined ? '' : ` "${by.rule}"`
+    return {
+      say: `a rule is against ${endsOfPacket(packet).dst}`,
+      because: { kind: 'rule', text: `${by.table} ${by.chain}:${rule}` },
+    }
+  }
+  const { cluster, ranges } = speaker
+  const { destination: to, destinationPort: port, source: from } = packet
+  const protocol = endsOfPacket(packet).proto
+  const kept = keptOut(cluster, { from, to, port, protocol, node: machine.place.name })
+  const text = by?.kind === 'services' && by.rule !== undefined ? by.rule : 'services and endpoint slices'
+  const because: Because = { kind: 'object', text }
+  if (kept) return { say: kept.say, because }
+  const served = serviceAt(cluster, to, port, protocol)
+  if (served) {
+    const { namespace, name } = served.service.metadata
+    return { say: `service ${namespace}/${name} has no pod that is ready`, because }
+  }
+  const owner = ownerOf(cluster, to)
+  if (owner.kind === 'service') {
+    const { namespace, name } = owner.service.metadata
+    return { say: `service ${namespace}/${name} has no port ${port}`, because }
+  }
+  const nobody = contains(ranges.services, to)
+    ? `no service has ${to}`
+    : `a rule is against ${endsOfPacket(packet).dst}`
+  return { say: nobody, because }
+}
+
+/** Where a machine sends what is not its own, and the line or object that says so. */
+export function sayWay(
+  speaker: Speaker,
+  machine: Machine,
+  to: Address,
+  route: MachineRoute,
+): { say: string; because: Because } {
+  const { cluster } = speaker
+  const range = nodeOfRange(cluster, to)
+  const because: Because =
+    machine.known === 'kernel'
+      ? { kind: 'route', text: routeText(route) }
+      : {
+          kind: 'object',
+          text: range ? `node ${range.node.metadata.name}: podCIDR ${range.range}` : 'the nodes’ addresses',
+        }
+  if (machine.place.kind === 'router' && range && route.to.prefix > 0)
+    return {
+      say: `${formatCidr(route.to)} belongs to ${range.node.metadata.name}${route.via === undefined ? '' : ` (${route.via})`}`,
+      because,
+    }
+  if (route.via === undefined) {
+    const who = nameOf(speaker, to)
+    return { say: `${to} is ${who ?? 'a machine'} on the same wire: straight to it`, because }
+  }
+  const gateway = nameOf(speaker, route.via)
+  const next = gateway === cluster.router?.name && gateway !== undefined ? 'the router' : (gateway ?? route.via)
+  const mine = cluster.nodes.find(({ metadata }) => metadata.name === machine.place.name)?.spec?.podCIDR
+  return {
+    say: range && mine !== undefined ? `${to} is not in my range ${mine}: to ${next}` : `${to} is not here: to ${next}`,
+    because,
+  }
+}
+
+export function sayNoWay(machine: Machine, to: Address): { say: string; because: Because } {
+  const route = routeTo(machine, to)
+  if (route)
+    return { say: `the table says that ${to} is ${route.kind}`, because: { kind: 'route', text: routeText(route) } }
+  return {
+    say:
+      machine.place.kind === 'router' ? `no line of the table is for ${to}: thrown away` : `no way to ${to} from here`,
+    because: { kind: 'route', text: `no route to ${to}` },
+  }
+}
+
+export function routeText({ to, kind, via, device }: MachineRoute): string {
+  return [
+    kind !== 'unicast' && kind,
+    to.prefix === 0 ? 'default' : formatCidr(to),
+    via !== undefined && `via ${via}`,
+    device !== undefined && `dev ${device}`,
+  ]
+    .filter(Boolean)
+    .join(' ')
+}
+
+/** A pod's name, with its namespace when that is not the sender's. */
+export function podName(source: string, key: string): string {
+  const [namespace] = key.split('/')
+  return namespace === source.split('/')[0] ? key.slice(key.indexOf('/') + 1) : key
+}

@@ -1,0 +1,194 @@
+import { type Cidr, cidr } from '../../base/address.ts'
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import { bridgeOf, type Machine, type MachineRoute } from './machine.ts'
+import { Path, withPort } from './path.ts'
+import type { Decider } from './rules.ts'
+import { nameOf, podName, sayChosen, sayNoWay, sayRefusal, saySent, sayWay, type Speaker } from './say.ts'
+
+/** The hops of one packet, told as they happen: what a machine does, and which object or line of its kernel says so. */
+export class Telling extends Path {
+  readonly #speaker: Speaker
+  readonly #back: boolean
+
+  constructor(speaker: Speaker, back: boolean) {
+    super()
+    this.#speaker = speaker
+    this.#back = back
+  }
+
+  sent(machine: Machine, device: string, packet: Packet): void {
+    const { kind, name } = machine.place
+    const because = { kind: 'object', text: `${kind} ${name}` } as const
+    this.add(machine, device, packet, {
+      component: 'pod',
+      action: 'sent',
+      say: saySent(this.#speaker, packet),
+      because,
+    })
+  }
+
+  /** The sender’s own kernel knows no way, or nobody answers it: nothing leaves. */
+  unsent(machine: Machine, packet: Packet, route: MachineRoute | undefined): void {
+    const to = route?.via ?? packet.destination
+    const told =
+      route?.kind === 'unicast'
+        ? {
+            say: `"who has ${to}?": nobody answers, so nothing can be sent`,
+            because: { kind: 'neighbour', text: `no answer from ${to}` } as const,
+          }
+        : sayNoWay(machine, packet.destination)
+    this.add(machine, route?.device ?? 'eth0', packet, { component: 'pod', action: 'dropped', ...told })
+  }
+
+  cable(node: Machine, pod: Machine, packet: Packet): void {
+    this.add(node, portOf(node, pod) ?? 'veth', packet, {
+      component: 'veth',
+      action: 'forwarded',
+      say: `out of the other end of ${podName(this.#speaker.source, pod.place.name)}’s cable`,
+      because: { kind: 'object', text: `pod ${pod.place.name}: nodeName ${node.place.name}` },
+    })
+  }
+
+  toGateway(node: Machine, packet: Packet): void {
+    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
+      component: 'bridge',
+      action: 'forwarded',
+      say: 'for no pod on this bridge: handed to the gateway, the node itself',
+      because: { kind: 'object', text: `node ${node.place.name}: podCIDR ${this.#rangeOf(node)}` },
+    })
+  }
+
+  /** `fromPod`: by the bridge from one of the machine's pods; else from its wire. */
+  own(machine: Machine, packet: Packet, fromPod: boolean): void {
+    const { destination } = packet
+    this.add(machine, fromPod ? (bridgeOf(machine)?.name ?? 'cbr0') : 'eth0', packet, {
+      component: fromPod ? 'bridge' : 'route',
+      action: 'delivered',
+      say: `for ${destination}, ${fromPod ? 'the node’s own address' : `${machine.place.name} itself`}`,
+      because: {
+        kind: 'object',
+        text: `${nameOf(this.#speaker, destination) ?? machine.place.name} has ${destination}`,
+      },
+    })
+  }
+
+  way(machine: Machine, packet: Packet, route: MachineRoute): void {
+    const told = sayWay(this.#speaker, machine, packet.destination, route)
+    this.add(machine, route.device ?? 'eth0', packet, { component: 'route', action: 'forwarded', ...told })
+  }
+
+  noWay(machine: Machine, packet: Packet): void {
+    const told = sayNoWay(machine, packet.destination)
+    this.add(machine, 'eth0', packet, { component: 'route', action: 'dropped', ...told })
+  }
+
+  notForwarding(machine: Machine, packet: Packet): void {
+    this.add(machine, 'eth0', packet, {
+      component: 'route',
+      action: 'dropped',
+      say: `${machine.place.name} does not forward: net.ipv4.ip_forward is 0`,
+      because: { kind: 'route', text: 'net.ipv4.ip_forward = 0' },
+    })
+  }
+
+  unanswered(machine: Machine, packet: Packet, route: MachineRoute): void {
+    const { via, device = '' } = route
+    const to = via ?? packet.destination
+    this.add(machine, device, packet, {
+      component: device === bridgeOf(machine)?.name ? 'bridge' : 'route',
+      action: 'dropped',
+      say: `"who has ${to}?": nobody answers`,
+      because: { kind: 'neighbour', text: `no answer from ${to} on ${device}` },
+    })
+  }
+
+  port(node: Machine, pod: Machine, packet: Packet): void {
+    const who = podName(this.#speaker.source, pod.place.name)
+    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
+      component: 'bridge',
+      action: 'forwarded',
+      say: `${packet.destination} is behind ${portOf(node, pod) ?? `${who}’s cable`}`,
+      because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
+    })
+  }
+
+  noHairpin(node: Machine, pod: Machine, packet: Packet): void {
+    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
+      component: 'bridge',
+      action: 'dropped',
+      say: 'it would have to leave by the port it came in by, and that port’s hairpin mode is off',
+      because: { kind: 'neighbour', text: `${portOf(node, pod) ?? 'its port'}: hairpin off` },
+    })
+  }
+
+  /** The destination first, then the sender, in the kernel's order. `of`: out of so many endpoints. */
+  translated(
+    machine: Machine,
+    device: string,
+    before: Packet,
+    after: Packet,
+    by: Decider | undefined,
+    of: number,
+  ): void {
+    const middle = { ...before, destination: after.destination, destinationPort: after.destinationPort }
+    const at = withPort(middle.destination, middle.destinationPort)
+    if (at !== withPort(before.destination, before.destinationPort)) {
+      const told = this.#back
+        ? {
+            say: `put back: ${withPort(before.destination, before.destinationPort)} becomes ${at}, who asked`,
+            because: remembered,
+          }
+        : by?.kind === 'host port'
+          ? {
+              say: `port ${before.destinationPort} of ${machine.place.name} is pod ${by.pod}’s: becomes ${at}`,
+              because: { kind: 'object', text: `pod ${by.pod}: hostPort ${before.destinationPort}` } as const,
+            }
+          : sayChosen(this.#speaker, before, middle, of)
+      this.add(machine, device, before, { component: 'proxy', action: 'translated', after: middle, ...told })
+    }
+    if (middle.source === after.source && middle.sourcePort === after.sourcePort) return
+    const told = this.#back
+      ? {
+          say: `put back: ${withPort(middle.source, middle.sourcePort)} becomes ${withPort(after.source, after.sourcePort)}, whom ${this.#speaker.source} asked`,
+          because: remembered,
+        }
+      : {
+          say: `the sender becomes ${after.source}, this node: the answer has to come back through here`,
+          because: ruleOf(by),
+        }
+    this.add(machine, device, middle, { component: 'proxy', action: 'translated', after, ...told })
+  }
+
+  refused(machine: Machine, packet: Packet, how: string, by: Decider | undefined): void {
+    const { say, because } = sayRefusal(this.#speaker, machine, packet, by)
+    this.add(machine, '', packet, {
+      component: by?.kind === 'table' ? 'policy' : 'proxy',
+      action: how === 'drop' ? 'dropped' : 'rejected',
+      say: `${say}: ${how === 'drop' ? 'thrown away' : how === 'tcp reset' ? 'refused with a TCP reset' : 'refused with an ICMP message'}`,
+      because,
+    })
+  }
+
+  #rangeOf({ place }: Machine): string {
+    const node = this.#speaker.cluster.nodes.find(({ metadata }) => metadata.name === place.name)
+    return node?.spec?.podCIDR ?? 'unknown'
+  }
+}
+
+const remembered = { kind: 'conntrack', text: 'the node remembers the connection' } as const
+
+function ruleOf(by: Decider | undefined): { kind: 'object' | 'rule'; text: string } {
+  if (by?.kind === 'table') return { kind: 'rule', text: `${by.table} ${by.chain}: ${by.rule ?? ''}` }
+  return { kind: 'object', text: by?.kind === 'services' && by.rule !== undefined ? by.rule : 'the services’ rules' }
+}
+
+export function portOf({ devices }: Machine, pod: Machine): string | undefined {
+  return devices.find((device) => device.pod === pod.place.name)?.name
+}
+
+/** A frame may leave a pod's port that it came in by. */
+export function hairpinAt({ devices }: Machine, pod: Machine): boolean {
+  return devices.find((device) => device.pod === pod.place.name)?.hairpin ?? true
+}
+
+export const everywhere: Cidr = cidr('0.0.0.0/0')

@@ -1,0 +1,54 @@
+import type { Address, Cidr } from '../../base/address.ts'
+import type { Place } from '../observation.ts'
+import { isLocal, type Machine } from './machine.ts'
+
+/** Machines and the wires between them. */
+export interface Topology {
+  readonly machines: readonly Machine[]
+  /** The wire between machines, where its range is known. */
+  readonly wire?: Cidr
+}
+
+/** Who answers "who has this address?" on the wire that a device is on; undefined when nobody does. */
+export function neighbourOf(
+  topology: Topology,
+  machine: Machine,
+  device: string,
+  address: Address,
+): Machine | undefined {
+  const wire = wireOf(machine.place, device, machine)
+  if (machine.devices.find(({ name }) => name === device)?.carrier === false) return undefined
+  return topology.machines.find(
+    (other) =>
+      other !== machine &&
+      isLocal(other, address) &&
+      other.devices.some(
+        ({ name, up, carrier }) =>
+          up && carrier !== false && name !== 'lo' && wireOf(other.place, name, other) === wire,
+      ),
+  )
+}
+
+export function machineAt(topology: Topology, kind: Place['kind'], name: string): Machine | undefined {
+  return topology.machines.find(({ place }) => place.kind === kind && place.name === name)
+}
+
+export function nodeOf(topology: Topology, { place }: Machine): Machine | undefined {
+  return machineAt(topology, 'node', place.node)
+}
+
+/** Devices with the same word hear each other's questions. */
+function wireOf({ kind, node }: Place, device: string, { devices }: Machine): string {
+  switch (kind) {
+    case 'pod':
+      return `pods of ${node}`
+    case 'node':
+      return devices.some(({ name, isBridge }) => name === device && isBridge) ? `pods of ${node}` : 'nodes'
+    // The router has a cable for whoever is beyond it; its first one is to the nodes.
+    case 'router':
+      return device === 'eth0' ? 'nodes' : 'beyond'
+    // Beyond the router, or a machine of the wire that nobody here can ask.
+    case 'outside':
+      return node === 'outside' ? 'beyond' : 'nodes'
+  }
+}
