@@ -5,7 +5,7 @@ export interface Resource {
   readonly kind: KindName
   /** '' for the core group. */
   readonly group: string
-  readonly version: 'v1'
+  readonly version: 'v1' | 'v1alpha1'
   readonly plural: string
   readonly namespaced: boolean
   readonly shortNames: readonly string[]
@@ -39,6 +39,7 @@ export const resources: Readonly<Record<KindName, Resource>> = {
   Secret: resource('Secret', '', 'secrets', {}),
   Service: resource('Service', '', 'services', { shortNames: ['svc'], categories: ['all'], status: true }),
   ServiceAccount: resource('ServiceAccount', '', 'serviceaccounts', { shortNames: ['sa'] }),
+  Trace: resource('Trace', 'kubehop.dev', 'traces', { version: 'v1alpha1', shortNames: ['tr'], status: true }),
 }
 
 export const allResources: readonly Resource[] = Object.values(resources)

@@ -19,6 +19,7 @@ import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
 import { traceExtension, tracePath } from './trace.ts'
+import { answerTraces } from './trace-objects.ts'
 import { layWire, type Wire } from './wire.ts'
 
 const apiPort = 6443
@@ -56,18 +57,20 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     if (!client) throw new Error('the API server answers before it runs')
     return client
   }
+  const trace = traceExtension(config, wire, authority, theClient, log.child({ room: 'trace' }))
   const api = await startApi({
     stateDir: config.folder,
     serviceCidr: config.serviceCidr,
     listeners: [{ fd: listenerFd }, { fd: door }],
     authority,
     names: apiNames(config),
-    extensions: { [tracePath]: traceExtension(config, wire, authority, theClient, log.child({ room: 'trace' })) },
+    extensions: { [tracePath]: trace },
     log: log.child({ room: 'api' }),
   })
   client = api.client
   // Made in order, before an agent can: so node1 gets the first range, node2 the second, as in the picture.
   for (const { name } of wire.nodes) await api.client.create('Node', { metadata: { name } })
+  answerTraces(api.clientFor('trace'), trace, log.child({ room: 'trace' }))
   startControl({
     client: api.clientFor('control'),
     podCidr: config.podCidr,

@@ -4,6 +4,7 @@ import type { Node } from './node.ts'
 import type { Pod } from './pod.ts'
 import type { Service } from './service.ts'
 import type { ConfigMap, Event, Lease, Namespace, Secret, ServiceAccount } from './simple.ts'
+import type { TraceObject } from './trace.ts'
 import type { Deployment, ReplicaSet } from './workload.ts'
 
 /** Every kind the API serves, by the name that a manifest gives it. */
@@ -21,5 +22,6 @@ export interface Kinds {
   Secret: Secret
   Service: Service
   ServiceAccount: ServiceAccount
+  Trace: TraceObject
 }
 export type KindName = keyof Kinds

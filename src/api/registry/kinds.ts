@@ -12,6 +12,7 @@ import {
   secretStrategy,
   serviceAccountStrategy,
 } from './simple.ts'
+import { traceStrategy } from './trace.ts'
 import type { AnyStrategy, Strategy } from './strategy.ts'
 import { deploymentStrategy, replicaSetStrategy } from './workloads.ts'
 
@@ -29,6 +30,7 @@ const strategies: { [K in KindName]: Strategy<Kinds[K]> } = {
   Secret: secretStrategy,
   Service: serviceStrategy,
   ServiceAccount: serviceAccountStrategy,
+  Trace: traceStrategy,
 }
 
 /** The strategy of a kind, for code that handles objects of every kind alike. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { allResources, pathOf, type Resource } from '../resources.ts'
 import { says } from './says.ts'
-import { type Field, fieldsOf, type Plain, type Type, typeNames } from './types.ts'
+import { type Field, fieldsOf, isOwn, type Plain, type Type, typeNames } from './types.ts'
 
 /** `/openapi/v3`: where each group's document is. The hash changes when a document may have, so that clients may keep them. */
 export function openapiIndex(): object {
@@ -74,6 +74,7 @@ const metaTypes = new Set([
 
 function fullName(name: string): string {
   if (metaTypes.has(name)) return `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`
+  if (isOwn(name)) return `dev.kubehop.v1alpha1.${name}`
   if (name.startsWith('Scale')) return `io.k8s.api.autoscaling.v1.${name}`
   const group = rootOf.get(name)?.group.split('.')[0] || 'core'
   return `io.k8s.api.${group}.v1.${name}`

@@ -15,6 +15,7 @@ export const says: Readonly<Record<string, string>> = {
   Secret: 'Like a ConfigMap, for what not everybody may read. Values are base64.',
   Service: 'One stable address and name for a set of pods that come and go.',
   ServiceAccount: 'Whom a pod is when it asks the API.',
+  Trace: 'One request, sent when this object is made. Its status tells what became of it, hop by hop.',
   'Container.args': 'What the command gets; $(NAME) stands for an environment variable.',
   'Container.command': 'The program and its first words, without a shell. `image: host` needs it.',
   'Container.image':

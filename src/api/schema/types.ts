@@ -1,3 +1,4 @@
+import own from './own.json' with { type: 'json' }
 import table from './table.json' with { type: 'json' }
 
 /** The type of a value, as Kubernetes' own schema has it. */
@@ -26,7 +27,8 @@ export interface MergeRule {
 
 export type Fields = ReadonlyMap<string, Field>
 
-const lines = table as Readonly<Record<string, string>>
+/** Kubernetes' types, generated, and those of our own kinds. */
+const lines: Readonly<Record<string, string>> = { ...table, ...own }
 const parsed = new Map<string, Fields>()
 
 /** The fields of a type by name: `Container`, `ServicePort`. Parsed when first needed. */
@@ -39,6 +41,11 @@ export function fieldsOf(name: string): Fields {
     parsed.set(name, fields)
   }
   return fields
+}
+
+/** Whether a type is one of our own kinds' and not Kubernetes'. */
+export function isOwn(name: string): boolean {
+  return Object.hasOwn(own, name)
 }
 
 export function typeNames(): string[] {

@@ -30,7 +30,7 @@ export function discovery(path: string, accept: string): { body: object; type?: 
   const [, root, group = '', version] = path.split('/')
   if (root !== 'apis' || !groupNames.includes(group) || group === '') return undefined
   if (version === undefined) return { body: { kind: 'APIGroup', apiVersion: 'v1', ...groupInfo(group) } }
-  return version === 'v1' ? { body: resourceList(group, version) } : undefined
+  return version === versionOf(group) ? { body: resourceList(group, version) } : undefined
 }
 
 export interface Served {
@@ -110,8 +110,13 @@ const served: readonly Served[] = [
 
 const groupNames = [...new Set(served.map((one) => one.group))]
 
+/** Each group is served in one version. */
+function versionOf(group: string): string {
+  return allResources.find((one) => one.group === group)?.version ?? 'v1'
+}
+
 function groupInfo(name: string): object {
-  const version = { groupVersion: `${name}/v1`, version: 'v1' }
+  const version = { groupVersion: `${name}/${versionOf(name)}`, version: versionOf(name) }
   return { name, versions: [version], preferredVersion: version }
 }
 
@@ -149,7 +154,7 @@ function aggregate(groups: readonly string[], version: string): { body: object; 
     metadata: { name: group, creationTimestamp: null },
     versions: [
       {
-        version: 'v1',
+        version: versionOf(group),
         freshness: 'Current',
         resources: served.filter((one) => one.group === group && !one.name.includes('/')).map(aggregated),
       },
@@ -166,12 +171,12 @@ function aggregated({ name, kind, group, namespaced, verbs, resource }: Served):
     .filter((one) => one.group === group && one.name.startsWith(`${name}/`))
     .map((one) => ({
       subresource: one.name.slice(name.length + 1),
-      responseKind: { group: one.of?.group ?? group, version: one.of?.version ?? 'v1', kind: one.kind },
+      responseKind: { group: one.of?.group ?? group, version: one.of?.version ?? versionOf(group), kind: one.kind },
       verbs: one.verbs,
     }))
   return {
     resource: name,
-    responseKind: { group, version: 'v1', kind },
+    responseKind: { group, version: versionOf(group), kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.toLowerCase(),
     verbs,

@@ -84,6 +84,7 @@ test('discovery names every resource, alone and aggregated', async () => {
     'authorization.k8s.io',
     'coordination.k8s.io',
     'discovery.k8s.io',
+    'kubehop.dev',
     'networking.k8s.io',
   ])
   const core = (await call('/api/v1')).json.resources.map((one: { name: string }) => one.name)
@@ -486,6 +487,7 @@ test('OpenAPI describes every kind, with merge keys and the wish for strictness'
     'apis/apps/v1',
     'apis/coordination.k8s.io/v1',
     'apis/discovery.k8s.io/v1',
+    'apis/kubehop.dev/v1alpha1',
     'apis/networking.k8s.io/v1',
   ])
   const { json, headers } = await call(index.paths['apis/apps/v1'].serverRelativeURL)

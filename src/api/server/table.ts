@@ -15,6 +15,7 @@ import {
   secretColumns,
   serviceAccountColumns,
 } from './tables/simple.ts'
+import { traceColumns } from './tables/trace.ts'
 import { deploymentColumns, replicaSetColumns } from './tables/workload.ts'
 
 const columns: { [K in KindName]: Columns<Kinds[K]> } = {
@@ -31,6 +32,7 @@ const columns: { [K in KindName]: Columns<Kinds[K]> } = {
   Secret: secretColumns,
   Service: serviceColumns,
   ServiceAccount: serviceAccountColumns,
+  Trace: traceColumns,
 }
 
 /** The table that kubectl prints: columns as kube-apiserver names them, the wide ones with priority 1. */
