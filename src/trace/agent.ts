@@ -1,4 +1,7 @@
 import { keepTimestamps } from '../kernel/timestamps.ts'
+import type { LiveSpec } from './live/spec.ts'
+import { observeLive } from './live/watch.ts'
+import { limited } from './observe/limit.ts'
 import type { Observation } from './observation.ts'
 import type { TraceEnvironment } from './observe/environment.ts'
 import type { WatchSpec } from './observe/spec.ts'
@@ -11,7 +14,7 @@ let stamps: (() => void) | undefined
 /** Who watches and sends on one machine: this process, or another one over HTTP (http.ts). */
 export interface Agent {
   /** Begins with `ready`, ends with `end`. Aborting asks for the end; what was seen until then still comes. */
-  observe(spec: WatchSpec, signal: AbortSignal): AsyncIterable<Observation>
+  observe(spec: WatchSpec | LiveSpec, signal: AbortSignal): AsyncIterable<Observation>
   probe(spec: ProbeSpec, signal: AbortSignal): Promise<ProbeResult>
 }
 
@@ -19,7 +22,9 @@ export interface Agent {
 export function localAgent(environment: TraceEnvironment): Agent {
   stamps ??= keepTimestamps()
   return {
-    observe: (spec, signal) => observe(spec, environment, signal),
+    observe: limited(environment.node, (spec, signal) =>
+      'live' in spec ? observeLive(spec, environment, signal) : observe(spec, environment, signal),
+    ),
     probe: (spec, signal) => probe(spec, environment, signal),
   }
 }

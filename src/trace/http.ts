@@ -3,10 +3,11 @@ import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } f
 import { KubehopError, messageOf } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
 import type { Observation } from './observation.ts'
-import { readWatchSpec } from './observe/spec.ts'
+import { readLiveSpec } from './live/spec.ts'
+import { readWatchSpec, record } from './observe/spec.ts'
 import { type ProbeResult, readProbeSpec } from './probe/spec.ts'
 
-// POST /trace/observe: the body's first line is a WatchSpec; the answer is one Observation a line. The body stays open while watching
+// POST /trace/observe: the body's first line is a WatchSpec, or a LiveSpec; the answer is one Observation a line. The body stays open while watching
 // is wanted: its end asks for the rest, and the answer ends after it. A connection that breaks ends everything at once.
 // POST /trace/probe: a ProbeSpec in, a ProbeResult out.
 
@@ -50,7 +51,7 @@ async function serveObserve(
 ): Promise<void> {
   const lines = linesOf(request, longestSpec)
   const first = await lines.next()
-  const spec = readWatchSpec(parse(first.value ?? ''))
+  const spec = readSpec(parse(first.value ?? ''))
   const ended = (async () => {
     for await (const line of lines)
       if (line !== '')
@@ -64,6 +65,10 @@ async function serveObserve(
     if (response.destroyed) break
   }
   response.end()
+}
+
+function readSpec(value: unknown): Parameters<Agent['observe']>[0] {
+  return record(value)['live'] === true ? readLiveSpec(value) : readWatchSpec(value)
 }
 
 async function serveProbe(

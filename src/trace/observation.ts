@@ -1,4 +1,5 @@
 import type { Address } from '../base/address.ts'
+import type { LiveObservation } from './live/observation.ts'
 import type { MachineState } from './predict/machine.ts'
 
 // What a watcher reports, one JSON object a line. First what there is before anything is sent, then `ready`; the last is `end`.
@@ -14,7 +15,7 @@ export interface Place {
   readonly name: string
 }
 
-export type Observation = StateSeen | Ready | PacketSeen | LocalPacket | RuleMet | Facts | Lost | Unwatched | Ended
+export type Observation = StateSeen | Ready | PacketSeen | LocalPacket | RuleMet | Facts | Lost | Unwatched | LiveObservation | Ended
 
 /** What decides at a place where packets go, before any is sent. */
 export interface StateSeen {

@@ -1,4 +1,4 @@
-import type { Address } from '../../base/address.ts'
+import { type Address, family } from '../../base/address.ts'
 import {
   bad,
   list,
@@ -55,12 +55,12 @@ export function readLiveSpec(value: unknown): LiveSpec {
   const whole = spec['whole']
   if (whole !== undefined && typeof whole !== 'boolean') throw bad('whole', 'true or false')
   const protocol = readProtocol(spec)
-  const from = list(spec, 'from', mostMasks, readAddress)
+  const from = list(spec, 'from', mostMasks, readIpv4)
   if (from.length === 0) throw bad('from', 'at least one address')
   const end = (one: unknown, field: string): LiveEnd => {
     const { address, ...rest } = record(one)
     const port = protocol === 'icmp' ? 0 : readPort(rest, 'port')
-    return { address: readAddress(address, `${field}.address`), port }
+    return { address: readIpv4(address, `${field}.address`), port }
   }
   return {
     live: true,
@@ -76,4 +76,11 @@ export function readLiveSpec(value: unknown): LiveSpec {
     rate: readNumber(spec, 'rate', 1, 10_000),
     ...(whole === true && { whole }),
   }
+}
+
+/** Filters know nothing else. */
+function readIpv4(value: unknown, field: string): Address {
+  const address = readAddress(value, field)
+  if (family(address) !== 4) throw bad(field, 'an IPv4 address')
+  return address
 }

@@ -4,13 +4,21 @@ import { openPacketSocket, type Packet, type PacketSocket } from '../../kernel/p
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place } from '../observation.ts'
 import { readFrame } from '../packet/frame.ts'
-import { filterFor, snapLength } from './filter.ts'
+import type { Instruction } from '../../kernel/bpf.ts'
 import type { Queue } from './queue.ts'
-import type { WatchSpec } from './spec.ts'
 
-/** A trace follows one connection's first packets: more than this is somebody else's traffic. */
-const mostPackets = 5000
 const mostAddresses = 64
+
+export interface What {
+  readonly filter: readonly Instruction[]
+  /** Bytes that are kept of each packet. */
+  readonly snap: number
+  /** So many packets and bytes are told; more is not looked at. */
+  readonly mostPackets: number
+  readonly mostBytes: number
+  /** Called with each packet's time; true: it has been left out by a {@link PacketWatch.filter} that came after it. */
+  readonly leaveOut?: (time: bigint, bytes: Uint8Array) => boolean
+}
 
 /** One packet socket sees every device of a namespace. */
 export class PacketWatch {
@@ -18,21 +26,25 @@ export class PacketWatch {
   readonly ns: Netns | undefined
   /** Whoever packets were sent from and to: what the kernel is asked about afterwards. */
   readonly addresses: Set<Address> = new Set()
+  readonly #what: What
   readonly #socket: PacketSocket
   readonly #queue: Queue<Observation>
   readonly #names: Map<number, string>
   #count = 0
+  #bytes = 0
+  #full = false
 
-  constructor(place: Place, ns: Netns | undefined, spec: WatchSpec, queue: Queue<Observation>) {
+  constructor(place: Place, ns: Netns | undefined, what: What, queue: Queue<Observation>) {
     this.place = place
+    this.#what = what
     this.ns = ns
     this.#queue = queue
     this.#names = deviceNames(ns)
     this.#socket = openPacketSocket({
       ...(ns && { ns }),
       cooked: false,
-      filter: filterFor(spec),
-      snap: snapLength,
+      filter: what.filter,
+      snap: what.snap,
       buffer: 1024 * 1024,
     })
     this.#socket.follow((packets) => {
@@ -47,18 +59,26 @@ export class PacketWatch {
       this.#queue.push({ kind: 'lost', place: this.place, say: `${drops} packets came too fast to be seen` })
   }
 
+  /** Lets through something else from now on. */
+  filter(filter: readonly Instruction[]): void {
+    this.#socket.filter(filter)
+  }
+
   close(): Promise<void> {
     return this.#socket.closeElsewhere()
   }
 
-  #see({ device, kind, at, bytes }: Packet): void {
+  #see({ device, kind, at, bytes, length }: Packet): void {
+    const { mostPackets, mostBytes, leaveOut } = this.#what
+    if (this.#full || leaveOut?.(at, bytes)) return
     this.#count++
-    if (this.#count > mostPackets) return
-    if (this.#count === mostPackets)
+    this.#bytes += bytes.length
+    this.#full = this.#count >= mostPackets || this.#bytes >= mostBytes
+    if (this.#full)
       this.#queue.push({
         kind: 'lost',
         place: this.place,
-        say: `more than ${mostPackets} packets: the rest was not looked at`,
+        say: `more than ${this.#count} packets of ${this.#bytes} bytes: the rest was not looked at`,
       })
     const ip = readFrame(bytes)?.ip
     for (const address of ip ? [ip.destination, ip.source] : [])
@@ -70,6 +90,7 @@ export class PacketWatch {
       direction: kind === 'outgoing' ? 'out' : 'in',
       time: at.toString(),
       frame: Buffer.from(bytes).toString('base64'),
+      ...(length > bytes.length && { length }),
     })
   }
 

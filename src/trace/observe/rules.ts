@@ -2,12 +2,12 @@ import { NETLINK_NETFILTER, NetlinkSocket } from '../../kernel/netlink/socket.ts
 import type { TableFamily } from '../../kernel/nftables/message.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
-import type { PlacedRule } from '../../kernel/nftables/rule.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place, RuleMet } from '../observation.ts'
 import type { Queue } from './queue.ts'
+import { ruleText, verdictText } from './rule-text.ts'
 import type { WatchSpec } from './spec.ts'
 
 const NFNLGRP_NFTRACE = 9
@@ -119,18 +119,4 @@ export class RuleWatch {
       for (const rule of nft.rules({ name, family })) texts.set(`${name} ${rule.handle}`, ruleText(rule))
     return texts
   }
-}
-
-/** A rule's own comment says what it means; without one, what it does. */
-function ruleText({ comment, exprs }: PlacedRule): string {
-  return comment === undefined
-    ? exprs.map((expr) => (expr.kind === 'foreign' ? expr.name : expr.kind)).join(' ')
-    : `"${comment}"`
-}
-
-function verdictText({ type, verdict, policy }: TraceEvent): string {
-  if (type === 'policy') return policy ?? 'accept'
-  if (type === 'return') return 'return'
-  if (!verdict) return 'continue'
-  return 'chain' in verdict ? `${verdict.verdict} ${verdict.chain}` : verdict.verdict
 }

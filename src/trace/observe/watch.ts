@@ -12,7 +12,7 @@ import { gatherState } from './state.ts'
 
 /** A trace follows one connection's first packets: more than this is somebody else's traffic. */
 const mostPackets = 5000
-const mostBytes = mostPackets * snapLength
+const mostPerRequest = 100
 
 /**
  * Watches one flow on this machine and in its pods. The observations of kind `state` come first, then `ready`: what is sent after it is seen. When `signal`
@@ -35,7 +35,8 @@ export async function* observe(
     const { node, ns } = environment
     const machine: Place = { kind: environment.kind, node, name: node }
     const places = [{ place: machine, ns }, ...podsOf(spec, environment)]
-    const what = { filter: filterFor(spec), snap: snapLength, mostPackets, mostBytes }
+    const most = mostPackets + mostPerRequest * ((spec.span ?? 1) - 1)
+    const what = { filter: filterFor(spec), snap: snapLength, mostPackets: most, mostBytes: most * snapLength }
     for (const { place, ns: where } of places) {
       const watch = new PacketWatch(place, where, what, queue)
       open.push(() => watch.close())
@@ -48,7 +49,8 @@ export async function* observe(
       const flag = flagFlow(ns, spec)
       open.push(() => flag.closeElsewhere())
     }
-    for (const { place, ns: where } of places) {
+    // Of many requests the first was watched alone, and told this.
+    for (const { place, ns: where } of spec.span === undefined ? places : []) {
       try {
         queue.push({ kind: 'state', place, state: gatherState(place, where) })
       } catch (error) {
