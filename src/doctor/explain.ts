@@ -26,13 +26,15 @@ export function relevant(view: View, request: Case): Finding[] {
   return found.filter(({ object, also = [] }) => [object, ...also].some((one) => touched.has(keyOf(one))))
 }
 
+const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
+
 /** The sender, the service that was asked for or answers at the address, its pods, and whoever else the packets met. */
 export function touchedBy({ cluster, source, to, target, story }: Case): ReadonlySet<string> {
   const keys = new Set<string>()
   const touch = (kind: string, key: string): void => void keys.add(`${kind} ${key.includes('/') ? key : `/${key}`}`)
   touch('Node', source.node)
   if (source.pod) touch('Pod', podKey(source.pod))
-  for (const { place } of story.flow.there) touch(place.kind === 'pod' ? 'Pod' : 'Node', place.name)
+  for (const { place } of story.flow.there) touch(kinds[place.kind], place.name)
   const owner = to && ownerOf(cluster, to.address)
   if (owner?.kind === 'pod') touch('Pod', podKey(owner.pod))
   if (owner?.kind === 'node') touch('Node', owner.node.metadata.name)

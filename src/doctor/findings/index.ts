@@ -7,7 +7,9 @@ import { check as notReady } from './04-not-ready.ts'
 import { check as name } from './05-name.ts'
 import { check as ndots } from './06-ndots.ts'
 import { check as ports } from './07-ports.ts'
+import { check as hairpin } from './12-hairpin.ts'
 import { check as staleAddress } from './15-stale-address.ts'
+import { check as settings } from './19-settings.ts'
 import { check as localPolicy } from './24-local-policy.ts'
 import { check as nameServer } from './26-name-server.ts'
 import { check as nobody } from './27-nobody.ts'
@@ -23,7 +25,9 @@ export const checks: readonly Check[] = [
   name,
   ndots,
   ports,
+  hairpin,
   staleAddress,
+  settings,
   localPolicy,
   nameServer,
   nobody,
