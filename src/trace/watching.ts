@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
+import type { LiveSpec } from './live/spec.ts'
 import type { Observation } from './observation.ts'
 import type { WatchSpec } from './observe/spec.ts'
 
@@ -16,15 +17,19 @@ export interface Watching {
 export interface Watcher {
   readonly node: string
   readonly agent: Agent
-  readonly spec: WatchSpec
+  readonly spec: WatchSpec | LiveSpec
 }
 
-/** `patienceMs`: how long an agent may take to stand, and to end. */
-export function watchAll(watchers: readonly Watcher[], patienceMs: number): Watching {
+/** `patienceMs`: how long an agent may take to stand, and to end. `hear`: gets each observation when it comes; then none is kept. */
+export function watchAll(
+  watchers: readonly Watcher[],
+  patienceMs: number,
+  hear?: (observation: Observation) => void,
+): Watching {
   const stop = new AbortController()
   const all: Observation[] = []
   const running = watchers.map((watcher) =>
-    watch(watcher, stop.signal, patienceMs, (observation) => all.push(observation)),
+    watch(watcher, stop.signal, patienceMs, hear ?? ((observation) => all.push(observation))),
   )
   return {
     ready: Promise.all(running.map(({ stands }) => stands)).then(() => {}),
