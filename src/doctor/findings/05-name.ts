@@ -1,8 +1,10 @@
 import { nearest } from '../../base/nearest.ts'
 import type { Case } from '../../trace/case.ts'
+import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/resolve.ts'
 import type { Why } from '../../trace/types.ts'
 import type { Check, Finding } from '../types.ts'
+import { senderOf } from './finding.ts'
 
 /** The name has no address: a service of that name elsewhere, or one whose name is nearly that. */
 export const check: Check = {
@@ -12,14 +14,14 @@ export const check: Check = {
   needs: 'request',
   find: ({ request }): Finding[] => {
     if (request?.verdict !== 'name-not-found' || request.target.host.kind !== 'name') return []
-    const [namespace = '', name = ''] = request.source.key.split('/')
+    const namespace = namespaceOf(request.source) ?? 'default'
     const asked = request.dns.map(({ question, rcode }) => `${question} ${rcode}`).join('; ')
     return [
       {
         ...whyMissing(request, request.target.host.name, namespace),
         number: 5,
         level: 'error',
-        object: { kind: 'Pod', namespace, name },
+        object: senderOf(request),
         sure: 'certain',
         evidence: [{ kind: 'packet', text: asked === '' ? 'no question was answered' : asked }],
       },

@@ -1,40 +1,111 @@
-import { ownerOf } from '../../trace/cluster.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster.ts'
 import { transportOf } from '../../trace/target.ts'
-import type { Check } from '../types.ts'
-import { nameOf, referTo } from './finding.ts'
+import { directoryOf, spaceOf } from '../directory.ts'
+import type { Check, Finding, View } from '../types.ts'
+import { listed, nameOf, referTo } from './finding.ts'
 
-/** The service exists, the port does not. */
+/** A port of the wrong kind: `port` is the service's, `targetPort` its pods', `nodePort` its nodes'. */
 export const check: Check = {
   number: 7,
   title: 'refused: port, nodePort and targetPort confused',
-  codes: ['NoSuchPort'],
+  codes: ['NoSuchPort', 'PortOfService', 'PortOfPod'],
   needs: 'request',
-  find: ({ cluster, request }) => {
-    if (!request?.to || request.verdict === 'delivered') return []
-    const { to, target } = request
-    const owner = ownerOf(cluster, to.address)
-    if (owner.kind !== 'service') return []
-    const protocol = transportOf(target.protocol).toUpperCase()
-    const ports = owner.service.spec.ports ?? []
-    if (ports.some((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)) return []
-    const meant = ports.find((one) => one.targetPort === to.port || one.nodePort === to.port)
-    const list = ports.map((one) => `${one.port}/${one.protocol ?? 'TCP'}`).join(', ')
-    const which =
-      meant === undefined
-        ? ''
-        : `; ${to.port} is its ${meant.nodePort === to.port ? 'nodePort' : 'targetPort'}, which is meant for others`
+  find: (view) => [...atService(view), ...atNode(view), ...atPod(view)],
+}
+
+/** The service exists, the port does not. */
+function atService({ cluster, request }: View): Finding[] {
+  if (!request?.to || request.verdict === 'delivered') return []
+  const { to, target } = request
+  const owner = ownerOf(cluster, to.address)
+  const protocol = transportOf(target.protocol).toUpperCase()
+  if (owner.kind !== 'service' || protocol === 'ICMP') return []
+  const ports = owner.service.spec.ports ?? []
+  if (ports.some((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)) return []
+  const meant = ports.find((one) => one.targetPort === to.port || one.nodePort === to.port)
+  const list = ports.map((one) => `${one.port}/${one.protocol ?? 'TCP'}`).join(', ')
+  const which =
+    meant === undefined
+      ? ''
+      : `; ${to.port} is its ${meant.nodePort === to.port ? 'nodePort' : 'targetPort'}, which is meant for others`
+  return [
+    {
+      number: 7,
+      code: 'NoSuchPort',
+      level: 'error',
+      object: referTo(owner.service),
+      field: 'spec.ports',
+      sure: 'certain',
+      evidence: [{ kind: 'object', text: `${nameOf(owner.service)}: ports ${list === '' ? 'none' : list}` }],
+      say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}`,
+      fix: `ask for port ${meant?.port ?? ports[0]?.port ?? '...'}, or add port ${to.port} to the service`,
+    },
+  ]
+}
+
+/** A node is asked on the port of a service: there it is its nodePort that leads on. */
+function atNode({ cluster, request }: View): Finding[] {
+  if (!request?.to || request.verdict === 'delivered') return []
+  const { to, target } = request
+  const owner = ownerOf(cluster, to.address)
+  const protocol = transportOf(target.protocol)
+  if (owner.kind !== 'node' || serviceAt(cluster, to.address, to.port, protocol)) return []
+  const meant = cluster.services.flatMap((service) =>
+    (service.spec.ports ?? [])
+      .filter(
+        ({ nodePort, port, targetPort, protocol: of = 'TCP' }) =>
+          nodePort !== undefined && of.toLowerCase() === protocol && (port === to.port || targetPort === to.port),
+      )
+      .map((port) => ({ service, port })),
+  )
+  const [first] = meant
+  if (!first) return []
+  return [
+    {
+      number: 7,
+      code: 'PortOfService',
+      level: 'error',
+      object: referTo(first.service),
+      also: [referTo(owner.node)],
+      field: 'spec.ports',
+      sure: meant.length === 1 ? 'likely' : 'possible',
+      evidence: meant.slice(0, 3).map(({ service, port }) => ({
+        kind: 'object',
+        text: `${nameOf(service)}: port ${port.port}, targetPort ${port.targetPort}, nodePort ${port.nodePort}`,
+      })),
+      say: `${to.port} is a port of ${listed(meant.map(({ service }) => nameOf(service)))}, and ${owner.node.metadata.name} was asked for it: a node answers for services on their nodePort only`,
+      fix: `ask for ${to.address}:${first.port.nodePort}`,
+    },
+  ]
+}
+
+/** A pod is asked on the port of its service: nobody translates it there. */
+function atPod({ cluster, request }: View): Finding[] {
+  if (!request?.to || request.verdict !== 'refused') return []
+  const { to, target } = request
+  const owner = ownerOf(cluster, to.address)
+  if (owner.kind !== 'pod' || target.host.kind === 'name') return []
+  const { pod } = owner
+  const protocol = transportOf(target.protocol).toUpperCase()
+  const directory = directoryOf(cluster)
+  for (const service of cluster.services) {
+    if (spaceOf(service) !== spaceOf(pod)) continue
+    const port = service.spec.ports?.find((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)
+    if (!port || typeof port.targetPort !== 'number' || port.targetPort === to.port) continue
+    if (!directory.matching(spaceOf(service), service.spec.selector ?? {}).includes(pod)) continue
     return [
       {
         number: 7,
-        code: 'NoSuchPort',
+        code: 'PortOfPod',
         level: 'error',
-        object: referTo(owner.service),
-        field: 'spec.ports',
-        sure: 'certain',
-        evidence: [{ kind: 'object', text: `${nameOf(owner.service)}: ports ${list === '' ? 'none' : list}` }],
-        say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}`,
-        fix: `ask for port ${meant?.port ?? ports[0]?.port ?? '...'}, or add port ${to.port} to the service`,
+        object: referTo(pod),
+        also: [referTo(service)],
+        sure: 'likely',
+        evidence: [{ kind: 'object', text: `${nameOf(service)}: port ${port.port}, targetPort ${port.targetPort}` }],
+        say: `${to.port} is the port of ${nameOf(service)}, and the pod itself was asked for it: its own port is ${port.targetPort}`,
+        fix: `ask for ${to.address}:${port.targetPort}, or the service`,
       },
     ]
-  },
+  }
+  return []
 }

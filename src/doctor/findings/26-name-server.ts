@@ -1,5 +1,6 @@
 import { unanswered } from '../../trace/types.ts'
 import type { Check, Finding, View } from '../types.ts'
+import { senderOf } from './finding.ts'
 
 /** Nothing was sent because no name server answers; what the trace shows then is the way of the question. */
 export const check: Check = {
@@ -14,7 +15,6 @@ function noNameServer({ cluster, request }: View): Finding[] {
   const [first] = request?.dns ?? []
   if (!request || !first || !request.dns.every(unanswered)) return []
   const { nodeDns } = cluster
-  const [namespace = '', name = ''] = request.source.key.split('/')
   const common = {
     number: 26,
     level: 'error',
@@ -39,7 +39,7 @@ function noNameServer({ cluster, request }: View): Finding[] {
     {
       ...common,
       code: 'NoNameServer',
-      object: { kind: 'Pod', namespace, name },
+      object: senderOf(request),
       say: `${first.server} did not answer a question about "${first.question}", so nothing could be sent; this is the way of the question`,
       fix: known ? 'repair the way to the name server first' : 'look at the pod’s /etc/resolv.conf',
     },

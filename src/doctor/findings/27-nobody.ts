@@ -1,6 +1,7 @@
 import { contains } from '../../base/address.ts'
 import { nodeOfRange, ownerOf } from '../../trace/cluster.ts'
 import type { Check } from '../types.ts'
+import { senderOf } from './finding.ts'
 
 /** An address that nobody in the cluster has, and that is none for pods. */
 export const check: Check = {
@@ -12,11 +13,10 @@ export const check: Check = {
     if (!request?.to || !ranges || request.verdict === 'delivered') return []
     const { address } = request.to
     if (address.startsWith('127.') || ownerOf(cluster, address).kind !== 'unknown') return []
-    const [namespace = '', name = ''] = request.source.key.split('/')
     const common = {
       number: 27,
       level: 'error',
-      object: { kind: 'Pod', namespace, name },
+      object: senderOf(request),
       sure: 'certain',
       evidence: [{ kind: 'object', text: `nobody in the cluster has ${address}` }],
     } as const

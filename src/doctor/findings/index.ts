@@ -7,9 +7,17 @@ import { check as notReady } from './04-not-ready.ts'
 import { check as name } from './05-name.ts'
 import { check as ndots } from './06-ndots.ts'
 import { check as ports } from './07-ports.ts'
+import { check as ingressDenied } from './08-ingress-denied.ts'
+import { check as dnsDenied } from './09-dns-denied.ts'
+import { check as policy } from './10-policy.ts'
 import { check as hairpin } from './12-hairpin.ts'
+import { check as externalName } from './13-external-name.ts'
+import { check as headless } from './14-headless.ts'
 import { check as staleAddress } from './15-stale-address.ts'
 import { check as settings } from './19-settings.ts'
+import { check as ranges } from './20-ranges.ts'
+import { check as ping } from './22-ping.ts'
+import { check as loadBalancer } from './23-load-balancer.ts'
 import { check as localPolicy } from './24-local-policy.ts'
 import { check as nameServer } from './26-name-server.ts'
 import { check as nobody } from './27-nobody.ts'
@@ -25,9 +33,17 @@ export const checks: readonly Check[] = [
   name,
   ndots,
   ports,
+  ingressDenied,
+  dnsDenied,
+  policy,
   hairpin,
+  externalName,
+  headless,
   staleAddress,
   settings,
+  ranges,
+  ping,
+  loadBalancer,
   localPolicy,
   nameServer,
   nobody,
