@@ -7,6 +7,7 @@ import type { Cluster } from './cluster.ts'
 import { lookUp } from './lookup.ts'
 import type { Ranges } from './predict/ranges.ts'
 import { findOrigin } from './find-origin.ts'
+import { repeatRequest } from './repeat.ts'
 import { findDestination } from './resolve.ts'
 import { type Places, type Sender, sendWatched } from './send.ts'
 import { parseSource } from './source.ts'
@@ -28,6 +29,8 @@ export interface TraceOptions {
   places: Places
   /** For the name, and then for the request; more than the 3 s after which the kernel gives up asking for an Ethernet address. */
   timeoutMs?: number
+  /** Requests to send, each from another source port: 1 (the default) to 1000. */
+  count?: number
   signal?: AbortSignal
   /** Says why it went as it did. Without it a trace has no causes but what watching itself missed. */
   explain?: Explain
@@ -44,11 +47,16 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const wanted = parseSource(options.from)
   const objects = await look(client, options)
   const namespace = options.namespace ?? 'default'
-  const source = findOrigin(objects, wanted, namespace, undefined)
+  const outside = wanted.kind === 'outside' ? await places.outside?.() : undefined
+  const source = findOrigin(objects, wanted, namespace, outside)
   const { nodeDns } = options
-  const cluster = nodeDns === undefined ? objects : { ...objects, nodeDns: { address: nodeDns, node: source.node } }
+  const cluster = {
+    ...objects,
+    ...(nodeDns !== undefined && { nodeDns: { address: nodeDns, node: source.node } }),
+    ...(outside && { outside: { address: outside.address } }),
+  }
   const destination = findDestination(cluster, target, source, namespace)
-  const agent = places.node(source.node)
+  const agent = outside?.agent ?? places.node(source.node)
   if (!agent) {
     const say = `node ${source.node} cannot be reached, so nothing can be sent from it`
     throw new KubehopError('trace', 'send the request', 'NoAgent', say)
@@ -70,11 +78,14 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     return tell({ ...known, target, to: undefined, port: 0, observations: [], result: undefined }, explain)
   }
   const seen = await sendWatched(sender, target, { address, port: destination.port }, names.question)
-  return tell({ ...known, target, ...seen }, explain)
+  const told = { ...known, target, ...seen }
+  const first = tell(told, explain)
+  const { count = 1 } = options
+  return count === 1 ? first : { ...first, repeats: await repeatRequest(sender, told, first, names.question, count) }
 }
 
 /** One look at everything that gives addresses their names. */
-async function look(client: Client, { zone = 'cluster.local', places: { router } }: TraceOptions): Promise<Cluster> {
+export async function look(client: Client, { zone = 'cluster.local', places: { router } }: TraceOptions): Promise<Cluster> {
   const [pods, services, slices, nodes, deployments, replicaSets] = await Promise.all([
     client.list('Pod'),
     client.list('Service'),

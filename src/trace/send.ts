@@ -1,12 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Pod } from '../api/objects/pod.ts'
-import type { Address } from '../base/address.ts'
+import { type Address, address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
-import { type Cluster, nodeOfRange, ownerOf, podKey, readyEndpoints, serviceAt, slicesOf } from './cluster.ts'
+import { type Cluster, podKey } from './cluster.ts'
+import { concerned } from './concerned.ts'
 import type { Observation } from './observation.ts'
 import { atOf, type Origin } from './origin.ts'
-import type { ProbeResult, ProbeSpec } from './probe/spec.ts'
+import type { WatchSpec } from './observe/spec.ts'
+import type { ProbeResult, ProbeSpec, Request } from './probe/spec.ts'
 import { hostHeader, type Target, transportOf } from './target.ts'
 import { watchAll, type Watcher } from './watching.ts'
 
@@ -14,6 +15,8 @@ import { watchAll, type Watcher } from './watching.ts'
 export interface Places {
   node(name: string): Agent | undefined
   router?: { name: string; address: Address; agent: Agent }
+  /** The machine beyond the router; made when it is asked for first. */
+  outside?(): Promise<{ address: Address; agent: Agent }>
 }
 
 /** A pod that sends, and everything that is needed for it. */
@@ -38,7 +41,6 @@ export interface Sent {
 /** Nodes that are watched at once: where the endpoints of a service are. */
 const mostNodes = 32
 const mostPods = 64
-const mostAddresses = 4096
 /** How often another source port is tried when the chosen one is taken in the pod. */
 const mostPorts = 5
 /** How long a machine may take to set up its watchers, or to tell what they saw. */
@@ -46,29 +48,43 @@ const patienceMs = 3000
 
 /** Watchers on every machine concerned, then the request, then everything that they saw. `question`: what a DNS request asks. */
 export async function sendWatched(sender: Sender, target: Target, to: Sent['to'], question: string): Promise<Sent> {
-  const { pods, addresses } = concerned(sender, to, transportOf(target.protocol))
-  const nodes = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? '')
-  // An address that no pod has (any more) is followed to the node that it would be on.
-  const owner = ownerOf(sender.cluster, to.address)
-  const node = owner.kind === 'node' ? owner.node : nodeOfRange(sender.cluster, to.address)?.node
-  if (node && !nodes.has(node.metadata.name)) nodes.set(node.metadata.name, [])
+  const watchers = watchersOf(sender, target, to)
   return withFreePort(sender, async (port) => {
-    const base = {
-      id: randomBytes(4).toString('hex'),
-      protocol: transportOf(target.protocol),
-      port,
-      addresses,
-      seconds: sender.timeoutMs / 1000 + 10,
-    }
-    const watchers = [...nodes].slice(0, mostNodes).flatMap(([name, here]): Watcher[] => {
-      const agent = sender.places.node(name)
-      return agent ? [{ node: name, agent, spec: { ...base, pods: here.map(podKey).slice(0, mostPods) } }] : []
-    })
-    const { router } = sender.places
-    if (router) watchers.push({ node: router.name, agent: router.agent, spec: { ...base, pods: [] } })
-    const { observations, result } = await watched(watchers, sender, requestOf(sender, target, to, port, question))
+    const request = requestOf(sender, target, to, port, question)
+    const { observations, result } = await watched(watchers({ port, seconds: waits(sender) }), sender, request)
     return { to, port, observations, result }
   })
+}
+
+/** Seconds after which nobody watches any more, whatever happened to who asked. */
+function waits({ timeoutMs }: Sender): number {
+  return timeoutMs / 1000 + 10
+}
+
+/** Every machine concerned, as watchers of what is sent from a port, or from some ports in a row. */
+export function watchersOf(
+  sender: Sender,
+  target: Target,
+  to: Sent['to'],
+): (flow: Pick<WatchSpec, 'port' | 'span' | 'seconds'>) => Watcher[] {
+  const protocol = transportOf(target.protocol)
+  const { cluster, source } = sender
+  const { pods, nodes, addresses } = concerned(cluster, source, to, protocol)
+  return (flow) => {
+    const base = { id: randomBytes(4).toString('hex'), protocol, addresses, ...flow }
+    const watchers = nodes.slice(0, mostNodes).flatMap((node): Watcher[] => {
+      const agent = sender.places.node(node)
+      if (!agent) return []
+      const here = pods.filter(({ spec }) => spec.nodeName === node).map(podKey)
+      const isSender = source.kind === 'node' && source.node === node
+      return [{ node, agent, spec: { ...base, pods: here.slice(0, mostPods), ...(isSender && { isSender }) } }]
+    })
+    if (source.kind === 'outside')
+      watchers.push({ node: source.node, agent: sender.agent, spec: { ...base, pods: [] } })
+    const { router } = sender.places
+    if (router) watchers.push({ node: router.name, agent: router.agent, spec: { ...base, pods: [] } })
+    return watchers
+  }
 }
 
 /** The request between the moment when all watchers stand and the one when they are asked for what they saw. */
@@ -100,14 +116,17 @@ export async function withFreePort<T extends { readonly result: ProbeResult }>(
   throw new KubehopError('trace', 'send the request', 'PortTaken', say)
 }
 
-function requestOf(
+/** `question`: what a DNS request asks. */
+export function requestOf(
   { source, timeoutMs }: Sender,
   target: Target,
   to: Sent['to'],
   port: number,
   question: string,
-): ProbeSpec {
-  const common = { at: atOf(source), timeoutMs, from: { address: source.address, port }, to }
+): Request {
+  // A node has several addresses: its kernel takes the one that the way has, and the rules' trace tells which.
+  const from = { address: source.kind === 'node' ? address('0.0.0.0') : source.address, port }
+  const common = { at: atOf(source), timeoutMs, from, to }
   switch (target.protocol) {
     case 'http':
     case 'https':
@@ -120,26 +139,4 @@ function requestOf(
     case 'icmp':
       return { ...common, kind: target.protocol }
   }
-}
-
-/** The pods in which the request may show up, and the addresses that it may have. */
-function concerned(
-  { cluster, source }: Sender,
-  to: Sent['to'],
-  protocol: string,
-): { pods: Pod[]; addresses: Address[] } {
-  const owner = ownerOf(cluster, to.address)
-  const addresses = new Set([source.address, to.address])
-  const pods = new Set(source.kind === 'pod' && source.pod ? [source.pod] : [])
-  if (owner.kind === 'pod') pods.add(owner.pod)
-  const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
-  if (service) {
-    const ports = new Set(slicesOf(cluster, service).flatMap((slice) => (slice.ports ?? []).map(({ name }) => name)))
-    for (const { address } of [...ports].flatMap((name) => readyEndpoints(cluster, service, name))) {
-      addresses.add(address)
-      const behind = ownerOf(cluster, address)
-      if (behind.kind === 'pod') pods.add(behind.pod)
-    }
-  }
-  return { pods: [...pods], addresses: [...addresses].slice(0, mostAddresses) }
 }

@@ -91,6 +91,30 @@ export interface PredictedEndpoint {
   readonly node?: string
 }
 
+/** Requests that ended in the same way, in the same place. */
+export interface RepeatedOutcome {
+  readonly verdict: Verdict
+  /** Whom they were for where they were seen last; absent while that is a service. */
+  readonly endpoint?: { readonly pod?: string; readonly node?: string; readonly address: string }
+  readonly count: number
+  /** The share that was to be expected (0 to 1), of requests that a service gives to one of its endpoints by chance. */
+  readonly expected?: number
+  readonly ms: { readonly min: number; readonly median: number; readonly p90: number; readonly max: number }
+  /** The way of the first of them, where it is not the trace's own. */
+  readonly hops?: readonly Hop[]
+  readonly reply?: readonly Hop[]
+}
+
+/** The same request, sent again and again from other source ports. */
+export interface Repeats {
+  /** Requests that were sent, the first included. */
+  readonly count: number
+  /** How many were asked for, where the time did not suffice for all. */
+  readonly asked?: number
+  /** The most frequent first. */
+  readonly outcomes: readonly RepeatedOutcome[]
+}
+
 export interface Trace {
   /** The pod, as `namespace/name`. */
   readonly from: string
@@ -115,6 +139,8 @@ export interface Trace {
   readonly endpoints?: readonly PredictedEndpoint[]
   /** Of a prediction: what it rests on, and what it cannot say. */
   readonly notes?: readonly string[]
+  /** With `--count`. */
+  readonly repeats?: Repeats
   readonly agrees: boolean
   readonly why: readonly Why[]
 }

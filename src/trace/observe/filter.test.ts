@@ -103,6 +103,27 @@ test('the filter lets through what can belong to the request', () => {
     assert.equal(run(filterFor(spec(protocol)), frame(packet)), expected ? snapLength : 0, title)
 })
 
+test('of many requests, what begins and what answers them passes, by a range of ports', () => {
+  const rows: [string, Transport, Packet, boolean][] = [
+    ['the first', 'tcp', { sourcePort: 40000, flags: SYN }, true],
+    ['the last', 'tcp', { sourcePort: 40049, flags: SYN }, true],
+    ['one too many', 'tcp', { sourcePort: 40050, flags: SYN }, false],
+    ['one too few', 'tcp', { sourcePort: 39999, flags: SYN }, false],
+    ['an answer', 'tcp', { destinationPort: 40049, flags: SYN | 0x10 }, true],
+    ['what follows it', 'tcp', { destinationPort: 40049, flags: 0x10 }, false],
+    ['masqueraded', 'tcp', { to: '100.96.1.2', flags: SYN }, true],
+    ['a datagram', 'udp', { protocol: 17, sourcePort: 40020 }, true],
+    ['an answer to it', 'udp', { protocol: 17, destinationPort: 40020 }, true],
+    ['another', 'udp', { protocol: 17, sourcePort: 40070 }, false],
+    ['an INIT', 'sctp', { protocol: 132, sourcePort: 40020, chunk: 1 }, true],
+    ['data', 'sctp', { protocol: 132, sourcePort: 40020, chunk: 0 }, false],
+    ['an echo', 'icmp', { protocol: 1, icmpType: 8, id: 40049 }, true],
+    ['another echo', 'icmp', { protocol: 1, icmpType: 8, id: 40050 }, false],
+  ]
+  for (const [title, protocol, packet, expected] of rows)
+    assert.equal(run(filterFor({ ...spec(protocol), span: 50 }), frame(packet)), expected ? snapLength : 0, title)
+})
+
 test('ARP passes, other protocols do not', () => {
   const bytes = new Uint8Array(60)
   new DataView(bytes.buffer).setUint16(12, 0x0806)
@@ -136,6 +157,8 @@ function run(program: readonly Instruction[], bytes: Uint8Array): number {
     else if (code === 0x50) a = view.getUint8(x + k)
     else if (code === 0xb1) x = 4 * (view.getUint8(k) & 15)
     else if (code === 0x15) at += a === k ? jt : jf
+    else if (code === 0x35) at += a >= k ? jt : jf
+    else if (code === 0x25) at += a > k ? jt : jf
     else if (code === 0x45) at += (a & k) !== 0 ? jt : jf
     else assert.fail(`instruction ${code}`)
   }

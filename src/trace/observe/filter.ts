@@ -18,6 +18,8 @@ const LDX_IP = 0xb1 // X = length of the IP header that begins at k
 const LD_H_X = 0x48 // A = 16 bits at X + k
 const LD_B_X = 0x50
 const JEQ = 0x15
+const JGT = 0x25
+const JGE = 0x35
 const JSET = 0x45
 const RET = 0x06
 const ethernet = 14
@@ -68,31 +70,46 @@ function withPorts(protocol: 'tcp' | 'udp' | 'sctp', spec: WatchSpec): Line[] {
       'first',
     ],
   }
+  const several = (spec.span ?? 1) > 1
   return [
     [JEQ, { tcp: TCP, udp: UDP, sctp: SCTP }[protocol], undefined, 'drop'],
     // All but the first fragment have no ports.
     [LD_H, ethernet + 6],
     [JSET, 0x1fff, 'drop', undefined],
     [LDX_IP, ethernet],
+    // Of many requests only what begins and what answers them is looked at.
+    ...(several ? firsts[protocol] : []),
     [LD_H_X, ethernet],
-    [JEQ, spec.port, 'keep', undefined],
+    ...isOwn(spec, 'destination'),
+    'destination',
     [LD_H_X, ethernet + 2],
-    [JEQ, spec.port, 'keep', undefined],
-    ...firsts[protocol],
+    ...isOwn(spec, 'strange'),
+    'strange',
+    ...(several ? [] : firsts[protocol]),
     ...among(spec.addresses),
   ]
 }
 
 /** Behind the last line it is not the request's. Expects ICMP's type in A. */
-function echoes({ port, addresses }: WatchSpec): Line[] {
+function echoes(spec: WatchSpec): Line[] {
   return [
     [JEQ, 8, 'echo', undefined],
     [JEQ, 0, undefined, 'other'],
     'echo',
     [LD_H_X, ethernet + 4],
-    [JEQ, port, 'keep', undefined],
-    ...among(addresses),
+    ...isOwn(spec, 'strange'),
+    'strange',
+    ...among(spec.addresses),
     'other',
+  ]
+}
+
+/** Keeps what has one of the request's ports in A. */
+function isOwn({ port, span = 1 }: WatchSpec, otherwise: Label): Line[] {
+  if (span === 1) return [[JEQ, port, 'keep', undefined]]
+  return [
+    [JGE, port, undefined, otherwise],
+    [JGT, port + span - 1, undefined, 'keep'],
   ]
 }
 
@@ -108,5 +125,5 @@ function among(addresses: readonly Address[]): Line[] {
   ])
 }
 
-type Label = 'drop' | 'keep' | 'icmp' | 'first' | 'echo' | 'other'
+type Label = 'drop' | 'keep' | 'icmp' | 'first' | 'destination' | 'strange' | 'echo' | 'other'
 type Line = ProgramLine<Label>

@@ -8,6 +8,8 @@ import type { WatchSpec } from './spec.ts'
 
 // Before everything else in the machine: conntrack looks at -200, services are translated at -100.
 const priority = -300
+/** Behind everything, conntrack's last change of an answer (100) too. */
+const last = 300
 const SYN = 2
 const RST = 4
 
@@ -30,6 +32,13 @@ export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhe
           },
           ...rules.map((rule) => ({ op: 'add rule' as const, chain: hook, rule })),
         ]),
+        // The packet as the machine's own socket gets it. A masqueraded one has its port back only here.
+        ...(spec.isSender
+          ? [
+              { op: 'add chain' as const, chain: { name: 'input', hook: input } },
+              ...rules.map((rule) => ({ op: 'add rule' as const, chain: 'input', rule })),
+            ]
+          : []),
       ],
     })
     return nft
@@ -39,20 +48,22 @@ export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhe
   }
 }
 
+const input = { type: 'filter', hook: 'input', priority: last, policy: 'accept' } as const
+
 /**
  * The request's port (an echo's identifier) stays the same under DNAT; of a TCP connection only its first packets and a refusal are of
  * interest. ICMP's errors to anybody are few, and the reader picks those that quote the request.
  */
 function rulesFor(spec: WatchSpec): Rule[] {
   const errors = [3, 11].map((type): Rule => ({ exprs: [...isProtocol(ICMP), ...hasType(type), ...trace] }))
-  return [...(spec.protocol === 'icmp' ? echoes(spec.port) : ports(spec.protocol, spec.port)), ...errors]
+  return [...(spec.protocol === 'icmp' ? echoes(spec) : ports(spec.protocol, spec)), ...errors]
 }
 
-function echoes(id: number): Rule[] {
-  return [8, 0].map((type) => ({ exprs: [...isProtocol(ICMP), ...hasType(type), ...hasNumber(4, id), ...trace] }))
+function echoes(spec: WatchSpec): Rule[] {
+  return [8, 0].map((type) => ({ exprs: [...isProtocol(ICMP), ...hasType(type), ...hasNumber(4, spec), ...trace] }))
 }
 
-function ports(protocol: 'tcp' | 'udp' | 'sctp', number: number): Rule[] {
+function ports(protocol: 'tcp' | 'udp' | 'sctp', spec: WatchSpec): Rule[] {
   const firsts: Expr[] =
     protocol === 'tcp'
       ? [
@@ -62,13 +73,14 @@ function ports(protocol: 'tcp' | 'udp' | 'sctp', number: number): Rule[] {
         ]
       : []
   const is = isProtocol({ tcp: TCP, udp: UDP, sctp: SCTP }[protocol])
-  return [0, 2].map((offset) => ({ exprs: [...is, ...hasNumber(offset, number), ...firsts, ...trace] }))
+  return [0, 2].map((offset) => ({ exprs: [...is, ...hasNumber(offset, spec), ...firsts, ...trace] }))
 }
 
-function hasNumber(offset: number, value: number): Expr[] {
+function hasNumber(offset: number, { port, span = 1 }: WatchSpec): Expr[] {
   return [
     { kind: 'payload', base: 'transport', offset, length: 2, to: 0 },
-    { kind: 'cmp', from: 0, op: 'eq', value: packBe16(value) },
+    { kind: 'cmp', from: 0, op: 'gte', value: packBe16(port) },
+    { kind: 'cmp', from: 0, op: 'lte', value: packBe16(port + span - 1) },
   ]
 }
 

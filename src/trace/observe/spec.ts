@@ -9,6 +9,8 @@ export interface WatchSpec {
   readonly protocol: Transport
   /** From which the request is sent; of an echo request (ICMP) its identifier. */
   readonly port: number
+  /** So many requests are sent, from ports in a row. Default: one. */
+  readonly span?: number
   /** The sender's first; then everything that the request may be translated to. */
   readonly addresses: readonly Address[]
   /** Pods on this machine whose ends of their cables are watched too: `namespace/name`. */
@@ -26,6 +28,7 @@ export function readWatchSpec(value: unknown): WatchSpec {
     id: readTraceId(spec),
     protocol: readProtocol(spec),
     port: readPort(spec, 'port'),
+    ...(spec['span'] !== undefined && { span: readNumber(spec, 'span', 1, 64) }),
     addresses: list(spec, 'addresses', 4096, readAddress),
     pods: list(spec, 'pods', 64, readPodKey),
     ...(spec['isSender'] === true && { isSender: true }),

@@ -5,9 +5,9 @@ import { encodeEcho, readEcho } from '../packet/echo.ts'
 import { ABORT, encodeInit, INIT_ACK, readSctp } from '../packet/sctp.ts'
 import { ICMP, SCTP } from '../packet/transport.ts'
 import { outcomes } from './outcomes.ts'
-import type { PacketSpec, ProbeResult } from './spec.ts'
+import type { Answer, PacketSpec } from './spec.ts'
 
-type Outcome = Extract<ProbeResult, { kind: 'sent' }>['outcome']
+type Outcome = Extract<Answer, { kind: 'sent' }>['outcome']
 
 /** What is sent, and how its answer is recognised. */
 interface Talk {
@@ -21,13 +21,13 @@ interface Talk {
 const again = 1000
 
 /** Sends a packet that no ordinary socket sends, by a raw one, and waits for what comes back. */
-export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
+export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   const talk = spec.kind === 'icmp' ? echo(spec) : init(spec)
   const { protocol, packet } = talk
   const started = performance.now()
   const socket = openRaw({ ns, protocol, from: spec.from.address, to: spec.to.address })
   const timers: NodeJS.Timeout[] = []
-  return new Promise<ProbeResult>((resolve) => {
+  return new Promise<Answer>((resolve) => {
     const done = (outcome: Outcome): void => resolve({ kind: 'sent', outcome, ms: performance.now() - started })
     const send = (): void => {
       const failed = socket.send(packet)

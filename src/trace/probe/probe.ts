@@ -7,11 +7,18 @@ import type { TraceEnvironment } from '../observe/environment.ts'
 import type { At } from '../origin.ts'
 import { sendRequest } from './request.ts'
 import { resolveName } from './resolve.ts'
-import type { ProbeResult, ProbeSpec } from './spec.ts'
+import { sendRepeated } from './repeat.ts'
+import type { Answer, ProbeResult, ProbeSpec, Request } from './spec.ts'
+
+type Taken = Extract<ProbeResult, { kind: 'port-taken' }>
 
 /** Does for real, from inside a pod's namespace or the machine's, what a program there would do. */
 export async function probe(spec: ProbeSpec, environment: TraceEnvironment, signal: AbortSignal): Promise<ProbeResult> {
   const ns = netnsAt(spec.at, environment)
+  if (spec.kind === 'repeat') {
+    const send = (request: Request): Promise<Answer> => orPortTaken(() => sendRequest(request, ns, signal))
+    return { kind: 'repeated', results: await sendRepeated(spec, send, signal) }
+  }
   if (spec.kind !== 'resolve') return orPortTaken(() => sendRequest(spec, ns, signal))
   const [resolvConf, hosts] = await Promise.all([
     readFileOf(spec.filesOf, 'resolv.conf', environment),
@@ -45,7 +52,7 @@ function notHere(pod: string, { node }: TraceEnvironment): KubehopError {
   return new KubehopError('trace', 'send the request', 'NotRunning', `pod ${pod} does not run on ${node}`)
 }
 
-async function orPortTaken(send: () => Promise<ProbeResult>): Promise<ProbeResult> {
+async function orPortTaken<T extends ProbeResult>(send: () => Promise<T>): Promise<T | Taken> {
   try {
     return await send()
   } catch (error) {

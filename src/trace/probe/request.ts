@@ -9,19 +9,15 @@ import { sendDatagram } from './datagram.ts'
 import { outcomes } from './outcomes.ts'
 import { sendPacket } from './packet.ts'
 import { answersOf, encodeQuestion } from './resolve.ts'
-import type { ConnectionSpec, DatagramSpec, PacketSpec, ProbeResult } from './spec.ts'
+import type { Answer, ConnectionSpec, DatagramSpec, Request } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */
-export function sendRequest(
-  spec: ConnectionSpec | DatagramSpec | PacketSpec,
-  ns: Netns | undefined,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
+export function sendRequest(spec: Request, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   if (spec.kind === 'icmp' || spec.kind === 'sctp') return sendPacket(spec, ns, signal)
   return spec.kind === 'udp' || spec.kind === 'dns' ? datagram(spec, ns, signal) : connection(spec, ns, signal)
 }
 
-async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
+async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   const id = randomInt(0x10000)
   // It begins with random bytes, so that this datagram can be told from all others wherever its start is seen.
   const payload =
@@ -41,12 +37,12 @@ async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: Abort
 }
 
 /** TCP alone ends when the connection stands; HTTP when the answer's head is there. */
-function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSignal): Promise<ProbeResult> {
+function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   const started = performance.now()
   const socket = connectTcp({ ...(ns && { ns }), address: spec.to.address, port: spec.to.port, from: spec.from })
-  return new Promise<ProbeResult>((resolve, reject) => {
+  return new Promise<Answer>((resolve, reject) => {
     let connected = false
-    const done = (outcome: Extract<ProbeResult, { kind: 'sent' }>['outcome'], status?: string): void =>
+    const done = (outcome: Extract<Answer, { kind: 'sent' }>['outcome'], status?: string): void =>
       resolve({ kind: 'sent', outcome, ms: performance.now() - started, ...(status !== undefined && { status }) })
     const giveUp = (): void => done(connected ? 'connected' : 'timeout')
     const timer = setTimeout(giveUp, spec.timeoutMs)

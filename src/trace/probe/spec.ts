@@ -13,9 +13,14 @@ export type ProbeSpec =
       /** Which all questions leave by. */
       readonly port: number
     })
-  | ConnectionSpec
-  | DatagramSpec
-  | PacketSpec
+  | Request
+  | RepeatSpec
+
+/** One request. */
+export type Request = ConnectionSpec | DatagramSpec | PacketSpec
+
+/** The same request from several ports in a row, the first of them in `request`; some at once. */
+export type RepeatSpec = Common & { readonly kind: 'repeat'; readonly count: number; readonly request: Request }
 
 export type ConnectionSpec = Common &
   Sending &
@@ -39,6 +44,11 @@ interface Sending {
 
 export type ProbeResult =
   | ({ readonly kind: 'resolved' } & Resolution)
+  | Answer
+  | { readonly kind: 'repeated'; readonly results: readonly Answer[] }
+
+/** What became of one request. */
+export type Answer =
   | {
       readonly kind: 'sent'
       /** `connected`: the other side took the connection but did not answer the request that was sent over it. */
@@ -49,6 +59,9 @@ export type ProbeResult =
     }
   /** The source port has an owner there already; nothing was sent. */
   | { readonly kind: 'port-taken' }
+
+/** Requests that one agent sends for one asking. */
+export const mostRepeats = 64
 
 /** Checks what came over the wire. */
 export function readProbeSpec(value: unknown): ProbeSpec {
@@ -64,6 +77,8 @@ export function readProbeSpec(value: unknown): ProbeSpec {
         name: readText(spec, 'name', nameShape, 254),
         port: readPort(spec, 'port'),
       }
+    case 'repeat':
+      return readRepeat(common, spec)
     case 'tcp':
       return { ...common, kind, ...sending(spec) }
     case 'udp':
@@ -84,8 +99,17 @@ export function readProbeSpec(value: unknown): ProbeSpec {
     case 'dns':
       return { ...common, kind, ...sending(spec), name: readText(spec, 'name', nameShape, 254) }
     default:
-      throw bad('kind', 'resolve, tcp, udp, sctp, http, https, icmp or dns')
+      throw bad('kind', 'resolve, repeat, tcp, udp, sctp, http, https, icmp or dns')
   }
+}
+
+function readRepeat(common: Common, spec: Record<string, unknown>): RepeatSpec {
+  const request = readProbeSpec(spec['request'])
+  if (request.kind === 'resolve' || request.kind === 'repeat') throw bad('request', 'one request')
+  const count = readNumber(spec, 'count', 1, mostRepeats)
+  if (!Number.isInteger(count) || request.from.port + count > 65_536)
+    throw bad('count', 'a whole number of ports that there are')
+  return { ...common, kind: 'repeat', count, request }
 }
 
 function readAt(value: unknown): At {

@@ -33,12 +33,12 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   }
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
   const stopped = told.action === 'dropped' && told.component === 'route' && error && byRule.has(error.kind)
-  if (refused && (told.action === 'forwarded' || told.action === 'delivered' || stopped)) {
+  if (refused && (told.action === 'forwarded' || told.action === 'delivered' || told.action === 'sent' || stopped)) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
     const say = `${sayRefusal(story, destination)}: refused ${how}`
     // That it was for the node itself, or did not go on, is what it looked like.
-    const before = told.action === 'forwarded' ? hops : hops.slice(0, -1)
+    const before = told.action === 'forwarded' || told.action === 'sent' ? hops : hops.slice(0, -1)
     return [...before, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
   if (story.flow.answer !== undefined) return [...hops]
@@ -66,23 +66,34 @@ const onTheWay: ReadonlySet<ErrorKind> = new Set(['net', 'time', 'too-big', 'oth
 
 const byRule: ReadonlySet<ErrorKind> = new Set(['port', 'protocol', 'prohibited'])
 
-/** A request that never left the pod: its kernel could not find out where to. */
+/** Whether the sender's own kernel found no way, or nobody: its card never sent the request. */
+export function neverLeft(story: Story): boolean {
+  const { there, answer } = story.flow
+  const [first] = there
+  if (!first) return true
+  if (there.some(({ local }) => !local) || droppedBy(story, first.place, ipOf(first))) return false
+  const kind = errorOf(story)?.kind
+  return answer === undefined || kind === 'host' || kind === 'net'
+}
+
+/** A request that never left its sender: the kernel there could not find out where to. */
 export function neverSent(story: Story, place: Hop['place'], node: string, packet: Ends, to: Address): Hop {
   const asked = story.flow.arp.find(
     ({ place: at, frame, direction }) =>
-      at.kind === 'pod' && shortName(at.name) === place && direction === 'out' && frame.arp?.target === to,
+      shortName(at.name) === place && direction === 'out' && frame.arp?.target === to,
   )
+  const device = asked?.device ?? story.flow.there[0]?.device ?? 'eth0'
   return {
     node,
     place,
-    device: 'eth0',
+    device,
     component: 'pod',
     action: 'dropped',
     packet,
     because: asked
       ? { kind: 'neighbour', text: `no answer from ${to}` }
-      : { kind: 'packet', text: `no packet to ${to} was seen on eth0` },
-    say: asked ? `"who has ${to}?": nobody answered, so nothing could be sent` : 'nothing left the pod',
+      : { kind: 'packet', text: `no packet to ${to} was seen on ${device}` },
+    say: asked ? `"who has ${to}?": nobody answered, so nothing could be sent` : `nothing left ${place}`,
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Address } from '../../base/address.ts'
 import type { Explain } from '../case.ts'
 import type { Cluster } from '../cluster.ts'
-import { endsOfRequest, followFlow, readSightings } from '../flow.ts'
+import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow.ts'
+import { withLocal } from '../local.ts'
 import type { Observation } from '../observation.ts'
 import type { Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
@@ -11,7 +12,7 @@ import type { ProbeResult } from '../probe/spec.ts'
 import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
 import type { DnsStep, Hop, Trace, Why } from '../types.ts'
-import { neverSent, withEnding } from './ending.ts'
+import { neverLeft, neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
@@ -32,30 +33,20 @@ export interface Told {
 
 /** Everything that was seen and said, as a trace; `explain` says why. Pure. */
 export function tell(told: Told, explain: Explain = () => []): Trace {
-  const { cluster, source, target, dns, to, port, result, observations } = told
+  const { cluster, target, dns, to, port, result, observations } = told
   const protocol = transportOf(target.protocol)
-  const sightings = readSightings(observations.filter((one) => one.kind === 'packet'))
-  const flow = followFlow(sightings, { protocol, source: source.address, port })
-  const story: Story = {
-    cluster,
-    ranges: told.ranges,
-    flow,
-    facts: observations.filter((one) => one.kind === 'facts'),
-    rules: observations.filter((one) => one.kind === 'rule'),
-    source: source.key,
-  }
+  const { story, source } = storyOf(told)
   const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
   if (!to || result?.kind !== 'sent') return nameless(told, story, common, explain)
 
   const packet = endsOfRequest({ source: source.address, port, protocol }, to)
-  const seen = tellHops(story, 'there')
-  const hops: Hop[] =
-    seen.length === 0
-      ? [neverSent(story, shortName(source.key), source.node, packet, to.address)]
-      : withEnding(story, seen)
+  const stayed = neverLeft(story)
+  const hops: Hop[] = stayed
+    ? [neverSent(story, shortName(source.key), source.node, packet, to.address)]
+    : withEnding(story, tellHops(story, 'there'))
   const verdict = verdictOf(story, result)
   const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
-  const reply = tellHops(story, 'back')
+  const reply = stayed ? [] : tellHops(story, 'back')
   const states = observations.flatMap((one) => (one.kind === 'state' ? [one.state] : []))
   const drawn = hops.find(({ action }) => action === 'translated')?.after?.dst
   const prediction = predict({
@@ -82,6 +73,33 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     agrees: differs === undefined,
     why: [...explain({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
   }
+}
+
+/** The request, found among everything that was seen; its sender, with the address that it was sent from. */
+export function storyOf(told: Told): { story: Story; source: Origin } {
+  const { cluster, ranges, port, observations } = told
+  const probe = { protocol: transportOf(told.target.protocol), source: told.source.address, port }
+  const sightings = withLocal(
+    readSightings(observations.filter((one) => one.kind === 'packet')),
+    observations.filter((one) => one.kind === 'local'),
+    probe,
+  )
+  const source = asSent(told.source, sightings)
+  const story: Story = {
+    cluster,
+    ranges,
+    flow: followFlow(sightings, { ...probe, source: source.address }),
+    facts: observations.filter((one) => one.kind === 'facts'),
+    rules: observations.filter((one) => one.kind === 'rule'),
+    source: source.key,
+  }
+  return { story, source }
+}
+
+/** With the address that the machine's kernel chose for this way. */
+function asSent(source: Origin, sightings: readonly Sighting[]): Origin {
+  const own = sightings.find(({ local, direction }) => local && direction === 'out')?.frame.ip?.source
+  return own === undefined ? source : { ...source, address: own }
 }
 
 /** Nothing was sent, because the name has no address. That agrees with the objects when no service is meant. */

@@ -1,0 +1,66 @@
+import type { Pod } from '../api/objects/pod.ts'
+import type { Service } from '../api/objects/service.ts'
+import type { Address } from '../base/address.ts'
+import {
+  type Cluster,
+  nodeOfRange,
+  nodesThatServe,
+  ownerOf,
+  readyEndpoints,
+  serviceAddresses,
+  serviceAt,
+  slicesOf,
+} from './cluster.ts'
+import { hostPortAt } from './host-port.ts'
+import type { Origin } from './origin.ts'
+
+/** Where a request may show up, and as what. */
+export interface Concerned {
+  readonly pods: readonly Pod[]
+  /** Names of nodes, those of the pods among them. */
+  readonly nodes: readonly string[]
+  /** The sender's first; then what the request may be translated to. */
+  readonly addresses: readonly Address[]
+}
+
+/** As many addresses as an agent takes. */
+const mostAddresses = 4096
+
+/** Who and what may have to do with a request, by the objects. */
+export function concerned(
+  cluster: Cluster,
+  source: Origin,
+  to: { readonly address: Address; readonly port: number },
+  protocol: string,
+): Concerned {
+  const addresses = new Set([source.address, to.address])
+  const pods = new Set(source.kind === 'pod' && source.pod ? [source.pod] : [])
+  const nodes = new Set(source.kind === 'outside' ? [] : [source.node])
+  const add = (address: Address): void => {
+    const owner = ownerOf(cluster, address)
+    if (owner.kind === 'pod') pods.add(owner.pod)
+    if (owner.kind === 'node') nodes.add(owner.node.metadata.name)
+  }
+  add(to.address)
+  // An address that no pod has (any more) is followed to the node that it would be on.
+  const range = nodeOfRange(cluster, to.address)
+  if (range) nodes.add(range.node.metadata.name)
+  const owner = ownerOf(cluster, to.address)
+  const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
+  for (const address of service ? behind(cluster, service) : []) {
+    addresses.add(address)
+    add(address)
+  }
+  const published = service ? undefined : hostPortAt(cluster, to.address, to.port, protocol)
+  if (published) pods.add(published.pod)
+  // From elsewhere one of them is the way in.
+  if (source.kind === 'outside' && service && serviceAddresses(service).includes(to.address))
+    for (const name of nodesThatServe(cluster, service)) nodes.add(name)
+  for (const { spec } of pods) if (spec.nodeName !== undefined) nodes.add(spec.nodeName)
+  return { pods: [...pods], nodes: [...nodes], addresses: [...addresses].slice(0, mostAddresses) }
+}
+
+function behind(cluster: Cluster, service: Service): Address[] {
+  const ports = new Set(slicesOf(cluster, service).flatMap((slice) => (slice.ports ?? []).map(({ name }) => name)))
+  return [...ports].flatMap((name) => readyEndpoints(cluster, service, name)).map(({ address }) => address)
+}

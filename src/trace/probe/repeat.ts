@@ -1,0 +1,36 @@
+import type { Answer, RepeatSpec, Request } from './spec.ts'
+
+/** At once; more would wait for each other on this machine, and be told as slower than they are. */
+const atOnce = 4
+/** Who has waited so long for an answer, in ms, is not in anybody's way. */
+const patience = 200
+
+/** Sends the same request from several ports, some at once; the answers in the order of the ports. */
+export async function sendRepeated(
+  { request, count }: RepeatSpec,
+  send: (request: Request) => Promise<Answer>,
+  signal: AbortSignal,
+): Promise<Answer[]> {
+  const answers: Promise<Answer>[] = []
+  const lanes = new Set<Promise<void>>()
+  for (let at = 0; at < count && !signal.aborted; at++) {
+    if (lanes.size >= atOnce) await Promise.race(lanes)
+    const answer = send({ ...request, from: { ...request.from, port: request.from.port + at } })
+    answers.push(answer)
+    const lane = answeredOrSlow(answer).finally(() => lanes.delete(lane))
+    lanes.add(lane)
+  }
+  return Promise.all(answers)
+}
+
+function answeredOrSlow(answer: Promise<Answer>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, patience)
+    const done = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    // What went wrong is told to who waits for all of them.
+    answer.then(done, done)
+  })
+}
