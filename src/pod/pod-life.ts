@@ -178,6 +178,7 @@ export class PodLife implements Home {
       containers: this.#containers.facts,
       ...this.#work.facts,
       leftOut: this.leftOut,
+      missing: this.#abilities.missing,
     }
   }
 }

@@ -2,7 +2,8 @@ import type { Condition } from '../api/objects/meta.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../api/objects/pod.ts'
 import { hasStarted, initDone, isOver, phaseOf } from './phase.ts'
 import type { Ending } from './record.ts'
-import { leftOutMessage } from './unsupported.ts'
+import { enacted } from './resources/enacted.ts'
+import { type Abilities, leftOutMessage } from './unsupported.ts'
 
 /** What is so about one container, as its status tells. */
 export interface ContainerFacts {
@@ -37,6 +38,8 @@ export interface PodFacts {
   failed?: { reason: string; message: string } | undefined
   /** What the pod asks for and does not get. */
   leftOut?: readonly string[]
+  /** Why a control group cannot hold its containers to their limits. */
+  missing?: Abilities['missing']
 }
 
 /** A pod's status, as kubelet computes it (k8s.io/kubernetes/pkg/kubelet/status/generate.go and kubelet_pods.go). */
@@ -104,7 +107,7 @@ function containerStatus(container: Container, facts: PodFacts, phase: string, m
     restartCount: one.restarts,
     image: one.from?.name ?? container.image ?? '',
     imageID: one.from?.id ?? (container.image === 'host' ? 'kubehop://host' : ''),
-    ...(one.id !== undefined && { containerID: containerId(one.id) }),
+    ...(one.id !== undefined && { containerID: containerId(one.id), ...enacted(container, facts.missing ?? {}) }),
     state: stateOf(one, phase, making),
     lastState: last ? { terminated: terminated(last) } : {},
   }

@@ -47,7 +47,13 @@ test('what is started in a container later is held by its limits, too, and nothi
   skip,
 }, async () => {
   await node.run('small', sh('exec sleep 1000', { limits: { memory: '32Mi', cpu: '200m' } }))
-  await node.ready('small')
+  const pod = await node.ready('small')
+  const [status] = pod.status?.containerStatuses ?? []
+  assert.deepEqual(status?.allocatedResources, { memory: '32Mi', cpu: '200m' })
+  assert.deepEqual(status?.resources, {
+    limits: { memory: '32Mi', cpu: '200m' },
+    requests: { memory: '32Mi', cpu: '200m' },
+  })
   assert.ok(!(await node.events('small')).some((event) => event.includes('Unsupported')))
   const groups = groupsOf('small')
   assert.match(groups, /kubehop-pod-/)

@@ -195,6 +195,9 @@ export interface ContainerStatus {
   containerID?: string
   state?: ContainerState
   lastState?: ContainerState
+  /** What it asked for and was given, and what it is held to (KEP-1287). */
+  allocatedResources?: Record<string, string | number>
+  resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> }
 }
 
 export interface ContainerState {
