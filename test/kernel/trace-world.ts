@@ -19,6 +19,7 @@ import { diff } from '../../src/kernel/nftables/diff.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { layOutside, type Outside } from '../../src/lab/outside.ts'
 import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
 import { layWire } from '../../src/lab/wire.ts'
 import { families } from '../../src/proxy/layout/family.ts'
@@ -27,6 +28,7 @@ import { type Agent, localAgent } from '../../src/trace/agent.ts'
 import { traceRequest } from '../../src/trace/coordinate.ts'
 import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
 import type { Trace } from '../../src/trace/types.ts'
+import { clientOver, type PodExtra, podObject } from './trace-objects.ts'
 
 const { table } = families[4]
 
@@ -40,6 +42,7 @@ export class World implements AsyncDisposable {
   readonly #networks = new Map<string, PodNetwork>()
   readonly #netns = new Map<string, Netns>()
   readonly #programs: ChildProcess[] = []
+  #outside: (Outside & { agent: Agent }) | undefined
   readonly agents: Map<string, Agent> = new Map()
   readonly router: Agent
   readonly pods: Pod[] = []
@@ -70,22 +73,30 @@ export class World implements AsyncDisposable {
     this.teach()
   }
 
-  /** A pod, and its namespace. */
-  pod(name: string, node: string, labels: Record<string, string> = {}, namespace = 'shop'): Netns {
+  /** A pod, and its namespace: its own, or with `hostNetwork` its node's. */
+  pod(
+    name: string,
+    node: string,
+    labels: Record<string, string> = {},
+    namespace = 'shop',
+    extra: PodExtra = {},
+  ): Netns {
     const key = `${namespace}/${name}`
-    const netns = createNetns()
     const network = this.#networks.get(node)
-    if (!network) throw new Error(`no ${node}`)
-    const { address: ip } = network.add({ id: key.replace('/', '-'), netns })
-    writeSysctl('net.ipv4.neigh.eth0.retrans_time_ms', 50, netns)
+    const at = this.#wire.nodes.find((one) => one.name === node)
+    if (!network || !at) throw new Error(`no ${node}`)
+    const { hostNetwork, hostPorts = [] } = extra
+    const netns = hostNetwork ? at.ns : createNetns()
+    const ip = hostNetwork
+      ? at.address
+      : network.add({
+          id: key.replace('/', '-'),
+          netns,
+          hostPorts: hostPorts.map((one) => ({ ...one, protocol: 'TCP' as const })),
+        }).address
+    if (!hostNetwork) writeSysctl('net.ipv4.neigh.eth0.retrans_time_ms', 50, netns)
     this.#netns.set(key, netns)
-    this.pods.push({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace, labels },
-      spec: { nodeName: node, containers: [] },
-      status: { phase: 'Running', podIP: ip, conditions: [{ type: 'Ready', status: 'True' }] },
-    })
+    this.pods.push(podObject(name, node, ip, { ...extra, labels, namespace }))
     return netns
   }
 
@@ -93,10 +104,19 @@ export class World implements AsyncDisposable {
     return this.pods.find(({ metadata }) => metadata.name === pod)?.status?.podIP ?? ''
   }
 
-  netns(pod: string, namespace = 'shop'): Netns {
-    const found = this.#netns.get(`${namespace}/${pod}`)
-    if (!found) throw new Error(`no pod ${pod}`)
-    return found
+  /** A pod's namespace, a node's, the router's or that of the machine outside. */
+  netns(name: string, namespace = 'shop'): Netns {
+    if (name === 'outside') return this.outside.ns
+    return this.#netns.get(`${namespace}/${name}`) ?? this.node(name)
+  }
+
+  /** The machine beyond the router; made when it is asked for first. */
+  get outside(): Outside & { agent: Agent } {
+    if (!this.#outside) {
+      const outside = layOutside(this.#wire.router)
+      this.#outside = { ...outside, agent: localAgent(this.#environment('outside', 'outside', outside.ns)) }
+    }
+    return this.#outside
   }
 
   /** A service over ready pods by name. Call {@link teach} after the last. */
@@ -134,14 +154,14 @@ export class World implements AsyncDisposable {
 
   /** Puts the services into both nodes' kernels. */
   teach(): void {
-    for (const { name, ns } of this.#wire.nodes) {
+    for (const { name, ns, address } of this.#wire.nodes) {
       using nft = openNftables(ns)
       const ruleset = model(this.services, this.slices, {
         name,
         podCidr: this.#settings.podCidr,
         serviceCidr: this.#settings.serviceCidr,
-        nodePortAddresses: [],
-        addresses: [],
+        nodePortAddresses: [address],
+        addresses: [address],
       })
       nft.apply(diff(nft.read(table), ruleset))
     }
@@ -174,15 +194,7 @@ export class World implements AsyncDisposable {
       Node: this.nodes,
       Namespace: namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     }
-    const items = (kind: KindName): unknown[] => lists[kind] ?? []
-    return {
-      list: async (kind: KindName) => ({ items: items(kind), resourceVersion: '1' }),
-      follow(kind: KindName, options?: { onChange?: (change: object) => void; onBatch?: () => void }) {
-        for (const object of items(kind)) options?.onChange?.({ type: 'added', object })
-        options?.onBatch?.()
-        return { synced: Promise.resolve(), list: () => items(kind), get: () => undefined, close: () => {} }
-      },
-    } as unknown as Client
+    return clientOver(lists)
   }
 
   trace(
@@ -191,7 +203,13 @@ export class World implements AsyncDisposable {
     {
       agents = this.agents,
       ...options
-    }: { timeoutMs?: number; signal?: AbortSignal; agents?: ReadonlyMap<string, Agent> } = {},
+    }: {
+      timeoutMs?: number
+      count?: number
+      sizes?: boolean | number
+      signal?: AbortSignal
+      agents?: ReadonlyMap<string, Agent>
+    } = {},
   ): Promise<Trace> {
     return traceRequest({
       client: this.client,
@@ -202,6 +220,7 @@ export class World implements AsyncDisposable {
       places: {
         node: (name) => agents.get(name),
         router: { name: 'router', address: routerAddress(this.#settings), agent: this.router },
+        outside: async () => this.outside,
       },
       explain,
       log: this.#log,
@@ -210,6 +229,10 @@ export class World implements AsyncDisposable {
   }
 
   /** A node's namespace, or the router's. */
+  get routerNetns(): Netns {
+    return this.#wire.router
+  }
+
   node(name: string): Netns {
     if (name === 'router') return this.#wire.router
     const found = this.#wire.nodes.find((node) => node.name === name)
@@ -229,12 +252,13 @@ export class World implements AsyncDisposable {
       this.#wire.router,
       ...this.#wire.nodes.map(({ ns: one }) => one),
       this.#home,
+      ...(this.#outside ? [this.#outside.ns] : []),
     ])
       ns.close()
     rmSync(this.#folder, { recursive: true })
   }
 
-  #environment(node: string, kind: 'node' | 'router', ns: Netns): TraceEnvironment {
+  #environment(node: string, kind: TraceEnvironment['kind'], ns: Netns): TraceEnvironment {
     return {
       node,
       kind,
@@ -244,6 +268,7 @@ export class World implements AsyncDisposable {
         file === 'resolv.conf'
           ? this.resolvConf
           : `127.0.0.1\tlocalhost\n${this.addressOf(pod.split('/')[1] ?? '')}\t${pod.split('/')[1]}\n`,
+      machineFile: (file) => (file === 'hosts' || kind !== 'node' ? '127.0.0.1\tlocalhost\n' : this.resolvConf),
     }
   }
 }

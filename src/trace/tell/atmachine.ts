@@ -2,15 +2,23 @@ import type { Sighting } from '../flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Because, Component, Hop } from '../types.ts'
 import { listenerOn, listenerText, processText, saySent, sayBack } from './atpod.ts'
-import { type Direction, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
+import { routed } from './route.ts'
+import { type Direction, factsOf, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
 import { podKey } from '../cluster.ts'
 
 // A machine as the end of a way: its own sockets send, get, and answer.
 
 /** The machine beyond the router: nothing is translated there, so its card shows what its sockets have. */
-export function atOutside(story: Story, { sightings }: Visit, direction: Direction): Hop[] {
+export function atOutside(
+  story: Story,
+  { place, sightings }: Visit,
+  direction: Direction,
+  next: Visit | undefined,
+): Hop[] {
+  const facts = factsOf(story, place)
   return sightings.flatMap((one, at) => {
-    if (one.direction === 'out') return direction === 'there' ? [sentBy(story, one)] : []
+    if (one.direction === 'out')
+      return direction === 'there' ? [sentBy(story, one), routed(story, one, facts, next, direction)] : []
     return direction === 'back' && at === sightings.length - 1 ? [gotBack(story, one, 'route')] : []
   })
 }

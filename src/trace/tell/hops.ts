@@ -19,7 +19,7 @@ export function tellHops(story: Story, direction: Direction): Hop[] {
       case 'router':
         return atRouter(story, visit)
       case 'outside':
-        return atOutside(story, visit, direction)
+        return atOutside(story, visit, direction, next)
       case 'node':
         return atNode(story, visit, { direction, before, next })
     }

@@ -37,7 +37,8 @@ function sayWay(story: Story, one: Sighting, route: RouteFact | undefined): stri
     return `${destination} is ${nameOf(story, destination) ?? 'a machine'} on the same wire: straight to it`
   if (gateway?.kind === 'node' && isPod)
     return `${range.range} belongs to ${range.node.metadata.name}: straight to it (${route.via})`
-  const to = gateway?.kind === 'router' ? 'the router' : (nameOf(story, route.via) ?? route.via)
+  const to =
+    gateway?.kind === 'router' || one.place.kind === 'outside' ? 'the router' : (nameOf(story, route.via) ?? route.via)
   if (isPod && mine !== undefined) return `${destination} is not in my range ${mine}: to ${to}`
   return `${destination} is not here: to ${to}`
 }
