@@ -1,5 +1,6 @@
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
+import { mostRequests } from '../trace/coordinate.ts'
 import { parseSource } from '../trace/source.ts'
 import { parseTarget } from '../trace/target.ts'
 import type { Trace } from '../trace/types.ts'
@@ -18,9 +19,11 @@ export interface TraceBody {
   /** Where FROM is looked for when it names none. */
   namespace?: string
   timeoutMs?: number
+  /** Requests to send: 1 to 1000. */
+  count?: number
 }
 
-/** `kubehop trace FROM TO [options]`: 0 delivered, 1 not. */
+/** `kubehop trace FROM TO [options]`: 0 delivered, 1 not, or, of several, not all. */
 export async function trace(args: string[], context: TraceContext): Promise<number> {
   const { values, positionals } = parse({
     args,
@@ -31,6 +34,7 @@ export async function trace(args: string[], context: TraceContext): Promise<numb
       explain: { type: 'boolean', default: false },
       namespace: { type: 'string', short: 'n' },
       timeout: { type: 'string' },
+      count: { type: 'string' },
     },
   })
   const format = readFormat(values.output)
@@ -49,9 +53,11 @@ export async function trace(args: string[], context: TraceContext): Promise<numb
     to,
     ...(values.namespace !== undefined && { namespace: values.namespace }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(values.count !== undefined && { count: requests(values.count) }),
   })
   writeTrace(result, { format, verbose: values.verbose, explain: values.explain })
-  return result.verdict === 'delivered' ? 0 : 1
+  const all = [result, ...(result.repeats?.outcomes ?? [])]
+  return all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
 }
 
 /** What is written wrongly is known before anything is asked. */
@@ -62,6 +68,13 @@ function check(parsing: () => unknown): void {
     if (error instanceof KubehopError && error.code === 'Usage') throw new UsageError(error.plain)
     throw error
   }
+}
+
+function requests(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > mostRequests)
+    throw new UsageError(`--count is a number of requests from 1 to ${mostRequests}, not "${text}"`)
+  return value
 }
 
 function seconds(text: string): number {

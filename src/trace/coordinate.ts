@@ -38,6 +38,8 @@ export interface TraceOptions {
 }
 
 const defaultTimeout = 4000
+/** What one trace sends at most (`count`). */
+export const mostRequests = 1000
 
 /** Sends one real request from a pod and tells what became of it. Throws KubehopErrors for what cannot be asked. */
 export async function traceRequest(options: TraceOptions): Promise<Trace> {

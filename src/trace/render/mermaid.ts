@@ -1,6 +1,6 @@
 import type { Hop, Trace } from '../types.ts'
 import { sayMs } from './paint.ts'
-import { words } from './text.ts'
+import { words } from './verdict.ts'
 
 /**
  * A trace as a sequence diagram in Mermaid's language, for pages that draw it (GitHub, GitLab, most wikis): who sent what to whom, and beneath

@@ -1,8 +1,10 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { Trace } from '../types.ts'
+import { renderRepeats } from './count.ts'
 import { renderHops } from './hops.ts'
 import { renderNames } from './names.ts'
 import { type Paint, painter, sayMs, type TextOptions } from './paint.ts'
+import { words } from './verdict.ts'
 import { renderWhy } from './why.ts'
 
 /** A trace as people read it: one line for each hop, there and back, then why it failed and what to do. */
@@ -13,6 +15,7 @@ export function renderTrace(trace: Trace, options: TextOptions): string {
     '',
     ...renderNames(trace, options, paint),
     ...renderHops(trace, options, paint),
+    ...renderRepeats(trace, options, paint),
     ...renderWhy(trace, options, paint),
   ]
   return `${lines.join('\n')}\n`
@@ -37,16 +40,4 @@ function renderHead(
   return width === 0 || stripVTControlCharacters(line).length <= width
     ? [line]
     : parts.map((part, at) => (at === 0 ? part : `  ${part}`))
-}
-
-/** A verdict as people say it. */
-export const words: Record<Trace['verdict'], string> = {
-  delivered: 'delivered',
-  refused: 'refused',
-  rejected: 'rejected',
-  dropped: 'dropped',
-  unreachable: 'unreachable',
-  'too-big': 'too big',
-  'no-answer': 'no answer',
-  'name-not-found': 'name not found',
 }
