@@ -13,7 +13,9 @@ import { explain } from './explain.ts'
 const tell = (of: Told): Trace => tellWith(of, explain)
 const refused: ProbeResult = { kind: 'sent', outcome: 'refused', ms: 1 }
 const nothing = { observations: [], result: refused }
-const codesAndFixes = (of: Told): string[] => tell(of).why.map(({ code, fix }) => `${code}: ${fix}`)
+/** Without who said so, which is told of every failure. */
+const codesAndFixes = (of: Told): string[] =>
+  tell(of).why.flatMap(({ code, fix }) => (['SaidNo', 'Silence', 'NotSent'].includes(code) ? [] : [`${code}: ${fix}`]))
 
 /** The recorded cluster with its service or its pods changed. */
 function changed(

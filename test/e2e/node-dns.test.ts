@@ -122,7 +122,7 @@ test('while the node’s name server is away the service is asked at once, and a
     },
     ({ verdict }) => verdict === 'refused',
   )
-  assert.deepEqual([traced.agrees, traced.why.map(({ code }) => code)], [true, ['NodeDnsAway']])
+  assert.deepEqual([traced.agrees, traced.why.map(({ code }) => code)], [true, ['NodeDnsAway', 'SaidNo']])
   const again = await lab.until('another one', look, ({ own }) => own === web)
   assert.equal(again.address, web)
 })

@@ -83,18 +83,20 @@ test('a name with fewer dots than ndots costs questions about names that do not 
   assert.equal(whole.dns.length, 1)
 })
 
+const askedOne = 'SaidNo: see the questions one by one: the search list of the pod’s resolv.conf makes them'
+
 test('a name that does not exist is compared with those that do', async () => {
   const wrong = await world.trace('client', 'http://wep/')
   assert.equal(wrong.verdict, 'name-not-found')
   assert.deepEqual([wrong.hops, wrong.reply, wrong.agrees], [[], [], true])
   assert.deepEqual(
     wrong.why.map(({ code, fix }) => `${code}: ${fix}`),
-    ['NameUnknown: did you mean web?'],
+    ['NameUnknown: did you mean web?', askedOne],
   )
   const elsewhere = await world.trace('client', 'http://other/')
   assert.deepEqual(
     elsewhere.why.map(({ code, fix }) => `${code}: ${fix}`),
-    ['NameElsewhere: write other.bank'],
+    ['NameElsewhere: write other.bank', askedOne],
   )
 })
 
@@ -123,7 +125,7 @@ test('when no name server answers, the way of the question is shown', async () =
     assert.ok(trace.dns.every(({ rcode }) => rcode === 'TIMEOUT'))
     assert.deepEqual(
       trace.why.map(({ code }) => code),
-      ['NoNameServer', 'NoSuchService'],
+      ['NoNameServer', 'NoSuchService', 'Silence'],
     )
     assert.equal(trace.hops[0]?.packet.dst, '100.64.0.11:53')
     assert.equal(trace.hops.at(-1)?.component, 'proxy')

@@ -18,6 +18,7 @@ import { check as settings } from './19-settings.ts'
 import { check as ranges } from './20-ranges.ts'
 import { check as ping } from './22-ping.ts'
 import { check as loadBalancer } from './23-load-balancer.ts'
+import { check as whichHop } from './21-which-hop.ts'
 import { check as localPolicy } from './24-local-policy.ts'
 import { check as nameServer } from './26-name-server.ts'
 import { check as nobody } from './27-nobody.ts'
@@ -48,4 +49,5 @@ export const checks: readonly Check[] = [
   nameServer,
   nobody,
   program,
+  whichHop,
 ]

@@ -1,0 +1,161 @@
+import type { Case } from '../../trace/case.ts'
+import type { Sighting } from '../../trace/flow.ts'
+import type { Place } from '../../trace/observation.ts'
+import { errorOf, sayError } from '../../trace/tell/error.ts'
+import { ipOf, packetText } from '../../trace/tell/story.ts'
+import { refusedBy } from '../../trace/tell/verdict.ts'
+import type { Because } from '../../trace/types.ts'
+import type { Check, Finding, ObjectReference } from '../types.ts'
+import { senderOf } from './finding.ts'
+
+/** "Refused" and "timeout" have an author: the place that said no, or the last one that saw the request before the silence. */
+export const check: Check = {
+  number: 21,
+  title: 'refused or timeout: which hop said so, or stayed silent',
+  codes: ['SaidNo', 'AnswerLost', 'Silence', 'NotSent'],
+  needs: 'request',
+  find: ({ request }) => (request === undefined || request.verdict === 'delivered' ? [] : [authorOf(request)]),
+}
+
+function authorOf(one: Case): Finding {
+  const { story, verdict, result } = one
+  const { there, back, answer } = story.flow
+  const [first, last] = [there[0], there.at(-1)]
+  if (verdict === 'name-not-found') return noAddress(one)
+  if (!first || !last) return notSent(one)
+  const heard = back.at(-1)?.place.name === first.place.name
+  const error = errorOf(story)
+  if (error) {
+    const { destination, length } = ipOf(last)
+    const say = `${error.here ? nameOf(error.first.place) : error.by} said no ${after(first, error.first)}: ${sayError(error, length, destination)} (ICMP: ${error.name})${heard ? '' : lost(back)}`
+    return finding(one, heard ? 'SaidNo' : 'AnswerLost', error.first.place, say, wordsOf(error.first))
+  }
+  const reply = back[0]
+  if (reply && answer === 'reset') {
+    const who =
+      refusedBy(story) === 'target'
+        ? `the kernel of ${nameOf(reply.place)}`
+        : `a rule of ${nameOf(reply.place)}, in the place of the address that was asked for,`
+    const say = `${who} said no ${after(first, reply)}: it reset the connection${heard ? '' : lost(back)}`
+    return finding(one, heard ? 'SaidNo' : 'AnswerLost', reply.place, say, wordsOf(reply))
+  }
+  if (reply && !heard)
+    return finding(
+      one,
+      'AnswerLost',
+      (back.at(-1) ?? reply).place,
+      `${nameOf(reply.place)} answered ${after(first, reply)}${lost(back)}`,
+      wordsOf(back.at(-1) ?? reply),
+    )
+  if (reply && result?.kind === 'sent') {
+    const say = `the kernel of ${nameOf(reply.place)} took the connection ${after(first, reply)}; what is silent is the program behind it: nothing more came within ${seconds(result.ms)}`
+    return finding(one, 'Silence', reply.place, say, wordsOf(reply))
+  }
+  return silence(one, last)
+}
+
+function silence(one: Case, last: Sighting): Finding {
+  const { story, hops, result, observations } = one
+  const drop = hops.at(-1)
+  const unwatched = observations.flatMap((each) => (each.kind === 'unwatched' ? [each.node] : []))
+  const tries = story.flow.tries > 1 ? `, sent ${story.flow.tries} times` : ''
+  const time = result?.kind === 'sent' ? ` within ${seconds(result.ms)}` : ''
+  const place = nameOf(last.place)
+  const seen =
+    last.direction === 'in'
+      ? last.place.kind === 'pod'
+        ? `it reached ${place}, which did not answer`
+        : `it came to ${place} by ${last.device} and did not go on`
+      : `it left ${place} by ${last.device}, and nobody behind saw it`
+  const more = unwatched.length > 0 ? `; ${unwatched.join(', ')} could not be watched` : ''
+  const because: Because = drop?.action === 'dropped' ? drop.because : wordsOf(last)
+  return finding(one, 'Silence', last.place, `nobody said anything${time}${tries}: ${seen}${more}`, because)
+}
+
+function notSent(one: Case): Finding {
+  const { source, hops, result } = one
+  const because: Because = hops.at(-1)?.because ?? { kind: 'packet', text: 'no packet was seen' }
+  const outcome = result?.kind === 'sent' ? `: ${outcomes[result.outcome] ?? result.outcome}` : ''
+  const say = `the kernel of ${source.pod ? `pod ${source.key}` : source.key} itself said so${outcome}; no packet of the request was seen anywhere (${because.text})`
+  return { ...common, code: 'NotSent', object: senderOf(one), evidence: [because], say, fix: fixes.NotSent }
+}
+
+function noAddress(one: Case): Finding {
+  const told = one.dns.filter(({ answers }) => answers.length === 0)
+  const last = told.at(-1) ?? one.dns.at(-1)
+  const say = last
+    ? `${last.server} said no: ${last.rcode} to "${last.question}" (${last.type})${told.length > 1 ? `, the last of ${told.length} questions` : ''}; nothing was sent`
+    : 'no name server was asked, and nothing was sent'
+  const evidence = told
+    .slice(0, 8)
+    .map(
+      ({ question, type, server, rcode }): Because => ({
+        kind: 'packet',
+        text: `${question} ${type}, asked of ${server}: ${rcode}`,
+      }),
+    )
+  const none: Because = { kind: 'object', text: `${one.target.text} has no address` }
+  return {
+    ...common,
+    code: 'SaidNo',
+    object: senderOf(one),
+    evidence: evidence.length > 0 ? evidence : [none],
+    say,
+    fix: 'see the questions one by one: the search list of the pod’s resolv.conf makes them',
+  }
+}
+
+const common = { number: 21, level: 'info', sure: 'certain' } as const
+
+const fixes = {
+  SaidNo: 'who says no is reached: the way there is right, look at that place',
+  AnswerLost: 'the request arrived: look at the way back, from the place that saw the answer last',
+  Silence: 'look at the place that saw it last, and at what should have come after it',
+  NotSent: 'look at the sender’s own routes and neighbours: ip route and ip neigh in its namespace',
+} as const
+
+function finding(one: Case, code: keyof typeof fixes, place: Place, say: string, because: Because): Finding {
+  const object = objectOf(place)
+  return { ...common, code, object, also: [senderOf(one)], evidence: [because], say, fix: fixes[code] }
+}
+
+const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
+
+function objectOf({ kind, name }: Place): ObjectReference {
+  if (kind !== 'pod') return { kind: kinds[kind], name }
+  const [namespace = '', pod = ''] = name.split('/')
+  return { kind: 'Pod', namespace, name: pod }
+}
+
+function nameOf({ kind, name }: Place): string {
+  return kind === 'pod' ? `pod ${name}` : name
+}
+
+function wordsOf(one: Sighting): Because {
+  return { kind: 'packet', text: `${nameOf(one.place)}, ${one.device} ${one.direction}: ${packetText(one)}` }
+}
+
+function lost(back: readonly Sighting[]): string {
+  const last = back.at(-1)
+  if (!last) return ''
+  const where =
+    last.direction === 'out'
+      ? `left ${nameOf(last.place)} by ${last.device}`
+      : `came to ${nameOf(last.place)} by ${last.device}`
+  return `, and the answer was lost on its way: the last that was seen of it, it ${where}`
+}
+
+function after(first: Sighting, then: Sighting): string {
+  const ms = Number(then.time - first.time) / 1e6
+  return `after ${ms < 1 ? ms.toFixed(2) : Math.round(ms)} ms`
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
+}
+
+const outcomes: Readonly<Record<string, string>> = {
+  refused: 'refused',
+  unreachable: 'no way there, or nobody has the address',
+  timeout: 'no answer in time',
+}

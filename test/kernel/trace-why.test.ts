@@ -1,0 +1,228 @@
+// However a request fails: why is never empty, and names who said no, or the last place that saw it.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { address } from '../../src/base/address.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { packAddress } from '../../src/kernel/nftables/packed.ts'
+import type { Netns } from '../../src/kernel/netns.ts'
+import { setLink } from '../../src/kernel/rtnetlink/link.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
+import type { Trace } from '../../src/trace/types.ts'
+import { World } from './trace-world.ts'
+
+let world: World
+before(async () => {
+  world = new World()
+  world.pod('client', 'node1')
+  world.pod('near', 'node1', { app: 'near' })
+  world.pod('far', 'node2', { app: 'web' })
+  world.service('web', '100.64.0.21', 80, 8080, ['far'])
+  world.service('near-svc', '100.64.0.22', 80, 8080, ['near'])
+  world.service('wrong', '100.64.0.23', 80, 9999, ['far'])
+  world.service('empty', '100.64.0.24', 80, 8080, [])
+  world.teach()
+  world.resolvConf = 'nameserver 100.64.0.99\nsearch shop.svc.cluster.local\noptions timeout:1 attempts:1\n'
+  await Promise.all([world.web('far'), world.web('near')])
+  await world.program('near', `require('net').createServer(() => {}).listen(6060, () => console.log('ready'))`)
+})
+after(async () => {
+  await world[Symbol.asyncDispose]()
+})
+
+/** Something that is broken, and put right again. */
+type Fault = (world: World) => () => void
+
+const setting =
+  (of: (world: World) => Netns, name: string, value: number): Fault =>
+  (world) => {
+    const ns = of(world)
+    const before = readSysctl(name, ns)
+    writeSysctl(name, value, ns)
+    return () => writeSysctl(name, before, ns)
+  }
+const node =
+  (name: string) =>
+  (world: World): Netns =>
+    world.node(name)
+const router = (world: World): Netns => world.routerNetns
+
+/** The node's end of a pod's cable. */
+function cableOf(world: World, pod: string): number {
+  using inside = openRouteSocket(world.netns(pod))
+  return inside.link('eth0')?.peer?.index ?? assert.fail()
+}
+
+const cable =
+  (pod: string, broken: Parameters<typeof setLink>[1], whole: Parameters<typeof setLink>[1]): Fault =>
+  (world) => {
+    const index = cableOf(world, pod)
+    using socket = openRouteSocket(world.node(pod === 'far' ? 'node2' : 'node1'))
+    socket.apply(setLink(index, broken))
+    return () => {
+      using again = openRouteSocket(world.node(pod === 'far' ? 'node2' : 'node1'))
+      again.apply(setLink(index, whole))
+    }
+  }
+
+/** A rule of somebody else's that throws away what is for (16) or from (12) the far pod. */
+const firewall =
+  (at: string, offset: 12 | 16): Fault =>
+  (world) => {
+    const table = { family: 'ip', name: 'firewall' } as const
+    using nft = openNftables(world.node(at))
+    nft.apply({
+      table,
+      ops: [
+        { op: 'add table' },
+        {
+          op: 'add chain',
+          chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
+        },
+        {
+          op: 'add rule',
+          chain: 'guard',
+          rule: {
+            exprs: [
+              { kind: 'payload', base: 'network', offset, length: 4, to: 0 },
+              { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
+              { kind: 'immediate', verdict: { verdict: 'drop' } },
+            ],
+          },
+        },
+      ],
+    })
+    return () => {
+      using again = openNftables(world.node(at))
+      again.apply({ table, ops: [{ op: 'delete table' }] })
+    }
+  }
+
+const healthy: Fault = () => () => {}
+const port = 'http://100.64.0.21/'
+
+// What is asked for, what is broken, and who is to be named; `NEAR` stands for the near pod's address.
+const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp][] = [
+  [
+    'nobody listens',
+    'pod/far:81',
+    healthy,
+    /^SaidNo: the kernel of pod shop\/far said no after [\d.]+ ms: it reset the connection$/,
+  ],
+  [
+    'nobody listens, UDP',
+    'udp://pod/far:81',
+    healthy,
+    /^SaidNo: pod shop\/far said no .*port is closed \(ICMP: port unreachable\)$/,
+  ],
+  ['a wrong targetPort', 'svc/wrong', healthy, /^SaidNo: the kernel of pod shop\/far said no/],
+  [
+    'no endpoints',
+    'svc/empty',
+    healthy,
+    /^SaidNo: a rule of node1, in the place of the address that was asked for, said no/,
+  ],
+  ['no such port', 'svc/web:81', healthy, /^SaidNo: a rule of node1/],
+  [
+    'no such service',
+    '100.64.0.98:80',
+    healthy,
+    /^Silence: nobody said anything within 0\.3 s.*: it came to node1 by veth\d+ and did not go on$/,
+  ],
+  ['no pod has it', '100.96.2.77:80', healthy, /^SaidNo: node2 said no .*host unreachable/],
+  [
+    'no pod of the own range has it',
+    '100.96.1.77:80',
+    healthy,
+    /^NotSent: the kernel of pod shop\/client itself said so/,
+  ],
+  ['no way out', '203.0.113.9:80', healthy, /^SaidNo: router said no .*network unreachable/],
+  [
+    'a program that is silent',
+    'http://NEAR:6060/',
+    healthy,
+    /^Silence: the kernel of pod shop\/near took the connection after/,
+  ],
+  ['a name server that nobody has', 'http://nobody/', healthy, /^Silence: .*it came to node1/],
+  [
+    'node1 forwards nothing',
+    port,
+    setting(node('node1'), 'net.ipv4.ip_forward', 0),
+    /^Silence: .*: it came to node1 by cbr0 and did not go on$/,
+  ],
+  [
+    'node2 forwards nothing',
+    port,
+    setting(node('node2'), 'net.ipv4.ip_forward', 0),
+    /^Silence: .*: it came to node2 by eth0 and did not go on$/,
+  ],
+  [
+    'the router forwards nothing',
+    port,
+    setting(router, 'net.ipv4.ip_forward', 0),
+    /^Silence: .*: it came to router by eth0 and did not go on$/,
+  ],
+  ['a firewall on the way', port, firewall('node2', 16), /^Silence: .*: it came to node2 by eth0 and did not go on$/],
+  [
+    'a firewall on the way back',
+    port,
+    firewall('node2', 12),
+    /^AnswerLost: pod shop\/far answered after .*, and the answer was lost on its way: the last that was seen of it, it came to node2 by cbr0$/,
+  ],
+  [
+    'the pod’s cable is pulled',
+    port,
+    cable('far', { up: false }, { up: true }),
+    /^(SaidNo: node2 said no .*host unreachable|Silence: .*node2)/,
+  ],
+  [
+    'the answer goes past the rules',
+    'http://100.64.0.22/',
+    setting(node('node1'), 'net.bridge.bridge-nf-call-iptables', 0),
+    /^(AnswerLost|Silence|SaidNo): /,
+  ],
+]
+
+for (const [title, to, fault, expected] of rows)
+  test(`${title}: why names who said so`, async () => {
+    const mend = fault(world)
+    let trace: Trace
+    try {
+      trace = await world.trace('client', to.replace('NEAR', world.addressOf('near')), { timeoutMs: 300 })
+    } finally {
+      mend()
+    }
+    assert.notEqual(trace.verdict, 'delivered')
+    const authors = trace.why.filter(({ code }) => ['SaidNo', 'AnswerLost', 'Silence', 'NotSent'].includes(code))
+    assert.deepEqual(
+      authors.map(({ code, say }) => `${code}: ${say}`).filter((text) => !expected.test(text)),
+      [],
+      JSON.stringify(trace.why, null, 1),
+    )
+    assert.equal(authors.length, 1)
+    for (const { say, fix } of trace.why) assert.ok(say !== '' && fix !== '')
+  })
+
+test('a node that could not be watched is named beside the silence', async () => {
+  const agents = new Map(world.agents)
+  agents.set('node2', {
+    ...(world.agents.get('node2') ?? assert.fail()),
+    // oxlint-disable-next-line require-yield
+    async *observe() {
+      throw new Error('away')
+    },
+  })
+  const mend = firewall('node2', 16)(world)
+  try {
+    const trace = await world.trace('client', port, { timeoutMs: 300, agents })
+    const silence = trace.why.find(({ code }) => code === 'Silence')
+    assert.match(silence?.say ?? '', /it left router by eth0, and nobody behind saw it; node2 could not be watched$/)
+  } finally {
+    mend()
+  }
+})
+
+test('what was delivered needs no explanation', async () => {
+  const trace = await world.trace('client', port)
+  assert.deepEqual([trace.verdict, trace.why], ['delivered', []])
+})
