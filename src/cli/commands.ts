@@ -84,6 +84,29 @@ each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
     usage: traceUsage,
     run: async (args) => (await import('./trace-command.ts')).traceCommand(args),
   },
+  doctor: {
+    summary: 'find the mistakes in a cluster, and say what to change',
+    usage: `usage: kubehop doctor [NAMESPACE] [--lab NAME] [options]
+       kubehop doctor [NAMESPACE] --for FROM TO [--lab NAME] [options]
+       kubehop doctor [NAMESPACE] --kubeconfig FILE [--context NAME] [options]
+       kubehop doctor --list
+
+  NAMESPACE               only what concerns it; default: everything
+  --for FROM TO           send this request first, as \`kubehop trace FROM TO\` does, and say why it fails
+  --kubeconfig FILE       any other cluster, by its objects alone: what needs the kernels of nodes is said to be left out
+  --context NAME          of that file; default: its current one
+  --list                  the mistakes that are recognised, and what each is recognised by
+
+  -v, --verbose           all evidence, and the names of checks that could not run
+  -o, --output text|json|yaml   default: text
+  -n, --namespace NAME    of FROM, where FROM does not say
+  --strict                warnings count as errors
+  --timeout SECONDS       of the request; default: 4
+
+Nothing is changed: what would put a mistake right is printed as a command. docs/doctor.md says how each is recognised.
+Exit code 0 when no error was found (warnings are shown), 1 when one was, 2 when it was asked for wrongly.`,
+    run: async (args) => (await import('./doctor-command.ts')).doctorCommand(args),
+  },
   demo: {
     summary: 'start a lab with the example shop, and say what to try',
     usage:

@@ -5,7 +5,7 @@ import { type Command, commands } from './commands.ts'
 import { UsageError } from './usage.ts'
 
 /** What a command asks of these rooms is clear from its own name; elsewhere room and operation say where it went wrong. */
-const ownRooms: ReadonlySet<string> = new Set(['lab', 'manifest', 'trace', 'image'])
+const ownRooms: ReadonlySet<string> = new Set(['lab', 'manifest', 'trace', 'doctor', 'image'])
 
 // Exit codes: 0 done, 1 it failed, 2 it was asked for wrongly, 3 the lab runs but not all that was asked for is ready.
 process.exitCode = await main(process.argv.slice(2))

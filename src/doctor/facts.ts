@@ -106,7 +106,10 @@ export interface SocketFact {
   readonly backlog?: number
 }
 
-/** The connection table, as far as it concerns services: entries whose destination was translated, or is an address for services. */
+/**
+ * The connection table, as far as it concerns services (entries whose destination was translated, or is an address for services), and
+ * entries that nobody has answered yet.
+ */
 export interface ConnectionFacts {
   /** Entries in the whole table, and how many there may be (net.netfilter.nf_conntrack_max). */
   readonly count: number
@@ -138,7 +141,7 @@ export interface ConnectionGroup {
   readonly bytes?: number
   /** Seconds since the first one began, where the kernel remembers (net.netfilter.nf_conntrack_timestamp). */
   readonly oldestSeconds?: number
-  /** Some of them, the longest idle last. */
+  /** The three that were used last. */
   readonly samples: readonly ConnectionFact[]
 }
 

@@ -18,7 +18,8 @@ import { packageRoot } from './package.ts'
 import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
-import { traceExtension, tracePath } from './trace.ts'
+import { doctorExtension, doctorPath } from './doctor.ts'
+import { traceExtension, tracePath, tracerOf } from './trace.ts'
 import { answerTraces } from './trace-objects.ts'
 import { layWire, type Wire } from './wire.ts'
 
@@ -57,14 +58,18 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     if (!client) throw new Error('the API server answers before it runs')
     return client
   }
-  const trace = traceExtension(config, wire, authority, theClient, log.child({ room: 'trace' }))
+  const tracer = tracerOf(config, wire, authority, theClient, log.child({ room: 'trace' }))
+  const trace = traceExtension(tracer)
   const api = await startApi({
     stateDir: config.folder,
     serviceCidr: config.serviceCidr,
     listeners: [{ fd: listenerFd }, { fd: door }],
     authority,
     names: apiNames(config),
-    extensions: { [tracePath]: trace },
+    extensions: {
+      [tracePath]: trace,
+      [doctorPath]: doctorExtension(config, wire, authority, theClient, tracer),
+    },
     log: log.child({ room: 'api' }),
   })
   client = api.client

@@ -7,7 +7,9 @@ import type { Log } from '../base/log.ts'
 import { explain } from '../doctor/explain.ts'
 import { agentPort } from '../node/describe.ts'
 import { localAgent } from '../trace/agent.ts'
-import { traceRequest } from '../trace/coordinate.ts'
+import type { Explain } from '../trace/case.ts'
+import { mostRequests, traceRequest } from '../trace/coordinate.ts'
+import { largestSize, leastSize } from '../trace/sizes.ts'
 import { httpAgent } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
 import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
@@ -15,14 +17,16 @@ import type { Wire } from './wire.ts'
 
 export const tracePath = '/kubehop/trace'
 
-/** Answers `POST /kubehop/trace`: nodes are watched by their agents, the router by this process. */
-export function traceExtension(
-  settings: Settings,
-  wire: Wire,
-  authority: Authority,
-  client: () => Client,
-  log: Log,
-): (body: unknown, gone: AbortSignal) => Promise<Trace> {
+/** Sends requests in a lab. A refusal is an ApiError. */
+export type Tracer = (wish: TraceWish, signal: AbortSignal, explain: Explain) => Promise<Trace>
+
+/** Answers `POST /kubehop/trace`. */
+export function traceExtension(tracer: Tracer): (body: unknown, gone: AbortSignal) => Promise<Trace> {
+  return (body, signal) => tracer(readTraceWish(body), signal, explain)
+}
+
+/** Nodes are watched by their agents, the router by this process. */
+export function tracerOf(settings: Settings, wire: Wire, authority: Authority, client: () => Client, log: Log): Tracer {
   const tls = {
     ca: authority.cert,
     ...makeClientCertificate(authority, { name: 'kubehop-trace', groups: ['system:masters'] }),
@@ -35,8 +39,7 @@ export function traceExtension(
     podFile: () => '',
   })
   const addresses = new Map(wire.nodes.map(({ name, address }) => [name, address]))
-  return async (body, signal) => {
-    const { from, to, namespace, timeoutMs } = read(body)
+  return async ({ from, to, namespace, timeoutMs, count, sizes }, signal, explain) => {
     try {
       return await traceRequest({
         client: client(),
@@ -44,6 +47,8 @@ export function traceExtension(
         to,
         ...(namespace !== undefined && { namespace }),
         ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(count !== undefined && { count }),
+        ...(sizes !== undefined && { sizes }),
         zone: settings.zone,
         ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
         ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
@@ -66,27 +71,37 @@ export function traceExtension(
   }
 }
 
-interface TraceWish {
+export interface TraceWish {
   from: string
   to: string
   namespace: string | undefined
   timeoutMs: number | undefined
+  /** Requests to send: 1 to 1000. */
+  count?: number | undefined
+  /** true: finds the largest packet that arrives; a number: sends one packet of so many bytes. */
+  sizes?: boolean | number | undefined
 }
 
-function read(body: unknown): TraceWish {
-  const { from, to, namespace, timeoutMs } = (typeof body === 'object' && body !== null ? body : {}) as Record<
-    string,
-    unknown
-  >
+/** Checks what came over the wire. */
+export function readTraceWish(body: unknown): TraceWish {
+  const { from, to, namespace, timeoutMs, count, sizes } = (
+    typeof body === 'object' && body !== null ? body : {}
+  ) as Record<string, unknown>
   const texts = [from, to].every((text) => typeof text === 'string' && text.length < 1000)
   const named = namespace === undefined || (typeof namespace === 'string' && namespace.length < 254)
   const timed = timeoutMs === undefined || (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= 100_000)
-  if (!texts || !named || !timed) {
+  const counted = count === undefined || isWhole(count, 1, mostRequests)
+  const sized = sizes === undefined || typeof sizes === 'boolean' || isWhole(sizes, leastSize, largestSize)
+  if (!texts || !named || !timed || !counted || !sized) {
     throw new ApiError(
       400,
       'BadRequest',
-      'a trace is { from, to } and, if wished, a namespace and timeoutMs (up to 100000)',
+      `a trace is { from, to } and, if wished, a namespace, timeoutMs (up to 100000), count (1 to ${mostRequests}) and sizes (true, or ${leastSize} to ${largestSize})`,
     )
   }
-  return { from, to, namespace, timeoutMs } as TraceWish
+  return { from, to, namespace, timeoutMs, count, sizes } as TraceWish
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
 }

@@ -1,5 +1,6 @@
 import { nearest } from '../../base/nearest.ts'
 import type { Case } from '../../trace/case.ts'
+import { knowsClusterNames } from '../../trace/notes.ts'
 import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/resolve.ts'
 import type { Why } from '../../trace/types.ts'
@@ -14,6 +15,8 @@ export const check: Check = {
   needs: 'request',
   find: ({ request }): Finding[] => {
     if (request?.verdict !== 'name-not-found' || request.target.host.kind !== 'name') return []
+    // Elsewhere no name of the cluster is known at all: the trace says that itself.
+    if (!knowsClusterNames(request.cluster, request.source, request.dns)) return []
     const namespace = namespaceOf(request.source) ?? 'default'
     const asked = request.dns.map(({ question, rcode }) => `${question} ${rcode}`).join('; ')
     return [

@@ -10,7 +10,7 @@ const mostGroups = 2000
 const mostSamples = 3
 const protocols: Readonly<Record<number, ConnectionGroup['protocol']>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' }
 
-/** The connection table's part that concerns services, counted by whom clients asked and who serves. */
+/** The connection table's part that concerns services, and what nobody answers, counted by whom clients asked and who serves. */
 export async function readConnections(ns: Netns | undefined, services: readonly Cidr[]): Promise<ConnectionFacts> {
   using conntrack = openConntrack(ns)
   const count = conntrack.count()
@@ -52,8 +52,10 @@ export class Groups {
   add(one: Connection): void {
     const { original, reply, status, details } = one
     const protocol = protocols[one.protocol]
-    const concerns = status.has('dnat') || this.#services.some((range) => contains(range, original.destination))
-    if (protocol === undefined || !concerns) return
+    const answered = status.has('seenReply')
+    const translated = status.has('dnat')
+    if (protocol === undefined) return
+    if (answered && !translated && !this.#services.some((range) => contains(range, original.destination))) return
     const key = `${protocol} ${original.destination} ${original.destinationPort} ${reply.source} ${reply.sourcePort}`
     let group = this.#groups.get(key)
     if (!group) {
@@ -72,7 +74,6 @@ export class Groups {
       }
       this.#groups.set(key, group)
     }
-    const answered = status.has('seenReply')
     const stands = protocol === 'tcp' ? details?.tcpState === 'ESTABLISHED' : answered
     group.count++
     if (stands) group.established++
@@ -83,7 +84,9 @@ export class Groups {
       group.bytes = (group.bytes ?? 0) + details.counters.bytes
     }
     if (details?.began !== undefined) group.began = Math.min(group.began ?? details.began, details.began)
-    if (group.samples.length < mostSamples) group.samples.push(factOf(one, this.#now))
+    group.samples.push(factOf(one, this.#now))
+    // The kernel sets the time again with each packet: what has most of it left was used last.
+    group.samples.sort((a, b) => (b.timeoutSeconds ?? 0) - (a.timeoutSeconds ?? 0)).splice(mostSamples)
   }
 
   list(): ConnectionGroup[] {

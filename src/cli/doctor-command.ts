@@ -1,0 +1,92 @@
+import { ApiError } from '../api/client/client.ts'
+import { connect } from '../api/client/http.ts'
+import { connectionFrom } from '../api/client/kubeconfig.ts'
+import { Transport } from '../api/client/transport.ts'
+import { KubehopError, messageOf } from '../base/errors.ts'
+import { type Diagnosis, diagnosisOf } from '../doctor/diagnosis.ts'
+import { lookAt } from '../doctor/look.ts'
+import type { View, Workload } from '../doctor/types.ts'
+import { chooseLab } from '../lab/choose.ts'
+import { doctorPath } from '../lab/doctor.ts'
+import { kubeconfigOf } from '../lab/folder.ts'
+import { doctor, type DoctorBody } from './doctor.ts'
+
+/** A lab's supervisor looks for itself, with the kernels of its nodes; any other cluster is looked at from here, by its objects. */
+export function doctorCommand(args: string[]): Promise<number> {
+  return doctor(args, {
+    diagnose: (body, where) =>
+      where.kind === 'lab' ? inLab(body, where.name) : elsewhere(body, where.path, where.context),
+  })
+}
+
+async function inLab(body: DoctorBody, name: string | undefined): Promise<Diagnosis> {
+  const transport = new Transport(await connectionFrom(kubeconfigOf(chooseLab(name).name)))
+  try {
+    const patience = AbortSignal.timeout((body.for?.timeoutMs ?? 0) * 3 + 60_000)
+    return (await transport.call({ method: 'POST', path: doctorPath, body }, patience)) as Diagnosis
+  } finally {
+    transport.close()
+  }
+}
+
+async function elsewhere(body: DoctorBody, path: string, context: string | undefined): Promise<Diagnosis> {
+  const connection = await connectionFrom(path, context)
+  const client = connect(connection)
+  const transport = new Transport(connection)
+  try {
+    const [look, workloads] = await Promise.all([lookAt(client, 'cluster.local'), workloadsOf(transport)])
+    const { cluster, events, policies, namespaces, untold } = look
+    const { namespace } = body
+    if (
+      namespace !== undefined &&
+      namespaces.length > 0 &&
+      !namespaces.some(({ metadata }) => metadata.name === namespace)
+    )
+      throw new KubehopError(
+        'doctor',
+        'look',
+        'NotFound',
+        `there is no namespace "${namespace}"; there is ${namespaces.map(({ metadata }) => metadata.name).join(', ')}`,
+      )
+    const view: View = {
+      cluster,
+      events,
+      policies,
+      namespaces,
+      workloads,
+      machines: [],
+      now: Date.now(),
+      ...(namespace !== undefined && { namespace }),
+    }
+    return diagnosisOf(view, untold)
+  } catch (error) {
+    if (error instanceof KubehopError || error instanceof ApiError) throw error
+    throw new KubehopError(
+      'doctor',
+      'look at the cluster',
+      'Unreachable',
+      `${connection.server}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    )
+  } finally {
+    client.close()
+    transport.close()
+  }
+}
+
+/** What makes pods and is not served by a lab; a server without one of them, or that hides it, has none to tell. */
+async function workloadsOf(transport: Transport): Promise<Workload[]> {
+  const kinds = { StatefulSet: 'statefulsets', DaemonSet: 'daemonsets' }
+  const lists = Object.entries(kinds).map(async ([kind, plural]): Promise<Workload[]> => {
+    try {
+      const list = (await transport.call({ method: 'GET', path: `/apis/apps/v1/${plural}` })) as { items?: Workload[] }
+      return (list.items ?? []).map((one) => ({ ...one, apiVersion: 'apps/v1', kind }))
+    } catch (error) {
+      if (error instanceof ApiError) return []
+      throw error
+    }
+  })
+  return (await Promise.all(lists)).flat()
+}

@@ -1,0 +1,130 @@
+import { stringify } from 'yaml'
+import { KubehopError } from '../base/errors.ts'
+import type { Diagnosis } from '../doctor/diagnosis.ts'
+import { renderDiagnosis, renderList } from '../doctor/render/text.ts'
+import { parseSource } from '../trace/source.ts'
+import { parseTarget } from '../trace/target.ts'
+import type { TextOptions } from '../trace/render/paint.ts'
+import { parse, UsageError } from './usage.ts'
+
+/** What `POST /kubehop/doctor` takes. */
+export interface DoctorBody {
+  namespace?: string
+  for?: { from: string; to: string; namespace?: string; timeoutMs?: number }
+}
+
+export interface DoctorContext {
+  /** Asks a lab, or looks at a cluster by its kubeconfig. */
+  diagnose(body: DoctorBody, cluster: Where): Promise<Diagnosis>
+}
+
+/** Which cluster: a lab by its name (undefined: the one there is), or any other by a kubeconfig. */
+export type Where =
+  | { readonly kind: 'lab'; readonly name: string | undefined }
+  | { readonly kind: 'kubeconfig'; readonly path: string; readonly context: string | undefined }
+
+/** `kubehop doctor [NAMESPACE] [--for FROM TO] [options]`: 0 nothing is wrong (warnings are shown), 1 something is, 2 asked wrongly. */
+export async function doctor(args: string[], context: DoctorContext): Promise<number> {
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: {
+      for: { type: 'boolean', default: false },
+      output: { type: 'string', short: 'o', default: 'text' },
+      verbose: { type: 'boolean', short: 'v', default: false },
+      strict: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      lab: { type: 'string' },
+      kubeconfig: { type: 'string' },
+      context: { type: 'string' },
+      namespace: { type: 'string', short: 'n' },
+      timeout: { type: 'string' },
+    },
+  })
+  const format = readFormat(values.output)
+  if (values.list) {
+    process.stdout.write(renderList(textOptions(values.verbose)))
+    return 0
+  }
+  const where = readWhere(values)
+  const body = readBody(positionals, values)
+  if (body.for && where.kind === 'kubeconfig')
+    throw new UsageError('--for sends a request, which needs the agents of a lab: --kubeconfig looks at objects only')
+  const diagnosis = await context.diagnose(body, where)
+  process.stdout.write(
+    format === 'json'
+      ? `${JSON.stringify(diagnosis, null, 2)}\n`
+      : format === 'yaml'
+        ? stringify(diagnosis, { lineWidth: 0, aliasDuplicateObjects: false })
+        : renderDiagnosis(diagnosis, textOptions(values.verbose)),
+  )
+  return diagnosis.findings.some(({ level }) => level === 'error' || (values.strict && level === 'warning')) ? 1 : 0
+}
+
+/** `[NAMESPACE]`, and after `--for` FROM and TO. */
+function readBody(
+  words: readonly string[],
+  { for: asked, namespace, timeout }: { for: boolean; namespace?: string; timeout?: string },
+): DoctorBody {
+  const [only, ...more] = asked ? words.slice(0, -2) : words
+  if (more.length > 0) throw new UsageError(`one namespace at most, not ${[only, ...more].join(' ')}`)
+  const wanted = only ?? undefined
+  if (only !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(only))
+    throw new UsageError(`"${only}" is no namespace: write it alone, and a request after --for`)
+  if (!asked) {
+    if (timeout !== undefined) throw new UsageError('--timeout is for --for FROM TO')
+    const both = wanted ?? namespace
+    return both === undefined ? {} : { namespace: both }
+  }
+  const [from, to] = words.slice(-2)
+  if (from === undefined || to === undefined) throw new UsageError('--for needs FROM and TO')
+  check(() => parseSource(from))
+  check(() => parseTarget(to))
+  const timeoutMs = timeout === undefined ? undefined : seconds(timeout) * 1000
+  return {
+    ...(wanted !== undefined && { namespace: wanted }),
+    for: {
+      from,
+      to,
+      ...(namespace !== undefined && { namespace }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    },
+  }
+}
+
+function readWhere({ lab, kubeconfig, context }: { lab?: string; kubeconfig?: string; context?: string }): Where {
+  if (lab !== undefined && kubeconfig !== undefined) throw new UsageError('--lab or --kubeconfig, not both')
+  if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig, context }
+  if (context !== undefined) throw new UsageError('--context is one of a file: it needs --kubeconfig FILE')
+  return { kind: 'lab', name: lab }
+}
+
+const formats = ['text', 'json', 'yaml'] as const
+
+function readFormat(text: string): (typeof formats)[number] {
+  const format = formats.find((one) => one === text)
+  if (format === undefined) throw new UsageError(`-o is ${formats.join(', ')}, not "${text}"`)
+  return format
+}
+
+/** What is written wrongly is known before anything is asked. */
+function check(parsing: () => unknown): void {
+  try {
+    parsing()
+  } catch (error) {
+    if (error instanceof KubehopError && error.code === 'Usage') throw new UsageError(error.plain)
+    throw error
+  }
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 100)) throw new UsageError(`--timeout is a number of seconds up to 100, not "${text}"`)
+  return value
+}
+
+function textOptions(verbose: boolean): TextOptions {
+  const terminal = process.stdout.isTTY
+  const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
+  return { width: terminal ? process.stdout.columns : 0, color, verbose }
+}

@@ -1,0 +1,88 @@
+import type { Trace } from '../trace/types.ts'
+import { canRun, examine } from './diagnose.ts'
+import { keyOf } from './echoes.ts'
+import { touchedBy } from './explain.ts'
+import { checks } from './findings/index.ts'
+import type { Check, Finding, View } from './types.ts'
+
+/** What `kubehop doctor` tells: the answer of `POST /kubehop/doctor`, and what `-o json` prints. */
+export interface Diagnosis {
+  /** How much was looked at; in one namespace, where one was asked for. Nodes are the cluster's. */
+  readonly looked: {
+    readonly services: number
+    readonly pods: number
+    readonly nodes: number
+    readonly machines: number
+  }
+  readonly checks: readonly CheckDone[]
+  /** Most severe first. */
+  readonly findings: readonly Finding[]
+  /** What is wrong now and may pass by itself, because its objects are so young. */
+  readonly early: readonly Finding[]
+  /** What could not be looked at, each a sentence. */
+  readonly untold: readonly string[]
+  /** The request that was sent (`--for`). */
+  readonly request?: Trace
+}
+
+export interface CheckDone {
+  readonly number: number
+  readonly title: string
+  readonly ran: boolean
+  /** Why it did not run, or not wholly. */
+  readonly because?: string
+}
+
+/** Runs every check that can run, and says which could not and why. `untold`: what could not be asked. */
+export function diagnosisOf(view: View, untold: readonly string[], request?: Trace): Diagnosis {
+  const found = examine(view)
+  const here = ({ metadata }: { metadata: { namespace?: string } }): boolean =>
+    view.namespace === undefined || metadata.namespace === view.namespace
+  // What a failed request met is wrong for it, however young.
+  const touched = view.request && view.request.verdict !== 'delivered' ? touchedBy(view.request) : undefined
+  const late = ({ early, object, also = [] }: Finding): boolean =>
+    !early || (touched !== undefined && [object, ...also].some((one) => touched.has(keyOf(one))))
+  return {
+    looked: {
+      services: view.cluster.services.filter(here).length,
+      pods: view.cluster.pods.filter(here).length,
+      nodes: view.cluster.nodes.length,
+      machines: view.machines.length,
+    },
+    checks: mistakes.map(({ number, title, parts }) => {
+      const idle = parts.find((part) => !canRun(part, view))
+      const ran = parts.some((part) => canRun(part, view))
+      return { number, title, ran, ...(idle && { because: lackOf(idle) }) }
+    }),
+    findings: found.filter(late),
+    early: found.filter((one) => !late(one)),
+    untold,
+    ...(request && { request }),
+  }
+}
+
+/** One of the list of mistakes: usually one check; some are looked for in two ways. */
+export interface Mistake {
+  readonly number: number
+  readonly title: string
+  readonly parts: readonly Check[]
+}
+
+export const mistakes: readonly Mistake[] = [...Map.groupBy(checks, ({ number }) => number)].map(([number, parts]) => ({
+  number,
+  title: parts[0]?.title ?? '',
+  parts,
+}))
+
+/** What a check would need to run. */
+export function lackOf({ needs, notYet }: Check): string {
+  if (notYet !== undefined) return notYet
+  switch (needs) {
+    case 'objects':
+      return 'needs nothing but objects'
+    case 'machines':
+      return 'needs agents on the nodes'
+    case 'request':
+      return 'needs a request: --for FROM TO'
+  }
+}

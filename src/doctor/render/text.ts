@@ -1,0 +1,99 @@
+import { type Paint, painter, type TextOptions } from '../../trace/render/paint.ts'
+import { wrapped } from '../../trace/render/wrap.ts'
+import { renderTrace } from '../../trace/render/text.ts'
+import { type CheckDone, type Diagnosis, mistakes } from '../diagnosis.ts'
+import { plural } from '../findings/finding.ts'
+import type { Finding } from '../types.ts'
+import { commandOf } from './command.ts'
+
+/** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
+export function renderDiagnosis(diagnosis: Diagnosis, options: TextOptions): string {
+  const paint = painter(options.color)
+  const { request, findings } = diagnosis
+  const lines = [
+    // What the doctor says of the request stands below, with its evidence.
+    ...(request ? [renderTrace({ ...request, why: [] }, options).trimEnd(), ''] : []),
+    ...findings.flatMap((one) => [...renderFinding(one, options, paint), '']),
+    ...renderEnd(diagnosis, options, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const styles = { error: 'red', warning: 'yellow', info: 'cyan' } as const
+const certainty = {
+  certain: 'certain: it cannot be otherwise',
+  likely: 'likely: nothing else is known that looks like this',
+  possible: 'possible: worth a look',
+}
+
+function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Paint): string[] {
+  const { level, number, object, field, say, fix, patch, sure, code } = one
+  const name = `${object.kind.toLowerCase()} ${object.namespace === undefined ? '' : `${object.namespace}/`}${object.name}`
+  const evidence = verbose ? one.evidence : one.evidence.slice(0, 2)
+  const style = styles[level]
+  return [
+    `${paint(style, level)}  ${paint('bold', name)}${field === undefined ? '' : paint('dim', `  ${field}`)}`,
+    ...wrapped(`  ${say}`, 2, width),
+    ...evidence.flatMap(({ kind, text }) => wrapped(`  ${kind}: ${text}`, 4, width).map((line) => paint('dim', line))),
+    ...wrapped(`  -> ${fix}`, 5, width),
+    // A command is one line, to be copied: the terminal breaks it, and nobody else.
+    ...(patch ? [`     ${paint('green', commandOf(patch))}`] : []),
+    ...wrapped(`  ${code}, mistake ${number}; ${certainty[sure]}`, 2, width).map((line) => paint('dim', line)),
+  ]
+}
+
+function renderEnd(diagnosis: Diagnosis, { width, verbose }: TextOptions, paint: Paint): string[] {
+  const { looked, checks, findings, early, untold } = diagnosis
+  const listed = checks.filter(({ number }) => number <= 25)
+  const ran = listed.filter((one) => one.ran)
+  const machines = looked.machines === 0 ? '' : `, ${plural(looked.machines, 'kernel')}`
+  const outcome = findings.length === 0 ? paint('green', 'nothing wrong') : countOf(findings, paint)
+  const what = `looked at ${plural(looked.services, 'service')}, ${plural(looked.pods, 'pod')}, ${plural(looked.nodes, 'node')}${machines}`
+  return [
+    ...wrapped(`${what}: ${ran.length} of ${listed.length} checks, ${outcome}`, 2, width),
+    ...early.flatMap(({ say }) => wrapped(`not finished yet: ${say}`, 2, width).map((line) => paint('yellow', line))),
+    ...untold.flatMap((say) => wrapped(`not looked at: ${say}`, 2, width).map((line) => paint('yellow', line))),
+    ...idle(listed, verbose).flatMap((line) => wrapped(line, 2, width).map((text) => paint('dim', text))),
+  ]
+}
+
+function countOf(findings: readonly Finding[], paint: Paint): string {
+  return (['error', 'warning', 'info'] as const)
+    .map((level) => [level, findings.filter((one) => one.level === level).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([level, count]) => paint(styles[level], level === 'info' ? `${count} for information` : plural(count, level)))
+    .join(', ')
+}
+
+/** Which checks did not run, by what they lack; each by its name when asked for. */
+function idle(checks: readonly CheckDone[], verbose: boolean): string[] {
+  const left = Map.groupBy(
+    checks.filter(({ because }) => because !== undefined),
+    ({ because, ran }) => `${because}${ran ? ' to see all' : ''}`,
+  )
+  return [...left].map(
+    ([because, those]) =>
+      `${those.map(({ number, title }) => (verbose ? `${number} (${title})` : String(number))).join(verbose ? '; ' : ' ')}: ${because}`,
+  )
+}
+
+/** `doctor --list`: every mistake with its number and what is needed to see it. */
+export function renderList({ width, color }: TextOptions): string {
+  const paint = painter(color)
+  const rows = mistakes.flatMap(({ number, title, parts }) => {
+    const [first] = parts
+    const needs = first?.notYet ?? [...new Set(parts.map((part) => needsOf[part.needs]))].join(', or ')
+    return [
+      ...(number === 26 ? ['', 'besides, in requests:'] : []),
+      ...wrapped(`${String(number).padStart(2)}  ${title}`, 4, width),
+      ...wrapped(`    ${needs}`, 4, width).map((line) => paint('dim', line)),
+    ]
+  })
+  return `${rows.join('\n')}\n`
+}
+
+const needsOf = {
+  objects: 'from the objects of any cluster',
+  machines: 'from the kernels of the nodes, by their agents',
+  request: 'from a request: --for FROM TO',
+} as const
