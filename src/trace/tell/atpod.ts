@@ -1,10 +1,22 @@
 import { addressBytes, type Address, contains, hostPort } from '../../base/address.ts'
-import { ownerOf } from '../cluster.ts'
+import { ownerOf, podKey, serviceAt } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
+import { hostPortAt } from '../host-port.ts'
 import type { Facts, Listener } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { errorOf, sayError } from './error.ts'
-import { type Direction, factsOf, hopAt, ipOf, nameOf, portOf, shortName, type Story, type Visit } from './story.ts'
+import {
+  type Direction,
+  factsOf,
+  hopAt,
+  ipOf,
+  nameOf,
+  podName,
+  portOf,
+  shortName,
+  type Story,
+  type Visit,
+} from './story.ts'
 
 /** At a pod's eth0: where a request begins and ends, and its answer the other way. */
 export function atPod(story: Story, visit: Visit, direction: Direction, next: Visit | undefined): Hop[] {
@@ -24,14 +36,26 @@ export function saySent(story: Story, one: Sighting): string {
   const { destination, transport } = ipOf(one)
   const port = portOf(ipOf(one))
   const owner = ownerOf(story.cluster, destination)
+  const nodePort =
+    owner.kind === 'node' && port !== undefined
+      ? serviceAt(story.cluster, destination, port, transport?.kind ?? '')
+      : undefined
+  const published =
+    owner.kind === 'node' && port !== undefined
+      ? hostPortAt(story.cluster, destination, port, transport?.kind ?? '')
+      : undefined
   const what =
     owner.kind === 'service'
       ? 'a service’s address: no machine has it'
-      : owner.kind === 'unknown'
-        ? unowned(story, destination)
-        : destination === story.cluster.nodeDns?.address
-          ? `the name server of ${story.cluster.nodeDns.node} itself`
-          : `${nameOf(story, destination)}’s address`
+      : nodePort
+        ? `the node port of service ${nodePort.service.metadata.namespace}/${nodePort.service.metadata.name} on ${nameOf(story, destination)}`
+        : published
+          ? `the host port of pod ${podName(story, podKey(published.pod))} on ${nameOf(story, destination)}`
+          : owner.kind === 'unknown'
+            ? unowned(story, destination)
+            : destination === story.cluster.nodeDns?.address
+              ? `the name server of ${story.cluster.nodeDns.node} itself`
+              : `${nameOf(story, destination)}’s address`
   const begun =
     transport?.kind === 'icmp'
       ? `an echo request ("are you there?") sent to ${destination},`

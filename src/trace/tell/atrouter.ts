@@ -1,4 +1,4 @@
-import { nodeOfRange } from '../cluster.ts'
+import { nodeOfRange, ownerOf } from '../cluster.ts'
 import type { Because, Hop } from '../types.ts'
 import { factsOf, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
 
@@ -11,6 +11,7 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const via = route?.via === undefined ? undefined : (nameOf(story, route.via) ?? route.via)
   const range = nodeOfRange(story.cluster, destination)
   const gone = one.direction === 'out'
+  const service = ownerOf(story.cluster, destination).kind === 'service' ? nameOf(story, destination) : undefined
   if (!gone && route?.kind === 'local') {
     const because: Because = { kind: 'route', text: `local ${destination}` }
     return [
@@ -24,12 +25,12 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   }
   const say = !gone
     ? route?.entry === undefined
-      ? `no line of the table is for ${destination}: thrown away`
+      ? `${service ? `${destination} is ${service}’s, which only nodes understand: ` : ''}no line of the table is for ${destination}: thrown away`
       : `came in for ${destination}, and did not go on`
     : range && route?.entry !== 'default'
       ? `${route?.entry ?? range.range} belongs to ${range.node.metadata.name}${route?.via === undefined ? '' : ` (${route.via})`}`
       : via !== undefined
-        ? `${destination} is out of the cluster: on to ${via}`
+        ? `${destination} is ${service ? `an address of ${service}: ${via} is to take it` : `out of the cluster: on to ${via}`}`
         : `${destination}${nameOf(story, destination) === undefined ? '' : ` is ${nameOf(story, destination)}:`} on this very wire`
   const text =
     route?.entry === undefined

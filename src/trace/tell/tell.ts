@@ -4,7 +4,8 @@ import type { Cluster } from '../cluster.ts'
 import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow.ts'
 import { withLocal } from '../local.ts'
 import type { Observation } from '../observation.ts'
-import type { Origin } from '../origin.ts'
+import { knowsClusterNames, notesOf } from '../notes.ts'
+import { namespaceOf, type Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
 import { predict } from '../predict/predict.ts'
 import type { Ranges } from '../predict/ranges.ts'
@@ -12,7 +13,7 @@ import type { ProbeResult } from '../probe/spec.ts'
 import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
 import type { DnsStep, Hop, Trace, Why } from '../types.ts'
-import { neverLeft, neverSent, withEnding } from './ending.ts'
+import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
@@ -46,7 +47,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     : withEnding(story, tellHops(story, 'there'))
   const verdict = verdictOf(story, result)
   const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
-  const reply = stayed ? [] : tellHops(story, 'back')
+  const reply = stayed ? [] : withReplyEnding(story, tellHops(story, 'back'))
   const states = observations.flatMap((one) => (one.kind === 'state' ? [one.state] : []))
   const drawn = hops.find(({ action }) => action === 'translated')?.after?.dst
   const prediction = predict({
@@ -71,7 +72,12 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     predictedReply: prediction.reply,
     expected: prediction.verdicts,
     agrees: differs === undefined,
-    why: [...explain({ ...told, story, verdict, hops }), ...disagreement(differs), ...blindSpots(observations)],
+    why: [
+      ...notesOf(told, verdict),
+      ...explain({ ...told, story, verdict, hops }),
+      ...disagreement(differs),
+      ...blindSpots(observations),
+    ],
   }
 }
 
@@ -110,13 +116,14 @@ function nameless(
   explain: Explain,
 ): Trace {
   const { target, cluster, source } = told
-  const [namespace = ''] = source.key.split('/')
-  const service = target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
+  const namespace = namespaceOf(source) ?? 'default'
+  const meant = target.host.kind === 'name' && knowsClusterNames(cluster, source, told.dns)
+  const service = meant && target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
   // What another name leads to is not the cluster's to promise.
   const known = service !== undefined && service.spec.type !== 'ExternalName'
   const verdict = 'name-not-found'
   const ms = round(told.dns.reduce((sum, step) => sum + step.ms, 0))
-  const why = explain({ ...told, story, verdict, hops: [] })
+  const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
 }
 

@@ -1,0 +1,75 @@
+import { type Cluster, ownerOf, podAddress, podKey } from './cluster.ts'
+import type { Origin } from './origin.ts'
+import type { Told } from './tell/tell.ts'
+import type { DnsStep, Verdict, Why } from './types.ts'
+
+// What a reader has to know of the ends of a request: not what is wrong in the cluster, but what FROM and TO mean.
+
+export function notesOf(told: Told, verdict: Verdict): Why[] {
+  return [...hostNetworkSender(told), ...hostNetworkReceiver(told), ...namesUnknownHere(told, verdict)]
+}
+
+/** Whether names were asked for where the cluster's are known: by a pod, or from a server that is the cluster's. */
+export function knowsClusterNames(cluster: Cluster, source: Origin, dns: readonly DnsStep[]): boolean {
+  if (source.kind === 'pod') return true
+  return dns.some(({ server }) => server === cluster.nodeDns?.address || cluster.services.some(has(server)))
+}
+
+function has(server: string): (service: { spec: { clusterIP?: string } }) => boolean {
+  return ({ spec }) => spec.clusterIP === server
+}
+
+function hostNetworkSender({ source }: Told): Why[] {
+  if (source.kind !== 'node' || !source.pod) return []
+  const pod = podKey(source.pod)
+  return [
+    note(
+      'HostNetwork',
+      `pod ${pod} has no network of its own (hostNetwork): what it sends, ${source.node} sends`,
+      'nothing is wrong with that; a pod has a network of its own when hostNetwork is left out',
+    ),
+  ]
+}
+
+function hostNetworkReceiver({ cluster, target, to }: Told): Why[] {
+  const { host } = target
+  if (host.kind !== 'object' || host.object.kind !== 'pod' || !to || ownerOf(cluster, to.address).kind !== 'node')
+    return []
+  const pod = cluster.pods.find(
+    (one) => one.spec.hostNetwork && one.metadata.name === host.object.name && podAddress(one) === to.address,
+  )
+  if (!pod) return []
+  const node = pod.spec.nodeName ?? 'its node'
+  const say = `pod ${podKey(pod)} has no network of its own (hostNetwork): ${to.address} is ${node}’s address, and what is sent there arrives at ${node}`
+  return [
+    note('HostNetwork', say, 'nothing is wrong with that; a pod has a network of its own when hostNetwork is left out'),
+  ]
+}
+
+function namesUnknownHere({ cluster, source, dns, target: { host } }: Told, verdict: Verdict): Why[] {
+  if (verdict !== 'name-not-found' || host.kind !== 'name' || knowsClusterNames(cluster, source, dns)) return []
+  const [service = host.name] = host.name.split('.')
+  const known = cluster.services.some(({ metadata }) => metadata.name === service)
+  const object = known ? `svc/${service}` : 'svc/NAME'
+  if (source.kind === 'outside')
+    return [
+      {
+        code: 'OutsideNames',
+        level: 'error',
+        say: `outside of the cluster nobody asks its name server: "${host.name}" means something to pods only`,
+        fix: `name the object: ${object} means its load balancer’s address or a node port`,
+      },
+    ]
+  return [
+    {
+      code: 'NodeNames',
+      level: 'error',
+      say: `${source.node} asks the name servers of its own /etc/resolv.conf, which do not know the cluster’s names: "${host.name}" means something to pods only`,
+      fix: `name the object: ${object} means its address`,
+    },
+  ]
+}
+
+function note(code: string, say: string, fix: string): Why {
+  return { code, level: 'info', say, fix }
+}
