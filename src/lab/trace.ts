@@ -2,16 +2,19 @@ import { request as httpsRequest } from 'node:https'
 import type { Authority } from '../api/certificates/authority.ts'
 import { makeClientCertificate } from '../api/certificates/certificates.ts'
 import { ApiError, type Client } from '../api/client/client.ts'
+import { type Address, formatCidr, overlaps } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { explain } from '../doctor/explain.ts'
 import { agentPort } from '../node/describe.ts'
-import { localAgent } from '../trace/agent.ts'
+import type { Netns } from '../kernel/netns.ts'
+import { type Agent, localAgent } from '../trace/agent.ts'
 import type { Explain } from '../trace/case.ts'
 import { mostRequests, traceRequest } from '../trace/coordinate.ts'
 import { largestSize, leastSize } from '../trace/sizes.ts'
 import { httpAgent } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
+import { layOutside, outsideCidr } from './outside.ts'
 import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
 import type { Wire } from './wire.ts'
 
@@ -38,6 +41,7 @@ export function tracerOf(settings: Settings, wire: Wire, authority: Authority, c
     podNetns: () => undefined,
     podFile: () => '',
   })
+  let outside: ReturnType<typeof makeOutside> | undefined
   const addresses = new Map(wire.nodes.map(({ name, address }) => [name, address]))
   return async ({ from, to, namespace, timeoutMs, count, sizes }, signal, explain) => {
     try {
@@ -58,6 +62,7 @@ export function tracerOf(settings: Settings, wire: Wire, authority: Authority, c
             return host && httpAgent(name, (options) => httpsRequest({ ...tls, host, port: agentPort, ...options }))
           },
           router: { name: 'router', address: routerAddress(settings), agent: router },
+          outside: async () => (outside ??= makeOutside(settings, wire.router)),
         },
         signal,
         explain,
@@ -69,6 +74,29 @@ export function tracerOf(settings: Settings, wire: Wire, authority: Authority, c
       throw error
     }
   }
+}
+
+/** It ends with the lab's namespaces: nothing of it is anywhere else. */
+function makeOutside(settings: Settings, router: Netns): { address: Address; agent: Agent } {
+  const taken = [settings.podCidr, settings.serviceCidr, settings.nodeCidr].find((range) =>
+    overlaps(range, outsideCidr),
+  )
+  if (taken)
+    throw new KubehopError(
+      'trace',
+      'make the machine outside',
+      'NoOutside',
+      `this lab uses ${formatCidr(taken)}, and the machine outside needs ${formatCidr(outsideCidr)}: start the lab with other ranges`,
+    )
+  const { ns, address } = layOutside(router)
+  const agent = localAgent({
+    node: 'outside',
+    kind: 'outside',
+    ns,
+    podNetns: () => undefined,
+    podFile: () => undefined,
+  })
+  return { address, agent }
 }
 
 export interface TraceWish {
