@@ -151,7 +151,7 @@ export function slicesOf(cluster: Cluster, service: Service): EndpointSlice[] {
 }
 
 /** cbr0's address: the first of the node's range. */
-function gatewayOf(node: Node): Address | undefined {
+export function gatewayOf(node: Node): Address | undefined {
   const range = node.spec?.podCIDR === undefined ? undefined : parseCidr(node.spec.podCIDR)
   if (range?.family !== 4) return undefined
   return parseAddress(range.address.replace(/\d+$/, (last) => String(Number(last) + 1)))

@@ -31,6 +31,8 @@ export interface TraceOptions {
   timeoutMs?: number
   /** Requests to send, each from another source port: 1 (the default) to 1000. */
   count?: number
+  /** Also looks for the largest packet that arrives without being cut (true), or sends one of so many bytes. */
+  sizes?: boolean | number
   signal?: AbortSignal
   /** Says why it went as it did. Without it a trace has no causes but what watching itself missed. */
   explain?: Explain

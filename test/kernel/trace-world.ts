@@ -25,7 +25,7 @@ import { layWire } from '../../src/lab/wire.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { type Agent, localAgent } from '../../src/trace/agent.ts'
-import { traceRequest } from '../../src/trace/coordinate.ts'
+import { traceRequest, type TraceOptions } from '../../src/trace/coordinate.ts'
 import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
 import type { Trace } from '../../src/trace/types.ts'
 import { clientOver, type PodExtra, podObject } from './trace-objects.ts'
@@ -211,10 +211,13 @@ export class World implements AsyncDisposable {
       agents?: ReadonlyMap<string, Agent>
     } = {},
   ): Promise<Trace> {
-    return traceRequest({
+    return traceRequest({ ...this.around(agents), from, to, ...options })
+  }
+
+  /** What every trace here is asked with. */
+  around(agents: ReadonlyMap<string, Agent> = this.agents): Omit<TraceOptions, 'from' | 'to'> {
+    return {
       client: this.client,
-      from,
-      to,
       namespace: 'shop',
       ranges: { pods: this.#settings.podCidr, services: this.#settings.serviceCidr, nodes: this.#settings.nodeCidr },
       places: {
@@ -224,8 +227,7 @@ export class World implements AsyncDisposable {
       },
       explain,
       log: this.#log,
-      ...options,
-    })
+    }
   }
 
   /** A node's namespace, or the router's. */

@@ -1,0 +1,197 @@
+import { followFlow, readSightings, type Sighting } from '../flow.ts'
+import type { Observation, PacketSeen, Place, RuleMet } from '../observation.ts'
+import { readIp } from '../packet/ip.ts'
+import type { ProbeResult } from '../probe/spec.ts'
+import type { Transport } from '../types.ts'
+import type { Identify, Whose } from './identity.ts'
+
+/** What was seen of one connection until it was answered, or for long enough. */
+export interface FlowSeen {
+  readonly first: Sighting
+  /** The client's port; an echo's identifier. */
+  readonly port: number
+  readonly observations: readonly Observation[]
+  readonly result: Extract<ProbeResult, { kind: 'sent' }>
+  readonly tries: number
+}
+
+interface Open {
+  first: Sighting | undefined
+  isAnswered: boolean
+  readonly packets: PacketSeen[]
+  readonly rules: RuleMet[]
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+export interface FlowOptions {
+  readonly protocol: Transport
+  readonly identify: Identify
+  /** The namespace in which the client's sockets are. */
+  readonly isSource: (place: Place) => boolean
+  /** So many are followed; of more the first. */
+  readonly most: number
+  /** How long an answer is waited for; and, after it came, for what the other machines saw of it. */
+  readonly patienceMs: number
+  readonly graceMs: number
+  readonly settled: (flow: FlowSeen) => void
+}
+
+const mostPackets = 64
+const mostOpen = 8192
+const mostArp = 500
+
+/** Splits what the watchers of several machines saw into connections, and says of each when it is answered. */
+export class Flows {
+  readonly #options: FlowOptions
+  readonly #open = new Map<string, Open>()
+  readonly #done = new Set<string>()
+  /** By place and the kernel's number of a packet: whose the lines that follow the packet's first are. */
+  readonly #ruled = new Map<string, Open>()
+  #arp: PacketSeen[] = []
+  #bits = 0
+  #isClosed = false
+  #empty: (() => void) | undefined
+  /** Connections that began before the eyes of a watcher; some of them are not followed. */
+  begun = 0
+  followed = 0
+
+  constructor(options: FlowOptions) {
+    this.#options = options
+  }
+
+  see(seen: PacketSeen): void {
+    const [one] = readSightings([seen])
+    if (!one) return
+    const { ip } = one.frame
+    if (one.frame.arp) this.#arp = [...this.#arp.slice(1 - mostArp), seen]
+    const whose = ip && this.#options.identify(ip)
+    if (!whose) return
+    const flow = this.#flowOf(whose)
+    if (!flow) return
+    if (flow.packets.length < mostPackets) flow.packets.push(seen)
+    if (!this.#options.isSource(one.place)) return
+    if (whose.is === 'request' && one.direction === 'out' && !flow.first) this.#begin(whose.key, flow, one)
+    if (whose.is !== 'request' && one.direction === 'in' && flow.first && !flow.isAnswered) {
+      flow.isAnswered = true
+      this.#settleIn(whose.key, flow, this.#options.graceMs)
+    }
+  }
+
+  rule(met: RuleMet): void {
+    const id = `${met.place.node} ${met.packet}`
+    if (met.bytes !== undefined) {
+      const ip = readIp(Buffer.from(met.bytes, 'base64'))
+      const whose = ip && this.#options.identify(ip)
+      const flow = whose && this.#flowOf(whose)
+      if (flow) this.#ruled.set(id, flow)
+    }
+    this.#ruled.get(id)?.rules.push(met)
+  }
+
+  /** From now on only connections whose number ends with so many zero bits are seen everywhere. */
+  thin(bits: number): void {
+    this.#bits = Math.max(this.#bits, bits)
+  }
+
+  /** Nothing that begins from now on is followed. Resolves when all that did has been settled, at the latest after `ms`. */
+  async closed(ms: number): Promise<void> {
+    this.#isClosed = true
+    if (this.#waiting() === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#empty = resolve
+    const timer = setTimeout(resolve, ms)
+    await promise
+    clearTimeout(timer)
+  }
+
+  /** Those that are open are settled with what was seen of them. */
+  finish(): void {
+    for (const [key, flow] of this.#open) if (flow.first) this.#settle(key, flow)
+    for (const { timer } of this.#open.values()) clearTimeout(timer)
+    this.#open.clear()
+  }
+
+  /** Watchers of other machines may see a connection first; only where its client is it begins. */
+  #flowOf({ key, is, number }: Whose): Open | undefined {
+    if ((number & (2 ** this.#bits - 1)) !== 0) {
+      this.#drop(key)
+      return undefined
+    }
+    const known = this.#open.get(key)
+    if (known || is !== 'request' || this.#done.has(key) || this.#open.size >= mostOpen) return known
+    const flow: Open = { first: undefined, isAnswered: false, packets: [], rules: [], timer: undefined }
+    this.#open.set(key, flow)
+    return flow
+  }
+
+  #begin(key: string, flow: Open, first: Sighting): void {
+    if (this.#isClosed) return this.#drop(key)
+    this.begun++
+    if (this.followed >= this.#options.most) return this.#drop(key)
+    this.followed++
+    flow.first = first
+    this.#settleIn(key, flow, this.#options.patienceMs)
+  }
+
+  #drop(key: string): void {
+    const flow = this.#open.get(key)
+    if (!flow) return
+    clearTimeout(flow.timer)
+    if (flow.first) this.followed--
+    this.#forget(key)
+  }
+
+  #settleIn(key: string, flow: Open, ms: number): void {
+    clearTimeout(flow.timer)
+    flow.timer = setTimeout(() => this.#settle(key, flow), ms)
+  }
+
+  #settle(key: string, flow: Open): void {
+    clearTimeout(flow.timer)
+    this.#forget(key)
+    const { first, packets, rules } = flow
+    const source = first?.frame.ip?.source
+    if (!first || source === undefined) return
+    const { protocol, settled } = this.#options
+    const port = portOf(first)
+    const { back, answer, tries } = followFlow(readSightings(packets), { protocol, source, port })
+    const last = back.at(-1)?.time
+    const ms = Number((last ?? BigInt(Date.now()) * 1_000_000n) - first.time) / 1e6
+    const arp = this.#arp.filter(({ time }) => BigInt(time) >= first.time)
+    settled({
+      first,
+      port,
+      observations: [...packets, ...arp, ...rules],
+      result: { kind: 'sent', outcome: answer === undefined ? 'timeout' : outcomes[answer], ms },
+      tries,
+    })
+  }
+
+  #waiting(): number {
+    let count = 0
+    for (const { first } of this.#open.values()) if (first) count++
+    return count
+  }
+
+  #forget(key: string): void {
+    this.#open.delete(key)
+    if (this.#empty && this.#waiting() === 0) this.#empty()
+    if (this.#done.size >= mostOpen) this.#done.clear()
+    this.#done.add(key)
+    if (this.#ruled.size >= mostOpen) this.#ruled.clear()
+  }
+}
+
+const outcomes = {
+  accepted: 'answered',
+  datagram: 'answered',
+  echo: 'answered',
+  reset: 'refused',
+  unreachable: 'unreachable',
+} as const
+
+function portOf({ frame }: Sighting): number {
+  const transport = frame.ip?.transport
+  if (!transport) return 0
+  return transport.kind === 'icmp' ? transport.id : transport.sourcePort
+}

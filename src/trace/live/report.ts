@@ -1,0 +1,106 @@
+import { parseAddress } from '../../base/address.ts'
+import { type Cluster, ownerOf, podKey } from '../cluster.ts'
+import type { Trace, Verdict } from '../types.ts'
+import type { FlowSeen } from './flows.ts'
+import type { EstablishedFact } from './observation.ts'
+import type { LiveFlow, LiveShare, LiveTrace } from './types.ts'
+
+/** Whole stories that are kept: of the first connections, and of those that went wrong. */
+const mostFirst = 3
+const mostFailed = 20
+
+/** Gathers what is told of each connection into one account. */
+export class LiveReport {
+  readonly #cluster: Cluster
+  readonly #stories: number
+  readonly #flows: LiveFlow[] = []
+  #failed = 0
+
+  /** `stories`: so many of the first are told as a whole; {@link mostFirst} when left out. */
+  constructor(cluster: Cluster, stories: number = mostFirst) {
+    this.#cluster = cluster
+    this.#stories = stories
+  }
+
+  add({ first, tries }: FlowSeen, story: Trace): LiveFlow {
+    const request = story.hops[0]?.packet
+    const after = story.hops.findLast(({ after }) => after)?.after
+    const endpoint = after && after.dst !== request?.dst ? after.dst : undefined
+    const pod = podAt(this.#cluster, endpoint ?? request?.dst ?? '')
+    const failed = story.verdict !== 'delivered'
+    const whole = this.#flows.length < this.#stories || (failed && this.#failed < mostFailed)
+    if (failed) this.#failed++
+    const flow: LiveFlow = {
+      at: timeText(first.time),
+      src: request?.src ?? '',
+      dst: request?.dst ?? '',
+      ...(endpoint !== undefined && { endpoint }),
+      ...(pod !== undefined && { pod }),
+      verdict: story.verdict,
+      ms: story.ms,
+      ...(tries > 1 && { tries }),
+      ...(whole && { story }),
+    }
+    this.#flows.push(flow)
+    return flow
+  }
+
+  summary(
+    about: Pick<LiveTrace, 'from' | 'to' | 'protocol'>,
+    rest: Pick<LiveTrace['live'], 'seconds' | 'watched' | 'begun' | 'notes'> & {
+      established: readonly EstablishedFact[]
+    },
+  ): LiveTrace {
+    const flows = this.#flows
+    const { established, ...told } = rest
+    const mine = new Set(flows.map(({ src }) => src))
+    const verdicts: Partial<Record<Verdict, number>> = {}
+    for (const { verdict } of flows) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1
+    return {
+      ...about,
+      live: {
+        ...told,
+        followed: flows.length,
+        verdicts,
+        endpoints: shares(flows),
+        ...middle(flows),
+        flows,
+        // What began while it was watched has been told.
+        established: established.filter(({ src }) => !mine.has(src)).map((one) => one),
+      },
+    }
+  }
+}
+
+function shares(flows: readonly LiveFlow[]): LiveShare[] {
+  const found = new Map<string, { pod?: string; count: number }>()
+  for (const { endpoint, dst, pod } of flows) {
+    const known = found.get(endpoint ?? dst)
+    if (known) known.count++
+    else found.set(endpoint ?? dst, { count: 1, ...(pod !== undefined && { pod }) })
+  }
+  return [...found].map(([endpoint, rest]) => ({ endpoint, ...rest })).sort((a, b) => b.count - a.count)
+}
+
+function middle(flows: readonly LiveFlow[]): Pick<LiveTrace['live'], 'answeredMs'> {
+  const all = flows
+    .filter(({ verdict }) => verdict === 'delivered')
+    .map(({ ms }) => ms)
+    .sort((a, b) => a - b)
+  const [least, median, most] = [all[0], all[Math.floor((all.length - 1) / 2)], all.at(-1)]
+  return least === undefined || median === undefined || most === undefined
+    ? {}
+    : { answeredMs: { least, median, most } }
+}
+
+function podAt(cluster: Cluster, end: string): string | undefined {
+  const address = parseAddress(end.replace(/:\d+$/, ''))
+  const owner = address === undefined ? undefined : ownerOf(cluster, address)
+  return owner?.kind === 'pod' ? podKey(owner.pod) : undefined
+}
+
+/** RFC 3339 with microseconds. */
+function timeText(time: bigint): string {
+  const micros = String((time / 1000n) % 1_000_000n).padStart(6, '0')
+  return new Date(Number(time / 1_000_000n)).toISOString().replace(/\.\d+Z$/, `.${micros}Z`)
+}

@@ -1,0 +1,177 @@
+// What applications themselves send is watched; nothing is sent.
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { after, before, test } from 'node:test'
+import { type LiveOptions, traceLive } from '../../src/trace/live/live.ts'
+import type { LiveEvent, LiveFlow, LiveTrace } from '../../src/trace/live/types.ts'
+import { World } from './trace-world.ts'
+
+let world: World
+before(async () => {
+  world = new World()
+  world.pod('client', 'node1')
+  world.pod('other', 'node1')
+  world.pod('near', 'node1')
+  world.pod('far', 'node2')
+  world.service('far-svc', '100.64.0.21', 80, 8080, ['far'])
+  world.service('self', '100.64.0.22', 80, 8080, ['client'])
+  world.service('both', '100.64.0.23', 80, 8080, ['near', 'far'])
+  world.service('nobody', '100.64.0.25', 80, 8080, [])
+  world.service('echo', '100.64.0.24', 7, 7007, ['far'], { ports: [{ port: 7, targetPort: 7007, protocol: 'UDP' }] })
+  world.teach()
+  await Promise.all([world.web('client'), world.web('near'), world.web('far')])
+  await world.program(
+    'far',
+    `const s = require('dgram').createSocket('udp4'); s.on('message', (m, r) => s.send(m, r.port, r.address)).bind(7007, () => console.log('ready'))`,
+  )
+})
+after(async () => {
+  await world[Symbol.asyncDispose]()
+})
+
+interface Seen {
+  readonly flows: LiveFlow[]
+  readonly trace: LiveTrace
+}
+
+/** Watches; `meanwhile` runs once everything stands, and its end ends the watch. */
+async function live(
+  from: string,
+  to: string,
+  meanwhile: () => Promise<unknown>,
+  options: Partial<LiveOptions> = {},
+): Promise<Seen> {
+  const stop = new AbortController()
+  const events: LiveEvent[] = []
+  let running: Promise<unknown> | undefined
+  for await (const event of traceLive({ ...world.around(), from, to, seconds: 60, stop: stop.signal, ...options })) {
+    events.push(event)
+    if (event.kind === 'watching') running = meanwhile().finally(() => stop.abort())
+  }
+  await running
+  const [first, last] = [events[0], events.at(-1)]
+  assert.equal(first?.kind, 'watching')
+  assert.ok(last?.kind === 'summary', JSON.stringify(last))
+  return { flows: events.flatMap((event) => (event.kind === 'flow' ? [event.flow] : [])), trace: last.trace }
+}
+
+/** A program in a pod that runs to its end. */
+async function run(pod: string, script: string): Promise<void> {
+  const child: ChildProcess = await world.program(pod, `console.log('begin'); ${script}`)
+  if (child.exitCode === null) await once(child, 'exit')
+}
+
+/** Asks so many times, one after another, each time by a connection of its own. */
+const get = (address: string, times: number): string =>
+  `(async () => { for (let i = 0; i < ${times}; i++) await fetch('http://${address}/', { headers: { connection: 'close' } }).then((r) => r.text(), () => {}) })()`
+
+const brief = ({ dst, endpoint, pod, verdict }: LiveFlow): unknown => ({ dst, endpoint, pod, verdict })
+
+test('connections through a service are told one by one, with the endpoint that each was given and the whole way', async () => {
+  const { flows, trace } = await live('client', 'svc/both', () => run('client', get('100.64.0.23', 8)))
+  assert.equal(flows.length, 8)
+  const endpoints = new Set(['near', 'far'].map((pod) => `${world.addressOf(pod)}:8080`))
+  for (const flow of flows) {
+    assert.equal(flow.verdict, 'delivered')
+    assert.equal(flow.dst, '100.64.0.23:80')
+    assert.ok(endpoints.has(flow.endpoint ?? ''), JSON.stringify(flow))
+    assert.ok(flow.ms > 0 && flow.ms < 1000)
+    assert.match(flow.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+  }
+  const { live: told } = trace
+  assert.deepEqual([told.begun, told.followed, told.verdicts, told.notes], [8, 8, { delivered: 8 }, []])
+  assert.equal(
+    told.endpoints.reduce((sum, { count }) => sum + count, 0),
+    8,
+  )
+  const [story] = flows.flatMap((flow) => flow.story ?? [])
+  assert.ok(story?.agrees, JSON.stringify(story, null, 1))
+  assert.ok(story.hops.some(({ component, because }) => component === 'proxy' && /pick-\d/.test(because.text)))
+  assert.equal(story.hops[0]?.place, 'client')
+  assert.equal(story.reply.at(-1)?.place, 'client')
+})
+
+test('who else talks, and to whom else the pod talks, is not seen', async () => {
+  const { flows } = await live('client', 'svc/far-svc', async () => {
+    await Promise.all([
+      run('other', get('100.64.0.21', 3)),
+      run('client', get('100.64.0.23', 3)),
+      run('client', get('100.64.0.21', 2)),
+    ])
+  })
+  assert.deepEqual(flows.map(brief), [
+    { dst: '100.64.0.21:80', endpoint: `${world.addressOf('far')}:8080`, pod: 'shop/far', verdict: 'delivered' },
+    { dst: '100.64.0.21:80', endpoint: `${world.addressOf('far')}:8080`, pod: 'shop/far', verdict: 'delivered' },
+  ])
+})
+
+test('what is refused and what nobody answers is told with its story', async () => {
+  const refused = await live('client', 'pod/far:9090', () => run('client', get(`${world.addressOf('far')}:9090`, 1)))
+  assert.deepEqual(
+    refused.flows.map(({ verdict }) => verdict),
+    ['refused'],
+  )
+  assert.match(refused.flows[0]?.story?.hops.at(-1)?.say ?? '', /nobody listens on port 9090/)
+  const rejected = await live('client', 'svc/nobody', () => run('client', get('100.64.0.25', 1)))
+  assert.deepEqual(
+    rejected.flows.map(({ verdict }) => verdict),
+    ['rejected'],
+  )
+  const silent = await live('client', '100.96.2.250:80', () =>
+    run(
+      'client',
+      `require('net').connect(80, '100.96.2.250').on('error', () => {}); setTimeout(() => process.exit(), 300)`,
+    ),
+  )
+  assert.equal(silent.flows.length, 1)
+  assert.ok(['no-answer', 'unreachable'].includes(silent.flows[0]?.verdict ?? ''), JSON.stringify(silent.flows[0]))
+})
+
+test('datagrams are exchanges, one for each socket', async () => {
+  const script = `
+    const { createSocket } = require('dgram')
+    const ask = () => new Promise((done) => {
+      const s = createSocket('udp4').on('message', () => { s.close(); done() })
+      s.send('the same words each time', 7, '100.64.0.24')
+    })
+    ask().then(ask).then(ask)`
+  const { flows } = await live('client', 'udp://echo.shop.svc:7', () => run('client', script))
+  assert.deepEqual(
+    flows.map(brief),
+    new Array(3).fill({
+      dst: '100.64.0.24:7',
+      endpoint: `${world.addressOf('far')}:7007`,
+      pod: 'shop/far',
+      verdict: 'delivered',
+    }),
+  )
+})
+
+test('a pod that reaches itself through its service is followed through the masquerade', async () => {
+  const { flows } = await live('client', 'svc/self', () => run('client', get('100.64.0.22', 2)))
+  assert.deepEqual(
+    flows.map(({ verdict }) => verdict),
+    ['delivered', 'delivered'],
+  )
+  const story = flows[0]?.story
+  assert.ok(story?.agrees, JSON.stringify(story, null, 1))
+  assert.ok(story.hops.some(({ after }) => after?.src.startsWith('100.96.1.1:')))
+})
+
+test('where nothing begins, what stands already is listed with what went over it', async () => {
+  const script = `
+    const http = require('http'), agent = new http.Agent({ keepAlive: true })
+    const ask = () => http.get({ host: '100.64.0.21', agent }, (r) => r.resume().on('end', () => { console.log('asked'); setTimeout(ask, 50) }))
+    ask()`
+  const child = await world.program('client', script)
+  const { flows, trace } = await live('client', 'svc/far-svc', () => once(child.stdout ?? child, 'data'))
+  child.kill('SIGKILL')
+  assert.deepEqual(flows, [])
+  assert.equal(trace.live.begun, 0)
+  const [one, ...more] = trace.live.established
+  assert.deepEqual(more, [])
+  assert.equal(one?.dst, '100.64.0.21:80')
+  assert.equal(one?.servedBy, `${world.addressOf('far')}:8080`)
+  assert.ok((one?.bytesOut ?? 0) > 50 && (one?.packetsIn ?? 0) > 1, JSON.stringify(one))
+})
