@@ -111,9 +111,7 @@ export class Attributes {
   /** Text up to its first NUL. */
   string(type: number): string | undefined {
     const bytes = this.bytes(type)
-    if (bytes === undefined) return undefined
-    const end = bytes.indexOf(0)
-    return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+    return bytes && textIn(bytes)
   }
 
   /** A view, not a copy. */
@@ -147,6 +145,38 @@ export class Attributes {
     if (found.length < size) throw malformed(`attribute ${type} has ${found.length} bytes, not ${size}`)
     return found.start
   }
+}
+
+/**
+ * Where the attributes of some types are in a run of them, without an object for each: for messages of many attributes of which few are asked
+ * for. `found` is filled with start and end of each type's payload, by the place of the type in `types`; 0 and 0 when it is absent.
+ */
+export function findAttributes(
+  view: DataView,
+  from: number,
+  to: number,
+  types: readonly number[],
+  found: Uint32Array,
+): void {
+  found.fill(0)
+  for (let at = from; at + attributeSize <= to; ) {
+    const length = view.getUint16(at, true)
+    const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK
+    if (length < attributeSize || at + length > to)
+      throw malformed(`attribute ${type} of ${length} bytes at byte ${at} of ${to}`)
+    const place = types.indexOf(type)
+    if (place >= 0) {
+      found[2 * place] = at + attributeSize
+      found[2 * place + 1] = at + length
+    }
+    at += (length + 3) & ~3
+  }
+}
+
+/** Text up to its first NUL. */
+export function textIn(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
 /** A view of a kind's fixed header at the start of a body, and the attributes behind it (aligned to 4). */

@@ -16,6 +16,7 @@ import { addAddress, readAddress } from './address.ts'
 import { addFdb, readFdb } from './fdb.ts'
 import { newsOf } from './follow.ts'
 import { readLink, setLink } from './link.ts'
+import { readLinkBrief } from './link-brief.ts'
 import { addLink } from './linkdata.ts'
 import { type Mac, mac, macBytes, macFromBytes, parseMac } from './mac.ts'
 import { readNeighbour, setNeighbour } from './neighbour.ts'
@@ -32,19 +33,17 @@ const message = (type: number, text: string): Message => ({
 })
 
 test('a veth on a bridge, as the kernel tells of it', () => {
-  const link = readLink(
-    message(
-      16,
-      `00000100 03000000 03100000 00000000
+  const told = message(
+    16,
+    `00000100 03000000 03100000 00000000
        0a000300 7665746831000000  0800 0400 dc050000  0800 0a00 02000000  0800 0500 02000000
        1a001400 706f6420612065746830203130302e39362e312e32000000
        0a000100 0200000000010000  0800 2500 00000000
        6800 1200 09000100 7665746800000000 0b000400 6272696467650000
          4c000500 0500010000000000 0600020020000000 0800030002000000 0500040001000000 0500050000000000
                   0500060000000000 0500070000000000 05001c0000000000 0500080001000000`,
-    ),
   )
-  assert.deepEqual(link, {
+  assert.deepEqual(readLink(told), {
     index: 3,
     name: 'veth1',
     kind: 'veth',
@@ -60,6 +59,22 @@ test('a veth on a bridge, as the kernel tells of it', () => {
     vxlan: undefined,
     stats: undefined,
   })
+  const brief = { index: 3, name: 'veth1', kind: 'veth', mtu: 1500, up: true, master: 2 }
+  assert.deepEqual(readLinkBrief(told), brief)
+  assert.equal(readLinkBrief({ ...told, type: 17 }), undefined)
+})
+
+test('a link in brief: whatever the bytes, it is read within them or refused', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 16, maxLength: 80 }), (body) => {
+      try {
+        const link = readLinkBrief({ ...message(16, ''), body })
+        assert.ok(link && link.name.length <= body.length)
+      } catch (error) {
+        assert.match(String(error), /malformed: attribute/)
+      }
+    }),
+  )
 })
 
 test('an address, a route, a neighbour and a line of the bridge’s table, as the kernel tells of them', () => {

@@ -8,6 +8,7 @@ import type { Netns } from '../netns.ts'
 import { ifaddrmsg, type LinkAddress, readAddress, RTM_GETADDR } from './address.ts'
 import { type FdbEntry, readFdb } from './fdb.ts'
 import { IFLA_EXT_MASK, ifinfomsg, type Link, type LinkRef, readLink, RTM_GETLINK, writeLinkHeader } from './link.ts'
+import { type LinkBrief, readLinkBrief } from './link-brief.ts'
 import { NDA_MASTER, ndmsg, type Neighbour, readNeighbour, RTM_GETNEIGH } from './neighbour.ts'
 import { type Qdisc, readQdisc, RTM_GETQDISC, ingressHandle, tcmsg } from './qdisc.ts'
 import { readRedirect, RTM_GETTFILTER } from './redirect.ts'
@@ -116,6 +117,19 @@ export class RouteSocket implements Disposable {
       readLink,
     )
     return filter.master === undefined ? links : links.filter((link) => link.master === filter.master)
+  }
+
+  /** Every link, the little that most questions are about. */
+  briefLinks(): LinkBrief[] {
+    return this.#socket.dump(
+      'list links',
+      RTM_GETLINK,
+      (w) => {
+        w.header(ifinfomsg)
+        w.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+      },
+      readLinkBrief,
+    )
   }
 
   /** undefined when there is no such link. */
