@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Cidr, formatCidr } from '../../src/base/address.ts'
 import { nativeProgram } from '../../src/cni/install/program.ts'
+import { rememberLeases } from '../../src/cni/lease-memory.ts'
 import { type Answer, callPlugin } from '../../src/cni/plugin/plugin.ts'
 import type { Product } from '../../src/cni/product.ts'
 import { lendable, lending } from '../../src/cni/sockets.ts'
@@ -56,6 +57,8 @@ export async function openOurs(node: Netns, podCidr: Cidr, folder: string): Prom
   await once(createInterface(agent.stderr), 'line')
   agent.stderr.resume()
   const sockets = lendable(openNftables(node), openRouteSocket(node))
+  // As the agent.
+  const leases = rememberLeases()
   const here = async (command: string, id: string, netnsPath: string): Promise<void> => {
     const env = environment(command, id, netnsPath, folder)
     const call = (): Answer => callPlugin(env, () => JSON.stringify(config))
@@ -69,6 +72,9 @@ export async function openOurs(node: Netns, podCidr: Cidr, folder: string): Prom
       add: (id, netnsPath) => here('ADD', id, netnsPath),
       del: (id, netnsPath) => here('DEL', id, netnsPath),
     },
-    close: () => void agent.kill('SIGKILL'),
+    close() {
+      agent.kill('SIGKILL')
+      leases[Symbol.dispose]()
+    },
   }
 }

@@ -15,8 +15,6 @@ import { linkLocalOf, macOf, macOfAll } from './names.ts'
 export interface BridgeOptions {
   socket: RouteSocket
   name: string
-  /** What has that name now. */
-  found: Link | undefined
   /** The pods' gateways, each with the length of its range: one for each IP family, or more. */
   gateways: readonly Gateway[]
   /** Is the node itself the gateway? Otherwise the bridge has no address, and the node carries nothing on. */
@@ -40,7 +38,8 @@ export interface Gateway {
  * A bridge that could not be finished is taken away again.
  */
 export function ensureBridge(options: BridgeOptions): Link {
-  const { socket, name, found, mtu } = options
+  const { socket, name, mtu } = options
+  const found = socket.link(name)
   if (found !== undefined && found.kind !== 'bridge')
     throw refused(name, 'NotABridge', 'a link of that name is there, but it is no bridge: rename it')
   if (found !== undefined) return finish(options, found)

@@ -1,19 +1,10 @@
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { linkSync, mkdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Address, type Cidr, contains, formatCidr, indexIn, nth, parseAddress, size } from '../base/address.ts'
+import { type Address, type Cidr, contains, formatCidr, indexIn, nth, size } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import { type Lease, readSince } from './lease.ts'
-import { isDeviceName, isSandboxId } from './names.ts'
+import type { Lease } from './lease.ts'
+import { lastFile, readName } from './lease-folder.ts'
+import { leaseFolder } from './lease-memory.ts'
 
 /**
  * The addresses of one range. Each given address is a file of its name, so what was given survives a crash at any moment:
@@ -49,28 +40,20 @@ export interface Pool {
   readonly gateway: Address
 }
 
-const lastFile = 'last'
-
 /** Reads what is in `dir`, which is made with the first address that is given. Files of other names are an error, never guessed at. */
 export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)): Ipam {
-  const leases = new Map<Address, Lease>()
-  for (const name of existsSync(dir) ? readdirSync(dir) : []) {
-    if (name === lastFile) continue
-    if (name.startsWith('.')) {
-      if (isLeftBehind(name)) rmSync(join(dir, name), { force: true })
-      continue
-    }
-    const lease = readLease(range, dir, name)
-    if (lease) leases.set(lease.address, lease)
-    else rmSync(join(dir, name))
-  }
+  const folder = leaseFolder(range, dir)
+  const { leases } = folder
   const first = indexIn(range, pool.first)
   const total = indexIn(range, pool.last) - first + 1n
   const isGateway = (address: Address): boolean => address === pool.gateway
   const gatewayAt = indexIn(range, pool.gateway) - first
   const usable = total - (gatewayAt >= 0n && gatewayAt < total ? 1n : 0n)
-  let last = readLast(range, dir) - first
-  if (last < 0n || last >= total) last = -1n
+  /** The place of the last one given; -1 when there is none, or it is not among those that are given now. */
+  const lastAt = (): bigint => {
+    const at = folder.last === undefined ? -1n : indexIn(range, folder.last) - first
+    return at >= 0n && at < total ? at : -1n
+  }
 
   const write = (lease: Lease): boolean => {
     const temporary = join(dir, `.${lease.address}.${process.pid}`)
@@ -106,22 +89,21 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
       if (leases.has(address) || isGateway(address)) continue
       const lease: Lease = { ...owner, address }
       if (!write(lease)) {
-        // Another process gave it meanwhile.
-        const theirs = readLease(range, dir, address)
-        if (theirs) leases.set(address, theirs)
+        // Another process gave it meanwhile, without taking its turn.
+        readName(folder, range, dir, address)
         continue
       }
       const temporary = join(dir, `.${lastFile}.${process.pid}`)
       writeFileSync(temporary, `${address}\n`, { mode: 0o600 })
       renameSync(temporary, join(dir, lastFile))
-      last = at
+      folder.last = address
       return lease
     }
     return undefined
   }
 
   const takeFrom: Ipam['takeFrom'] = (part, owner) =>
-    part === 'after last' ? takeBetween(last + 1n, total, owner) : takeBetween(0n, last + 1n, owner)
+    part === 'after last' ? takeBetween(lastAt() + 1n, total, owner) : takeBetween(0n, lastAt() + 1n, owner)
 
   return {
     gateway: pool.gateway,
@@ -145,10 +127,10 @@ export function openIpam(range: Cidr, dir: string, pool: Pool = wholeOf(range)):
       )
     },
     takeFrom,
-    last: () => (last < 0n ? undefined : nth(range, last + first)),
+    last: () => (lastAt() < 0n ? undefined : folder.last),
     forgetLast() {
       rmSync(join(dir, lastFile), { force: true })
-      last = -1n
+      folder.last = undefined
     },
     restore(lease) {
       if (!contains(range, lease.address) || !write(lease))
@@ -188,54 +170,4 @@ function wholeOf(range: Cidr): Pool {
   if (end < 2n)
     throw new KubehopError('cni', 'open the range', 'RangeTooSmall', `${formatCidr(range)} has no room for a pod`)
   return { first: nth(range, 2), last: nth(range, end), gateway: nth(range, 1) }
-}
-
-/** The place in the range of the last one given; -1 when there is none. */
-function readLast(range: Cidr, dir: string): bigint {
-  let text: string
-  try {
-    text = readFileSync(join(dir, lastFile), 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return -1n
-  }
-  return indexIn(range, addressIn(range, dir, text.trim()))
-}
-
-function addressIn(range: Cidr, dir: string, text: string): Address {
-  const address = parseAddress(text)
-  if (address === undefined || address !== text || !contains(range, address))
-    throw new KubehopError(
-      'cni',
-      'read the given addresses',
-      'ForeignState',
-      `${dir} holds "${text.slice(0, 60)}", which is no address of ${formatCidr(range)}: it belongs to another range, remove it`,
-    )
-  return address
-}
-
-/** undefined for a file that a power failure left without its content: what the kernel still shows of it is restored from there. */
-function readLease(range: Cidr, dir: string, name: string): Lease | undefined {
-  const address = addressIn(range, dir, name)
-  const found: unknown = parseJson(readFileSync(join(dir, name), 'utf8'))
-  if (typeof found !== 'object' || found === null) return undefined
-  const { id, ifname, hostDevice, since } = found as Record<string, unknown>
-  if (typeof id !== 'string' || typeof ifname !== 'string' || typeof hostDevice !== 'string') return undefined
-  if (!isSandboxId(id) || !isDeviceName(ifname) || !isDeviceName(hostDevice)) return undefined
-  const known = readSince(since)
-  return { id, ifname, address, hostDevice, ...(known !== undefined && { since: known }) }
-}
-
-/** `.100.96.1.2.4711` is being written by process 4711, or was left behind by it. */
-function isLeftBehind(name: string): boolean {
-  const writer = /\.(\d+)$/.exec(name)?.[1]
-  return writer === undefined || writer === String(process.pid) || !existsSync(`/proc/${writer}`)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

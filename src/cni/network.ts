@@ -84,13 +84,11 @@ export function openPodNetwork({ podCidr, stateDir, ns, mtu, log }: PodNetworkOp
   const node = { nftables: stack.use(openNftables(ns)), ns }
   const reaper = stack.adopt(openReaper(socket, ns, log), (one) => one.close())
   reaper.finish()
-  const links = socket.links()
-  const size = mtu ?? smallestMtu(links, bridgeName)
+  const size = mtu ?? smallestMtu(socket.briefLinks(), bridgeName)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding', ns)
   const bridge = ensureBridge({
     socket,
     name: bridgeName,
-    found: links.find(({ name }) => name === bridgeName),
     gateways: [{ address: ipam.gateway, prefix: podCidr.prefix }],
     hasGateway: true,
     forceAddress: false,

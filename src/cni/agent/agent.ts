@@ -2,6 +2,7 @@ import { KubehopError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
+import { rememberLeases } from '../lease-memory.ts'
 import { freeGone } from '../plugin/free-gone.ts'
 import { inTurn } from '../plugin/leases.ts'
 import type { Product } from '../product.ts'
@@ -39,6 +40,7 @@ export async function startAgent({ socket: path, dataDir, product, log }: AgentO
   reaper.finish()
   await free(dataDir, log)
   const nftables = stack.use(openNftables())
+  stack.use(rememberLeases())
   const desk = openDesk({ reaper, sockets: lendable(nftables, socket), product, log })
   const listening = claim.listen()
   stack.defer(() => claim.leave())

@@ -32,13 +32,11 @@ export function podNetns(path: string): Netns {
 /** The network's bridge as a link, and what its cables need to know. */
 export function openBridge(socket: RouteSocket, network: Network): { bridge: Link; mtu: number; ipv6: boolean } {
   const { bridge: name, gateways, isGateway, forceAddress } = network
-  const links = network.mtu === undefined ? socket.links() : undefined
-  const mtu = network.mtu ?? smallestMtu(links ?? [], name)
+  const mtu = network.mtu ?? smallestMtu(socket.briefLinks(), name)
   const ipv6 = hasSysctl('net.ipv6.conf.all.forwarding')
   const bridge = ensureBridge({
     socket,
     name,
-    found: links === undefined ? socket.link(name) : links.find((link) => link.name === name),
     gateways,
     hasGateway: isGateway,
     forceAddress,
