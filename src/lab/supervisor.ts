@@ -86,7 +86,7 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     ca: authority.cert,
     log: log.child({ room: 'control' }),
   })
-  startRoutes({ client: api.clientFor('routes'), ns: wire.router, log: log.child({ room: 'routes' }) })
+  startRoutes({ client: api.clientFor('routes'), ns: wire.router, balanced: true, log: log.child({ room: 'routes' }) })
   await makeDns(api.client, config)
 }
 

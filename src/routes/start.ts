@@ -5,6 +5,8 @@ import type { Log } from '../base/log.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { followNetwork, type News } from '../kernel/rtnetlink/follow.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
+import { balancedRoutes } from './balanced.ts'
+import { type Balanced, followBalanced } from './follow-balanced.ts'
 import { type Change, diffRoutes, RTPROT_KUBEHOP } from './diff.ts'
 import { type RouteTable, routesOf } from './model.ts'
 
@@ -23,17 +25,20 @@ export interface RoutesOptions {
   ns?: Netns
   /** On a node (host gateway): its own range is on its own bridge and gets no route. */
   self?: string
+  /** On the router: addresses of load balancers lead to a node that answers, too. */
+  balanced?: boolean
   log: Log
 }
 
 /** Keeps one route per node for as long as it runs: follows the Node objects, and repairs what others remove. */
-export function startRoutes({ client, ns, self, log }: RoutesOptions): Routes {
+export function startRoutes({ client, ns, self, balanced = false, log }: RoutesOptions): Routes {
   const socket = openRouteSocket(ns)
   const nodes = new Map<string, Node>()
   const tell = teller(log)
   let table: RouteTable = { routes: [], skipped: [] }
   // Before the whole first list is known, a route that no node seems to have may only be early.
   let complete = false
+  let balancers: Balanced | undefined
   const sync = (): void => {
     if (!complete) return
     try {
@@ -58,16 +63,10 @@ export function startRoutes({ client, ns, self, log }: RoutesOptions): Routes {
       if (type === 'deleted') nodes.delete(object.metadata.name)
       else nodes.set(object.metadata.name, object)
     },
-    onBatch: () => {
-      const before = JSON.stringify(table)
-      table = routesOf([...nodes.values()])
-      if (self !== undefined) table = { ...table, routes: table.routes.filter((route) => route.node !== self) }
-      if (JSON.stringify(table) === before) return
-      tell.skipped(table)
-      sync()
-    },
+    onBatch: change,
   })
-  const synced = follower.synced.then(() => {
+  balancers = balanced ? followBalanced(client, change) : undefined
+  const synced = Promise.all([follower.synced, balancers?.synced]).then(() => {
     complete = true
     sync()
   })
@@ -77,8 +76,24 @@ export function startRoutes({ client, ns, self, log }: RoutesOptions): Routes {
     close: () => {
       stop()
       follower.close()
+      balancers?.close()
       socket.close()
     },
+  }
+
+  function change(): void {
+    const before = JSON.stringify(table)
+    const all = [...nodes.values()]
+    table = routesOf(all)
+    if (self !== undefined) table = { ...table, routes: table.routes.filter((route) => route.node !== self) }
+    if (balancers)
+      table = {
+        ...table,
+        routes: [...table.routes, ...balancedRoutes(balancers.services(), all, balancers.slices(), table.routes)],
+      }
+    if (JSON.stringify(table) === before) return
+    tell.skipped(table)
+    sync()
   }
 }
 

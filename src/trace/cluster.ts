@@ -1,8 +1,8 @@
 import { type Address, contains, parseAddress, parseCidr } from '../base/address.ts'
 import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
-import type { Node } from '../api/objects/node.ts'
+import { type Node, takesOutsideTraffic } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
-import type { Service, ServicePort } from '../api/objects/service.ts'
+import { balancedAddresses, type Service, type ServicePort } from '../api/objects/service.ts'
 import type { Deployment, ReplicaSet } from '../api/objects/workload.ts'
 
 /** The objects that a trace reads: one look at the cluster, from which addresses get their names. */
@@ -107,16 +107,12 @@ export function serviceAddresses(service: Service): Address[] {
   return [...new Set([...all, ...balancedAddresses(service)])]
 }
 
-/** Of a load balancer that hands packets on as they are (KEP-1860: not one that is a proxy). */
-export function balancedAddresses(service: Service): Address[] {
-  return (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
-    ip === undefined || ipMode === 'Proxy' ? [] : (parseAddress(ip) ?? []),
-  )
-}
-
 /** The nodes, by name, that answer for a service to who is not in the cluster: all, or, with externalTrafficPolicy Local, those with a pod of it. */
 export function nodesThatServe(cluster: Cluster, service: Service): string[] {
-  const names = cluster.nodes.map(({ metadata }) => metadata.name).sort()
+  const names = cluster.nodes
+    .filter(takesOutsideTraffic)
+    .map(({ metadata }) => metadata.name)
+    .sort()
   if (service.spec.externalTrafficPolicy !== 'Local') return names
   const serving = new Set(
     slicesOf(cluster, service).flatMap(({ endpoints }) =>

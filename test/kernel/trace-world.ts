@@ -24,6 +24,8 @@ import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
 import { layWire } from '../../src/lab/wire.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
+import { balancedRoutes } from '../../src/routes/balanced.ts'
+import { applyRoutes } from '../../src/routes/start.ts'
 import { type Agent, localAgent } from '../../src/trace/agent.ts'
 import { traceRequest, type TraceOptions } from '../../src/trace/coordinate.ts'
 import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
@@ -148,12 +150,18 @@ export class World implements AsyncDisposable {
       metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
       ports: [{ name: '', port: targetPort, protocol }],
-      endpoints: pods.map((pod) => ({ addresses: [this.addressOf(pod)], conditions: { ready: true } })),
+      endpoints: pods.map((pod) => ({
+        addresses: [this.addressOf(pod)],
+        conditions: { ready: true },
+        nodeName: this.pods.find(({ metadata }) => metadata.name === pod)?.spec.nodeName ?? '',
+      })),
     })
   }
 
-  /** Puts the services into both nodes' kernels. */
+  /** Puts the services into both nodes' kernels, and load balancers' addresses into the router's table. */
   teach(): void {
+    using router = openRouteSocket(this.#wire.router)
+    applyRoutes(router, { routes: balancedRoutes(this.services, this.nodes, this.slices, []), skipped: [] })
     for (const { name, ns, address } of this.#wire.nodes) {
       using nft = openNftables(ns)
       const ruleset = model(this.services, this.slices, {

@@ -18,3 +18,9 @@ export interface Node extends KubeObject {
     daemonEndpoints?: { kubeletEndpoint?: { Port: number } }
   }
 }
+
+/** Whether what comes from elsewhere may be sent to this node: it is Ready, and not kept out of load balancers (KEP-1143). */
+export function takesOutsideTraffic({ metadata, status }: Node): boolean {
+  if (metadata.labels?.['node.kubernetes.io/exclude-from-external-load-balancers'] !== undefined) return false
+  return (status?.conditions ?? []).every(({ type, status: is }) => type !== 'Ready' || is === 'True')
+}

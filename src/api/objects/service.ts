@@ -1,3 +1,4 @@
+import { type Address, parseAddress } from '../../base/address.ts'
 import type { Condition, IntOrString, KubeObject } from './meta.ts'
 
 export interface Service extends KubeObject {
@@ -39,4 +40,11 @@ export interface ServicePort {
   targetPort?: IntOrString
   nodePort?: number
   appProtocol?: string
+}
+
+/** Addresses of a load balancer that hands packets on as they are; one that is a proxy (KEP-1860) needs no way to itself. */
+export function balancedAddresses({ status }: Service): Address[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip === undefined || ipMode === 'Proxy' ? [] : (parseAddress(ip) ?? []),
+  )
 }
