@@ -1,4 +1,4 @@
-import { followFlow, readSightings, type Sighting } from '../flow.ts'
+import { type Flow, followFlow, readSightings, type Sighting } from '../flow.ts'
 import type { Observation, PacketSeen, Place, RuleMet } from '../observation.ts'
 import { readIp } from '../packet/ip.ts'
 import type { ProbeResult } from '../probe/spec.ts'
@@ -12,7 +12,7 @@ export interface FlowSeen {
   readonly port: number
   readonly observations: readonly Observation[]
   readonly result: Extract<ProbeResult, { kind: 'sent' }>
-  readonly tries: number
+  readonly flow: Flow
 }
 
 interface Open {
@@ -49,7 +49,7 @@ export class Flows {
   readonly #ruled = new Map<string, Open>()
   #arp: PacketSeen[] = []
   #bits = 0
-  #isClosed = false
+  #until: bigint | undefined
   #empty: (() => void) | undefined
   /** Connections that began before the eyes of a watcher; some of them are not followed. */
   begun = 0
@@ -93,15 +93,19 @@ export class Flows {
     this.#bits = Math.max(this.#bits, bits)
   }
 
-  /** Nothing that begins from now on is followed. Resolves when all that did has been settled, at the latest after `ms`. */
+  /** Nothing that begins from now on is followed. Resolves when all that did has been told of and settled, at the latest after `ms`. */
   async closed(ms: number): Promise<void> {
-    this.#isClosed = true
-    if (this.#waiting() === 0) return
+    this.#until = BigInt(Date.now()) * 1_000_000n
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#empty = resolve
-    const timer = setTimeout(resolve, ms)
+    const late = setTimeout(resolve, ms)
+    // What was seen last is still on its way here.
+    const arrived = setTimeout(() => {
+      this.#empty = resolve
+      if (this.#waiting() === 0) resolve()
+    }, this.#options.graceMs)
     await promise
-    clearTimeout(timer)
+    clearTimeout(late)
+    clearTimeout(arrived)
   }
 
   /** Those that are open are settled with what was seen of them. */
@@ -125,7 +129,7 @@ export class Flows {
   }
 
   #begin(key: string, flow: Open, first: Sighting): void {
-    if (this.#isClosed) return this.#drop(key)
+    if (this.#until !== undefined && first.time > this.#until) return this.#drop(key)
     this.begun++
     if (this.followed >= this.#options.most) return this.#drop(key)
     this.followed++
@@ -146,16 +150,16 @@ export class Flows {
     flow.timer = setTimeout(() => this.#settle(key, flow), ms)
   }
 
-  #settle(key: string, flow: Open): void {
-    clearTimeout(flow.timer)
+  #settle(key: string, { timer, first, packets, rules }: Open): void {
+    clearTimeout(timer)
     this.#forget(key)
-    const { first, packets, rules } = flow
     const source = first?.frame.ip?.source
     if (!first || source === undefined) return
     const { protocol, settled } = this.#options
     const port = portOf(first)
-    const { back, answer, tries } = followFlow(readSightings(packets), { protocol, source, port })
-    const last = back.at(-1)?.time
+    const flow = followFlow(readSightings(packets), { protocol, source, port })
+    const { answer } = flow
+    const last = flow.back.at(-1)?.time
     const ms = Number((last ?? BigInt(Date.now()) * 1_000_000n) - first.time) / 1e6
     const arp = this.#arp.filter(({ time }) => BigInt(time) >= first.time)
     settled({
@@ -163,7 +167,7 @@ export class Flows {
       port,
       observations: [...packets, ...arp, ...rules],
       result: { kind: 'sent', outcome: answer === undefined ? 'timeout' : outcomes[answer], ms },
-      tries,
+      flow,
     })
   }
 

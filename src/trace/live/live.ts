@@ -13,6 +13,8 @@ import { findDestination } from '../resolve.ts'
 import { parseSource } from '../source.ts'
 import { parseTarget } from '../target.ts'
 import { tell } from '../tell/tell.ts'
+import type { Story } from '../tell/story.ts'
+import { verdictOf } from '../tell/verdict.ts'
 import type { Trace } from '../types.ts'
 import { watchAll, type Watcher } from '../watching.ts'
 import { type FlowSeen, Flows } from './flows.ts'
@@ -71,15 +73,26 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     patienceMs: timeoutMs,
     graceMs,
     settled(seen) {
-      const event: LiveEvent = { kind: 'flow', flow: report.add(seen, storyOf(seen)) }
+      const verdict = verdictOf(storyOf(seen), seen.result)
+      // What a place had no room for while the part was made smaller.
+      if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return
+      const event: LiveEvent = { kind: 'flow', flow: report.add(seen, verdict, () => told(seen)) }
       if (isOver) late.push(event)
       else events.push(event)
     },
   })
-  const storyOf = ({ port, observations, result, first }: FlowSeen): Trace => {
-    const told = { cluster, ranges, source, target, dns: [], to: destinationOf(first), port, result }
-    return tell({ ...told, observations: [...observations, ...known.facts()] }, explain)
+  const told = ({ port, observations, result, first }: FlowSeen): Trace => {
+    const asked = { cluster, ranges, source, target, dns: [], to: destinationOf(first), port, result }
+    return tell({ ...asked, observations: [...observations, ...known.facts()] }, explain)
   }
+  const storyOf = ({ flow, observations }: FlowSeen): Story => ({
+    cluster,
+    ranges,
+    flow,
+    facts: known.facts().filter((one) => one.kind === 'facts'),
+    rules: observations.filter((one) => one.kind === 'rule'),
+    source: source.key,
+  })
   const watchers = watchersOf(scope, source, options, outside?.agent)
   const watching = watchAll(watchers, patienceMs, (one) => {
     if (one.kind === 'packet') flows.see(one)
@@ -154,6 +167,11 @@ function watchersOf(
   const { router } = places
   if (router) watchers.push({ node: router.name, agent: router.agent, spec: { ...base, pods: [] } })
   return watchers
+}
+
+/** It was seen translated. */
+function isWhole({ first, flow }: FlowSeen): boolean {
+  return flow.there.some(({ frame }) => frame.ip?.destination !== first.frame.ip?.destination)
 }
 
 function destinationOf({ frame: { ip } }: Sighting): { address: Address; port: number } | undefined {

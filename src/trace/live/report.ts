@@ -1,5 +1,7 @@
 import { parseAddress } from '../../base/address.ts'
 import { type Cluster, ownerOf, podKey } from '../cluster.ts'
+import { endsOf } from '../flow.ts'
+import { ipOf } from '../tell/story.ts'
 import type { Trace, Verdict } from '../types.ts'
 import type { FlowSeen } from './flows.ts'
 import type { EstablishedFact } from './observation.ts'
@@ -22,24 +24,25 @@ export class LiveReport {
     this.#stories = stories
   }
 
-  add({ first, tries }: FlowSeen, story: Trace): LiveFlow {
-    const request = story.hops[0]?.packet
-    const after = story.hops.findLast(({ after }) => after)?.after
-    const endpoint = after && after.dst !== request?.dst ? after.dst : undefined
-    const pod = podAt(this.#cluster, endpoint ?? request?.dst ?? '')
-    const failed = story.verdict !== 'delivered'
+  /** `tell`: makes a story of what was seen, which takes long; it is asked for some. */
+  add({ first, flow: { there, tries }, result }: FlowSeen, verdict: Verdict, tell: () => Trace): LiveFlow {
+    const request = endsOf(ipOf(first))
+    const end = endsOf(ipOf(there.at(-1) ?? first))
+    const endpoint = end.dst === request.dst ? undefined : end.dst
+    const pod = podAt(this.#cluster, end.dst)
+    const failed = verdict !== 'delivered'
     const whole = this.#flows.length < this.#stories || (failed && this.#failed < mostFailed)
     if (failed) this.#failed++
     const flow: LiveFlow = {
       at: timeText(first.time),
-      src: request?.src ?? '',
-      dst: request?.dst ?? '',
+      src: request.src,
+      dst: request.dst,
       ...(endpoint !== undefined && { endpoint }),
       ...(pod !== undefined && { pod }),
-      verdict: story.verdict,
-      ms: story.ms,
+      verdict,
+      ms: Math.round(result.ms * 100) / 100,
       ...(tries > 1 && { tries }),
-      ...(whole && { story }),
+      ...(whole && { story: tell() }),
     }
     this.#flows.push(flow)
     return flow

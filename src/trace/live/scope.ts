@@ -1,15 +1,7 @@
+import { balancedAddresses } from '../../api/objects/service.ts'
 import { type Address, family, hostPort, parseAddress } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
-import {
-  balancedAddresses,
-  type Cluster,
-  gatewayOf,
-  nodeAddresses,
-  ownerOf,
-  podKey,
-  readyEndpoints,
-  serviceAt,
-} from '../cluster.ts'
+import { type Cluster, gatewayOf, nodeAddresses, ownerOf, podKey, readyEndpoints, serviceAt } from '../cluster.ts'
 import { concerned } from '../concerned.ts'
 import { hostPortAt } from '../host-port.ts'
 import type { Origin } from '../origin.ts'
