@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { address } from '../../src/base/address.ts'
@@ -11,7 +11,7 @@ import { echo } from '../../src/kernel/ping.ts'
 import { deleteLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { AgentNode, said } from './cni-agent-world.ts'
-import { addressOf, refused } from './cni-plugin-world.ts'
+import { addressOf, pluginIn, refused, type Said } from './cni-plugin-world.ts'
 
 test('pods are connected, checked and disconnected by the agent alone', async () => {
   using node = new AgentNode()
@@ -42,6 +42,37 @@ test('without an agent the installed plugin does the same by itself, and both se
   node.del('b', b)
   await node.stopAgent()
   node.del('a', a)
+  node.assertNothingLeft('at the end')
+})
+
+test('the agent and a plugin beside it, by turns, give each address once and know at once what the other freed', () => {
+  using node = new AgentNode()
+  const config = node.config({ ipam: { type: 'host-local', subnet: '10.22.0.0/29' } })
+  const agent = node.call
+  const beside = pluginIn(node.ns, [process.execPath, resolve('src/cli/main.ts'), 'cni'])
+  using stack = new DisposableStack()
+  const pods = Array.from({ length: 7 }, () => stack.use(createNetns()))
+  const by = (who: typeof agent, command: string, at: number): Said => {
+    node.call = who
+    return node.run(command, `pod${at}`, pods[at] ?? assert.fail(), config)
+  }
+  const gives = (who: typeof agent, at: number): string => addressOf(by(who, 'ADD', at)).replace('10.22.0.', '')
+  assert.deepEqual([gives(agent, 0), gives(beside, 1), gives(agent, 2)], ['2/29', '3/29', '4/29'])
+  refused(by(agent, 'ADD', 1), 100, 'already, with 10.22.0.3')
+  assert.deepEqual([gives(beside, 3), gives(agent, 4)], ['5/29', '6/29'])
+  refused(by(agent, 'ADD', 5), 102, 'no IP addresses available')
+  assert.equal(by(beside, 'DEL', 0).exitCode, 0)
+  assert.equal(gives(agent, 5), '2/29')
+  // The agent frees what it never gave, and the plugin gives it again.
+  assert.equal(by(agent, 'DEL', 1).exitCode, 0)
+  assert.equal(gives(beside, 6), '3/29')
+  refused(by(agent, 'ADD', 0), 102, 'no IP addresses available')
+  // Whoever removes all that is written down has freed it, as ever.
+  rmSync(join(node.dataDir, 'pods'), { recursive: true })
+  assert.deepEqual(node.leases(), [])
+  for (const at of pods.keys()) assert.equal(by(agent, 'DEL', at).exitCode, 0)
+  assert.equal(gives(agent, 0), '2/29')
+  assert.equal(by(agent, 'DEL', 0).exitCode, 0)
   node.assertNothingLeft('at the end')
 })
 
