@@ -122,6 +122,7 @@ export class PodWork {
 
   async #makeSandbox(): Promise<void> {
     this.#known = true
+    void this.#input.home.context.groups.expect()
     await this.#input.sandbox.make((sandbox) => this.#input.record(sandbox))
   }
 

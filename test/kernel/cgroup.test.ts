@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { entering } from '../../src/kernel/cgroup/entering.ts'
 import { findPlace, type Group, makeGroup, openGroup, removePlace } from '../../src/kernel/cgroup/groups.ts'
 
 const { place, missing } = findPlace(`${process.env['KUBEHOP_TEST_GROUPS'] ?? ''}/test-${process.pid}`)
@@ -21,7 +22,7 @@ test('why there are no groups is said for each controller', () => {
 })
 
 test('a group holds what enters it and all that it starts, and ends and removes it', { skip }, async () => {
-  const group = makeGroup(place, 'pod/container')
+  const { group } = makeGroup(place, 'pod/container')
   const child = runIn(group, 'sleep 1000 & sleep 1000 & echo in; wait')
   if (child.stdout) await once(child.stdout, 'data')
   assert.equal(group.pids().length, 3)
@@ -35,8 +36,31 @@ test('a group holds what enters it and all that it starts, and ends and removes 
   assert.ok(!existsSync(place.memory?.dir ?? ''))
 })
 
+test('what an instance before it left in a group is found', { skip }, async () => {
+  const { group, fresh } = makeGroup(place, 'pod/container')
+  assert.deepEqual(
+    [fresh, makeGroup(place, 'pod/other').fresh, makeGroup(place, 'pod/container').fresh],
+    [true, true, false],
+  )
+  await group.remove()
+  // In one hierarchy only, as when somebody was ended while it made them.
+  mkdirSync(join(place.memory?.dir ?? '', 'pod/container'))
+  assert.equal(makeGroup(place, 'pod/container').fresh, false)
+  await removePlace(place)
+})
+
+test('who waits so that others need not stays where it is', { skip }, async () => {
+  const before = readFileSync('/proc/self/cgroup', 'utf8')
+  const enter = entering(place)
+  // Twice at once is once.
+  assert.equal(enter(), enter())
+  await enter()
+  assert.equal(readFileSync('/proc/self/cgroup', 'utf8'), before)
+  await entering({})()
+})
+
 test('more processes than the limit cannot be made', { skip }, async () => {
-  const group = makeGroup(place, 'few')
+  const { group } = makeGroup(place, 'few')
   group.limit({ pids: 5 })
   const child = runIn(group, 'for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo not refused')
   const exit = once(child, 'exit')
@@ -49,7 +73,7 @@ test('more processes than the limit cannot be made', { skip }, async () => {
 })
 
 test('a process that takes more memory than the limit is ended, and the group tells', { skip }, async () => {
-  const group = makeGroup(place, 'small')
+  const { group } = makeGroup(place, 'small')
   group.limit({ memory: 32 * 1024 * 1024 })
   const child = runIn(group, 'exec tail /dev/zero')
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
@@ -60,7 +84,7 @@ test('a process that takes more memory than the limit is ended, and the group te
 })
 
 test('a group gets no more of the processor than its quota', { skip }, async () => {
-  const group = makeGroup(place, 'slow')
+  const { group } = makeGroup(place, 'slow')
   group.limit({ cpuMost: 100 })
   // Counts its own time: how busy the machine is does not matter.
   const child = runIn(group, 'while :; do :; done')
@@ -77,13 +101,13 @@ test('a group gets no more of the processor than its quota', { skip }, async () 
 })
 
 test('who is allowed more than the group above it gets what that one gives', { skip }, async () => {
-  makeGroup(place, 'above').limit({ cpuMost: 100 })
-  makeGroup(place, 'above/below').limit({ cpuMost: 500, memory: 1e30 })
+  makeGroup(place, 'above').group.limit({ cpuMost: 100 })
+  makeGroup(place, 'above/below').group.limit({ cpuMost: 500, memory: 1e30 })
   await removePlace(place)
 })
 
 test('what forks without end is ended with its group', { skip }, async () => {
-  const group = makeGroup(place, 'bomb')
+  const { group } = makeGroup(place, 'bomb')
   group.limit({ pids: 60 })
   // Each starts another and ends: the numbers that were just read are of those before.
   const script = 'f() { f & f & :; }; trap "" TERM; while :; do f; done'
@@ -98,7 +122,7 @@ test('what forks without end is ended with its group', { skip }, async () => {
 })
 
 test('what the kernel refuses is said with the file', { skip }, async () => {
-  const group = makeGroup(place, 'refused')
+  const { group } = makeGroup(place, 'refused')
   assert.throws(() => group.limit({ pids: -5 }), { code: 'Refused', message: /pids\.max/ })
   await removePlace(place)
 })

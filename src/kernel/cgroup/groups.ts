@@ -75,13 +75,14 @@ export interface Group {
   remove(): Promise<void>
 }
 
-/** The group with a path below the place (`uid/container`), made where it is not there. */
-export function makeGroup(place: Place, path: string): Group {
+/** The group with a path below the place (`uid/container`), made where it is not there. `fresh`: nothing of it was. */
+export function makeGroup(place: Place, path: string): { group: Group; fresh: boolean } {
   const parts = path.split('/')
+  let fresh = true
   for (const { version, dir } of hierarchiesOf(place)) {
     // In version 2 each level gives its controllers to the next; the place itself is the first.
     const wanted = controllers.filter((one) => place[one]?.dir === dir)
-    mkdirSync(join(dir, path), { recursive: true, mode: 0o755 })
+    if (mkdirSync(join(dir, path), { recursive: true, mode: 0o755 }) === undefined) fresh = false
     if (version === 1) continue
     for (let count = 0; count < parts.length; count++)
       for (const controller of wanted) {
@@ -89,7 +90,7 @@ export function makeGroup(place: Place, path: string): Group {
         if (refused !== undefined) throw new KubehopError('kernel', 'cgroup', 'Refused', refused)
       }
   }
-  return openGroup(place, path)
+  return { group: openGroup(place, path), fresh }
 }
 
 export function openGroup(place: Place, path: string): Group {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Container, Pod } from '../../api/objects/pod.ts'
 import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
+import { entering } from '../../kernel/cgroup/entering.ts'
 import { type Group, groupsAt, makeGroup, openGroup, type Place, removePlace } from '../../kernel/cgroup/groups.ts'
 import { type Controller, controllers } from '../../kernel/cgroup/hierarchy.ts'
 import type { Limits } from '../../kernel/cgroup/settings.ts'
@@ -36,6 +37,8 @@ export class PodGroups {
   readonly #any: boolean
   readonly #pids: number
   readonly #log: Log
+  /** A container will be started soon: what it would have to wait for in the kernel passes meanwhile. See {@link entering}. */
+  readonly expect: () => Promise<void>
 
   /** `pids`: how many processes and threads a pod may have. */
   constructor(given: GroupsPlace | undefined, node: string, log: Log, pids: number = usualPids) {
@@ -45,6 +48,7 @@ export class PodGroups {
     this.#place = given ? within(given.place, node) : {}
     this.#any = Object.keys(this.#place).length > 0
     this.#log = log
+    this.expect = entering(this.#place)
   }
 
   /** How many processes a PID namespace is told to have, where no control group counts them. */
@@ -72,10 +76,14 @@ export class PodGroups {
   /** A fresh group for an instance of a container, with its limits. undefined where this machine gives none. */
   async make(uid: string, container: string, limits: Pick<Holding, 'pod' | 'container'>): Promise<Group | undefined> {
     if (!this.#any) return undefined
-    makeGroup(this.#place, uid).limit(limits.pod)
-    // What an instance before it left: its count of memory kills is not this one's.
-    await openGroup(this.#place, join(uid, container)).remove()
-    const group = makeGroup(this.#place, join(uid, container))
+    makeGroup(this.#place, uid).group.limit(limits.pod)
+    const path = join(uid, container)
+    let { group, fresh } = makeGroup(this.#place, path)
+    if (!fresh) {
+      // What an instance before it left: its count of memory kills is not this one's.
+      await group.remove()
+      ;({ group } = makeGroup(this.#place, path))
+    }
     group.limit(limits.container)
     return group
   }
