@@ -1,16 +1,7 @@
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
-import type { Address } from '../base/address.ts'
-import {
-  type Cluster,
-  nodeOfRange,
-  nodesThatServe,
-  ownerOf,
-  readyEndpoints,
-  serviceAddresses,
-  serviceAt,
-  slicesOf,
-} from './cluster.ts'
+import { type Address, parseAddress } from '../base/address.ts'
+import { type Cluster, nodeOfRange, nodesThatServe, ownerOf, serviceAddresses, serviceAt, slicesOf } from './cluster.ts'
 import { hostPortAt } from './host-port.ts'
 import type { Origin } from './origin.ts'
 
@@ -40,18 +31,20 @@ export function concerned(
     const owner = ownerOf(cluster, address)
     if (owner.kind === 'pod') pods.add(owner.pod)
     if (owner.kind === 'node') nodes.add(owner.node.metadata.name)
+    // An address that no pod has (any more) is followed to the node that it would be on.
+    const range = nodeOfRange(cluster, address)
+    if (range) nodes.add(range.node.metadata.name)
   }
   add(to.address)
-  // An address that no pod has (any more) is followed to the node that it would be on.
-  const range = nodeOfRange(cluster, to.address)
-  if (range) nodes.add(range.node.metadata.name)
   const owner = ownerOf(cluster, to.address)
   const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
   for (const address of service ? behind(cluster, service) : []) {
     addresses.add(address)
     add(address)
   }
-  const published = service ? undefined : hostPortAt(cluster, to.address, to.port, protocol)
+  const published = service
+    ? undefined
+    : hostPortAt(cluster, to.address, to.port, protocol, source.kind === 'node' ? source.node : undefined)
   if (published) pods.add(published.pod)
   // From elsewhere one of them is the way in.
   if (source.kind === 'outside' && service && serviceAddresses(service).includes(to.address))
@@ -60,7 +53,9 @@ export function concerned(
   return { pods: [...pods], nodes: [...nodes], addresses: [...addresses].slice(0, mostAddresses) }
 }
 
+/** Every endpoint, ready or not: where none is ready, those serve that are about to end (KEP-1669). */
 function behind(cluster: Cluster, service: Service): Address[] {
-  const ports = new Set(slicesOf(cluster, service).flatMap((slice) => (slice.ports ?? []).map(({ name }) => name)))
-  return [...ports].flatMap((name) => readyEndpoints(cluster, service, name)).map(({ address }) => address)
+  return slicesOf(cluster, service).flatMap(({ endpoints }) =>
+    endpoints.flatMap(({ addresses }) => addresses.slice(0, 1).flatMap((text) => parseAddress(text) ?? [])),
+  )
 }

@@ -1,5 +1,5 @@
 import type { Client } from '../api/client/client.ts'
-import type { Address } from '../base/address.ts'
+import { type Address, address as parsed } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Explain } from './case.ts'
@@ -40,6 +40,7 @@ export interface TraceOptions {
 }
 
 const defaultTimeout = 4000
+const loopback = parsed('127.0.0.1')
 /** What one trace sends at most (`count`). */
 export const mostRequests = 1000
 
@@ -81,15 +82,24 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     log.debug({ from: source.key, name: destination }, 'the name has no address')
     return tell({ ...known, target, to: undefined, port: 0, observations: [], result: undefined }, explain)
   }
-  const seen = await sendWatched(sender, target, { address, port: destination.port }, names.question)
-  const told = { ...known, target, ...seen }
+  const here = address.startsWith('127.') ? onLoopback(sender) : sender
+  const seen = await sendWatched(here, target, { address, port: destination.port }, names.question)
+  const told = { ...known, source: here.source, target, ...seen }
   const first = tell(told, explain)
   const { count = 1 } = options
-  return count === 1 ? first : { ...first, repeats: await repeatRequest(sender, told, first, names.question, count) }
+  return count === 1 ? first : { ...first, repeats: await repeatRequest(here, told, first, names.question, count) }
+}
+
+/** What a kernel sends to itself there, it sends from there. */
+function onLoopback(sender: Sender): Sender {
+  return { ...sender, source: { ...sender.source, address: loopback } }
 }
 
 /** One look at everything that gives addresses their names. */
-export async function look(client: Client, { zone = 'cluster.local', places: { router } }: TraceOptions): Promise<Cluster> {
+export async function look(
+  client: Client,
+  { zone = 'cluster.local', places: { router } }: TraceOptions,
+): Promise<Cluster> {
   const [pods, services, slices, nodes, deployments, replicaSets] = await Promise.all([
     client.list('Pod'),
     client.list('Service'),

@@ -8,10 +8,19 @@ export interface HostPortOf {
   readonly containerPort: number
 }
 
-/** undefined when the address is no node's, or no pod on it publishes the port. A service's node port goes before (src/cni/host-ports-table.ts). */
-export function hostPortAt(cluster: Cluster, to: Address, port: number, protocol: string): HostPortOf | undefined {
+/**
+ * undefined when the address is no node's, or no pod on it publishes the port. A service's node port goes before
+ * (src/cni/host-ports-table.ts). `here`: the node whose 127.0.0.1 is meant, for who asks for that.
+ */
+export function hostPortAt(
+  cluster: Cluster,
+  to: Address,
+  port: number,
+  protocol: string,
+  here?: string,
+): HostPortOf | undefined {
   const owner = ownerOf(cluster, to)
-  const node = owner.kind === 'node' ? owner.node.metadata.name : undefined
+  const node = owner.kind === 'node' ? owner.node.metadata.name : to.startsWith('127.') ? here : undefined
   if (node === undefined) return undefined
   for (const pod of cluster.pods) {
     const { spec } = pod

@@ -20,6 +20,8 @@ export interface PodExtra {
   readonly namespace?: string
   /** On the node's own network. */
   readonly hostNetwork?: boolean
+  /** Limited, by an ifb device of its own. */
+  readonly bandwidth?: boolean
   readonly hostPorts?: readonly { readonly hostPort: number; readonly containerPort: number }[]
 }
 

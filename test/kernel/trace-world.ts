@@ -94,6 +94,7 @@ export class World implements AsyncDisposable {
       : network.add({
           id: key.replace('/', '-'),
           netns,
+          ...(extra.bandwidth && { bandwidth: { ingress: { rate: 100_000_000 }, egress: { rate: 100_000_000 } } }),
           hostPorts: hostPorts.map((one) => ({ ...one, protocol: 'TCP' as const })),
         }).address
     if (!hostNetwork) writeSysctl('net.ipv4.neigh.eth0.retrans_time_ms', 50, netns)
@@ -156,6 +157,12 @@ export class World implements AsyncDisposable {
         nodeName: this.pods.find(({ metadata }) => metadata.name === pod)?.spec.nodeName ?? '',
       })),
     })
+  }
+
+  /** Gives a service a load balancer's address. */
+  balance(service: string, ip: string): void {
+    const found = this.services.find(({ metadata }) => metadata.name === service)
+    if (found) found.status = { loadBalancer: { ingress: [{ ip }] } }
   }
 
   /** Puts the services into both nodes' kernels, and load balancers' addresses into the router's table. */

@@ -22,6 +22,11 @@ export function atNode(story: Story, visit: Visit, around: Around): Hop[] {
     if (previous && !sameEnds(endsOf(ipOf(previous)), endsOf(ipOf(one))))
       hops.push(...translated(story, previous, one, around.direction))
     previous = one
+    if (one.ruled) {
+      if (facts?.addresses.includes(ipOf(one).destination))
+        hops.push(forItself(story, one, facts, kindOf(facts, one) === 'bridge' ? 'bridge' : 'route', around.direction))
+      continue
+    }
     const next = visit.sightings[at + 1]
     const device = facts?.devices.find(({ name }) => name === one.device)
     if (one.local || one.device === 'lo') {
@@ -31,6 +36,11 @@ export function atNode(story: Story, visit: Visit, around: Around): Hop[] {
     hops.push(...through(story, one, next, device, facts, around))
   }
   return hops
+}
+
+function kindOf(facts: Facts, one: Sighting): string | undefined {
+  const device = facts.devices.find(({ name }) => name === one.device)
+  return device?.bridge === undefined ? device?.kind : 'bridge'
 }
 
 /** The node's own sockets: they send, the answer comes back to them, and what the node sends to itself passes lo. */
@@ -55,17 +65,19 @@ function through(
   facts: Facts | undefined,
   { before, next: then, direction }: Around,
 ): Hop[] {
+  // The detour on which what a pod sends waits for its turn (src/cni/bandwidth.ts): told with the cable that it begins at.
+  if (device?.kind === 'ifb') return []
   const isBridge = device?.kind === 'bridge'
   const isPort = device?.bridge !== undefined
   if (one.direction === 'in') {
     if (isPort) {
       const whose = before?.place.kind === 'pod' ? podName(story, before.place.name) : 'a pod'
-      return [
-        hopAt(story, one, { component: 'veth', action: 'forwarded', say: `out of the other end of ${whose}’s cable` }),
-      ]
+      const queue = facts?.devices.find(({ name, kind }) => name === next?.device && kind === 'ifb')
+      const say = `out of the other end of ${whose}’s cable${queue ? `, and through ${queue.name}, where what it sends waits as its bandwidth limit says` : ''}`
+      return [hopAt(story, one, { component: 'veth', action: 'forwarded', say })]
     }
     // What is for the node itself is told where its socket has it.
-    if (isBridge) return next?.local ? [] : [toGateway(story, one, facts, direction)]
+    if (isBridge) return next?.local ? [] : [toGateway(story, one, facts, direction, next !== undefined)]
     // What came in from the wire is told by what happens next; alone it is the last that was seen.
     if (next) return []
     const bridge = facts?.devices.find(({ kind }) => kind === 'bridge')
@@ -88,13 +100,15 @@ function through(
   return [routed(story, one, facts, then, direction)]
 }
 
-function toGateway(story: Story, one: Sighting, facts: Facts | undefined, direction: Direction): Hop {
+function toGateway(story: Story, one: Sighting, facts: Facts | undefined, direction: Direction, goesOn: boolean): Hop {
   const { destination } = ipOf(one)
-  if (facts?.addresses.includes(destination)) return forItself(story, one, facts, 'bridge', direction)
+  const mine = facts?.addresses.includes(destination) ?? false
+  if (mine && !goesOn) return forItself(story, one, facts, 'bridge', direction)
+  const what = mine ? `for ${destination}, an address of the node, where rules send it on` : 'for no pod on this bridge'
   return hopAt(story, one, {
     component: 'bridge',
     action: 'forwarded',
-    say: `for no pod on this bridge: handed to the gateway, the node itself`,
+    say: `${what}: handed to the gateway, the node itself`,
     because: { kind: 'packet', text: `to ${one.frame.destination}, the Ethernet address of ${one.device} itself` },
   })
 }

@@ -2,6 +2,7 @@ import type { Address } from '../../base/address.ts'
 import { ownerOf, podKey, readyEndpoints, serviceAt } from '../cluster.ts'
 import { endsOf, type Sighting } from '../flow.ts'
 import type { Ip } from '../packet/ip.ts'
+import { hostPortAt } from '../host-port.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { rulesText } from './rules.ts'
 import { type Direction, hopAt, ipOf, podName, portOf, shortName, type Story } from './story.ts'
@@ -21,7 +22,7 @@ export function translated(story: Story, before: Sighting, after: Sighting, dire
   if (from.dst !== to.dst) {
     const say =
       direction === 'there'
-        ? sayChosen(story, ipOf(before), ipOf(after))
+        ? sayChosen(story, ipOf(before), ipOf(after), before.place.node)
         : `put back: ${from.dst} becomes ${to.dst}, who asked`
     const because: Because =
       direction === 'there' ? { kind: 'rule', text: rulesText(story, before.place, ipOf(before)) } : undo
@@ -39,7 +40,7 @@ export function translated(story: Story, before: Sighting, after: Sighting, dire
   return hops
 }
 
-function sayChosen(story: Story, before: Ip, after: Ip): string {
+function sayChosen(story: Story, before: Ip, after: Ip, node: string): string {
   const pod = ownerOf(story.cluster, after.destination)
   const [was, is] = [endsOf(before).dst, endsOf(after).dst]
   const port = portOf(before)
@@ -47,7 +48,14 @@ function sayChosen(story: Story, before: Ip, after: Ip): string {
     port === undefined ? undefined : serviceAt(story.cluster, before.destination, port, before.transport?.kind ?? '')
   const owner = ownerOf(story.cluster, before.destination)
   const service = at?.service ?? (owner.kind === 'service' ? owner.service : undefined)
-  if (!service) return `${was} becomes ${is}`
+  if (!service) {
+    const protocol = before.transport?.kind ?? ''
+    const published =
+      port === undefined ? undefined : hostPortAt(story.cluster, before.destination, port, protocol, node)
+    const whose =
+      published && `port ${port} of ${node} belongs to pod ${podName(story, podKey(published.pod))} (hostPort): `
+    return `${whose ?? ''}${was} becomes ${is}`
+  }
   const { namespace, name } = service.metadata
   const count = at ? readyEndpoints(story.cluster, service, at.port.name).length : 0
   const chosen = pod.kind === 'pod' ? `, pod ${podName(story, podKey(pod.pod))}` : ''
