@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -99,6 +99,21 @@ test('a lease is the same object for as long as it is written down, so that who 
   again.free(lease)
   assert.equal(openIpam(range, dir).list().length, 1)
   assert.equal(openIpam(range, dir).take({ id: 'a', ifname: 'eth0', hostDevice: 'veth1' }).address, '10.9.0.4')
+})
+
+test('when more happens than the kernel keeps notes of, all is read again', (t) => {
+  const dir = join(folderFor(t), 'a')
+  using _ = rememberLeases()
+  openIpam(range, dir).take({ id: 'a', ifname: 'eth0', hostDevice: 'veth1' })
+  assert.equal(openIpam(range, dir).list().length, 1)
+  const kept = Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'))
+  for (let at = 0; at <= kept / 3; at++) {
+    writeFileSync(join(dir, '.filler.1'), '')
+    rmSync(join(dir, '.filler.1'))
+  }
+  ours(dir).free(2)
+  ours(dir).give(3, 'b')
+  assert.deepEqual([...leaseFolder(range, dir).leases.keys()], ['10.9.0.3'])
 })
 
 test('a file that is none of ours is refused until it is gone', (t) => {
