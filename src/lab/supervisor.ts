@@ -19,7 +19,8 @@ import { apiNames, makePki, nodeFiles } from './pki.ts'
 import { controlAddress, dnsAddress, nodeDnsAddress, nodePrefix } from './settings.ts'
 import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './start.ts'
 import { doctorExtension, doctorPath } from './doctor.ts'
-import { traceExtension, tracePath, tracerOf } from './trace.ts'
+import { aroundOf, traceExtension, tracePath, tracerOf } from './trace.ts'
+import { liveExtensions, liveTracerOf } from './trace-live.ts'
 import { answerTraces } from './trace-objects.ts'
 import { layWire, type Wire } from './wire.ts'
 
@@ -58,7 +59,8 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     if (!client) throw new Error('the API server answers before it runs')
     return client
   }
-  const tracer = tracerOf(config, wire, authority, theClient, log.child({ room: 'trace' }))
+  const around = aroundOf(config, wire, authority, theClient, log.child({ room: 'trace' }))
+  const tracer = tracerOf(around)
   const trace = traceExtension(tracer)
   const api = await startApi({
     stateDir: config.folder,
@@ -68,6 +70,7 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     names: apiNames(config),
     extensions: {
       [tracePath]: trace,
+      ...liveExtensions(liveTracerOf(around)),
       [doctorPath]: doctorExtension(config, wire, authority, theClient, tracer),
     },
     log: log.child({ room: 'api' }),

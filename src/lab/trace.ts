@@ -10,7 +10,7 @@ import { agentPort } from '../node/describe.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { type Agent, localAgent } from '../trace/agent.ts'
 import type { Explain } from '../trace/case.ts'
-import { mostRequests, traceRequest } from '../trace/coordinate.ts'
+import { mostRequests, traceRequest, type TraceOptions } from '../trace/coordinate.ts'
 import { largestSize, leastSize } from '../trace/sizes.ts'
 import { httpAgent } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
@@ -28,8 +28,17 @@ export function traceExtension(tracer: Tracer): (body: unknown, gone: AbortSigna
   return (body, signal) => tracer(readTraceWish(body), signal, explain)
 }
 
+/** What every trace in a lab is asked with. */
+export type Around = Omit<TraceOptions, 'from' | 'to'>
+
 /** Nodes are watched by their agents, the router by this process. */
-export function tracerOf(settings: Settings, wire: Wire, authority: Authority, client: () => Client, log: Log): Tracer {
+export function aroundOf(
+  settings: Settings,
+  wire: Wire,
+  authority: Authority,
+  client: () => Client,
+  log: Log,
+): () => Around {
   const tls = {
     ca: authority.cert,
     ...makeClientCertificate(authority, { name: 'kubehop-trace', groups: ['system:masters'] }),
@@ -43,37 +52,46 @@ export function tracerOf(settings: Settings, wire: Wire, authority: Authority, c
   })
   let outside: ReturnType<typeof makeOutside> | undefined
   const addresses = new Map(wire.nodes.map(({ name, address }) => [name, address]))
+  return () => ({
+    client: client(),
+    zone: settings.zone,
+    ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
+    ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
+    places: {
+      node(name) {
+        const host = addresses.get(name)
+        return host && httpAgent(name, (options) => httpsRequest({ ...tls, host, port: agentPort, ...options }))
+      },
+      router: { name: 'router', address: routerAddress(settings), agent: router },
+      outside: async () => (outside ??= makeOutside(settings, wire.router)),
+    },
+    log,
+  })
+}
+
+export function tracerOf(around: () => Around): Tracer {
   return async ({ from, to, namespace, timeoutMs, count, sizes }, signal, explain) => {
     try {
       return await traceRequest({
-        client: client(),
+        ...around(),
         from,
         to,
         ...(namespace !== undefined && { namespace }),
         ...(timeoutMs !== undefined && { timeoutMs }),
         ...(count !== undefined && { count }),
         ...(sizes !== undefined && { sizes }),
-        zone: settings.zone,
-        ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
-        ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
-        places: {
-          node(name) {
-            const host = addresses.get(name)
-            return host && httpAgent(name, (options) => httpsRequest({ ...tls, host, port: agentPort, ...options }))
-          },
-          router: { name: 'router', address: routerAddress(settings), agent: router },
-          outside: async () => (outside ??= makeOutside(settings, wire.router)),
-        },
         signal,
         explain,
-        log,
       })
     } catch (error) {
-      // What cannot be traced is the asker's to know; anything else is ours, and logged by the server.
-      if (error instanceof KubehopError && error.room === 'trace') throw new ApiError(422, error.code, error.plain)
-      throw error
+      throw refusal(error)
     }
   }
+}
+
+/** What cannot be traced is the asker's to know; anything else is ours, and logged by the server. */
+export function refusal(error: unknown): unknown {
+  return error instanceof KubehopError && error.room === 'trace' ? new ApiError(422, error.code, error.plain) : error
 }
 
 /** It ends with the lab's namespaces: nothing of it is anywhere else. */

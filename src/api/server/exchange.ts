@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../../base/log.ts'
 import { messageOf } from '../../base/errors.ts'
@@ -23,6 +24,22 @@ export function send(response: ServerResponse, code: number, body: object): void
 export function sendText(response: ServerResponse, code: number, text: string, type = 'application/json'): void {
   response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
   response.end(text)
+}
+
+/** One object a line. A refusal before the first line is told by the status; one after it breaks off the answer. */
+export async function sendLines(response: ServerResponse, lines: AsyncGenerator<object>): Promise<void> {
+  try {
+    for await (const line of lines) {
+      if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+      if (response.destroyed) return
+      if (!response.write(`${JSON.stringify(line)}\n`))
+        await Promise.race([once(response, 'drain'), once(response, 'close')])
+    }
+    response.end()
+  } catch (error) {
+    if (response.headersSent) response.destroy()
+    throw error
+  }
 }
 
 /** Kubernetes' Status object for what was thrown; what is nobody's refusal is ours, and logged. */

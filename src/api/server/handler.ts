@@ -9,7 +9,7 @@ import { openapiDocument, openapiIndex } from '../schema/openapi.ts'
 import { type Attributes, allows, forbid } from './authorize.ts'
 import { bodyOf } from './body.ts'
 import { discovery, versionInfo } from './discovery.ts'
-import { type Exchange, send, sendError, sendText, statusOf } from './exchange.ts'
+import { type Exchange, send, sendError, sendLines, sendText, statusOf } from './exchange.ts'
 import type { NodeProxy } from './proxy.ts'
 import { getOne, Lister } from './read.ts'
 import { attributesOf, isTrue, type Route, routeOf } from './route.ts'
@@ -28,8 +28,13 @@ export interface Parts {
   log: Log
 }
 
-/** Paths outside the Kubernetes API that whoever runs the server adds: `POST path` with a JSON body, answered by JSON. */
-export type Extensions = Readonly<Record<string, (body: unknown, gone: AbortSignal) => Promise<object>>>
+/**
+ * Paths outside the Kubernetes API that whoever runs the server adds: `POST path` with a JSON body, answered by JSON; what comes bit by bit, by one object
+ * a line.
+ */
+export type Extensions = Readonly<
+  Record<string, (body: unknown, gone: AbortSignal) => Promise<object | AsyncGenerator<object>>>
+>
 
 export interface Handler {
   readonly request: (request: IncomingMessage, response: ServerResponse) => void
@@ -112,7 +117,8 @@ export function handler({ registry, tokens, nodes, extensions = {}, log }: Parts
     if (extension && request.method === 'POST') {
       const gone = new AbortController()
       response.once('close', () => gone.abort())
-      return send(response, 200, await extension(await bodyOf(request), gone.signal))
+      const answer = await extension(await bodyOf(request), gone.signal)
+      return Symbol.asyncIterator in answer ? sendLines(response, answer) : send(response, 200, answer)
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') throw nothingAt(path)
     if (path === '/healthz' || path === '/livez' || path === '/readyz')
