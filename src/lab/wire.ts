@@ -1,11 +1,12 @@
 import { type Address, cidr } from '../base/address.ts'
+import { KubehopError } from '../base/errors.ts'
 import { createNetns, type Netns } from '../kernel/netns.ts'
 import { addAddress } from '../kernel/rtnetlink/address.ts'
 import { addLink, type LinkSpec } from '../kernel/rtnetlink/linkdata.ts'
 import { setLink } from '../kernel/rtnetlink/link.ts'
 import { addRoute } from '../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
-import { writeSysctl } from '../kernel/sysctl.ts'
+import { hasSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import { controlAddress, nodeAddress, routerAddress, type Settings } from './settings.ts'
 
 /** The network between machines: this process's own namespace is the wire; the router and each node have one. */
@@ -45,12 +46,15 @@ export function layWire(settings: Settings): Wire {
   writeSysctl('net.ipv4.ip_forward', '1', router)
   // It sends packets back out of the card they came in by, because every node is on one wire. Redirects would teach nodes to go past it.
   for (const scope of ['all', 'default', 'eth0']) writeSysctl(`net.ipv4.conf.${scope}.send_redirects`, '0', router)
+  // By default it says "no way there" only once a second to each asker, and is silent in between: here every question has an answer.
+  writeSysctl('net.ipv4.icmp_ratelimit', '0', router)
 
   const nodes = Array.from({ length: settings.nodes }, (_, at) => {
     const name = nodeName(at + 1)
     const address = nodeAddress(settings, at + 1)
     const ns = cable(name)
     plug(ns, address, prefix, routerAddress(settings))
+    count(ns)
     return { name, address, ns }
   })
   // Otherwise the kernel enables the bridge's ports when it gets around to it, and the first packets are lost.
@@ -66,6 +70,17 @@ function plug(ns: Netns, address: Address, prefix: number, gateway?: Address): v
   there.apply(setLink('lo', { up: true }), addAddress({ index, address, prefix }), setLink(index, { up: true }))
   if (gateway) there.apply(addRoute({ to: everywhere, via: gateway }))
   there.settle('eth0')
+}
+
+/** Lets the kernel say how much goes over each connection, and since when: the doctor tells by it which pod has all the work. */
+function count(ns: Netns): void {
+  for (const name of ['net.netfilter.nf_conntrack_acct', 'net.netfilter.nf_conntrack_timestamp'])
+    try {
+      if (hasSysctl(name, ns)) writeSysctl(name, 1, ns)
+    } catch (error) {
+      // Where it is kept for this machine's own root, nothing is counted, and nothing else is different.
+      if (!(error instanceof KubehopError)) throw error
+    }
 }
 
 /** The new link's index. */

@@ -1,7 +1,7 @@
 import { type Cluster, ownerOf, podAddress, podKey } from './cluster.ts'
 import type { Origin } from './origin.ts'
 import type { Told } from './tell/tell.ts'
-import type { DnsStep, Verdict, Why } from './types.ts'
+import { type DnsStep, unanswered, type Verdict, type Why } from './types.ts'
 
 // What a reader has to know of the ends of a request: not what is wrong in the cluster, but what FROM and TO mean.
 
@@ -47,7 +47,9 @@ function hostNetworkReceiver({ cluster, target, to }: Told): Why[] {
 }
 
 function namesUnknownHere({ cluster, source, dns, target: { host } }: Told, verdict: Verdict): Why[] {
-  if (verdict !== 'name-not-found' || host.kind !== 'name' || knowsClusterNames(cluster, source, dns)) return []
+  const silent = dns.length > 0 && dns.every(unanswered)
+  if (host.kind !== 'name' || knowsClusterNames(cluster, source, dns)) return []
+  if (verdict !== 'name-not-found' && !silent) return []
   const [service = host.name] = host.name.split('.')
   const known = cluster.services.some(({ metadata }) => metadata.name === service)
   const object = known ? `svc/${service}` : 'svc/NAME'
@@ -64,10 +66,14 @@ function namesUnknownHere({ cluster, source, dns, target: { host } }: Told, verd
     {
       code: 'NodeNames',
       level: 'error',
-      say: `${source.node} asks the name servers of its own /etc/resolv.conf, which do not know the cluster’s names: "${host.name}" means something to pods only`,
+      say: `${source.node} asks ${asked(dns)}, as its own /etc/resolv.conf says, and not the cluster’s name server: "${host.name}" means something to pods only`,
       fix: `name the object: ${object} means its address`,
     },
   ]
+}
+
+function asked(dns: readonly DnsStep[]): string {
+  return [...new Set(dns.map(({ server }) => server))].join(', ') || 'nobody'
 }
 
 function note(code: string, say: string, fix: string): Why {

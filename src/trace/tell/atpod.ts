@@ -1,4 +1,5 @@
 import { addressBytes, type Address, contains, hostPort } from '../../base/address.ts'
+import { balancedAddresses } from '../../api/objects/service.ts'
 import { ownerOf, podKey, serviceAt } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import { hostPortAt } from '../host-port.ts'
@@ -46,7 +47,7 @@ export function saySent(story: Story, one: Sighting): string {
       : undefined
   const what =
     owner.kind === 'service'
-      ? 'a service’s address: no machine has it'
+      ? `${balancedAddresses(owner.service).includes(destination) ? 'a load balancer’s address' : 'a service’s address'}: no machine has it`
       : nodePort
         ? `the node port of service ${nodePort.service.metadata.namespace}/${nodePort.service.metadata.name} on ${nameOf(story, destination)}`
         : published
