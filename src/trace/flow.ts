@@ -18,6 +18,8 @@ export interface Sighting {
   readonly frame: Frame
   /** At a socket of the machine itself, not at a device: see local.ts. */
   readonly local?: true
+  /** As rules left it, where no device saw it any more: see ruled.ts. */
+  readonly ruled?: true
 }
 
 export interface Probe {
@@ -59,15 +61,22 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
   if (!request) return { there: [], back: [], answer: undefined, tries: 0, arp }
   const requests: Sighting[] = []
   const answers: { one: Sighting; kind: AnswerKind }[] = []
-  // In order, because an echo has its request's payload: only what came the other way before tells them apart.
-  const known = new Set<string>()
+  // In order, because an echo has its request's payload: only what came the other way before tells them apart. Half translated, or on
+  // another way, an answer's ends are no request's reversed; but each of them was one of a request's.
+  const sources = new Set<string>()
+  const destinations = new Set<string>()
   for (const one of inOrder) {
     const { ip } = one.frame
     if (!ip) continue
-    const kind = answerKind(ip, request, (of, reversed) => known.has(key(one.place, of, reversed)))
+    const kind = answerKind(ip, request, (of, reversed) => {
+      const { src, dst } = endsOf(of)
+      return reversed ? destinations.has(src) && sources.has(dst) : sources.has(src) && destinations.has(dst)
+    })
     if (kind) answers.push({ one, kind })
     else if (isSame(ip, request)) {
-      known.add(key(one.place, ip, false))
+      const { src, dst } = endsOf(ip)
+      sources.add(src)
+      destinations.add(dst)
       requests.push(one)
     }
   }
@@ -183,12 +192,12 @@ function isQuoted(quoted: Transport, asked: Transport | undefined): boolean | un
 function firstAtEach(sightings: readonly Sighting[]): Sighting[] {
   const seen = new Set<string>()
   return sightings.filter((one) => {
-    const at = `${key(one.place, one.frame.ip, false)} ${one.device} ${one.direction} ${one.local ?? false}`
+    const at = `${key(one.place, one.frame.ip)} ${one.device} ${one.direction} ${one.local ?? false}`
     return !seen.has(at) && seen.add(at)
   })
 }
 
-function key(place: Place, ip: Ip | undefined, reversed: boolean): string {
+function key(place: Place, ip: Ip | undefined): string {
   const ends = ip ? endsOf(ip) : undefined
-  return `${place.kind} ${place.name} ${reversed ? `${ends?.dst} ${ends?.src}` : `${ends?.src} ${ends?.dst}`}`
+  return `${place.kind} ${place.name} ${ends?.src} ${ends?.dst}`
 }

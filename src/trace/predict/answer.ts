@@ -73,9 +73,9 @@ function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protoc
   return listens ? taken : [refused]
 }
 
-/** By errno: icmp_err_convert (net/ipv4/icmp.c). Port unreachable is a refusal, everything else says that there is no way. */
+/** RFC 792 and RFC 1812: that there is no way to a host or a network; everything else is a refusal. */
 function refusal({ with: how }: Extract<End, { is: 'rejected' }>): Verdict {
-  return how === 'tcp reset' || /^icmp\S* 3$/.test(how) ? 'rejected' : 'unreachable'
+  return /^icmp\S* (0|1|6|7|11|12)$/.test(how) ? 'unreachable' : 'rejected'
 }
 
 function comeBack(

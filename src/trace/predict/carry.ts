@@ -78,33 +78,54 @@ class Carrier {
     const device = loop ? 'lo' : (way?.device ?? 'eth0')
     if (!this.#to.back) this.#path.sent(machine, device, made)
     this.#translated(machine, device, made, packet, by)
-    return way ? this.#leave(machine, made, packet, way, by) : this.#end(machine, { is: 'arrived' }, packet)
+    if (way) return this.#leave(machine, made, packet, way, by)
+    return isPod ? this.#end(machine, { is: 'arrived' }, packet) : this.#itself(machine, made, packet)
+  }
+
+  /** Over lo: out by the last rules, and in again by the first ones. */
+  #itself(machine: Machine, made: Packet, packet: Packet): Carried {
+    if (!this.#to.back) this.#to.tracked.remember(machine, made, packet)
+    const input = this.#meet(machine, 'input', packet, made)
+    if ('ended' in input) return input.ended
+    this.#translated(machine, 'lo', packet, input.packet, undefined)
+    this.#path.own(machine, input.packet, false)
+    return this.#end(machine, { is: 'arrived' }, input.packet)
   }
 
   /** A machine takes what comes from its wire, or by its bridge from one of its pods. */
-  #into(machine: Machine, came: Packet, pod?: Machine): Carried {
+  #into(machine: Machine, wired: Packet, pod?: Machine): Carried {
+    const came = onWire(wired)
     if (this.#path.hops.length > longest) return this.#end(machine, { is: 'silent' }, came)
+    // Without br_netfilter a pod's packet is through the bridge before any rule for IP meets it.
+    const early = pod !== undefined && !machine.filtersBridged
+    const mine = isLocal(machine, came.destination)
+    if (early && !mine) this.#path.toGateway(machine, came)
     const pre = this.#meet(machine, 'prerouting', came)
     if ('ended' in pre) return pre.ended
     const { packet, by } = pre
     const bridge = bridgeOf(machine)?.name
     const device = pod ? (bridge ?? 'cbr0') : 'eth0'
     if (isLocal(machine, packet.destination)) {
-      this.#translated(machine, device, came, packet, by)
       const input = this.#meet(machine, 'input', packet, came)
       if ('ended' in input) return input.ended
-      if (!this.#to.back) this.#to.tracked.remember(machine, came, packet)
-      this.#path.own(machine, packet, pod !== undefined)
-      return this.#end(machine, { is: 'arrived' }, packet)
+      this.#translated(machine, device, came, input.packet, by)
+      if (!this.#to.back) this.#to.tracked.remember(machine, came, input.packet)
+      this.#path.own(machine, input.packet, pod !== undefined)
+      return this.#end(machine, { is: 'arrived' }, input.packet)
     }
     const route = routeTo(machine, packet.destination)
     // br_nf_pre_routing_finish: what is translated to a port of the same bridge is bridged, not routed.
-    if (pod && machine.filtersBridged && packet.destination !== came.destination && route && route.device === bridge) {
+    const bounces = pod && machine.filtersBridged && machine.forwards && packet.destination !== came.destination
+    if (bounces && route?.kind === 'unicast' && route.device === bridge) {
       const target = this.#next(machine, route, packet)
       if (target) return this.#acrossBridge(machine, came, packet, target, pod, by)
+      this.#translated(machine, device, came, packet, by)
+      this.#path.unanswered(machine, packet, route)
+      return this.#end(machine, { is: 'unanswered' }, packet)
     }
+    if (early && mine) this.#path.toGateway(machine, came)
     this.#translated(machine, device, came, packet, by)
-    if (pod) this.#path.toGateway(machine, packet)
+    if (pod && !early) this.#path.toGateway(machine, packet)
     if (!machine.forwards) {
       this.#path.notForwarding(machine, packet)
       return this.#end(machine, { is: 'silent' }, packet)
@@ -135,7 +156,8 @@ class Carrier {
   }
 
   /** Out of a pod's cable into its node's bridge. */
-  #ontoBridge(pod: Machine, target: Machine, packet: Packet): Carried {
+  #ontoBridge(pod: Machine, target: Machine, left: Packet): Carried {
+    const packet = onWire(left)
     const node = nodeOf(this.#to.topology, pod)
     if (!node) return this.#end(pod, { is: 'silent' }, packet)
     this.#path.cable(node, pod, packet)
@@ -224,4 +246,9 @@ class Carrier {
     if (route.device === undefined) return undefined
     return neighbourOf(this.#to.topology, machine, route.device, route.via ?? packet.destination)
   }
+}
+
+/** What one machine remembers of a packet does not go with it to the next. */
+function onWire({ source, sourcePort, destination, destinationPort, protocol, state }: Packet): Packet {
+  return { source, sourcePort, destination, destinationPort, protocol, ...(state && { state }) }
 }

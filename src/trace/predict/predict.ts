@@ -47,7 +47,7 @@ export function predict(asked: Asked): Prediction {
   const number = protocolNumbers[transportOf(protocol)]
   const hasPorts = number !== protocolNumbers.icmp
   const sent: Packet = {
-    source: to.address.startsWith('127.') ? to.address : source.address,
+    source: source.address,
     sourcePort: hasPorts ? port : 0,
     destination: to.address,
     destinationPort: hasPorts ? to.port : 0,

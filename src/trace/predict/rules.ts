@@ -5,8 +5,10 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
 import { type Passage, type Step, walk } from '../../kernel/nftables/walk.ts'
 import { model } from '../../proxy/model.ts'
-import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../cluster.ts'
-import { isLocal, type Machine } from './machine.ts'
+import { type Cluster, nodeAddresses, podAddress, podKey, serviceAddresses } from '../cluster.ts'
+import { hostPortAt } from '../host-port.ts'
+import type { Machine } from './machine.ts'
+import { endsOfPacket } from './path.ts'
 import type { Ranges } from './ranges.ts'
 
 /** Which of several endpoints is drawn: `slot`, or, where it can be, the one with this address and port. */
@@ -62,7 +64,7 @@ export function meet(book: RuleBook, machine: Machine, hook: HookName, packet: P
     }
     if (met.fate !== 'accept') return met
   }
-  return hook === 'prerouting' || hook === 'output' ? published(book, machine, met) : met
+  return published(book, machine, hook, met)
 }
 
 function draw(
@@ -159,38 +161,26 @@ function primaryOf(cluster: Cluster, name: string): Address | undefined {
   return internal ? parseAddress(internal.address) : node && nodeAddresses(node)[0]
 }
 
-/** Ports of the node that lead to pods on it (`hostPort`): behind the services, as the pod network does it. */
-function published({ cluster }: RuleBook, machine: Machine, met: Met): Met {
+/**
+ * Ports of the node that lead to pods on it (`hostPort`), behind the services, and their masquerade: what comes from the pod itself, or
+ * from the node's 127.0.0.1 (src/cni/host-ports-table.ts).
+ */
+function published({ cluster }: RuleBook, { place }: Machine, hook: HookName, met: Met): Met {
   const { packet } = met
-  const { destination, destinationPort } = packet
-  if (
-    machine.place.kind !== 'node' ||
-    (packet.state ?? 'new') !== 'new' ||
-    ((packet.status ?? 0) & ctStatus.dnat) !== 0
-  )
-    return met
-  if (!isLocal(machine, destination)) return met
-  for (const pod of cluster.pods) {
-    const to = podAddress(pod)
-    if (pod.spec.nodeName !== machine.place.name || pod.spec.hostNetwork || !isAlive(pod) || to === undefined) continue
-    for (const { ports = [] } of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])])
-      for (const { hostPort: published, hostIP, containerPort, protocol = 'TCP' } of ports) {
-        if (published !== destinationPort || numbers[protocol] !== packet.protocol) continue
-        if (hostIP !== undefined && hostIP !== '' && hostIP !== '0.0.0.0' && hostIP !== destination) continue
-        return {
-          ...met,
-          by: { kind: 'host port', pod: `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}` },
-          packet: {
-            ...packet,
-            destination: to,
-            destinationPort: containerPort,
-            original: packet.original ?? { destination, destinationPort },
-            status: (packet.status ?? 0) | ctStatus.dnat,
-          },
-        }
-      }
+  if (place.kind !== 'node' || (packet.state ?? 'new') !== 'new') return met
+  const early = hook === 'prerouting' || hook === 'output'
+  const done = ((packet.status ?? 0) & ctStatus.dnat) !== 0
+  if ((hook !== 'postrouting' && !early) || done === early || met.masquerade) return met
+  const original = packet.original ?? { destination: packet.destination, destinationPort: packet.destinationPort }
+  const { proto } = endsOfPacket(packet)
+  const found = hostPortAt(cluster, original.destination, original.destinationPort, proto, place.name)
+  const to = found && podAddress(found.pod)
+  if (!found || to === undefined || found.pod.spec.nodeName !== place.name) return met
+  const by: Decider = { kind: 'host port', pod: podKey(found.pod) }
+  if (!early) {
+    const returns = packet.destination === to && (packet.source === to || packet.source.startsWith('127.'))
+    return returns ? { ...met, masquerade: true, by } : met
   }
-  return met
+  const status = (packet.status ?? 0) | ctStatus.dnat
+  return { ...met, by, packet: { ...packet, destination: to, destinationPort: found.containerPort, original, status } }
 }
-
-const numbers: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, SCTP: 132 }

@@ -18,9 +18,10 @@ export class Telling extends Path {
 
   sent(machine: Machine, device: string, packet: Packet): void {
     const { kind, name } = machine.place
+    const component = kind === 'pod' ? 'pod' : 'app'
     const because = { kind: 'object', text: `${kind} ${name}` } as const
     this.add(machine, device, packet, {
-      component: 'pod',
+      component,
       action: 'sent',
       say: saySent(this.#speaker, packet),
       because,

@@ -31,14 +31,20 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
       hopAt(story, here ? last : error.first, { component: 'route', action: 'dropped', say, packet, ...because }),
     ]
   }
+  // Nobody answered on the machine's own wire, and no rule had a say.
+  if (error?.here && error.kind === 'host' && goesOn.has(told.action) && !droppedBy(story, last.place, ipOf(last))) {
+    const because: Because = { kind: 'neighbour', text: `no answer from ${destination}` }
+    const say = `"who has ${destination}?": nobody answered`
+    return [...hops, hopAt(story, last, { component: 'route', action: 'dropped', say, because })]
+  }
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
   const stopped = told.action === 'dropped' && told.component === 'route' && error && byRule.has(error.kind)
-  if (refused && (told.action === 'forwarded' || told.action === 'delivered' || told.action === 'sent' || stopped)) {
+  if (refused && (goesOn.has(told.action) || told.action === 'delivered' || told.action === 'sent' || stopped)) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
     const say = `${sayRefusal(story, destination)}: refused ${how}`
     // That it was for the node itself, or did not go on, is what it looked like.
-    const before = told.action === 'forwarded' || told.action === 'sent' ? hops : hops.slice(0, -1)
+    const before = goesOn.has(told.action) || told.action === 'sent' ? hops : hops.slice(0, -1)
     return [...before, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
   if (story.flow.answer !== undefined) return [...hops]
@@ -54,11 +60,37 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     // That it did not go on is no finding any more.
     return [...(told.action === 'dropped' ? hops.slice(0, -1) : hops), dropped]
   }
-  if (told.action !== 'forwarded') return [...hops]
+  if (!goesOn.has(told.action)) return [...hops]
   return [
     ...hops,
-    hopAt(story, last, { component: told.component, action: 'dropped', say: 'nothing after this place saw it' }),
+    hopAt(story, last, {
+      component: told.action === 'translated' ? 'route' : told.component,
+      action: 'dropped',
+      say: 'nothing after this place saw it',
+    }),
   ]
+}
+
+/** What has no end in it. */
+const goesOn: ReadonlySet<Hop['action']> = new Set(['forwarded', 'translated'])
+
+/** The hops of an answer with the place where it was seen last, when that is not the sender's. */
+export function withReplyEnding(story: Story, hops: readonly Hop[]): Hop[] {
+  const { there, back } = story.flow
+  const last = back.at(-1)
+  const told = hops.at(-1)
+  const asker = there[0]?.place
+  if (
+    !last ||
+    !told ||
+    last.place.kind === 'pod' ||
+    (last.place.kind === asker?.kind && last.place.name === asker.name)
+  )
+    return [...hops]
+  const lost = (say: string): Hop => hopAt(story, last, { component: told.component, action: 'dropped', say })
+  if (told.action === 'forwarded') return [...hops, lost('nothing after this place saw it')]
+  if (told.action !== 'delivered') return [...hops]
+  return [...hops.slice(0, -1), lost(`came back to ${ipOf(last).destination}, and did not go on to who asked`)]
 }
 
 /** What a machine says of a packet that it would have sent on. Whom nobody has (host unreachable), the bridge tells. */

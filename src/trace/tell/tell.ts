@@ -10,6 +10,7 @@ import { agreement } from '../predict/agreement.ts'
 import { predict } from '../predict/predict.ts'
 import type { Ranges } from '../predict/ranges.ts'
 import type { ProbeResult } from '../probe/spec.ts'
+import { withRuled } from '../ruled.ts'
 import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
 import type { DnsStep, Hop, Trace, Why } from '../types.ts'
@@ -91,12 +92,13 @@ export function storyOf(told: Told): { story: Story; source: Origin } {
     probe,
   )
   const source = asSent(told.source, sightings)
+  const rules = observations.filter((one) => one.kind === 'rule')
   const story: Story = {
     cluster,
     ranges,
-    flow: followFlow(sightings, { ...probe, source: source.address }),
+    flow: withRuled(followFlow(sightings, { ...probe, source: source.address }), rules),
     facts: observations.filter((one) => one.kind === 'facts'),
-    rules: observations.filter((one) => one.kind === 'rule'),
+    rules,
     source: source.key,
   }
   return { story, source }
