@@ -1,30 +1,96 @@
-import { contains } from '../../base/address.ts'
-import { nodeOfRange, ownerOf } from '../../trace/cluster.ts'
-import type { Check } from '../types.ts'
+import { type Address, contains, parseAddress } from '../../base/address.ts'
+import { isAlive, nodeOfRange, ownerOf, podKey } from '../../trace/cluster.ts'
+import type { Because } from '../../trace/types.ts'
+import { directoryOf } from '../directory.ts'
+import { machinesOf } from '../machines.ts'
+import type { Check, Finding, ObjectReference, View } from '../types.ts'
+import { referTo, senderOf } from './finding.ts'
 
 /** An address for pods that no pod has: somebody kept it. */
 export const check: Check = {
   number: 15,
   title: 'no answer: an address that a pod had is still used',
   codes: ['NoSuchPod'],
-  needs: 'request',
-  find: ({ cluster, ranges, request }) => {
-    if (!request?.to || request.verdict === 'delivered') return []
-    const { address } = request.to
-    if (ownerOf(cluster, address).kind !== 'unknown' || (ranges && contains(ranges.services, address))) return []
-    if (!nodeOfRange(cluster, address) && !(ranges && contains(ranges.pods, address))) return []
-    const [namespace = '', name = ''] = request.source.key.split('/')
-    return [
-      {
-        number: 15,
-        code: 'NoSuchPod',
-        level: 'error',
-        object: { kind: 'Pod', namespace, name },
-        sure: 'certain',
-        evidence: [{ kind: 'object', text: `no pod has ${address}` }],
-        say: `${address} is an address for pods, and no pod has it (any more)`,
-        fix: 'pods come and go: ask a service. kubectl get pods -A -o wide has the addresses of now',
-      },
-    ]
+  needs: 'machines',
+  find: (view) => {
+    const asked = fromRequest(view)
+    const said = new Set(asked.map(({ say }) => say.split(' ')[0]))
+    return [...asked, ...fromMachines(view).filter(({ say }) => !said.has(say.split(' ')[0]))]
   },
+}
+
+function fromRequest(view: View): Finding[] {
+  const { request } = view
+  if (!request?.to || request.verdict === 'delivered') return []
+  const { address } = request.to
+  if (!isNobodys(view, address)) return []
+  return [
+    finding(address, senderOf(request), [{ kind: 'object', text: `no pod has ${address}` }, ...failed(view, address)]),
+  ]
+}
+
+/** Who sends to such an address: a pod whose own kernel found nobody, or a connection of it that nobody answers. */
+function fromMachines(view: View): Finding[] {
+  const alive = new Map(view.cluster.pods.filter(isAlive).map((pod) => [podKey(pod), pod]))
+  const found = new Map<string, Finding>()
+  const add = (address: Address, client: ObjectReference, evidence: readonly Because[]): void => {
+    const key = `${address} ${client.namespace}/${client.name}`
+    if (!found.has(key)) found.set(key, finding(address, client, evidence))
+  }
+  for (const { pod, neighbours } of [...machinesOf(view).pods.values()].map((one) => one.pod))
+    for (const { address, device, state } of neighbours) {
+      const client = alive.get(pod)
+      if (client && isAsked(state) && isNobodys(view, address))
+        add(address, referTo(client), [
+          { kind: 'neighbour', text: `pod ${pod}: ${address} dev ${device} ${state.toUpperCase()}` },
+        ])
+    }
+  for (const { node, connections } of view.machines)
+    for (const { protocol, address, unanswered, samples } of connections.groups) {
+      if (unanswered === 0 || !isNobodys(view, address)) continue
+      for (const { original, answered, state = '' } of samples) {
+        const from = parseAddress(original.slice(0, original.indexOf(' > ')).replace(/:\d+$/, ''))
+        const [client] = from === undefined ? [] : directoryOf(view.cluster).podsAt(from)
+        if (answered || !client) continue
+        const text = `${node}: ${protocol} ${state} ${original} [UNREPLIED]`.replace('  ', ' ')
+        add(address, referTo(client), [{ kind: 'conntrack', text }, ...failed(view, address)])
+      }
+    }
+  return [...found.values()]
+}
+
+/** What the kernels say of those who asked "who has it?" in vain. */
+function failed(view: View, address: Address): Because[] {
+  return view.machines.flatMap(({ node, neighbours }) =>
+    neighbours
+      .filter((one) => one.address === address && isAsked(one.state))
+      .map(
+        ({ device, state }): Because => ({
+          kind: 'neighbour',
+          text: `${node}: ${address} dev ${device} ${state.toUpperCase()}`,
+        }),
+      ),
+  )
+}
+
+const isAsked = (state: string): boolean => state === 'failed' || state === 'incomplete'
+
+/** In the range of a node's pods, and nobody has it. */
+function isNobodys({ cluster, ranges }: View, address: Address): boolean {
+  if (ranges && contains(ranges.services, address)) return false
+  if (!nodeOfRange(cluster, address) && !(ranges && contains(ranges.pods, address))) return false
+  return ownerOf(cluster, address).kind === 'unknown' && directoryOf(cluster).podsAt(address).length === 0
+}
+
+function finding(address: Address, client: ObjectReference, evidence: readonly Because[]): Finding {
+  return {
+    number: 15,
+    code: 'NoSuchPod',
+    level: 'error',
+    object: client,
+    sure: 'certain',
+    evidence,
+    say: `${address} is an address for pods, and no pod has it (any more)`,
+    fix: 'pods come and go: ask a service. kubectl get pods -A -o wide has the addresses of now',
+  }
 }

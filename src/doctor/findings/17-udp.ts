@@ -1,0 +1,85 @@
+import { hostPort, parseAddress } from '../../base/address.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster.ts'
+import type { Because } from '../../trace/types.ts'
+import { directoryOf } from '../directory.ts'
+import type { ConnectionFact, ConnectionGroup, MachineFacts } from '../facts.ts'
+import type { Check, Finding, View } from '../types.ts'
+import { nameOf, plural, referTo } from './finding.ts'
+
+/**
+ * A UDP client that goes on sending keeps its connection entry alive, and with it the endpoint that was chosen for its first datagram. TCP
+ * would notice that nobody answers; UDP sends into nothing. Whoever keeps the rules has to delete such entries, or they stay.
+ */
+export const check: Check = {
+  number: 17,
+  title: 'silence: UDP datagrams go to an endpoint that has gone',
+  codes: ['UdpBlackHole'],
+  needs: 'machines',
+  find: (view) =>
+    view.machines.flatMap((machine) =>
+      machine.connections.groups.flatMap((group) => (group.protocol === 'udp' ? ofGroup(view, machine, group) : [])),
+    ),
+}
+
+function ofGroup({ cluster }: View, { node, sysctls }: MachineFacts, group: ConnectionGroup): Finding[] {
+  const { address, port, endpoint, endpointPort, samples } = group
+  const at = serviceAt(cluster, address, port, 'udp')
+  if (!at) return []
+  const { service } = at
+  const slices = directoryOf(cluster).slices(service)
+  const isListed = slices.some(
+    ({ endpoints, ports = [] }) =>
+      ports.some((one) => one.port === endpointPort && one.protocol === 'UDP') &&
+      (endpoints ?? []).some(({ addresses }) => addresses.some((text) => parseAddress(text) === endpoint)),
+  )
+  // An entry whose time runs out is forgotten by itself, unless its client sends again.
+  const [last] = samples
+  if (isListed || !last || idleSeconds(sysctls, last) > mostIdle) return []
+  const from = last.original.split(' > ')[0] ?? ''
+  const client = clientOf(cluster, from)
+  const whose = endpoint === address ? 'nobody: it was not translated at all' : hostPort(endpoint, endpointPort)
+  const owner = ownerOf(cluster, endpoint)
+  const gone =
+    endpoint === address
+      ? ''
+      : owner.kind === 'pod'
+        ? `, which is ${nameOf(owner.pod)} and no endpoint any more`
+        : ', which no pod has any more'
+  const evidence: Because[] = samples.map((one) => ({
+    kind: 'conntrack',
+    text: `${node}: udp ${one.original}${one.answered ? '' : ' [UNREPLIED]'}, reply ${one.reply}${one.timeoutSeconds === undefined ? '' : `, ${one.timeoutSeconds} s left`}`,
+  }))
+  return [
+    {
+      number: 17,
+      code: 'UdpBlackHole',
+      level: 'error',
+      object: referTo(service),
+      also: [...(client ? [client] : []), { kind: 'Node', name: node }],
+      sure: 'certain',
+      evidence,
+      say: `${plural(group.count, 'sender')} of datagrams to ${nameOf(service)}, port ${port}, on ${node} still ${group.count === 1 ? 'sends' : 'send'} to ${whose}${gone}: ${from} gets no answer, and UDP does not tell it`,
+      fix: `on ${node}: conntrack -D -p udp --orig-dst ${address} --orig-port-dst ${port}, or stop the sender for half a minute; the agent of ${node} does it at each change: see whether it runs`,
+    },
+  ]
+}
+
+const mostIdle = 15
+
+/** The kernel gives an entry so many seconds from each datagram on, more when it was answered more than once. */
+function idleSeconds(sysctls: MachineFacts['sysctls'], { timeoutSeconds = 0 }: ConnectionFact): number {
+  const [once, stream] = ['udp_timeout', 'udp_timeout_stream'].map((name) =>
+    Number(sysctls[`net.netfilter.nf_conntrack_${name}`]),
+  )
+  const usual = once || 30
+  return (timeoutSeconds > usual ? stream || 120 : usual) - timeoutSeconds
+}
+
+function clientOf(
+  cluster: View['cluster'],
+  from: string,
+): { kind: string; namespace?: string; name: string } | undefined {
+  const address = from.slice(0, from.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+  const pod = cluster.pods.find(({ status }) => status?.podIP === address)
+  return pod && referTo(pod)
+}
