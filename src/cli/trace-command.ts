@@ -2,6 +2,8 @@ import { connectionFrom } from '../api/client/kubeconfig.ts'
 import { Transport } from '../api/client/transport.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
+import { liveStopPath } from '../lab/trace-live.ts'
+import { linesOf, longestLine } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
 import { trace } from './trace.ts'
 
@@ -16,11 +18,20 @@ export async function traceCommand(args: string[]): Promise<number> {
           { method: 'POST', path, body },
           AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000),
         )) as Trace,
+      async *stream(path, body) {
+        const response = await transport.open({ method: 'POST', path, body }, never)
+        for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object
+      },
+      async stop(id) {
+        await transport.call({ method: 'POST', path: liveStopPath, body: { id } })
+      },
     })
   } finally {
     transport.close()
   }
 }
+
+const never = new AbortController().signal
 
 /** Which lab is this file's business, everything else the trace's own. */
 function takeLab(args: string[]): { lab: string | undefined; rest: string[] } {

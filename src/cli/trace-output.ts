@@ -46,7 +46,7 @@ function written(trace: Trace, format: Format, verbose: boolean, explain: boolea
   }
 }
 
-function textOptions(verbose: boolean): TextOptions {
+export function textOptions(verbose: boolean): TextOptions {
   const terminal = process.stdout.isTTY
   const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
   return { width: terminal ? process.stdout.columns : 0, color, verbose }

@@ -4,10 +4,11 @@ import { mostRequests } from '../trace/coordinate.ts'
 import { parseSource } from '../trace/source.ts'
 import { parseTarget } from '../trace/target.ts'
 import type { Trace } from '../trace/types.ts'
-import { readFormat, writeTrace, writeWords } from './trace-output.ts'
+import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
+import { readFormat, textOptions, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'
 
-export interface TraceContext {
+export interface TraceContext extends LiveContext {
   /** Asks the lab's API; a refusal is thrown. */
   request(path: string, body: TraceBody): Promise<Trace>
 }
@@ -24,7 +25,8 @@ export interface TraceBody {
 }
 
 /** `kubehop trace FROM TO [options]`: 0 delivered, 1 not, or, of several, not all. */
-export async function trace(args: string[], context: TraceContext): Promise<number> {
+export async function trace(words: string[], context: TraceContext): Promise<number> {
+  const { seconds: watched, rest: args } = takeLive(words)
   const { values, positionals } = parse({
     args,
     allowPositionals: true,
@@ -48,11 +50,19 @@ export async function trace(args: string[], context: TraceContext): Promise<numb
   check(() => parseSource(from))
   check(() => parseTarget(to))
   const timeoutMs = values.timeout === undefined ? undefined : seconds(values.timeout) * 1000
-  const result = await context.request(tracePath, {
+  const asked = {
     from,
     to,
     ...(values.namespace !== undefined && { namespace: values.namespace }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+  }
+  if (watched !== undefined) {
+    const output = liveFormat(format)
+    if (values.count !== undefined) throw new UsageError('--count sends, and --live sends nothing: use one of them')
+    return live({ ...asked, seconds: watched }, output, textOptions(values.verbose), context)
+  }
+  const result = await context.request(tracePath, {
+    ...asked,
     ...(values.count !== undefined && { count: requests(values.count) }),
   })
   writeTrace(result, { format, verbose: values.verbose, explain: values.explain })

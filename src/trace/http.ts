@@ -12,7 +12,7 @@ import { type ProbeResult, readProbeSpec } from './probe/spec.ts'
 // POST /trace/probe: a ProbeSpec in, a ProbeResult out.
 
 const longestSpec = 256 * 1024
-const longestLine = 4 * 1024 * 1024
+export const longestLine: number = 4 * 1024 * 1024
 
 /** Answers what coordinators ask an agent over HTTP; false when the request is not for a trace. */
 export function serveTrace(
@@ -158,7 +158,10 @@ function parse(text: string): unknown {
 }
 
 /** Lines without their ends; the last one may lack it. */
-async function* linesOf(stream: AsyncIterable<Buffer>, longest: number): AsyncGenerator<string, void, undefined> {
+export async function* linesOf(
+  stream: AsyncIterable<Buffer>,
+  longest: number,
+): AsyncGenerator<string, void, undefined> {
   let rest = ''
   const decoder = new TextDecoder()
   for await (const chunk of stream) {
