@@ -16,7 +16,15 @@ const trace = async (from: string, to: string): Promise<{ trace: Trace; code: nu
   return { trace: JSON.parse(out) as Trace, code }
 }
 const patch = async (what: object, ...more: string[]): Promise<void> => {
-  const { code, err } = await lab.kubectl('patch', 'service', 'web', '--type=merge', '-p', JSON.stringify(what), ...more)
+  const { code, err } = await lab.kubectl(
+    'patch',
+    'service',
+    'web',
+    '--type=merge',
+    '-p',
+    JSON.stringify(what),
+    ...more,
+  )
   assert.equal(code, 0, err)
 }
 /** The router and the nodes hear of a change a moment after the API has it. */
