@@ -8,8 +8,10 @@ import { lookUp } from './lookup.ts'
 import type { Ranges } from './predict/ranges.ts'
 import { findOrigin } from './find-origin.ts'
 import { repeatRequest } from './repeat.ts'
+import type { Capture } from './pcap/capture.ts'
 import { findDestination } from './resolve.ts'
 import { type Places, type Sender, sendWatched } from './send.ts'
+import { measureSizes } from './sizes.ts'
 import { parseSource } from './source.ts'
 import { parseTarget } from './target.ts'
 import { tell } from './tell/tell.ts'
@@ -36,6 +38,8 @@ export interface TraceOptions {
   signal?: AbortSignal
   /** Says why it went as it did. Without it a trace has no causes but what watching itself missed. */
   explain?: Explain
+  /** Gets every packet that was seen, for a file. */
+  capture?: Capture
   log: Log
 }
 
@@ -66,7 +70,9 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     const say = `node ${source.node} cannot be reached, so nothing can be sent from it`
     throw new KubehopError('trace', 'send the request', 'NoAgent', say)
   }
-  const sender: Sender = { cluster, places, source, agent, timeoutMs, signal }
+  const { capture } = options
+  if (capture) capture.cluster = cluster
+  const sender: Sender = { cluster, places, source, agent, timeoutMs, signal, ...(capture && { capture }) }
 
   const names = await lookUp(sender, destination)
   const known = { cluster, ranges, source, dns: names.steps }
@@ -86,8 +92,12 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const seen = await sendWatched(here, target, { address, port: destination.port }, names.question)
   const told = { ...known, source: here.source, target, ...seen }
   const first = tell(told, explain)
-  const { count = 1 } = options
-  return count === 1 ? first : { ...first, repeats: await repeatRequest(here, told, first, names.question, count) }
+  const { count = 1, sizes = false } = options
+  return {
+    ...first,
+    ...(count > 1 && { repeats: await repeatRequest(here, told, first, names.question, count) }),
+    ...(sizes !== false && { sizes: await measureSizes(here, told, first, sizes) }),
+  }
 }
 
 /** What a kernel sends to itself there, it sends from there. */

@@ -8,6 +8,7 @@ import type { Observation } from './observation.ts'
 import { atOf, type Origin } from './origin.ts'
 import type { WatchSpec } from './observe/spec.ts'
 import type { ProbeResult, ProbeSpec, Request } from './probe/spec.ts'
+import type { Capture } from './pcap/capture.ts'
 import { hostHeader, type Target, transportOf } from './target.ts'
 import { watchAll, type Watcher } from './watching.ts'
 
@@ -28,6 +29,8 @@ export interface Sender {
   readonly agent: Agent
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Gets all packets, as long as they are. */
+  readonly capture?: Capture
 }
 
 export interface Sent {
@@ -90,14 +93,17 @@ export function watchersOf(
 /** The request between the moment when all watchers stand and the one when they are asked for what they saw. */
 export async function watched(
   watchers: readonly Watcher[],
-  { agent, signal }: Sender,
+  { agent, signal, capture }: Sender,
   request: ProbeSpec,
 ): Promise<{ observations: Observation[]; result: ProbeResult }> {
-  const watching = watchAll(watchers, patienceMs)
+  const whole = (one: Watcher): Watcher => ({ ...one, spec: { ...one.spec, whole: true } })
+  const watching = watchAll(capture ? watchers.map(whole) : watchers, patienceMs)
   try {
     await watching.ready
     const result = await agent.probe(request, signal)
-    return { observations: await watching.finish(), result }
+    const observations = await watching.finish()
+    capture?.add(observations)
+    return { observations, result }
   } finally {
     watching.abandon()
   }

@@ -59,6 +59,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     ...(nodeDns !== undefined && { nodeDns: { address: nodeDns, node: source.node } }),
     ...(outside && { outside: { address: outside.address } }),
   }
+  if (options.capture) options.capture.cluster = cluster
   const scope = scopeOf(cluster, source, target, findDestination(cluster, target, source, namespace), namespace)
   const events = new Queue<LiveEvent>()
   const late: LiveEvent[] = []
@@ -95,6 +96,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
   })
   const watchers = watchersOf(scope, source, options, outside?.agent)
   const watching = watchAll(watchers, patienceMs, (one) => {
+    options.capture?.add([one])
     if (one.kind === 'packet') flows.see(one)
     else if (one.kind === 'rule') flows.rule(one)
     else if (one.kind === 'thinned') flows.thin(one.bits)
@@ -146,13 +148,14 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
 function watchersOf(
   { nodes, ends }: Scope,
   source: Origin,
-  { places, seconds, timeoutMs = defaultTimeout }: LiveOptions,
+  { places, seconds, timeoutMs = defaultTimeout, capture }: LiveOptions,
   outside: Agent | undefined,
 ): Watcher[] {
   const base = {
     live: true,
     id: randomBytes(4).toString('hex'),
     ...ends,
+    ...(capture && { whole: true }),
     // Longer than anybody waits for its end.
     seconds: seconds + timeoutMs / 1000 + patienceMs / 1000,
     rate: Math.max(leastRate, Math.ceil(mostFollowed / seconds)),

@@ -3,6 +3,7 @@ import {
   bad,
   list,
   readAddress,
+  readFlag,
   readNumber,
   readPodKey,
   readPort,
@@ -52,8 +53,6 @@ const mostMasks = 16
 export function readLiveSpec(value: unknown): LiveSpec {
   const spec = record(value)
   const { client } = spec
-  const whole = spec['whole']
-  if (whole !== undefined && typeof whole !== 'boolean') throw bad('whole', 'true or false')
   const protocol = readProtocol(spec)
   const from = list(spec, 'from', mostMasks, readIpv4)
   if (from.length === 0) throw bad('from', 'at least one address')
@@ -74,7 +73,7 @@ export function readLiveSpec(value: unknown): LiveSpec {
     pods: list(spec, 'pods', 64, readPodKey),
     seconds: readNumber(spec, 'seconds', 0.1, 3700),
     rate: readNumber(spec, 'rate', 1, 10_000),
-    ...(whole === true && { whole }),
+    ...readFlag(spec, 'whole'),
   }
 }
 

@@ -4,6 +4,7 @@ import { openPacketCounter, type PacketCounter } from '../../kernel/packet.ts'
 import type { Observation, Place } from '../observation.ts'
 import type { TraceEnvironment } from '../observe/environment.ts'
 import { gatherFacts } from '../observe/facts.ts'
+import { snapOf } from '../observe/filter.ts'
 import { PacketWatch } from '../observe/packets.ts'
 import { Queue } from '../observe/queue.ts'
 import { gatherState } from '../observe/state.ts'
@@ -16,9 +17,6 @@ import { LiveRules } from './rules.ts'
 import type { LiveSpec } from './spec.ts'
 import { Thinning } from './thinning.ts'
 
-/** Headers, and the start of a datagram. */
-const headers = 256
-const whole = 65_536
 const mostPackets = 40_000
 const mostBytes = 16 * 1024 * 1024
 /** Sightings of one connection in one namespace: on a node two devices there and two back, each in and out. */
@@ -53,7 +51,7 @@ export async function* observeLive(
   const client = places.find(({ place }) =>
     spec.client === 'machine' ? place === machine : place.name === spec.client,
   )
-  const snap = spec.whole ? whole : headers
+  const snap = snapOf(spec)
   let bits = 0
   try {
     for (const { place, ns: where } of places) {

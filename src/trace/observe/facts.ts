@@ -30,6 +30,7 @@ export function gatherFacts(place: Place, ns: Netns | undefined, addresses: Read
     devices: links.map((link) => ({
       name: link.name,
       kind: link.kind ?? '',
+      mtu: link.mtu,
       ...(link.master !== undefined && { bridge: names.get(link.master) ?? '' }),
     })),
     addresses: own,

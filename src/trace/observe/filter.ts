@@ -25,6 +25,12 @@ const RET = 0x06
 const ethernet = 14
 /** Headers and the start of a datagram; more is of no use. */
 export const snapLength = 256
+export const wholeLength = 65_536
+
+/** Bytes that are kept of a packet. */
+export function snapOf({ whole = false }: Pick<WatchSpec, 'whole'>): number {
+  return whole ? wholeLength : snapLength
+}
 
 /** Addresses that the filter names; a service with more endpoints than this is followed by its port alone. */
 const maxAddresses = 64
@@ -47,7 +53,7 @@ export function filterFor(spec: WatchSpec): Instruction[] {
     ...(spec.protocol === 'icmp' ? echoes(spec) : []),
     [RET, 0],
     'keep',
-    [RET, snapLength],
+    [RET, snapOf(spec)],
   ]
   return assemble(lines)
 }

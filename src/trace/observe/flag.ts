@@ -22,7 +22,7 @@ export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhe
   try {
     const rules = rulesFor(spec)
     nft.apply({
-      table: { family: 'ip', name: `kubehop-trace-${spec.id}`, owned: true, comment: 'one traced request' },
+      table: { family: 'ip', name: flagTable(spec.id), owned: true, comment: 'one traced request' },
       ops: [
         { op: 'add table' },
         ...(['prerouting', 'output'] as const).flatMap((hook) => [
@@ -102,3 +102,8 @@ const trace: Expr[] = [
   { kind: 'immediate', to: 0, value: packU8(1) },
   { kind: 'meta', key: 'nftrace', from: 0 },
 ]
+
+/** The table that asks the kernel for a trace's rules. */
+export function flagTable(id: string): string {
+  return `kubehop-trace-${id}`
+}

@@ -8,6 +8,7 @@ import type { Instruction } from '../../kernel/bpf.ts'
 import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
+const nothing: readonly Instruction[] = [{ code: 0x06, jt: 0, jf: 0, k: 0 }]
 
 export interface What {
   readonly filter: readonly Instruction[]
@@ -74,12 +75,14 @@ export class PacketWatch {
     this.#count++
     this.#bytes += bytes.length
     this.#full = this.#count >= mostPackets || this.#bytes >= mostBytes
-    if (this.#full)
+    if (this.#full) {
+      this.#socket.filter(nothing)
       this.#queue.push({
         kind: 'lost',
         place: this.place,
         say: `more than ${this.#count} packets of ${this.#bytes} bytes: the rest was not looked at`,
       })
+    }
     const ip = readFrame(bytes)?.ip
     for (const address of ip ? [ip.destination, ip.source] : [])
       if (this.addresses.size < mostAddresses) this.addresses.add(address)

@@ -6,6 +6,7 @@ import type { Netns } from '../../kernel/netns.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place, RuleMet } from '../observation.ts'
+import { flagTable } from './flag.ts'
 import type { Queue } from './queue.ts'
 import { ruleText, verdictText } from './rule-text.ts'
 import type { WatchSpec } from './spec.ts'
@@ -24,16 +25,19 @@ export class RuleWatch {
   readonly #events: TraceEvent[] = []
   readonly #local: TraceEvent[] = []
   readonly #isSender: boolean
+  /** The table that asks for this trace (flag.ts). */
+  readonly #own: string
   readonly #most: number
   #lost = false
 
   constructor(
     place: Place,
     ns: Netns | undefined,
-    { isSender = false, span = 1 }: WatchSpec,
+    { id, isSender = false, span = 1 }: WatchSpec,
     queue: Queue<Observation>,
   ) {
     this.#isSender = isSender
+    this.#own = flagTable(id)
     this.#most = mostEvents + mostPerRequest * (span - 1)
     this.#place = place
     this.#ns = ns
@@ -69,7 +73,8 @@ export class RuleWatch {
       // The table that only asks for the trace has no say in what happens.
       if (!event) continue
       if (event.table.startsWith('kubehop-trace-')) {
-        if (this.#isSender && event.chain !== 'prerouting' && event.network) this.#local.push(event)
+        // Others are traced on this machine at the same time, and a listener hears of all.
+        if (this.#isSender && event.table === this.#own && event.chain !== 'prerouting' && event.network) this.#local.push(event)
         continue
       }
       if (this.#events.length < this.#most) this.#events.push(event)

@@ -17,6 +17,8 @@ export interface WatchSpec {
   readonly pods: readonly string[]
   /** The request is sent by a socket of this machine itself, not by a pod's: what such sockets send and get is told, too. */
   readonly isSender?: boolean
+  /** Packets are kept as long as they are; else their headers. */
+  readonly whole?: boolean
   /** Watching ends after this time even if nobody says so. */
   readonly seconds: number
 }
@@ -32,6 +34,7 @@ export function readWatchSpec(value: unknown): WatchSpec {
     addresses: list(spec, 'addresses', 4096, readAddress),
     pods: list(spec, 'pods', 64, readPodKey),
     ...(spec['isSender'] === true && { isSender: true }),
+    ...readFlag(spec, 'whole'),
     seconds: readNumber(spec, 'seconds', 0.1, 300),
   }
 }
@@ -57,6 +60,13 @@ export function readAddress(value: unknown, field = 'address'): Address {
   const address = typeof value === 'string' ? parseAddress(value) : undefined
   if (address === undefined) throw bad(field, 'an IP address')
   return address
+}
+
+/** Absent or true. */
+export function readFlag<Field extends string>(spec: Record<string, unknown>, field: Field): { [Key in Field]?: true } {
+  const value = spec[field]
+  if (value !== undefined && typeof value !== 'boolean') throw bad(field, 'true or false')
+  return (value === true ? { [field]: true } : {}) as { [Key in Field]?: true }
 }
 
 export function readPort(spec: Record<string, unknown>, field: string): number {

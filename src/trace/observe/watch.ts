@@ -2,7 +2,7 @@ import { messageOf } from '../../base/errors.ts'
 import type { Observation, Place } from '../observation.ts'
 import type { TraceEnvironment } from './environment.ts'
 import { gatherFacts } from './facts.ts'
-import { filterFor, snapLength } from './filter.ts'
+import { filterFor, snapOf } from './filter.ts'
 import { flagFlow } from './flag.ts'
 import { PacketWatch } from './packets.ts'
 import { Queue } from './queue.ts'
@@ -12,6 +12,7 @@ import { gatherState } from './state.ts'
 
 /** A trace follows one connection's first packets: more than this is somebody else's traffic. */
 const mostPackets = 5000
+const mostBytes = 16 * 1024 * 1024
 const mostPerRequest = 100
 
 /**
@@ -36,7 +37,8 @@ export async function* observe(
     const machine: Place = { kind: environment.kind, node, name: node }
     const places = [{ place: machine, ns }, ...podsOf(spec, environment)]
     const most = mostPackets + mostPerRequest * ((spec.span ?? 1) - 1)
-    const what = { filter: filterFor(spec), snap: snapLength, mostPackets: most, mostBytes: most * snapLength }
+    const snap = snapOf(spec)
+    const what = { filter: filterFor(spec), snap, mostPackets: most, mostBytes: Math.min(most * snap, mostBytes) }
     for (const { place, ns: where } of places) {
       const watch = new PacketWatch(place, where, what, queue)
       open.push(() => watch.close())

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { address } from '../../base/address.ts'
 import { readPcapng } from '../testing/pcapng.ts'
-import { enhancedPacket, interfaceDescription, interfaceStatistics, nameResolution, sectionHeader } from './blocks.ts'
+import { enhancedPacket, interfaceDescription, nameResolution, sectionHeader } from './blocks.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const spaced = (text: string): string => text.replace(/\s/g, '')
@@ -37,10 +37,6 @@ test('each block, byte for byte', () => {
     spaced(`06000000 3c000000 01000000 67452301 efcdab89 05000000 3c000000 0102030405 000000
       0100 0200 6162 0000  0200 0400 02000000  0000 0000 3c000000`),
   )
-  assert.equal(
-    hex(interfaceStatistics(2, 1n, 7n)),
-    spaced(`05000000 28000000 02000000 00000000 01000000 0500 0800 0700000000000000 0000 0000 28000000`),
-  )
 })
 
 const word = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((text) => !text.includes('\0'))
@@ -72,7 +68,6 @@ test('whatever is written is read as it was', () => {
           ...interfaces.map(interfaceDescription),
           nameResolution(known),
           ...wanted.map(enhancedPacket),
-          interfaceStatistics(0, 5n, 9n),
         ]),
       )
       assert.deepEqual([file.comment, file.application], [section.comment, section.application])
@@ -82,7 +77,6 @@ test('whatever is written is read as it was', () => {
       )
       assert.deepEqual(file.names, known)
       assert.deepEqual(file.packets, wanted)
-      assert.deepEqual(file.dropped, [{ interface: 0, count: 9n }])
     }),
   )
 })

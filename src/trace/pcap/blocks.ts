@@ -5,11 +5,10 @@ import { addressBytes, type Address } from '../../base/address.ts'
 
 /** Numbers of blocks, options and name records. */
 export const pcapng = {
-  block: { section: 0x0a0d0d0a, interface: 1, names: 4, statistics: 5, packet: 6 },
+  block: { section: 0x0a0d0d0a, interface: 1, names: 4, packet: 6 },
   option: { end: 0, comment: 1 },
   section: { os: 3, application: 4 },
   interface: { name: 2, description: 3, resolution: 9, filter: 11 },
-  statistics: { dropped: 5 },
   packet: { flags: 2 },
   names: { end: 0, ipv4: 1, ipv6: 2 },
 } as const
@@ -101,18 +100,6 @@ export function enhancedPacket({
     ...comments.map((comment) => text(pcapng.option.comment, comment)),
     { code: pcapng.packet.flags, value: flags },
   ])
-}
-
-/** Interface statistics block: packets that could not be captured. */
-export function interfaceStatistics(id: number, time: bigint, dropped: bigint): Uint8Array {
-  const body = new Uint8Array(12)
-  const view = new DataView(body.buffer)
-  view.setUint32(0, id, true)
-  view.setUint32(4, Number(time >> 32n), true)
-  view.setUint32(8, Number(time & 0xffffffffn), true)
-  const value = new Uint8Array(8)
-  new DataView(value.buffer).setBigUint64(0, dropped, true)
-  return block(pcapng.block.statistics, body, [{ code: pcapng.statistics.dropped, value }])
 }
 
 interface Option {

@@ -14,7 +14,6 @@ export interface PcapFile {
     length: number
     comments: string[]
   }[]
-  readonly dropped: { interface: number; count: bigint }[]
 }
 
 /**
@@ -28,7 +27,6 @@ export function readPcapng(file: Uint8Array): PcapFile {
     interfaces: [],
     names: new Map(),
     packets: [],
-    dropped: [],
   }
   let at = 0
   while (at < file.length) {
@@ -59,12 +57,6 @@ export function readPcapng(file: Uint8Array): PcapFile {
       case 4:
         readNames(body, found.names)
         break
-      case 5: {
-        const count = optionsOf(body.subarray(12)).values(5)[0]
-        demand(count?.length === 8, 'isb_ifdrop has 8 bytes')
-        found.dropped.push({ interface: u32(body, 0), count: viewOf(count ?? body).getBigUint64(0, true) })
-        break
-      }
       case 6: {
         const id = u32(body, 0)
         demand(id < found.interfaces.length, `interface ${id} was described before`)
