@@ -19,6 +19,10 @@ before(async () => {
   world.service('web', '100.64.0.30', 80, 8080, ['web-1'])
   world.service('other', '100.64.0.31', 80, 8080, ['web-1'], {}, 'bank')
   world.service('pets', 'None', 8080, 8080, ['web-1'])
+  world.service('alias', '', 80, 80, [], { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' })
+  delete world.services.at(-1)?.spec.clusterIP
+  const pet = world.slices.find(({ metadata }) => metadata.name === 'pets-1')?.endpoints[0]
+  if (pet) pet.hostname = 'pet-0'
   world.service('kube-dns', '100.64.0.10', 53, 53, ['dns-1'], { ports: [{ port: 53, protocol: 'UDP' }] }, 'kube-system')
   world.teach()
   const ns = world.netns('dns-1', 'kube-system')
@@ -54,11 +58,22 @@ test('a name is looked up as a program in the pod would, and the pod that answer
         answeredBy: 'cluster: service shop/web',
         ms: 0,
       },
+      // A program that takes any kind of address asks for both at once.
+      {
+        question: 'web.shop.svc.cluster.local',
+        type: 'AAAA',
+        server: '100.64.0.10',
+        rcode: 'NOERROR',
+        answers: [],
+        by: 'kube-system/dns-1, node2',
+        answeredBy: 'cluster: no data',
+        ms: 0,
+      },
     ],
   )
   assert.match(
     renderTrace(trace, { width: 0, color: false, verbose: false }),
-    /^name {5}web = .* = 100\.64\.0\.30 {4}1 question to 100\.64\.0\.10 .*, answered by cluster: service shop\/web$/m,
+    /^name {5}web = .* = 100\.64\.0\.30 {4}2 questions to 100\.64\.0\.10 .*, answered by cluster: service shop\/web$/m,
   )
   assert.equal(trace.hops.at(-1)?.place, 'web-1')
   assert.deepEqual(trace.why, [])
@@ -67,12 +82,14 @@ test('a name is looked up as a program in the pod would, and the pod that answer
 test('a name with fewer dots than ndots costs questions about names that do not exist', async () => {
   const trace = await world.trace('client', 'http://other.bank.svc.cluster.local/')
   assert.equal(trace.verdict, 'delivered')
+  const first = trace.dns.filter(({ type }) => type === 'A')
+  assert.equal(trace.dns.length, 8)
   assert.deepEqual(
-    trace.dns.map(({ rcode }) => rcode),
+    first.map(({ rcode }) => rcode),
     ['NXDOMAIN', 'NXDOMAIN', 'NXDOMAIN', 'NOERROR'],
   )
   assert.deepEqual(
-    trace.dns.map(({ answeredBy }) => answeredBy),
+    first.map(({ answeredBy }) => answeredBy),
     [...new Array<string>(3).fill('cluster: no such name'), 'cluster: service bank/other'],
   )
   assert.deepEqual(
@@ -80,7 +97,7 @@ test('a name with fewer dots than ndots costs questions about names that do not 
     ['SearchedName'],
   )
   const whole = await world.trace('client', 'http://other.bank.svc.cluster.local./')
-  assert.equal(whole.dns.length, 1)
+  assert.equal(whole.dns.length, 2)
 })
 
 const askedOne = 'SaidNo: see the questions one by one: the search list of the pod’s resolv.conf makes them'
@@ -154,9 +171,89 @@ test('a name server that knows no options, or no EDNS at all, is asked as before
       assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
       assert.deepEqual(
         trace.dns.map(({ question, rcode, answers, answeredBy }) => [question, rcode, answers, answeredBy]),
-        [[name, 'NOERROR', ['100.64.0.30'], undefined]],
+        [
+          [name, 'NOERROR', ['100.64.0.30'], undefined],
+          // It answers every question with an IPv4 address, which is no answer to this one.
+          [name, 'NOERROR', [], undefined],
+        ],
       )
     }
+  } finally {
+    world.resolvConf = before
+  }
+})
+
+test('an answer that does not fit into a datagram is asked for again over TCP', async () => {
+  const server = `
+    const head = (bytes, tc, answers) => Buffer.from([bytes[0], bytes[1], tc ? 0x83 : 0x81, 0x80, 0, 1, 0, answers, 0, 0, 0, 0])
+    const question = (bytes) => bytes.subarray(12, bytes.indexOf(0, 12) + 5)
+    const record = Buffer.from('c00c000100010000000500046440001e', 'hex')
+    const socket = require('dgram').createSocket('udp4')
+    socket.on('message', (bytes, from) => socket.send(Buffer.concat([head(bytes, true, 0), question(bytes)]), from.port, from.address))
+    require('net').createServer((peer) => {
+      let rest = Buffer.alloc(0)
+      peer.on('data', (chunk) => {
+        for (rest = Buffer.concat([rest, chunk]); rest.length > 2 && rest.length >= 2 + rest.readUInt16BE(0); ) {
+          const bytes = rest.subarray(2, 2 + rest.readUInt16BE(0))
+          rest = rest.subarray(2 + bytes.length)
+          const six = question(bytes).readUInt16BE(question(bytes).length - 4) === 28
+          const answer = Buffer.concat([head(bytes, false, six ? 0 : 1), question(bytes), six ? Buffer.alloc(0) : record])
+          peer.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]))
+        }
+      })
+    }).listen(53, () => socket.bind(53, () => console.log('ready')))`
+  world.pod('big-dns', 'node2')
+  await world.program('big-dns', server)
+  const before = world.resolvConf
+  world.resolvConf = `nameserver ${world.addressOf('big-dns')}\noptions ndots:1\n`
+  try {
+    const trace = await world.trace('client', 'http://big.example/')
+    assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
+    assert.deepEqual(
+      trace.dns.map(({ type, over, truncated, answers }) => [type, over, truncated, answers]),
+      [
+        ['A', undefined, true, []],
+        ['AAAA', undefined, true, []],
+        ['A', 'tcp', undefined, ['100.64.0.30']],
+        ['AAAA', 'tcp', undefined, []],
+      ],
+    )
+  } finally {
+    world.resolvConf = before
+  }
+})
+
+test('other names are followed: of a service elsewhere, of an alias, of one pod of a headless service', async () => {
+  const rows: [to: string, found: string, last: string][] = [
+    ['http://other.bank/', 'other.bank.svc.cluster.local', 'web-1'],
+    ['http://alias:80/', 'alias.shop.svc.cluster.local', 'web-1'],
+    ['svc/alias:80', 'alias.shop.svc.cluster.local', 'web-1'],
+    ['svc/pets', 'pets.shop.svc.cluster.local', 'web-1'],
+    ['http://pet-0.pets:8080/', 'pet-0.pets.shop.svc.cluster.local', 'web-1'],
+  ]
+  for (const [to, found, last] of rows) {
+    const trace = await world.trace('client', to)
+    assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
+    const answer = trace.dns.find(({ answers }) => answers.length > 0)
+    assert.equal(answer?.question, found, to)
+    assert.equal(trace.hops.at(-1)?.place, last, to)
+    if (to.includes('alias'))
+      assert.deepEqual(answer?.answers, [`${found} -> web.shop.svc.cluster.local`, '100.64.0.30'])
+  }
+})
+
+test('a node asks the name servers of its own file, and what it does not know is told so', async () => {
+  const before = world.resolvConf
+  world.resolvConf = `nameserver ${world.addressOf('old-dns')}\n`
+  try {
+    const known = await world.trace('node/node1', 'http://plain.example/')
+    assert.equal(known.verdict, 'delivered', JSON.stringify(known))
+    assert.deepEqual(known.dns[0]?.answers, ['100.64.0.30'])
+    world.resolvConf = ''
+    const nobody = await world.trace('node/node1', 'http://web/')
+    assert.equal(nobody.verdict, 'name-not-found')
+    assert.equal(nobody.why[0]?.code, 'NodeNames')
+    assert.equal(nobody.why[0]?.fix, 'name the object: svc/web means its address')
   } finally {
     world.resolvConf = before
   }

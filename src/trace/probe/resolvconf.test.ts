@@ -14,6 +14,7 @@ test('a pod’s resolv.conf is read as the C library reads it', () => {
     ndots: 5,
     timeout: 5,
     attempts: 2,
+    noAaaa: false,
   })
   assert.deepEqual(
     parseResolvConf('nameserver x\n# nameserver 1.1.1.1\noptions ndots:99 attempts:0 rotate\ndomain a.\n'),
@@ -23,8 +24,13 @@ test('a pod’s resolv.conf is read as the C library reads it', () => {
       ndots: 15,
       timeout: 5,
       attempts: 1,
+      noAaaa: false,
     },
   )
+})
+
+test('a resolver can be told to ask for IPv4 only', () => {
+  assert.equal(parseResolvConf('options no-aaaa\n').noAaaa, true)
 })
 
 test('ndots decides whether a name is tried as it is first or last', () => {

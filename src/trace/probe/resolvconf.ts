@@ -9,12 +9,14 @@ export interface ResolvConf {
   /** Seconds to wait for one server. */
   readonly timeout: number
   readonly attempts: number
+  /** Only IPv4's addresses are asked for (glibc 2.36). */
+  readonly noAaaa: boolean
 }
 
 export function parseResolvConf(text: string): ResolvConf {
   const servers: Address[] = []
   let search: string[] = []
-  const options = { ndots: 1, timeout: 5, attempts: 2 }
+  const options = { ndots: 1, timeout: 5, attempts: 2, noAaaa: false }
   for (const [word, ...rest] of resolvConfLines(text)) {
     if (word === 'nameserver') {
       const server = parseAddress(rest[0] ?? '')
@@ -24,6 +26,7 @@ export function parseResolvConf(text: string): ResolvConf {
       search = (word === 'domain' ? rest.slice(0, 1) : rest).map((domain) => domain.replace(/\.$/, ''))
     } else if (word === 'options') {
       for (const option of rest) {
+        if (option === 'no-aaaa') options.noAaaa = true
         const [, name, value] = /^(ndots|timeout|attempts):(\d{1,4})$/.exec(option) ?? []
         if (name === 'ndots') options.ndots = Math.min(Number(value), 15)
         if (name === 'timeout') options.timeout = Math.min(Math.max(Number(value), 1), 30)

@@ -1,11 +1,9 @@
-import { randomInt } from 'node:crypto'
 import type { Address } from '../../base/address.ts'
-import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
 import { explainingOpt, explanationIn } from '../../dns/wire/explain.ts'
 import { flags, type Message, rcodeName, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { type DnsStep, unanswered } from '../types.ts'
-import { sendDatagram } from './datagram.ts'
+import { type Heard, type Line, overTcp, overUdp, question as questionFor } from './questions.ts'
 import { candidates, inHosts, parseResolvConf } from './resolvconf.ts'
 
 export interface Resolution {
@@ -27,7 +25,10 @@ export interface Asker {
   signal?: AbortSignal
 }
 
-/** Looks a name up as a program in the pod would, question by question, over UDP from the pod's namespace. */
+/**
+ * Looks a name up as a program there would (getaddrinfo of glibc and musl, for any kind of address): the hosts file, then for each name of
+ * the search list both kinds of address at once, over UDP, and again over TCP when an answer did not fit.
+ */
 export async function resolveName(name: string, asker: Asker): Promise<Resolution> {
   const local = inHosts(asker.hosts, name)
   if (local !== undefined) {
@@ -35,6 +36,7 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
     return { steps: [step], name, addresses: [local] }
   }
   const conf = parseResolvConf(asker.resolvConf)
+  const kinds = conf.noAaaa ? (['A'] as const) : (['A', 'AAAA'] as const)
   const until = performance.now() + asker.timeoutMs
   const steps: DnsStep[] = []
   const questions = candidates(name, conf)
@@ -45,74 +47,99 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
     for (const server of rounds(conf.servers, conf.attempts)) {
       const left = until - performance.now()
       if (left < 1 || asker.signal?.aborted) return { steps, addresses: [] }
-      const { step, addresses } = await ask(question, server, Math.min(left, conf.timeout * 1000), asker)
-      steps.push(step)
-      if (addresses.length > 0) return { steps, name: question, addresses }
-      silent = unanswered(step)
+      const asked = await ask(question, kinds, server, Math.min(left, conf.timeout * 1000), asker)
+      steps.push(...asked.steps)
+      if (asked.found) return { steps, name: question, addresses: asked.addresses }
+      silent = asked.steps.every(unanswered)
       // An answer, even an empty one, is the server's word; silence or a failure sends the C library to the next server.
-      if (step.rcode === 'NXDOMAIN' || step.rcode === 'NOERROR') break
+      if (asked.steps.every(({ rcode }) => rcode === 'NXDOMAIN' || rcode === 'NOERROR')) break
     }
   }
   return { steps, addresses: [] }
 }
 
-export function encodeQuestion(id: number, name: string, additionals: Message['additionals'] = []): Buffer {
-  const questions = [{ name, type: types.A, class: 1 }]
-  return encodeMessage({ id, flags: flags.RD, rcode: 0, questions, answers: [], authorities: [], additionals })
-}
-
-/** What an answer says: `100.64.12.7`, `alias -> target`. */
-export function answersOf(message: Message): { texts: string[]; addresses: Address[] } {
+/** What an answer says: `100.64.12.7`, `alias -> target`. Of addresses only the kind that was asked for. */
+export function answersOf(message: Message, asked: DnsStep['type'] = 'A'): { texts: string[]; addresses: Address[] } {
   const addresses: Address[] = []
   const texts: string[] = []
   for (const record of message.answers) {
     if (record.type === 'CNAME') texts.push(`${record.name} -> ${record.target}`)
-    if (record.type !== 'A') continue
+    if (record.type !== asked || (record.type !== 'A' && record.type !== 'AAAA')) continue
     addresses.push(record.address)
     texts.push(record.address)
   }
   return { texts, addresses }
 }
 
+interface Asked {
+  readonly steps: readonly DnsStep[]
+  /** Of IPv4, which a trace follows. */
+  readonly addresses: readonly Address[]
+  /** Any kind of address. */
+  readonly found: boolean
+}
+
 /** Asks who answers, too. A server older than EDNS finds that malformed (RFC 6891 section 7) and is asked again without. */
 async function ask(
-  question: string,
+  name: string,
+  kinds: readonly DnsStep['type'][],
   server: Address,
   timeoutMs: number,
   asker: Asker,
-): Promise<{ step: DnsStep; addresses: Address[] }> {
+): Promise<Asked> {
   const began = performance.now()
-  const asked = await askOnce(question, server, timeoutMs, asker, [explainingOpt(udpSize)])
-  if (asked.step.rcode !== 'FORMERR') return asked
-  return askOnce(question, server, Math.max(1, timeoutMs - (performance.now() - began)), asker, [])
+  const { ns, address, port, signal } = asker
+  const line = (): Line => ({
+    ns,
+    from: { address, port },
+    to: { address: server, port: 53 },
+    timeoutMs: Math.max(1, timeoutMs - (performance.now() - began)),
+    ...(signal && { signal }),
+  })
+  const stepsOf = (heard: readonly Heard[], types: readonly DnsStep['type'][]): DnsStep[] =>
+    heard.map((one, at) => stepOf(name, types[at] ?? 'A', server, one))
+  const full = kinds.map((kind) => questionFor(name, kind, [explainingOpt(udpSize)]))
+  let heard = await overUdp(full, line())
+  if (heard.some(({ message }) => message && rcodeName(message.rcode) === 'FORMERR'))
+    heard = await overUdp(
+      kinds.map((kind) => questionFor(name, kind)),
+      line(),
+    )
+  const steps = stepsOf(heard, kinds)
+  const cut = kinds.filter((_, at) => isCut(heard[at]?.message))
+  if (cut.length > 0) {
+    const again = await overTcp(
+      cut.map((kind) => questionFor(name, kind, [explainingOpt(udpSize)])),
+      line(),
+    )
+    steps.push(...stepsOf(again, cut).map((step): DnsStep => ({ ...step, over: 'tcp' })))
+    // The connection may fail: then the part that did fit is all there is, as for the C library.
+    for (const [at, kind] of cut.entries()) if (again[at]?.message) heard[kinds.indexOf(kind)] = again[at]
+  }
+  const found = heard.map(({ message }, at) => (message ? answersOf(message, kinds[at]).addresses : []))
+  return { steps, addresses: found[kinds.indexOf('A')] ?? [], found: found.some((addresses) => addresses.length > 0) }
 }
 
 /** What arrives without fragments on any path. */
 const udpSize = 1232
 
-async function askOnce(
-  question: string,
-  server: Address,
-  timeoutMs: number,
-  { ns, address, port, signal }: Asker,
-  additionals: Message['additionals'],
-): Promise<{ step: DnsStep; addresses: Address[] }> {
-  const id = randomInt(0x10000)
-  const result = await sendDatagram({
-    ns,
-    from: { address, port },
-    to: { address: server, port: 53 },
-    payload: encodeQuestion(id, question, additionals),
-    timeoutMs,
-    ...(signal && { signal }),
-    accepts: (bytes) => decodeMessage(bytes)?.id === id,
-  })
-  const message = result.outcome === 'answered' ? decodeMessage(result.message) : undefined
-  const { texts, addresses } = message ? answersOf(message) : { texts: [], addresses: [] }
-  const rcode = message ? rcodeName(message.rcode) : result.outcome === 'timeout' ? 'TIMEOUT' : 'UNREACHABLE'
+function isCut(message: Message | undefined): boolean {
+  return message !== undefined && (message.flags & flags.TC) !== 0
+}
+
+function stepOf(question: string, type: DnsStep['type'], server: Address, { message, outcome, ms }: Heard): DnsStep {
+  const rcode = message ? rcodeName(message.rcode) : outcome === 'timeout' ? 'TIMEOUT' : 'UNREACHABLE'
   const answeredBy = message && explanationOf(message)
-  const step: DnsStep = { question, type: 'A', server, rcode, answers: texts, ms: round(result.ms) }
-  return { step: answeredBy === undefined ? step : { ...step, answeredBy }, addresses }
+  return {
+    question,
+    type,
+    server,
+    rcode,
+    answers: message ? answersOf(message, type).texts : [],
+    ...(isCut(message) && { truncated: true }),
+    ...(answeredBy !== undefined && { answeredBy }),
+    ms: Math.round(ms * 100) / 100,
+  }
 }
 
 function explanationOf({ additionals }: Message): string | undefined {
@@ -123,8 +150,4 @@ function explanationOf({ additionals }: Message): string | undefined {
 
 function* rounds(servers: readonly Address[], attempts: number): Generator<Address> {
   for (let attempt = 0; attempt < attempts; attempt++) yield* servers
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100
 }

@@ -13,8 +13,10 @@ const indent = 9
 export function renderNames(trace: Trace, { width }: TextOptions, paint: Paint): string[] {
   const { dns } = trace
   if (dns.length === 0) return []
+  // Both kinds of address of one name are what every look-up asks for.
+  const plain = new Set(dns.map(({ question }) => question)).size === 1 && dns.some(({ answers }) => answers.length > 0)
   const questions =
-    dns.length === 1
+    dns.length === 1 || plain
       ? []
       : columns(dns.map((step, at) => questionOf(step, at, dns))).map((text) => ' '.repeat(indent) + text)
   return [
