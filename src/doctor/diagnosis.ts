@@ -68,11 +68,9 @@ export interface Mistake {
   readonly parts: readonly Check[]
 }
 
-export const mistakes: readonly Mistake[] = [...Map.groupBy(checks, ({ number }) => number)].map(([number, parts]) => ({
-  number,
-  title: parts[0]?.title ?? '',
-  parts,
-}))
+export const mistakes: readonly Mistake[] = [...Map.groupBy(checks, ({ number }) => number)]
+  .map(([number, parts]) => ({ number, title: parts[0]?.title ?? '', parts }))
+  .sort((one, other) => one.number - other.number)
 
 /** What a check would need to run. */
 export function lackOf({ needs, notYet }: Check): string {
