@@ -23,6 +23,7 @@ export async function prepare(wanted: readonly string[]): Promise<Record<string,
     ...(wants('cni') && tracer()),
     ...(wants('cni-clients') && clientsOfCni()),
     ...(wants('image-registry') && registryOfDocker()),
+    ...(wants('trace-pcap') && wireshark()),
   }
 }
 
@@ -88,6 +89,14 @@ function registryOfDocker(): Record<string, string> {
   const registry = unpacked(['docker-registry'], '-registry')
   if ('folder' in registry) return { REGISTRY: join(registry.folder, 'usr/bin/docker-registry') }
   console.log(`${registry.missing}; the tests with it are skipped`)
+  return {}
+}
+
+/** tshark and capinfos, to read what a trace writes. */
+function wireshark(): Record<string, string> {
+  const readers = unpacked(['tshark', 'wireshark-common'], '-tshark')
+  if ('folder' in readers) return { TSHARK: readers.folder }
+  console.log(`${readers.missing}; the tests with them are skipped`)
   return {}
 }
 
