@@ -84,7 +84,8 @@ test('what is scaled to 0 on purpose is no error; what makes no pods says why', 
   assert.match(quota?.say ?? '', /shall have 2 and has made none: exceeded quota$/)
   const [starting] = found({ services, pods: [], deployments: [deployment(2, { app: 'web' }, fresh)] })
   assert.equal(starting?.early, true)
-  const set: Workload = { ...deployment(0, { app: 'web' }), kind: 'StatefulSet' }
+  const { status: _, ...zero } = deployment(0, { app: 'web' })
+  const set: Workload = { ...zero, kind: 'StatefulSet' }
   assert.equal(found({ services, pods: [] }, { workloads: [set] })[0]?.code, 'ScaledToZero')
   const { spec, metadata } = deployment(1, { app: 'web' })
   const nowhere = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec, status: { desiredNumberScheduled: 0 } }
