@@ -67,12 +67,22 @@ export interface DnsStep {
   readonly by?: string
   /** Which part of the server answered, and from what, where the server says so: `cluster: service shop/web`. */
   readonly answeredBy?: string
+  /** The answer did not fit into a datagram: what is missing was asked for again over TCP. */
+  readonly truncated?: boolean
+  /** By which it was asked; default: UDP. */
+  readonly over?: 'tcp'
   readonly ms: number
 }
 
 /** No server's word: silence, or a kernel that says that nobody is there. */
 export function unanswered({ rcode }: DnsStep): boolean {
   return rcode === 'TIMEOUT' || rcode === 'UNREACHABLE'
+}
+
+/** How long a look-up took: both kinds of address are asked for at once. */
+export function lookUpMs(dns: readonly DnsStep[]): number {
+  const turns = Map.groupBy(dns, ({ question, server, over }) => `${question} ${server} ${over ?? 'udp'}`)
+  return [...turns.values()].reduce((sum, steps) => sum + Math.max(...steps.map(({ ms }) => ms)), 0)
 }
 
 export interface Why {
@@ -115,6 +125,41 @@ export interface Repeats {
   readonly outcomes: readonly RepeatedOutcome[]
 }
 
+/** What became of one packet that nobody may cut. */
+export interface SizeTried {
+  /** Of the whole IP packet. */
+  readonly bytes: number
+  readonly passed: boolean
+  /** It was sent in pieces: the first device does not take so much. */
+  readonly cut?: true
+  /** Where it was seen last. */
+  readonly at?: { readonly place: string; readonly device: string }
+  /** Who said that it does not fit; absent where nobody did: it vanished (a black hole). */
+  readonly by?: string
+  /** The largest packet that fits there, as they said. */
+  readonly mtu?: number
+  readonly say?: string
+}
+
+/** A device on the way, and the largest packet that it takes. */
+export interface SizeHop {
+  readonly place: string
+  readonly device: string
+  readonly mtu?: number
+}
+
+/** How large packets may be on the way there. */
+export interface Sizes {
+  /** The largest that arrived; absent where none did, or only one was asked for. */
+  readonly largest?: number
+  /** The largest first. */
+  readonly tried: readonly SizeTried[]
+  /** Every device that was passed. */
+  readonly hops: readonly SizeHop[]
+  /** What was sent, and to whom: `echo requests to pod far (100.96.2.2)`. */
+  readonly say: string
+}
+
 export interface Trace {
   /** The pod, as `namespace/name`. */
   readonly from: string
@@ -141,6 +186,8 @@ export interface Trace {
   readonly notes?: readonly string[]
   /** With `--count`. */
   readonly repeats?: Repeats
+  /** With `--size`. */
+  readonly sizes?: Sizes
   readonly agrees: boolean
   readonly why: readonly Why[]
 }

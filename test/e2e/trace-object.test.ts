@@ -35,7 +35,7 @@ test('a trace that is applied is sent, and its status tells every hop', async ()
   assert.equal(seen[0]?.pod, 'client')
   assert.match(seen.find(({ action }) => action === 'Translated')?.componentInfo ?? '', /^service default\/web: /)
   assert.equal(seen.at(-1)?.action, 'Delivered')
-  assert.ok((status?.replyResults?.length ?? 0) > 0 && status?.dns?.length === 1)
+  assert.ok((status?.replyResults?.length ?? 0) > 0 && status?.dns?.length === 2)
 })
 
 test('why it failed is in the status, and in a column', async () => {

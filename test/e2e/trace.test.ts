@@ -91,8 +91,8 @@ test('by a service name: one question, the address, the translation there, and p
     JSON.stringify(story, null, 1),
   )
   assert.deepEqual(
-    story.dns.map(({ question, rcode }) => [question, rcode]),
-    [['web.default.svc.cluster.local', 'NOERROR']],
+    story.dns.map(({ question, type, rcode }) => [question, type, rcode]),
+    ['A', 'AAAA'].map((type) => ['web.default.svc.cluster.local', type, 'NOERROR']),
   )
   const translated = story.hops.find((hop) => hop.action === 'translated')
   assert.equal(translated?.packet.dst, `${story.dns[0]?.answers[0]}:80`)

@@ -1,4 +1,4 @@
-import type { DnsStep, Trace } from '../types.ts'
+import { type DnsStep, lookUpMs, type Trace } from '../types.ts'
 import { type Paint, sayMs, type TextOptions } from './paint.ts'
 import { wrapped } from './wrap.ts'
 
@@ -31,7 +31,7 @@ function leadsTo({ dns, to }: Trace): string {
   const asked = /^[a-z]+:\/\/([^:/?#]+)|^([^:/]+)/.exec(to)
   const name = asked?.[1] ?? asked?.[2] ?? last?.question ?? to
   const found = dns.find(({ answers }) => answers.length > 0)
-  const total = sayMs(dns.reduce((sum, { ms }) => sum + ms, 0))
+  const total = sayMs(lookUpMs(dns))
   const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}, ${total}`
   if (!found)
     return `${name}: ${dns.length === 1 ? `${last?.question} ${last?.rcode}` : 'no answer has an address'}    ${questions}`

@@ -13,7 +13,7 @@ import type { ProbeResult } from '../probe/spec.ts'
 import { withRuled } from '../ruled.ts'
 import { serviceNamed } from '../resolve.ts'
 import { type Target, transportOf } from '../target.ts'
-import type { DnsStep, Hop, Trace, Why } from '../types.ts'
+import { type DnsStep, type Hop, lookUpMs, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
@@ -124,7 +124,7 @@ function nameless(
   // What another name leads to is not the cluster's to promise.
   const known = service !== undefined && service.spec.type !== 'ExternalName'
   const verdict = 'name-not-found'
-  const ms = round(told.dns.reduce((sum, step) => sum + step.ms, 0))
+  const ms = round(lookUpMs(told.dns))
   const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
 }
