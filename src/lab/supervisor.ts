@@ -21,6 +21,7 @@ import { listenerFd, type Progress, progressFd, type SupervisorConfig } from './
 import { doctorExtension, doctorPath } from './doctor.ts'
 import { aroundOf, traceExtension, tracePath, tracerOf } from './trace.ts'
 import { liveExtensions, liveTracerOf } from './trace-live.ts'
+import { pcapExtensions } from './trace-pcap.ts'
 import { answerTraces } from './trace-objects.ts'
 import { layWire, type Wire } from './wire.ts'
 
@@ -71,6 +72,7 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     extensions: {
       [tracePath]: trace,
       ...liveExtensions(liveTracerOf(around)),
+      ...pcapExtensions(around),
       [doctorPath]: doctorExtension(config, wire, authority, theClient, tracer),
     },
     log: log.child({ room: 'api' }),

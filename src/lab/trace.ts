@@ -70,22 +70,31 @@ export function aroundOf(
 }
 
 export function tracerOf(around: () => Around): Tracer {
-  return async ({ from, to, namespace, timeoutMs, count, sizes }, signal, explain) => {
+  return async (wish, signal, explain) => {
     try {
-      return await traceRequest({
-        ...around(),
-        from,
-        to,
-        ...(namespace !== undefined && { namespace }),
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        ...(count !== undefined && { count }),
-        ...(sizes !== undefined && { sizes }),
-        signal,
-        explain,
-      })
+      return await traceRequest({ ...around(), ...optionsOf(wish), signal, explain })
     } catch (error) {
       throw refusal(error)
     }
+  }
+}
+
+/** What was wished, as the trace takes it. */
+export function optionsOf({
+  from,
+  to,
+  namespace,
+  timeoutMs,
+  count,
+  sizes,
+}: TraceWish): Pick<TraceOptions, 'from' | 'to' | 'namespace' | 'timeoutMs' | 'count' | 'sizes'> {
+  return {
+    from,
+    to,
+    ...(namespace !== undefined && { namespace }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(count !== undefined && { count }),
+    ...(sizes !== undefined && { sizes }),
   }
 }
 
