@@ -8,5 +8,6 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   crowd: () => import('./crowd.ts'),
   services: () => import('./services.ts'),
   dns: () => import('./dns.ts'),
+  doctor: () => import('./doctor.ts'),
   wire: () => import('./wire.ts'),
 }
