@@ -1,9 +1,11 @@
 import { stringify } from 'yaml'
-import { livePath } from '../lab/trace-live.ts'
+import { KubehopError } from '../base/errors.ts'
+import { type LiveLine, livePath } from '../lab/trace-live.ts'
 import { longest } from '../trace/live/live.ts'
 import { renderLive } from '../trace/live/render.ts'
-import type { LiveEvent } from '../trace/live/types.ts'
+import type { LiveFlow, LiveTrace } from '../trace/live/types.ts'
 import type { TextOptions } from '../trace/render/paint.ts'
+import { openPcap } from './pcap-file.ts'
 import { UsageError } from './usage.ts'
 
 export interface LiveContext {
@@ -22,7 +24,7 @@ export interface LiveBody {
   stories?: number
 }
 
-export function liveFormat(format: string): 'text' | 'json' | 'yaml' {
+export function liveFormat(format: string): LiveOutput['format'] {
   if (format === 'text' || format === 'json' || format === 'yaml') return format
   throw new UsageError(`-o ${format} draws one request; with --live it is text, json or yaml`)
 }
@@ -47,35 +49,55 @@ export function takeLive(args: readonly string[]): { seconds: number | undefined
   return { seconds, rest: args.toSpliced(at, isNumber ? 2 : 1) }
 }
 
+export interface LiveOutput {
+  readonly format: 'text' | 'json' | 'yaml'
+  readonly text: TextOptions
+  /** Where the packets go, if they are wanted; `-`: standard output, and what is told goes to standard error. */
+  readonly pcap: string | undefined
+}
+
 /** Watches until the time is over or Ctrl-C; 0 when something began and all of it was delivered. */
-export async function live(
-  body: LiveBody,
-  format: 'text' | 'json' | 'yaml',
-  options: TextOptions,
-  context: LiveContext,
-): Promise<number> {
+export async function live(body: LiveBody, { format, text, pcap }: LiveOutput, context: LiveContext): Promise<number> {
+  const file = pcap === undefined ? undefined : openPcap(pcap)
+  const out = pcap === '-' ? process.stderr : process.stdout
   let id: string | undefined
   // Once more ends the program itself.
   const stop = (): void => {
     process.removeListener('SIGINT', stop)
-    if (id !== undefined) void context.stop(id)
+    // Where it has ended by itself meanwhile, its account is on the way.
+    if (id !== undefined) context.stop(id).catch(() => {})
   }
   process.once('SIGINT', stop)
+  const flows: LiveFlow[] = []
+  const wish = { ...body, ...(text.verbose && { stories: manyStories }), ...(file && { pcap: true }) }
   try {
-    const stories = options.verbose ? manyStories : undefined
-    for await (const line of context.stream(livePath, { ...body, ...(stories !== undefined && { stories }) })) {
-      const event = line as LiveEvent
+    for await (const line of context.stream(livePath, wish)) {
+      const event = line as LiveLine
+      if (event.kind === 'pcap') {
+        file?.write(Buffer.from(event.bytes, 'base64'))
+        continue
+      }
       if (event.kind === 'watching') id = event.id
-      if (format === 'text') process.stdout.write(renderLive(event, options))
-      if (event.kind !== 'summary') continue
-      if (format === 'json') process.stdout.write(`${JSON.stringify(event.trace, null, 2)}\n`)
-      if (format === 'yaml')
-        process.stdout.write(stringify(event.trace, { lineWidth: 0, aliasDuplicateObjects: false }))
-      const { followed, verdicts } = event.trace.live
+      if (event.kind === 'flow') flows.push(event.flow)
+      if (event.kind !== 'summary') {
+        if (format === 'text') out.write(renderLive(event, text))
+        continue
+      }
+      file?.finish()
+      const trace = { ...event.trace, live: { ...event.trace.live, flows } }
+      out.write(written(trace, format, text))
+      const { followed, verdicts } = trace.live
       return followed > 0 && verdicts.delivered === followed ? 0 : 1
     }
-    throw new Error('the watch broke off: the lab ended, or lost the connection')
+    throw new KubehopError('trace', 'watch', 'BrokeOff', 'the watch broke off: the lab ended, or lost the connection')
   } finally {
     process.removeListener('SIGINT', stop)
+    file?.close()
   }
+}
+
+function written(trace: LiveTrace, format: LiveOutput['format'], text: TextOptions): string {
+  if (format === 'json') return `${JSON.stringify(trace, null, 2)}\n`
+  if (format === 'yaml') return stringify(trace, { lineWidth: 0, aliasDuplicateObjects: false })
+  return renderLive({ kind: 'summary', trace }, text)
 }

@@ -22,8 +22,12 @@ export function readFormat(text: string): Format {
   return format
 }
 
-export function writeTrace(trace: Trace, { format, verbose, explain }: Output): void {
-  process.stdout.write(written(trace, format, verbose, explain))
+export function writeTrace(
+  trace: Trace,
+  { format, verbose, explain }: Output,
+  to: NodeJS.WriteStream = process.stdout,
+): void {
+  to.write(written(trace, format, verbose, explain))
 }
 
 export function writeWords(): void {

@@ -1,9 +1,11 @@
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
+import { type PcapEvent, pcapPath } from '../lab/trace-pcap.ts'
 import { mostRequests } from '../trace/coordinate.ts'
 import { parseSource } from '../trace/source.ts'
 import { parseTarget } from '../trace/target.ts'
 import type { Trace } from '../trace/types.ts'
+import { openPcap } from './pcap-file.ts'
 import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
 import { readFormat, textOptions, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'
@@ -37,6 +39,7 @@ export async function trace(words: string[], context: TraceContext): Promise<num
       namespace: { type: 'string', short: 'n' },
       timeout: { type: 'string' },
       count: { type: 'string' },
+      pcap: { type: 'string' },
     },
   })
   const format = readFormat(values.output)
@@ -59,15 +62,35 @@ export async function trace(words: string[], context: TraceContext): Promise<num
   if (watched !== undefined) {
     const output = liveFormat(format)
     if (values.count !== undefined) throw new UsageError('--count sends, and --live sends nothing: use one of them')
-    return live({ ...asked, seconds: watched }, output, textOptions(values.verbose), context)
+    const options = { format: output, text: textOptions(values.verbose), pcap: values.pcap }
+    return live({ ...asked, seconds: watched }, options, context)
   }
-  const result = await context.request(tracePath, {
-    ...asked,
-    ...(values.count !== undefined && { count: requests(values.count) }),
-  })
-  writeTrace(result, { format, verbose: values.verbose, explain: values.explain })
+  const body = { ...asked, ...(values.count !== undefined && { count: requests(values.count) }) }
+  const result = await (values.pcap === undefined
+    ? context.request(tracePath, body)
+    : withPcap(values.pcap, body, context))
+  const output = { format, verbose: values.verbose, explain: values.explain }
+  writeTrace(result, output, values.pcap === '-' ? process.stderr : process.stdout)
   const all = [result, ...(result.repeats?.outcomes ?? [])]
   return all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
+}
+
+/** The trace, and its packets in a file. */
+async function withPcap(path: string, body: TraceBody, context: TraceContext): Promise<Trace> {
+  const pcap = openPcap(path)
+  try {
+    for await (const line of context.stream(pcapPath, body)) {
+      const event = line as PcapEvent
+      if (event.kind === 'pcap') pcap.write(Buffer.from(event.bytes, 'base64'))
+      else {
+        pcap.finish()
+        return event.trace
+      }
+    }
+    throw new KubehopError('trace', 'trace', 'BrokeOff', 'the answer broke off: the lab ended, or lost the connection')
+  } finally {
+    pcap.close()
+  }
 }
 
 /** What is written wrongly is known before anything is asked. */

@@ -3,7 +3,11 @@ import type { Extensions } from '../api/server/handler.ts'
 import { explain } from '../doctor/explain.ts'
 import { longest, mostFollowed, traceLive } from '../trace/live/live.ts'
 import type { LiveEvent } from '../trace/live/types.ts'
-import { type Around, readTraceWish, refusal, type TraceWish } from './trace.ts'
+import { Capture } from '../trace/pcap/capture.ts'
+import { pcapFile } from '../trace/pcap/file.ts'
+import type { Trace } from '../trace/types.ts'
+import { type Around, optionsOf, readTraceWish, refusal, type TraceWish } from './trace.ts'
+import { type PcapBytes, piecesOf } from './trace-pcap.ts'
 
 export const livePath = '/kubehop/trace/live'
 export const liveStopPath = '/kubehop/trace/live/stop'
@@ -13,26 +17,42 @@ export interface LiveWish extends TraceWish {
   seconds: number
   /** So many of the first connections are told as whole stories. */
   stories?: number | undefined
+  /** The packets too, before the summary. */
+  pcap?: boolean | undefined
 }
 
+/** What is answered line by line. The summary's list of flows is empty there: each has had its line. */
+export type LiveLine = LiveEvent | PcapBytes
+
 /** Watches in a lab. A refusal is an ApiError. */
-export type LiveTracer = (wish: LiveWish, stop: AbortSignal, gone: AbortSignal) => AsyncGenerator<LiveEvent>
+export type LiveTracer = (wish: LiveWish, stop: AbortSignal, gone: AbortSignal) => AsyncGenerator<LiveLine>
 
 export function liveTracerOf(around: () => Around): LiveTracer {
-  return async function* ({ from, to, namespace, timeoutMs, seconds, stories }, stop, signal) {
+  return async function* (wish, stop, signal) {
+    const { seconds, stories, pcap } = wish
+    const capture = pcap === true ? new Capture() : undefined
+    const told: Trace[] = []
     try {
-      yield* traceLive({
+      const events = traceLive({
         ...around(),
-        from,
-        to,
+        ...optionsOf(wish),
         seconds,
-        ...(namespace !== undefined && { namespace }),
-        ...(timeoutMs !== undefined && { timeoutMs }),
         ...(stories !== undefined && { stories }),
+        ...(capture && { capture }),
         stop,
         signal,
         explain,
       })
+      for await (const event of events) {
+        if (event.kind === 'flow' && event.flow.story) told.push(event.flow.story)
+        if (event.kind === 'summary' && capture) {
+          const { from, to, live } = event.trace
+          yield* piecesOf(pcapFile(capture, told, `${from} -> ${to}, watched for ${live.seconds} s`))
+        }
+        yield event.kind === 'summary'
+          ? { kind: 'summary', trace: { ...event.trace, live: { ...event.trace.live, flows: [] } } }
+          : event
+      }
     } catch (error) {
       throw refusal(error)
     }
@@ -45,7 +65,7 @@ export function liveTracerOf(around: () => Around): LiveTracer {
  */
 export function liveExtensions(tracer: LiveTracer): Extensions {
   const running = new Map<string, AbortController>()
-  async function* live(body: unknown, gone: AbortSignal): AsyncGenerator<LiveEvent> {
+  async function* live(body: unknown, gone: AbortSignal): AsyncGenerator<LiveLine> {
     const stop = new AbortController()
     let id: string | undefined
     try {
@@ -74,14 +94,19 @@ export function liveExtensions(tracer: LiveTracer): Extensions {
 
 function readLiveWish(body: unknown): LiveWish {
   const wish = readTraceWish(body)
-  const { seconds, stories } = body as Record<string, unknown>
+  const { seconds, stories, pcap } = body as Record<string, unknown>
   const timed = typeof seconds === 'number' && seconds > 0 && seconds <= longest
   const told = stories === undefined || (typeof stories === 'number' && Number.isInteger(stories) && stories >= 0)
-  if (!timed || !told)
+  if (!timed || !told || (pcap !== undefined && typeof pcap !== 'boolean'))
     throw new ApiError(
       400,
       'BadRequest',
-      `a live trace is { from, to, seconds } with seconds up to ${longest} and, if wished, a namespace, timeoutMs, and stories (up to ${mostFollowed})`,
+      `a live trace is { from, to, seconds } with seconds up to ${longest} and, if wished, a namespace, timeoutMs, stories (up to ${mostFollowed}), and pcap (true or false)`,
     )
-  return { ...wish, seconds, ...(stories !== undefined && { stories: Math.min(stories, mostFollowed) }) }
+  return {
+    ...wish,
+    seconds,
+    ...(stories !== undefined && { stories: Math.min(stories, mostFollowed) }),
+    ...(pcap === true && { pcap }),
+  }
 }
