@@ -86,7 +86,7 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const address = target.protocol === 'dns' ? (server ?? names.address) : names.address
   if (address === undefined) {
     log.debug({ from: source.key, name: destination }, 'the name has no address')
-    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: undefined }, explain)
+    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: names.unsent }, explain)
   }
   const here = address.startsWith('127.') ? onLoopback(sender) : sender
   const seen = await sendWatched(here, target, { address, port: destination.port }, names.question)

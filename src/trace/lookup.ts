@@ -5,7 +5,7 @@ import { readSightings } from './flow.ts'
 import type { Observation } from './observation.ts'
 import { atOf } from './origin.ts'
 import type { Destination } from './resolve.ts'
-import { type Sender, watched, withFreePort } from './send.ts'
+import { type Sender, type Unsent, watched, withFreePort } from './send.ts'
 import { type DnsStep, unanswered } from './types.ts'
 
 export interface LookedUp {
@@ -13,6 +13,8 @@ export interface LookedUp {
   /** What had an answer, or was asked last. */
   readonly question: string
   readonly address?: Address
+  /** Nothing could be asked. */
+  readonly unsent?: Unsent
   /** The server, when no server answered anything. */
   readonly silent?: { readonly address: Address; readonly port: number }
 }
@@ -45,6 +47,7 @@ export async function lookUp(sender: Sender, destination: Destination): Promise<
     } as const
     return { port, ...(await watched([{ node: source.node, agent, spec }], sender, request)) }
   })
+  if (result.kind === 'unsent') return { steps: [], question: name, unsent: result }
   if (result.kind !== 'resolved') throw new Error('trace: a name was asked for and something was sent')
   const pod = answeredBy(sender, observations, port)
   const { nodeDns } = sender.cluster

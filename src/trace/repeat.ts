@@ -60,6 +60,8 @@ async function* sendVolleys(
     // Each of them may take the whole time, and four are begun every 200 ms at least.
     const seconds = sender.timeoutMs / 1000 + span / 20 + 10
     const { observations, result } = await watched(watchers({ port, span, seconds }), sender, repeat)
+    // What was sent until then is the story.
+    if (result.kind === 'unsent') return
     if (result.kind !== 'repeated') throw new Error('trace: many requests were asked for and one was sent')
     const sent = result.results.flatMap((one, at) => (one.kind === 'sent' ? [{ port: port + at, result: one }] : []))
     if (sent.length === 0 && ++vain === mostVain) {

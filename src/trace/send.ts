@@ -33,12 +33,18 @@ export interface Sender {
   readonly capture?: Capture
 }
 
+/** What was asked for could not be sent, because of who or where. */
+export interface Unsent {
+  readonly kind: 'unsent'
+  readonly say: string
+}
+
 export interface Sent {
   readonly to: { readonly address: Address; readonly port: number }
   /** The source port. */
   readonly port: number
   readonly observations: readonly Observation[]
-  readonly result: ProbeResult
+  readonly result: ProbeResult | Unsent
 }
 
 /** Nodes that are watched at once: where the endpoints of a service are. */
@@ -95,12 +101,12 @@ export async function watched(
   watchers: readonly Watcher[],
   { agent, signal, capture }: Sender,
   request: ProbeSpec,
-): Promise<{ observations: Observation[]; result: ProbeResult }> {
+): Promise<{ observations: Observation[]; result: ProbeResult | Unsent }> {
   const whole = (one: Watcher): Watcher => ({ ...one, spec: { ...one.spec, whole: true } })
   const watching = watchAll(capture ? watchers.map(whole) : watchers, patienceMs)
   try {
     await watching.ready
-    const result = await agent.probe(request, signal)
+    const result = await agent.probe(request, signal).catch(unsent)
     const observations = await watching.finish()
     capture?.add(observations)
     return { observations, result }
@@ -109,8 +115,14 @@ export async function watched(
   }
 }
 
+/** Pods end and machines go away while they are asked: that is a story, too. */
+function unsent(error: unknown): Unsent {
+  if (error instanceof KubehopError) return { kind: 'unsent', say: error.plain }
+  throw error
+}
+
 /** The source port is chosen here, because watchers must know it before anything is sent. */
-export async function withFreePort<T extends { readonly result: ProbeResult }>(
+export async function withFreePort<T extends { readonly result: ProbeResult | Unsent }>(
   { source }: Sender,
   send: (port: number) => Promise<T>,
 ): Promise<T> {

@@ -17,6 +17,8 @@ export type Verdict =
   | 'no-answer'
   /** The name has no address: nothing was sent. */
   | 'name-not-found'
+  /** Nothing was sent: the sender ended meanwhile, or its machine could not be asked to. */
+  | 'not-sent'
 
 /** What people ask for. */
 export type Protocol = 'tcp' | 'udp' | 'sctp' | 'http' | 'https' | 'icmp' | 'dns'

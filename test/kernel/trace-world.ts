@@ -103,6 +103,15 @@ export class World implements AsyncDisposable {
     return netns
   }
 
+  /** The pod ends: its namespace and its cable go, the object stays for a while. */
+  end(name: string, namespace = 'shop'): void {
+    const key = `${namespace}/${name}`
+    const node = this.pods.find(({ metadata }) => metadata.name === name)?.spec.nodeName ?? ''
+    this.#networks.get(node)?.del(key.replace('/', '-'))
+    this.#netns.get(key)?.close()
+    this.#netns.delete(key)
+  }
+
   addressOf(pod: string): string {
     return this.pods.find(({ metadata }) => metadata.name === pod)?.status?.podIP ?? ''
   }

@@ -1,11 +1,10 @@
-import { createSocket } from 'node:dgram'
 import { randomInt } from 'node:crypto'
 import type { Address } from '../../base/address.ts'
 import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
 import { flags, type Message, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
-import { bindUdp, connectTcp } from '../../kernel/socket.ts'
-import { outcomes } from './outcomes.ts'
+import { openPartner } from '../../kernel/partner.ts'
+import { connectTcp } from '../../kernel/socket.ts'
 
 // Questions to a name server, several at once, as the C library asks for both kinds of address: over one UDP socket (RFC 1035, 4.2.1), or
 // over one TCP connection where an answer did not fit (RFC 7766).
@@ -49,16 +48,17 @@ export function encodeQuestion(
 
 /** What was heard for each question, in their order. */
 export function overUdp(questions: readonly Question[], { ns, from, to, timeoutMs, signal }: Line): Promise<Heard[]> {
-  const socket = createSocket('udp4')
+  // The C library, too, asks to be told of every ICMP error (glibc's res_enable_icmp).
+  const socket = openPartner({ ns, kind: 'udp', from, to, dontFragment: false })
   return collect(questions, timeoutMs, signal, (hear, fail) => {
-    socket.on('error', (error: NodeJS.ErrnoException) => fail(error))
-    socket.on('message', (bytes) => hear(bytes))
-    socket.bind({ fd: bindUdp(ns, from.address, from.port, { errors: true }) }, () => {
-      socket.connect(to.port, to.address, (error?: NodeJS.ErrnoException) => {
-        if (error) return fail(error)
-        for (const { bytes } of questions) socket.send(bytes)
-      })
+    socket.follow((heard) => {
+      if (heard.kind === 'error') fail(heard.code)
+      else hear(Buffer.from(heard.bytes))
     })
+    for (const { bytes } of questions) {
+      const error = socket.send(bytes)
+      if (error !== undefined) fail(error)
+    }
   }).finally(() => {
     socket.close()
   })
@@ -69,8 +69,8 @@ export function overTcp(questions: readonly Question[], { ns, from, to, timeoutM
   const socket = connectTcp({ ...(ns && { ns }), address: to.address, port: to.port, from: { address: from.address } })
   return collect(questions, timeoutMs, signal, (hear, fail) => {
     let rest = Buffer.alloc(0)
-    socket.on('error', (error: NodeJS.ErrnoException) => fail(error))
-    socket.on('close', () => fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? ''))
+    socket.on('close', () => fail('ECONNRESET'))
     socket.on('data', (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk])
       while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
@@ -96,7 +96,7 @@ function collect(
   questions: readonly Question[],
   timeoutMs: number,
   signal: AbortSignal | undefined,
-  begin: (hear: (bytes: Buffer) => void, fail: (error: NodeJS.ErrnoException) => void) => void,
+  begin: (hear: (bytes: Buffer) => void, fail: (code: string) => void) => void,
 ): Promise<Heard[]> {
   const started = performance.now()
   const heard = new Map<number, Heard>()
@@ -116,10 +116,7 @@ function collect(
         heard.set(message.id, { message, outcome: 'answered', ms: performance.now() - started })
         if (heard.size === questions.length) end('timeout')
       },
-      (error) => {
-        if (outcomes[error.code ?? '']) end('unreachable')
-        else reject(error)
-      },
+      () => end('unreachable'),
     )
   } catch (error) {
     reject(error)

@@ -10,4 +10,5 @@ export const words: Readonly<Record<Verdict, string>> = {
   'too-big': 'too big',
   'no-answer': 'no answer',
   'name-not-found': 'name not found',
+  'not-sent': 'not sent',
 }

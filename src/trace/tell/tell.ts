@@ -3,7 +3,7 @@ import type { Explain } from '../case.ts'
 import type { Cluster } from '../cluster.ts'
 import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow.ts'
 import { withLocal } from '../local.ts'
-import type { Observation } from '../observation.ts'
+import type { Device, Facts, Observation } from '../observation.ts'
 import { knowsClusterNames, notesOf } from '../notes.ts'
 import { namespaceOf, type Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
@@ -12,6 +12,7 @@ import type { Ranges } from '../predict/ranges.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import { withRuled } from '../ruled.ts'
 import { serviceNamed } from '../resolve.ts'
+import type { Unsent } from '../send.ts'
 import { type Target, transportOf } from '../target.ts'
 import { type DnsStep, type Hop, lookUpMs, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
@@ -30,7 +31,7 @@ export interface Told {
   /** The source port. */
   readonly port: number
   readonly observations: readonly Observation[]
-  readonly result: ProbeResult | undefined
+  readonly result: ProbeResult | Unsent | undefined
 }
 
 /** Everything that was seen and said, as a trace; `explain` says why. Pure. */
@@ -39,6 +40,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
   const protocol = transportOf(target.protocol)
   const { story, source } = storyOf(told)
   const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
+  if (result?.kind === 'unsent') return notSent(story, common, result)
   if (!to || result?.kind !== 'sent') return nameless(told, story, common, explain)
 
   const packet = endsOfRequest({ source: source.address, port, protocol }, to)
@@ -97,11 +99,25 @@ export function storyOf(told: Told): { story: Story; source: Origin } {
     cluster,
     ranges,
     flow: withRuled(followFlow(sightings, { ...probe, source: source.address }), rules),
-    facts: observations.filter((one) => one.kind === 'facts'),
+    facts: withFormer(observations),
     rules,
     source: source.key,
   }
   return { story, source }
+}
+
+/** What kernels say afterwards, and the devices that they had before: those of a pod that has ended are gone by then. */
+function withFormer(observations: readonly Observation[]): Facts[] {
+  const states = observations.filter((one) => one.kind === 'state')
+  return observations.flatMap((facts): Facts[] => {
+    if (facts.kind !== 'facts') return []
+    const before = states.find(({ place: { kind, name } }) => kind === facts.place.kind && name === facts.place.name)
+    const present = new Set(facts.devices.map(({ name }) => name))
+    const former = (before?.state.devices ?? [])
+      .filter(({ name }) => !present.has(name))
+      .map(({ name, bridge }): Device => ({ name, kind: '', ...(bridge !== undefined && { bridge }) }))
+    return former.length === 0 ? [facts] : [{ ...facts, devices: [...facts.devices, ...former] }]
+  })
 }
 
 /** With the address that the machine's kernel chose for this way. */
@@ -127,6 +143,14 @@ function nameless(
   const ms = round(lookUpMs(told.dns))
   const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
+}
+
+/** The story ends before it began. What packets were seen nevertheless, is told. */
+function notSent(story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>, { say }: Unsent): Trace {
+  const fix = 'trace again when it runs: kubectl get pods -A -o wide shows where pods are'
+  const why: Why[] = [{ code: 'NotSent', level: 'error', say: `nothing was sent: ${say}`, fix }]
+  const hops = tellHops(story, 'there')
+  return { ...common, verdict: 'not-sent', ms: 0, hops, reply: [], predicted: [], agrees: true, why }
 }
 
 function disagreement(differs: string | undefined): Why[] {
