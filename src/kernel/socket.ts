@@ -10,7 +10,6 @@ import {
   checked,
   getsockname,
   int,
-  IPPROTO_IP,
   IPPROTO_IPV6,
   listen,
   setOption,
@@ -28,8 +27,6 @@ import {
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
 const IPV6_V6ONLY = 26
-const IP_RECVERR = 11
-const IPV6_RECVERR = 25
 
 /** A listening descriptor for `server.listen({ fd })`, which takes it over. EADDRINUSE when the port is taken there. */
 export function listenTcp(ns: Netns | undefined, address: Address, port: number, backlog = 511): number {
@@ -48,15 +45,11 @@ export function bindUdp(
   port: number,
   options: {
     reusePort?: boolean
-    /** Every ICMP error about its datagrams is an error of the socket; else only that a port is closed is. */
-    errors?: boolean
   } = {},
 ): number {
   const op = `bind ${hostPort(address, port)}/udp`
   return make(ns, op, address, SOCK_DGRAM, (fd) => {
     if (options.reusePort) enable(op, fd, SOL_SOCKET, SO_REUSEPORT)
-    if (options.errors && family(address) === 4) enable(op, fd, IPPROTO_IP, IP_RECVERR)
-    if (options.errors && family(address) === 6) enable(op, fd, IPPROTO_IPV6, IPV6_RECVERR)
     check(op, bindRaw(fd, address, port))
   })
 }

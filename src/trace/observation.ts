@@ -15,7 +15,17 @@ export interface Place {
   readonly name: string
 }
 
-export type Observation = StateSeen | Ready | PacketSeen | LocalPacket | RuleMet | Facts | Lost | Unwatched | LiveObservation | Ended
+export type Observation =
+  | StateSeen
+  | Ready
+  | PacketSeen
+  | LocalPacket
+  | RuleMet
+  | Facts
+  | Lost
+  | Unwatched
+  | LiveObservation
+  | Ended
 
 /** What decides at a place where packets go, before any is sent. */
 export interface StateSeen {
@@ -61,7 +71,7 @@ export interface RuleMet {
   readonly packet: number
   readonly table: string
   readonly chain: string
-  /** `continue`, `accept`, `drop`, `jump pick-3`, ... */
+  /** `continue`, `accept`, `drop`, `reject`, `jump pick-3`, ... */
   readonly verdict: string
   /** The rule in nft's language; absent for a chain's policy or end. */
   readonly rule?: string
@@ -87,6 +97,8 @@ export interface Device {
   readonly kind: string
   /** The bridge that it is a port of. */
   readonly bridge?: string
+  /** The largest packet that it takes, in bytes from the IP header on. */
+  readonly mtu?: number
 }
 
 /** The answer to "which way would a packet to this address go?" */

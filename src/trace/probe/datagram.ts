@@ -1,6 +1,5 @@
-import { createSocket } from 'node:dgram'
 import type { Address } from '../../base/address.ts'
-import { bindUdp } from '../../kernel/socket.ts'
+import { openPartner } from '../../kernel/partner.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { outcomes } from './outcomes.ts'
 
@@ -11,6 +10,8 @@ export interface Datagram {
   to: { address: Address; port: number }
   payload: Uint8Array
   timeoutMs: number
+  /** Nobody on the way may cut it. */
+  dontFragment?: boolean
   signal?: AbortSignal
   /** Whether a datagram from the other side is the answer. Default: any. */
   accepts?: (message: Buffer) => boolean
@@ -20,35 +21,37 @@ export type DatagramOutcome =
   | { outcome: 'answered'; message: Buffer; ms: number }
   | { outcome: 'refused' | 'unreachable' | 'too-big' | 'timeout'; ms: number }
 
-/** Sends one datagram from inside a namespace and waits for what comes back. The socket is connected: the kernel tells it of ICMP errors. */
+/** Sends one datagram from inside a namespace and waits for what comes back. The kernel tells the socket of every ICMP error. */
 export function sendDatagram({
   ns,
   from,
   to,
   payload,
   timeoutMs,
+  dontFragment = false,
   signal,
   accepts,
 }: Datagram): Promise<DatagramOutcome> {
-  const socket = createSocket('udp4')
   const started = performance.now()
-  return new Promise<DatagramOutcome>((resolve, reject) => {
-    const ms = (): number => performance.now() - started
-    const timer = setTimeout(() => resolve({ outcome: 'timeout', ms: ms() }), timeoutMs)
-    signal?.addEventListener('abort', () => resolve({ outcome: 'timeout', ms: ms() }), { once: true })
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      const outcome = outcomes[error.code ?? '']
-      if (outcome) resolve({ outcome, ms: ms() })
-      else reject(error)
+  const ms = (): number => performance.now() - started
+  const socket = openPartner({ ns, kind: 'udp', from, to, dontFragment })
+  let timer: NodeJS.Timeout | undefined
+  return new Promise<DatagramOutcome>((resolve) => {
+    const silent = (): void => resolve({ outcome: 'timeout', ms: ms() })
+    const failed = (code: string): void => resolve({ outcome: outcomes[code] ?? 'unreachable', ms: ms() })
+    timer = setTimeout(silent, timeoutMs)
+    signal?.addEventListener('abort', silent, { once: true })
+    socket.follow((heard) => {
+      if (heard.kind === 'error') failed(heard.code)
+      else {
+        const message = Buffer.from(heard.bytes)
+        if (!accepts || accepts(message)) resolve({ outcome: 'answered', message, ms: ms() })
+      }
     })
-    socket.on('message', (message) => {
-      if (!accepts || accepts(message)) resolve({ outcome: 'answered', message, ms: ms() })
-    })
-    socket.on('close', () => clearTimeout(timer))
-    socket.bind({ fd: bindUdp(ns, from.address, from.port, { errors: true }) }, () => {
-      socket.connect(to.port, to.address, () => socket.send(payload))
-    })
+    const error = socket.send(payload)
+    if (error !== undefined) failed(error)
   }).finally(() => {
+    clearTimeout(timer)
     socket.close()
   })
 }

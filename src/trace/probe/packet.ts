@@ -1,11 +1,12 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import type { Netns } from '../../kernel/netns.ts'
-import { openRaw } from '../../kernel/raw.ts'
+import { openPartner } from '../../kernel/partner.ts'
 import { encodeEcho, readEcho } from '../packet/echo.ts'
 import { ABORT, encodeInit, INIT_ACK, readSctp } from '../packet/sctp.ts'
 import { ICMP, SCTP } from '../packet/transport.ts'
 import { outcomes } from './outcomes.ts'
-import type { Answer, PacketSpec } from './spec.ts'
+import { payloadOf } from './payload.ts'
+import type { Answer, PacketSpec, Size } from './spec.ts'
 
 type Outcome = Extract<Answer, { kind: 'sent' }>['outcome']
 
@@ -17,7 +18,7 @@ interface Talk {
   answer(bytes: Uint8Array): Outcome | undefined
 }
 
-/** How often SCTP and ping send again when nothing comes back, in ms: as often as TCP does. */
+/** How often it is sent again when nothing comes back, in ms: as often as TCP does. */
 const again = 1000
 
 /** Sends a packet that no ordinary socket sends, by a raw one, and waits for what comes back. */
@@ -25,7 +26,8 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
   const talk = spec.kind === 'icmp' ? echo(spec) : init(spec)
   const { protocol, packet } = talk
   const started = performance.now()
-  const socket = openRaw({ ns, protocol, from: spec.from.address, to: spec.to.address })
+  const dontFragment = spec.kind === 'icmp' && spec.dontFragment === true
+  const socket = openPartner({ ns, kind: protocol, from: spec.from, to: spec.to, dontFragment })
   const timers: NodeJS.Timeout[] = []
   return new Promise<Answer>((resolve) => {
     const done = (outcome: Outcome): void => resolve({ kind: 'sent', outcome, ms: performance.now() - started })
@@ -33,7 +35,7 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
       const failed = socket.send(packet)
       if (failed !== undefined) done(outcomes[failed] ?? 'unreachable')
     }
-    timers.push(setTimeout(done, spec.timeoutMs, 'timeout'), setInterval(send, again))
+    timers.push(setTimeout(done, spec.timeoutMs, 'timeout'), setInterval(send, Math.min(again, spec.timeoutMs / 2)))
     signal.addEventListener('abort', () => done('timeout'), { once: true })
     socket.follow((heard) => {
       if (heard.kind === 'packet') {
@@ -63,9 +65,8 @@ function init({ from, to }: PacketSpec): Talk {
   }
 }
 
-/** It begins with random bytes, so that it can be told from all others wherever its start is seen. */
-function echo({ from }: PacketSpec): Talk {
-  const payload = Buffer.from(`${randomBytes(16).toString('hex')} kubehop trace\n`)
+function echo({ from, size }: PacketSpec & Size): Talk {
+  const payload = payloadOf(size)
   return {
     protocol: ICMP,
     packet: encodeEcho({ id: from.port, sequence: 1, payload }),

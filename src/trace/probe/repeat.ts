@@ -7,7 +7,7 @@ const patience = 200
 
 /** Sends the same request from several ports, some at once; the answers in the order of the ports. */
 export async function sendRepeated(
-  { request, count }: RepeatSpec,
+  { request, count, sizes, dontFragment = false }: RepeatSpec,
   send: (request: Request) => Promise<Answer>,
   signal: AbortSignal,
 ): Promise<Answer[]> {
@@ -15,7 +15,9 @@ export async function sendRepeated(
   const lanes = new Set<Promise<void>>()
   for (let at = 0; at < count && !signal.aborted; at++) {
     if (lanes.size >= atOnce) await Promise.race(lanes)
-    const answer = send({ ...request, from: { ...request.from, port: request.from.port + at } })
+    const from = { ...request.from, port: request.from.port + at }
+    const size = sizes?.[at]
+    const answer = send({ ...request, from, ...(size !== undefined && { size, dontFragment }) })
     answers.push(answer)
     const lane = answeredOrSlow(answer).finally(() => lanes.delete(lane))
     lanes.add(lane)

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import type { Socket } from 'node:net'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import type { Netns } from '../../kernel/netns.ts'
 import { connectTcp } from '../../kernel/socket.ts'
 import { decodeMessage } from '../../dns/wire/codec.ts'
@@ -8,7 +8,9 @@ import { rcodeName } from '../../dns/wire/message.ts'
 import { sendDatagram } from './datagram.ts'
 import { outcomes } from './outcomes.ts'
 import { sendPacket } from './packet.ts'
-import { answersOf, encodeQuestion } from './resolve.ts'
+import { payloadOf } from './payload.ts'
+import { encodeQuestion } from './questions.ts'
+import { answersOf } from './resolve.ts'
 import type { Answer, ConnectionSpec, DatagramSpec, Request } from './spec.ts'
 
 /** Sends one real request from inside a pod's namespace and says what became of it. Ends when `signal` aborts, too. */
@@ -19,14 +21,20 @@ export function sendRequest(spec: Request, ns: Netns | undefined, signal: AbortS
 
 async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   const id = randomInt(0x10000)
-  // It begins with random bytes, so that this datagram can be told from all others wherever its start is seen.
-  const payload =
-    spec.kind === 'dns'
-      ? encodeQuestion(id, spec.name)
-      : Buffer.from(`${randomBytes(8).toString('hex')} kubehop trace\n`)
+  const payload = spec.kind === 'dns' ? encodeQuestion(id, spec.name) : payloadOf(spec.size)
+  const dontFragment = spec.kind === 'udp' && spec.dontFragment === true
   const { from, to, timeoutMs } = spec
   const accepts = spec.kind === 'dns' ? (bytes: Buffer): boolean => decodeMessage(bytes)?.id === id : undefined
-  const result = await sendDatagram({ ns, from, to, payload, timeoutMs, signal, ...(accepts && { accepts }) })
+  const result = await sendDatagram({
+    ns,
+    from,
+    to,
+    payload,
+    timeoutMs,
+    dontFragment,
+    signal,
+    ...(accepts && { accepts }),
+  })
   const message = spec.kind === 'dns' && result.outcome === 'answered' ? decodeMessage(result.message) : undefined
   return {
     kind: 'sent',

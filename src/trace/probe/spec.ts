@@ -1,5 +1,5 @@
 import type { Address } from '../../base/address.ts'
-import { bad, readAddress, readNumber, readPodKey, readPort, readText, record } from '../observe/spec.ts'
+import { bad, list, readAddress, readNumber, readPodKey, readPort, readText, record } from '../observe/spec.ts'
 import type { At } from '../origin.ts'
 import type { Resolution } from './resolve.ts'
 
@@ -20,17 +20,31 @@ export type ProbeSpec =
 export type Request = ConnectionSpec | DatagramSpec | PacketSpec
 
 /** The same request from several ports in a row, the first of them in `request`; some at once. */
-export type RepeatSpec = Common & { readonly kind: 'repeat'; readonly count: number; readonly request: Request }
+export type RepeatSpec = Common & {
+  readonly kind: 'repeat'
+  readonly count: number
+  readonly request: Request
+  /** The size of each, where the request has one. */
+  readonly sizes?: readonly number[]
+  /** Nobody on the way may cut them. */
+  readonly dontFragment?: boolean
+}
+
+/** Bytes of the whole IP packet, and whether it may be cut on the way. Left out: as the protocol has it. */
+export interface Size {
+  readonly size?: number
+  readonly dontFragment?: boolean
+}
 
 export type ConnectionSpec = Common &
   Sending &
   ({ readonly kind: 'tcp' } | { readonly kind: 'http' | 'https'; readonly host: string; readonly path: string })
 export type DatagramSpec = Common &
   Sending &
-  ({ readonly kind: 'udp' } | { readonly kind: 'dns'; readonly name: string })
+  (({ readonly kind: 'udp' } & Size) | { readonly kind: 'dns'; readonly name: string })
 
 /** Packets that no ordinary socket sends: SCTP's INIT, and ICMP's echo request, whose identifier is `from.port`. */
-export type PacketSpec = Common & Sending & ({ readonly kind: 'sctp' } | { readonly kind: 'icmp' })
+export type PacketSpec = Common & Sending & ({ readonly kind: 'sctp' } | ({ readonly kind: 'icmp' } & Size))
 
 interface Common {
   readonly at: At
@@ -82,11 +96,11 @@ export function readProbeSpec(value: unknown): ProbeSpec {
     case 'tcp':
       return { ...common, kind, ...sending(spec) }
     case 'udp':
-      return { ...common, kind, ...sending(spec) }
+      return { ...common, kind, ...sending(spec), ...sizeIn(spec) }
     case 'sctp':
       return { ...common, kind, ...sending(spec) }
     case 'icmp':
-      return { ...common, kind, ...sending(spec, 0) }
+      return { ...common, kind, ...sending(spec, 0), ...sizeIn(spec) }
     case 'http':
     case 'https':
       return {
@@ -109,7 +123,23 @@ function readRepeat(common: Common, spec: Record<string, unknown>): RepeatSpec {
   const count = readNumber(spec, 'count', 1, mostRepeats)
   if (!Number.isInteger(count) || request.from.port + count > 65_536)
     throw bad('count', 'a whole number of ports that there are')
-  return { ...common, kind: 'repeat', count, request }
+  if (spec['sizes'] === undefined) return { ...common, kind: 'repeat', count, request }
+  const sizes = list(spec, 'sizes', count, (value) => readSize({ value }, 'value'))
+  if (sizes.length !== count) throw bad('sizes', 'one for each of the requests')
+  const dontFragment = spec['dontFragment'] === true
+  return { ...common, kind: 'repeat', count, request, sizes, dontFragment }
+}
+
+function sizeIn(spec: Record<string, unknown>): Size {
+  return {
+    ...(spec['size'] !== undefined && { size: readSize(spec, 'size') }),
+    ...(spec['dontFragment'] === true && { dontFragment: true }),
+  }
+}
+
+/** An IP header, eight bytes of UDP or ICMP, and 20 by which the packet is known again. */
+function readSize(spec: Record<string, unknown>, field: string): number {
+  return Math.floor(readNumber(spec, field, 48, 65_535))
 }
 
 function readAt(value: unknown): At {

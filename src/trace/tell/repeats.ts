@@ -1,10 +1,9 @@
 import type { Address } from '../../base/address.ts'
 import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import type { Observation } from '../observation.ts'
-import { readFrame } from '../packet/frame.ts'
-import { type Ip, readIp } from '../packet/ip.ts'
 import type { Answer } from '../probe/spec.ts'
 import type { Hop, RepeatedOutcome, Repeats, Trace, Verdict } from '../types.ts'
+import { splitByPort } from './split.ts'
 import { ipOf } from './story.ts'
 import { storyOf, type Told, tell } from './tell.ts'
 import { verdictOf } from './verdict.ts'
@@ -34,14 +33,9 @@ export class Tally {
   }
 
   add({ observations, sent }: Volley): void {
-    const ports = new Set(sent.map(({ port }) => port))
-    const marked = observations.map((one) => ({ one, ip: ipIn(one) }))
-    // What only the first bytes of a packet's first line tell, holds for all of its lines.
-    const strange = new Set<string>()
+    const ownOf = splitByPort(observations, new Set(sent.map(({ port }) => port)))
     for (const { port, result } of sent) {
-      strange.clear()
-      const own = marked.flatMap(({ one, ip }) => (isOwn(one, ip, port, ports, strange) ? [one] : []))
-      const told: Told = { ...this.#told, port, result, observations: [...this.#states, ...own] }
+      const told: Told = { ...this.#told, port, result, observations: [...this.#states, ...ownOf(port)] }
       const { story } = storyOf(told)
       const verdict = verdictOf(story, result)
       const last = story.flow.there.at(-1)
@@ -85,36 +79,6 @@ interface Row {
   readonly endpoint: RepeatedOutcome['endpoint']
   readonly ms: number[]
   way: { hops?: readonly Hop[]; reply?: readonly Hop[] }
-}
-
-function ipIn(one: Observation): Ip | undefined {
-  if (one.kind === 'packet') return readFrame(Buffer.from(one.frame, 'base64'))?.ip
-  if (one.kind === 'local' || one.kind === 'rule')
-    return one.bytes === undefined ? undefined : readIp(Buffer.from(one.bytes, 'base64'))
-  return undefined
-}
-
-/** Whether an observation may be of the request from `port`. `strange`: packets of which the rules' trace told that they are another's. */
-function isOwn(
-  one: Observation,
-  ip: Ip | undefined,
-  port: number,
-  ports: ReadonlySet<number>,
-  strange: Set<string>,
-): boolean {
-  if (one.kind !== 'rule') return ip === undefined || mayBelong(ip, port, ports)
-  const packet = `${one.place.name} ${one.packet}`
-  if (ip && !mayBelong(ip, port, ports)) strange.add(packet)
-  return !strange.has(packet)
-}
-
-/** What has a port of another of these requests is not this one's; what has none of them may be masqueraded. */
-function mayBelong({ transport }: Ip, port: number, ports: ReadonlySet<number>): boolean {
-  if (transport === undefined) return false
-  if (transport.kind === 'icmp')
-    return transport.quote !== undefined || transport.id === port || !ports.has(transport.id)
-  const { sourcePort, destinationPort } = transport
-  return sourcePort === port || destinationPort === port || !(ports.has(sourcePort) || ports.has(destinationPort))
 }
 
 /** Who was to get the request at last; undefined where it is still for a service. */

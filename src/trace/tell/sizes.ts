@@ -1,0 +1,84 @@
+import { type Address, hostPort } from '../../base/address.ts'
+import { ownerOf } from '../cluster.ts'
+import type { Answer } from '../probe/spec.ts'
+import type { SizeHop, SizeTried } from '../types.ts'
+import { errorOf, sayError } from './error.ts'
+import { factsOf, ipOf, nameOf, shortName, type Story } from './story.ts'
+import { storyOf, type Told } from './tell.ts'
+
+export interface ToldSize {
+  readonly tried: SizeTried
+  /** The devices that it was seen at. */
+  readonly hops: readonly SizeHop[]
+}
+
+/** What became of one packet of `bytes`. Pure. */
+export function tellSize(told: Told, bytes: number, result: Extract<Answer, { kind: 'sent' }>): ToldSize {
+  const { story } = storyOf(told)
+  const hops = hopsOf(story)
+  if (result.outcome === 'answered' || hasArrived(story)) return { tried: { bytes, passed: true }, hops }
+  const error = errorOf(story)
+  const [first] = story.flow.there
+  const last = hops.at(-1)
+  if (!first || !last) {
+    const by = shortName(told.source.key)
+    const own = result.outcome === 'too-big'
+    const say = own ? `${by}’s own device takes less: nothing left` : 'nothing left'
+    return { tried: { bytes, passed: false, ...(own && { by }), say }, hops }
+  }
+  const at = { place: last.place, device: last.device }
+  if (!error) {
+    const say = `not seen behind ${last.place}’s ${last.device}, and nobody said so`
+    return { tried: { bytes, passed: false, at, say }, hops }
+  }
+  const { by, mtu } = error
+  const say = `${by} says no: ${sayError(error, bytes, ipOf(first).destination)} (ICMP: ${error.name})`
+  return { tried: { bytes, passed: false, at, by, ...(mtu !== undefined && { mtu }), say }, hops }
+}
+
+/** Seen where its address is: whether the kernel there answers is another question. */
+function hasArrived(story: Story): boolean {
+  const last = story.flow.there.at(-1)
+  if (!last || last.direction !== 'in') return false
+  return factsOf(story, last.place)?.addresses.includes(ipOf(last).destination) ?? false
+}
+
+function hopsOf(story: Story): SizeHop[] {
+  const seen = new Set<string>()
+  return story.flow.there.flatMap(({ place, device }): SizeHop[] => {
+    const key = `${place.name} ${device}`
+    if (seen.has(key)) return []
+    seen.add(key)
+    const mtu = factsOf(story, place)?.devices.find(({ name }) => name === device)?.mtu
+    return [{ place: shortName(place.name), device, ...(mtu !== undefined && { mtu }) }]
+  })
+}
+
+export interface SizeTarget {
+  readonly address: Address
+  /** 0 where echo requests are sent. */
+  readonly port: number
+  /** `pod far (100.96.2.2)` */
+  readonly name: string
+  /** Of the device by which the request left. */
+  readonly mtu?: number
+}
+
+/** Whom packets of some size are for: where a request was going when it was seen last. undefined while that is a service. */
+export function sizeTarget(told: Told): SizeTarget | undefined {
+  const { story } = storyOf(told)
+  const last = story.flow.there.at(-1)
+  if (!last) return undefined
+  const { destination, transport } = ipOf(last)
+  if (ownerOf(story.cluster, destination).kind === 'service') return undefined
+  const port = transport?.kind === 'udp' ? transport.destinationPort : 0
+  const ends = port === 0 ? destination : hostPort(destination, port)
+  const name = nameOf(story, destination)
+  const mtu = hopsOf(story)[0]?.mtu
+  return {
+    address: destination,
+    port,
+    name: name === undefined ? ends : `${name} (${ends})`,
+    ...(mtu !== undefined && { mtu }),
+  }
+}
