@@ -16,6 +16,8 @@ const explains: Readonly<Record<string, readonly string[]>> = {
   ExternalNameShort: ['ExternalNameWithoutAddress'],
   ExternalNameIsAddress: ['ExternalNameWithoutAddress'],
   PolicySelectsNothing: ['PolicyNotEnforced'],
+  MtuDiffers: ['MtuTooBig'],
+  UdpBlackHole: ['NoSuchPod'],
 }
 
 /** Without what another finding about the same object explains: one mistake is told once. */

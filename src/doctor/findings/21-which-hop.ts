@@ -47,6 +47,11 @@ function authorOf(one: Case): Finding {
       `${nameOf(reply.place)} answered ${after(first, reply)}${lost(back)}`,
       wordsOf(back.at(-1) ?? reply),
     )
+  const answered = back.at(-1)
+  if (reply && answered && ipOf(answered).source !== ipOf(first).destination) {
+    const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(answered).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
+    return finding(one, 'AnswerLost', answered.place, say, wordsOf(answered))
+  }
   if (reply && result?.kind === 'sent') {
     const say = `the kernel of ${nameOf(reply.place)} took the connection ${after(first, reply)}; what is silent is the program behind it: nothing more came within ${seconds(result.ms)}`
     return finding(one, 'Silence', reply.place, say, wordsOf(reply))
@@ -86,14 +91,12 @@ function noAddress(one: Case): Finding {
   const say = last
     ? `${last.server} said no: ${last.rcode} to "${last.question}" (${last.type})${told.length > 1 ? `, the last of ${told.length} questions` : ''}; nothing was sent`
     : 'no name server was asked, and nothing was sent'
-  const evidence = told
-    .slice(0, 8)
-    .map(
-      ({ question, type, server, rcode }): Because => ({
-        kind: 'packet',
-        text: `${question} ${type}, asked of ${server}: ${rcode}`,
-      }),
-    )
+  const evidence = told.slice(0, 8).map(
+    ({ question, type, server, rcode }): Because => ({
+      kind: 'packet',
+      text: `${question} ${type}, asked of ${server}: ${rcode}`,
+    }),
+  )
   const none: Because = { kind: 'object', text: `${one.target.text} has no address` }
   return {
     ...common,

@@ -1,0 +1,77 @@
+// Changes one thing in the network namespace that it is started in: `node break-node.ts sysctl NAME VALUE`. For what no manifest can break.
+import { address } from '../../src/base/address.ts'
+import { openConntrack } from '../../src/kernel/conntrack/socket.ts'
+import { packAddress, packBe16, packU8 } from '../../src/kernel/nftables/packed.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { setLink } from '../../src/kernel/rtnetlink/link.ts'
+import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
+import { writeSysctl } from '../../src/kernel/sysctl.ts'
+
+const [what = '', first = '', second = '', third = ''] = process.argv.slice(2)
+const UDP = 17
+const table = { family: 'ip', name: 'somebody-else' } as const
+
+switch (what) {
+  case 'sysctl':
+    writeSysctl(first, second)
+    break
+  case 'hairpin':
+    link({ port: { hairpin: second === 'on' } })
+    break
+  case 'mtu':
+    link({ mtu: Number(second) })
+    break
+  case 'dnat':
+    translate()
+    break
+  case 'forget':
+    forget()
+    break
+  case 'undo':
+    openNftables().apply({ table, ops: [{ op: 'delete table' }] })
+    break
+  default:
+    throw new Error(`"${what}" is nothing that can be broken here`)
+}
+
+function link(change: Parameters<typeof setLink>[1]): void {
+  using socket = openRouteSocket()
+  socket.apply(setLink(first, change))
+}
+
+/** Connection entries of datagrams to `first`, port `second`. */
+function forget(): void {
+  using conntrack = openConntrack()
+  const filter = { protocol: UDP, destination: address(first), destinationPort: Number(second) }
+  for (const one of conntrack.list(filter)) conntrack.delete(one)
+}
+
+/** Datagrams to `first`, whatever their port, go to `second`, port `third`: before the rules for services (-100). */
+function translate(): void {
+  const proto = { kind: 'meta', key: 'l4proto', to: 0 } as const
+  openNftables().apply({
+    table,
+    ops: [
+      { op: 'add table' },
+      {
+        op: 'add chain',
+        chain: { name: 'first', hook: { type: 'nat', hook: 'prerouting', priority: -150, policy: 'accept' } },
+      },
+      {
+        op: 'add rule',
+        chain: 'first',
+        rule: {
+          exprs: [
+            proto,
+            { kind: 'cmp', from: 0, op: 'eq', value: packU8(UDP) },
+            { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
+            { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(first)) },
+            { kind: 'immediate', to: 0, value: packAddress(address(second)) },
+            { kind: 'immediate', to: 1, value: packBe16(Number(third)) },
+            { kind: 'nat', type: 'dnat', family: 'ip', address: 0, port: 1, flags: [] },
+          ],
+        },
+      },
+    ],
+  })
+}
