@@ -42,10 +42,11 @@ export async function measureSizes(sender: Sender, told: Told, first: Trace, wis
     all.push(...results)
     for (const { tried } of results) if (tried.passed) passes = Math.max(passes, tried.bytes)
     for (const { tried } of results) if (!tried.passed && tried.bytes > passes) fails = Math.min(fails, tried.bytes)
-    const said = results.flatMap(({ tried: { mtu } }) =>
-      mtu !== undefined && mtu > passes && mtu < fails ? [mtu] : [],
-    )
-    next = said.length > 0 ? [Math.min(...said)] : between(passes, fails)
+    const said = all.flatMap(({ tried: { mtu } }) => (mtu !== undefined && mtu < fails ? [mtu] : []))
+    // Who says how much fits need not be tried with one byte more.
+    if (said.includes(passes)) break
+    const fitting = said.filter((mtu) => mtu > passes)
+    next = fitting.length > 0 ? [Math.min(...fitting)] : between(passes, fails)
   }
   const tried = all.map((one) => one.tried).sort((a, b) => b.bytes - a.bytes)
   return { ...(passes > 0 && { largest: passes }), tried: unique(tried), hops: longest(all), say }
