@@ -8,7 +8,7 @@ export interface Finding extends Why {
   readonly also?: readonly ObjectReference[]
   /** True while the object is so young that this may pass by itself: told as what is not finished yet, and in the `why` of a request. */
   readonly early?: boolean
-  /** The field to change, in kubectl's manner: `spec.selector.app`. */
+  /** The field to change, in kubectl's manner: `spec.selector.app`; of the patch's object, where there is a patch. */
   readonly field?: string
   /** `certain`: it cannot be otherwise. `likely`: nothing else is known that would look like this. `possible`: worth a look. */
   readonly sure: 'certain' | 'likely' | 'possible'

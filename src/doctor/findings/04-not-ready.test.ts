@@ -62,7 +62,7 @@ test('why a pod is not Ready is told by what its status and its events say', () 
       unready(
         'web',
         { waiting: { reason: 'CrashLoopBackOff' } },
-        { status: { lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } } },
+        { status: { restartCount: 1, lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } } },
       ),
       [],
       /more memory than its limit/,
@@ -114,6 +114,28 @@ test('a pod has the time that its own probe gives it, and none more once it was 
     })[0]?.early
   assert.deepEqual([at(1), at(59), at(61)], [true, true, false])
   assert.equal(at(30, 3), false, 'it was Ready for a while')
+})
+
+test('a first end, an image that is fetched and an init container have some time', () => {
+  const early = (one: Pod): boolean | undefined => found([one])[0]?.early
+  const crash = (restartCount: number): Pod =>
+    unready('web', { waiting: { reason: 'CrashLoopBackOff' } }, { status: { restartCount } })
+  assert.deepEqual([early(crash(0)), early(crash(1))], [true, false])
+  const creating = (seconds: number): Pod =>
+    unready('web', { waiting: { reason: 'ContainerCreating' } }, { metadata: { creationTimestamp: ago(seconds) } })
+  assert.deepEqual([early(creating(30)), early(creating(90))], [true, false])
+  const waits = creating(90)
+  const init = {
+    name: 'wait',
+    ready: false,
+    restartCount: 0,
+    image: '',
+    imageID: '',
+    state: { running: { startedAt: ago(80) } },
+  }
+  const [one] = found([{ ...waits, status: { ...waits.status, initContainerStatuses: [init] } }])
+  assert.match(one?.say ?? '', /init container wait has not ended yet$/)
+  assert.match(one?.fix ?? '', /logs web -c wait$/)
 })
 
 test('a refused probe is turned to the port where somebody listens, in the Deployment that made the pod', () => {

@@ -19,9 +19,9 @@ export function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`
 }
 
-/** `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`. */
-export function listed(words: readonly string[]): string {
-  const shown = words.length > 4 ? [...words.slice(0, 3), `${words.length - 3} more`] : words
+/** `a`, `a and b`, `a, b and c`; of more than `most` the first three, and how many more. */
+export function listed(words: readonly string[], most = 4): string {
+  const shown = words.length > most ? [...words.slice(0, 3), `${words.length - 3} more`] : words
   return shown.length < 2 ? (shown[0] ?? '') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }
 

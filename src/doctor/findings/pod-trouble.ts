@@ -2,6 +2,7 @@ import type { Condition } from '../../api/objects/meta.ts'
 import type { Container, ContainerStatus, Pod, Probe } from '../../api/objects/pod.ts'
 import type { Event } from '../../api/objects/simple.ts'
 import type { Because } from '../../trace/types.ts'
+import { plural } from './finding.ts'
 
 /** Why a pod is not Ready. */
 export interface Trouble {
@@ -43,16 +44,36 @@ export function troubleOf(pod: Pod, events: readonly Event[], now: number): Trou
     }
   const failing = probeTrouble(pod, events, now, describe)
   if (failing) return failing
+  return unfinished(pod, statuses, now, describe)
+}
+
+/** Nothing failed, and it is not Ready: images are fetched, init containers run, gates wait. */
+function unfinished(pod: Pod, statuses: readonly ContainerStatus[], now: number, describe: string): Trouble {
   const ready = condition(pod, 'Ready')
-  const unready = statuses.find((one) => !one.ready && one.state?.running === undefined)
-  const what = ready?.message ?? unready?.state?.waiting?.reason ?? ready?.reason ?? pod.status?.phase ?? 'Pending'
+  const inits = pod.status?.initContainerStatuses ?? []
+  const initial = inits.find(({ state, name }) => state?.running !== undefined && !isSidecar(pod, name))
+  const waiting = statuses.find(({ state }) => state?.waiting?.reason !== undefined)?.state?.waiting
+  const what = initial
+    ? `init container ${initial.name} has not ended yet`
+    : (ready?.message ?? waiting?.reason ?? ready?.reason ?? pod.status?.phase ?? 'Pending')
+  // Images may be large, and what init containers wait for may be slow.
+  const patience = (initial ?? waiting) ? 60 : 10
   return {
     kind: ready?.reason ?? what,
     say: what,
-    fix: describe,
+    fix: initial ? `see what it waits for: ${logsOf(pod, initial.name)}` : describe,
     evidence: { kind: 'object', text: `Ready ${ready?.status ?? 'unknown'}: ${what}` },
-    early: secondsSince(pod.metadata.creationTimestamp, now) < 10,
+    early: secondsSince(pod.metadata.creationTimestamp, now) < patience,
   }
+}
+
+/** An init container that goes on running (KEP-753). */
+function isSidecar({ spec }: Pod, name: string): boolean {
+  return spec.initContainers?.find((one) => one.name === name)?.restartPolicy === 'Always'
+}
+
+function logsOf({ metadata: { namespace = 'default', name } }: Pod, container: string): string {
+  return `kubectl -n ${namespace} logs ${name} -c ${container}`
 }
 
 const hopeless = new Set([
@@ -69,10 +90,10 @@ const refused = new Set([
   'PreCreateHookError',
 ])
 
-function isStuck({ state, ready, restartCount }: ContainerStatus): boolean {
+function isStuck({ state, ready }: ContainerStatus): boolean {
   const reason = state?.waiting?.reason ?? ''
   if (hopeless.has(reason) || refused.has(reason)) return true
-  return !ready && state?.terminated !== undefined && state.terminated.exitCode !== 0 && restartCount >= 0
+  return !ready && state?.terminated !== undefined && state.terminated.exitCode !== 0
 }
 
 function containerTrouble(pod: Pod, status: ContainerStatus, command: string): Trouble {
@@ -93,13 +114,15 @@ function containerTrouble(pod: Pod, status: ContainerStatus, command: string): T
       early: false,
     }
   const ended = status.lastState?.terminated ?? status.state?.terminated
+  const again = status.restartCount > 0
   if (ended || reason === 'CrashLoopBackOff')
     return {
       kind: 'crash',
-      say: `container ${status.name} ends each time${ended === undefined ? ` (${reason})` : `: ${endOf(ended)}`}, ${status.restartCount} restart${status.restartCount === 1 ? '' : 's'}`,
-      fix: `its last words: ${command} logs ${name} -c ${status.name}${status.state?.terminated ? '' : ' --previous'}`,
+      say: `container ${status.name} ${again ? 'ends each time' : 'ended'}${ended === undefined ? ` (${reason})` : `: ${endOf(ended)}`}${again ? `, ${plural(status.restartCount, 'restart')}` : ''}`,
+      fix: `its last words: ${logsOf(pod, status.name)}${status.state?.terminated ? '' : ' --previous'}`,
       evidence,
-      early: false,
+      // What another program was not ready for is often done at the second attempt.
+      early: !again,
     }
   return {
     kind: reason,

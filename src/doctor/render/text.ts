@@ -2,7 +2,7 @@ import { type Paint, painter, type TextOptions } from '../../trace/render/paint.
 import { wrapped } from '../../trace/render/wrap.ts'
 import { renderTrace } from '../../trace/render/text.ts'
 import { type CheckDone, type Diagnosis, mistakes } from '../diagnosis.ts'
-import { plural } from '../findings/finding.ts'
+import { listed, plural } from '../findings/finding.ts'
 import type { Finding } from '../types.ts'
 import { commandOf } from './command.ts'
 
@@ -31,8 +31,10 @@ function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Pai
   const name = `${object.kind.toLowerCase()} ${object.namespace === undefined ? '' : `${object.namespace}/`}${object.name}`
   const evidence = verbose ? one.evidence : one.evidence.slice(0, 2)
   const style = styles[level]
+  // What is to be changed may be another object than the one that suffers: the Deployment that makes a service's pods.
+  const owner = patch && patch.kind !== object.kind ? `${patch.kind.toLowerCase()}/${patch.name} ` : ''
   return [
-    `${paint(style, level)}  ${paint('bold', name)}${field === undefined ? '' : paint('dim', `  ${field}`)}`,
+    `${paint(style, level)}  ${paint('bold', name)}${field === undefined ? '' : paint('dim', `  ${owner}${field}`)}`,
     ...wrapped(`  ${say}`, 2, width),
     ...evidence.flatMap(({ kind, text }) => wrapped(`  ${kind}: ${text}`, 4, width).map((line) => paint('dim', line))),
     ...wrapped(`  -> ${fix}`, 5, width),
@@ -44,37 +46,54 @@ function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Pai
 
 function renderEnd(diagnosis: Diagnosis, { width, verbose }: TextOptions, paint: Paint): string[] {
   const { looked, checks, findings, early, untold } = diagnosis
-  const listed = checks.filter(({ number }) => number <= 25)
-  const ran = listed.filter((one) => one.ran)
-  const machines = looked.machines === 0 ? '' : `, ${plural(looked.machines, 'kernel')}`
-  const outcome = findings.length === 0 ? paint('green', 'nothing wrong') : countOf(findings, paint)
-  const what = `looked at ${plural(looked.services, 'service')}, ${plural(looked.pods, 'pod')}, ${plural(looked.nodes, 'node')}${machines}`
+  const known = checks.filter(({ number }) => number <= 25)
+  const ran = known.filter((one) => one.ran)
+  const kernels = looked.machines === 0 ? '' : `, ${plural(looked.machines, 'kernel')}`
+  const what = `looked at ${plural(looked.services, 'service')}, ${plural(looked.pods, 'pod')}, ${plural(looked.nodes, 'node')}${kernels}`
   return [
-    ...wrapped(`${what}: ${ran.length} of ${listed.length} checks, ${outcome}`, 2, width),
+    ...wrapped(`${what}: ${ran.length} of ${known.length} checks, ${countOf(findings)}`, 2, width).map((line) =>
+      paintCounts(line, paint),
+    ),
     ...early.flatMap(({ say }) => wrapped(`not finished yet: ${say}`, 2, width).map((line) => paint('yellow', line))),
     ...untold.flatMap((say) => wrapped(`not looked at: ${say}`, 2, width).map((line) => paint('yellow', line))),
-    ...idle(listed, verbose).flatMap((line) => wrapped(line, 2, width).map((text) => paint('dim', text))),
+    ...idle(known, verbose).flatMap((line) => wrapped(line, 6, width).map((text) => paint('dim', text))),
   ]
 }
 
-function countOf(findings: readonly Finding[], paint: Paint): string {
-  return (['error', 'warning', 'info'] as const)
+function countOf(findings: readonly Finding[]): string {
+  const counts = (['error', 'warning', 'info'] as const)
     .map((level) => [level, findings.filter((one) => one.level === level).length] as const)
     .filter(([, count]) => count > 0)
-    .map(([level, count]) => paint(styles[level], level === 'info' ? `${count} for information` : plural(count, level)))
-    .join(', ')
+    .map(([level, count]) => (level === 'info' ? `${count} for information` : plural(count, level)))
+  return counts.length === 0 ? 'nothing wrong' : counts.join(', ')
+}
+
+/** After the line is broken: colours have no width. */
+function paintCounts(line: string, paint: Paint): string {
+  return line
+    .replace(/nothing wrong/, (text) => paint('green', text))
+    .replace(/\d+ errors?/, (text) => paint('red', text))
+    .replace(/\d+ warnings?/, (text) => paint('yellow', text))
+    .replace(/\d+ for information/, (text) => paint('cyan', text))
 }
 
 /** Which checks did not run, by what they lack; each by its name when asked for. */
 function idle(checks: readonly CheckDone[], verbose: boolean): string[] {
   const left = Map.groupBy(
     checks.filter(({ because }) => because !== undefined),
-    ({ because, ran }) => `${because}${ran ? ' to see all' : ''}`,
+    ({ because = '', ran }) => (ran ? `${because} to see everything` : because),
   )
-  return [...left].map(
-    ([because, those]) =>
-      `${those.map(({ number, title }) => (verbose ? `${number} (${title})` : String(number))).join(verbose ? '; ' : ' ')}: ${because}`,
-  )
+  return [...left].flatMap(([because, those]) => {
+    const numbers = listed(
+      those.map(({ number }) => String(number)),
+      those.length,
+    )
+    // "needs agents" of one, "need agents" of several; what is no need is a sentence of its own.
+    const [, need] = /^needs (.*)$/.exec(because) ?? []
+    const line =
+      need === undefined ? `${numbers}: ${because}` : `${numbers} ${those.length > 1 ? 'need' : 'needs'} ${need}`
+    return [line, ...(verbose ? those.map(({ number, title }) => `  ${String(number).padStart(2)}  ${title}`) : [])]
+  })
 }
 
 /** `doctor --list`: every mistake with its number and what is needed to see it. */
