@@ -1,8 +1,10 @@
 export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
        kubehop trace --explain
 
-  FROM   a pod: client, shop/client (in namespace shop), or one of a deployment: deploy/web
-  TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, 100.64.0.10:53, tcp://..., udp://..., dns://web
+  FROM   a pod: client, shop/client (in namespace shop), client:app (its container app), one of deploy/web, sts/db, ds/log;
+         a node: node/node1; or outside: a machine that is in no cluster
+  TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, node/node1:10250,
+         100.64.0.10:53, tcp://..., udp://..., dns://web
 
   -v, --verbose         with the evidence of each line: packet, rule, route, learned address, socket
   --explain             and the words of the trade that are in it, each explained once; without FROM and TO: all of them
