@@ -80,7 +80,7 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
       requests.push(one)
     }
   }
-  const there = firstAtEach(requests)
+  const there = firstAtEach(firstTry(requests, first))
   const answer = answers[0]?.kind
   const back = firstAtEach(answers.filter(({ kind }) => kind === answer).map(({ one }) => one))
   const tries = requests.filter(
@@ -187,6 +187,22 @@ function isQuoted(quoted: Transport, asked: Transport | undefined): boolean | un
       ? undefined
       : quoted.type === asked.type && sameStart(quoted.payload ?? none, asked.payload ?? none)
   return quoted.kind === asked?.kind ? undefined : false
+}
+
+/** What is sent again may meet other rules by then, and become another packet: its way is told where the first one never came. */
+function firstTry(requests: readonly Sighting[], first: Sighting): Sighting[] {
+  const deviceOf = ({ place, device, direction, local }: Sighting): string =>
+    `${place.kind} ${place.name} ${device} ${direction} ${local ?? false}`
+  const again = requests.findIndex((one, at) => at > 0 && deviceOf(one) === deviceOf(first) && sameIp(one, first))
+  if (again < 0) return [...requests]
+  const seen = new Set(requests.slice(0, again).map(deviceOf))
+  return requests.filter((one, at) => at < again || !seen.has(deviceOf(one)))
+}
+
+function sameIp(one: Sighting, other: Sighting): boolean {
+  return (
+    one.frame.ip !== undefined && other.frame.ip !== undefined && sameEnds(endsOf(one.frame.ip), endsOf(other.frame.ip))
+  )
 }
 
 function firstAtEach(sightings: readonly Sighting[]): Sighting[] {

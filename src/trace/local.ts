@@ -34,8 +34,19 @@ function isSamePacket({ transport: one }: Ip, { transport: other }: Ip): boolean
   if (one?.kind === 'sctp' && other?.kind === 'sctp')
     return one.verificationTag === other.verificationTag && one.chunk === other.chunk
   if (one?.kind === 'icmp' && other?.kind === 'icmp')
-    return one.type === other.type && one.code === other.code && one.sequence === other.sequence
-  if (one?.kind !== 'udp' || other?.kind !== 'udp') return false
-  const length = Math.min(one.payload.length, other.payload.length)
-  return Buffer.compare(one.payload.subarray(0, length), other.payload.subarray(0, length)) === 0
+    // All echoes have the same number; only what they carry tells them apart.
+    return (
+      one.type === other.type &&
+      one.code === other.code &&
+      one.sequence === other.sequence &&
+      sameStart(one.payload ?? none, other.payload ?? none)
+    )
+  return one?.kind === 'udp' && other?.kind === 'udp' && sameStart(one.payload, other.payload)
 }
+
+function sameStart(one: Uint8Array, other: Uint8Array): boolean {
+  const length = Math.min(one.length, other.length)
+  return Buffer.compare(one.subarray(0, length), other.subarray(0, length)) === 0
+}
+
+const none = new Uint8Array()

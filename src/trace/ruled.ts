@@ -9,7 +9,7 @@ import { readIp } from './packet/ip.ts'
 export function withRuled(flow: Flow, rules: readonly RuleMet[]): Flow {
   const last = flow.there.at(-1)
   const seen = last?.frame.ip
-  if (!last || !seen || last.place.kind !== 'node' || last.direction === 'out') return flow
+  if (!last || !seen || last.place.kind !== 'node' || (last.direction === 'out' && !last.local)) return flow
   const here = rules.flatMap(({ place, packet, bytes }) => {
     if (bytes === undefined || place.kind !== 'node' || place.name !== last.place.name) return []
     const ip = readIp(Buffer.from(bytes, 'base64'))
@@ -21,5 +21,6 @@ export function withRuled(flow: Flow, rules: readonly RuleMet[]): Flow {
   if (!ip || sameEnds(endsOf(ip), endsOf(seen))) return flow
   // The trace has the first bytes only; what is behind them is as it was.
   const frame = { ...last.frame, ip: { ...seen, ...ip, length: seen.length } }
-  return { ...flow, there: [...flow.there, { ...last, time: last.time + 1n, frame, ruled: true }] }
+  const { local: _, ...one } = last
+  return { ...flow, there: [...flow.there, { ...one, time: last.time + 1n, frame, ruled: true }] }
 }

@@ -8,8 +8,13 @@ export interface RandomRequest {
 }
 
 export function requestIn(world: World, random: Random): RandomRequest {
-  const from = `shop/${random.pick(world.pods).metadata.name}`
-  return { from, to: random.pick(kinds)(world, random) }
+  return { from: sender(world, random), to: random.pick(kinds)(world, random) }
+}
+
+function sender(world: World, random: Random): string {
+  const which = random.next()
+  if (which < 0.2) return `node/${random.pick(world.nodes).metadata.name}`
+  return which < 0.35 ? 'outside' : `shop/${random.pick(world.pods).metadata.name}`
 }
 
 const kinds: readonly ((world: World, random: Random) => string)[] = [

@@ -23,6 +23,7 @@ export class RandomWorld extends World {
   constructor(random: Random) {
     super()
     quickly(this.routerNetns)
+    quickly(this.outside.ns)
     for (const node of this.nodes) quickly(this.node(node.metadata.name))
     for (let n = 1; n <= random.from(5, 7); n++) this.#randomPod(random, `p${n}`)
     // The machine itself has programs, too: of pods that use its network.

@@ -1,4 +1,5 @@
 import { NETLINK_NETFILTER, NetlinkSocket } from '../../kernel/netlink/socket.ts'
+import type { PlacedRule } from '../../kernel/nftables/rule.ts'
 import type { TableFamily } from '../../kernel/nftables/message.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
@@ -6,6 +7,8 @@ import type { Netns } from '../../kernel/netns.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place, RuleMet } from '../observation.ts'
+import { readIp } from '../packet/ip.ts'
+import { hasNumber } from './number.ts'
 import { flagTable } from './flag.ts'
 import type { Queue } from './queue.ts'
 import { ruleText, verdictText } from './rule-text.ts'
@@ -14,6 +17,7 @@ import type { WatchSpec } from './spec.ts'
 const NFNLGRP_NFTRACE = 9
 const mostEvents = 2000
 const mostPerRequest = 100
+const mostIds = 4096
 
 /** Listens to nf_tables' traces in a namespace. They are told at the end, when each rule is looked up by its handle. */
 export class RuleWatch {
@@ -24,6 +28,8 @@ export class RuleWatch {
   readonly #stop: () => void
   readonly #events: TraceEvent[] = []
   readonly #local: TraceEvent[] = []
+  readonly #mine = new Map<number, boolean>()
+  readonly #spec: Pick<WatchSpec, 'port' | 'span'>
   readonly #isSender: boolean
   /** The table that asks for this trace (flag.ts). */
   readonly #own: string
@@ -33,11 +39,12 @@ export class RuleWatch {
   constructor(
     place: Place,
     ns: Netns | undefined,
-    { id, isSender = false, span = 1 }: WatchSpec,
+    { id, port, isSender = false, span = 1 }: WatchSpec,
     queue: Queue<Observation>,
   ) {
     this.#isSender = isSender
     this.#own = flagTable(id)
+    this.#spec = { port, span }
     this.#most = mostEvents + mostPerRequest * (span - 1)
     this.#place = place
     this.#ns = ns
@@ -55,8 +62,8 @@ export class RuleWatch {
     this.#receive()
     if (this.#lost)
       this.#queue.push({ kind: 'lost', place: this.#place, say: 'some lines of the rules’ trace were lost' })
-    const texts = this.#texts()
-    for (const event of this.#events) this.#queue.push(this.#told(event, texts))
+    const rules = this.#rules()
+    for (const event of this.#events) this.#queue.push(this.#told(event, rules))
     this.#tellLocal()
   }
 
@@ -71,15 +78,26 @@ export class RuleWatch {
     for (const message of messages) {
       const event = readTrace(message)
       // The table that only asks for the trace has no say in what happens.
-      if (!event) continue
+      if (!event || !this.#isMine(event)) continue
       if (event.table.startsWith('kubehop-trace-')) {
         // Others are traced on this machine at the same time, and a listener hears of all.
-        if (this.#isSender && event.table === this.#own && event.chain !== 'prerouting' && event.network) this.#local.push(event)
+        if (this.#isSender && event.table === this.#own && event.chain !== 'prerouting' && event.network)
+          this.#local.push(event)
         continue
       }
       if (this.#events.length < this.#most) this.#events.push(event)
       else this.#lost = true
     }
+  }
+
+  /** By the packet, which the first line of each chain carries: a listener hears of everybody's, and others are traced at the same time. */
+  #isMine({ id, network, transport }: TraceEvent): boolean {
+    if (network) {
+      const ip = readIp(Buffer.concat([network, transport ?? new Uint8Array()]))
+      if (this.#mine.size >= mostIds) this.#mine.clear()
+      this.#mine.set(id, ip === undefined || hasNumber(ip, this.#spec))
+    }
+    return this.#mine.get(id) ?? true
   }
 
   #tellLocal(): void {
@@ -98,30 +116,35 @@ export class RuleWatch {
     }
   }
 
-  #told(event: TraceEvent, texts: ReadonlyMap<string, string>): RuleMet {
+  #told(event: TraceEvent, rules: ReadonlyMap<string, PlacedRule>): RuleMet {
     const { id, table, chain, handle, network, transport } = event
-    const rule = handle === undefined ? undefined : texts.get(`${table} ${handle}`)
+    const rule = handle === undefined ? undefined : rules.get(`${table} ${handle}`)
+    const verdict = verdictText(event)
     return {
       kind: 'rule',
       place: this.#place,
       packet: id,
       table,
       chain,
-      verdict: verdictText(event),
+      // The kernel throws away what it refuses with an answer.
+      verdict: verdict === 'drop' && rule?.exprs.some(({ kind }) => kind === 'reject') ? 'reject' : verdict,
       // The end of a chain's rules comes as a rule without a handle.
-      ...(event.type === 'rule' && handle !== undefined && { rule: rule ?? `rule ${handle}` }),
+      ...(event.type === 'rule' &&
+        handle !== undefined && {
+          rule: rule ? ruleText(rule) : `rule ${handle}`,
+        }),
       ...(network && { bytes: Buffer.concat([network, transport ?? new Uint8Array()]).toString('base64') }),
     }
   }
 
   /** Every rule of the tables that were met, by table and handle. */
-  #texts(): Map<string, string> {
+  #rules(): Map<string, PlacedRule> {
     const tables = new Map<string, TableFamily>(this.#events.map(({ table, family }) => [table, family]))
-    const texts = new Map<string, string>()
-    if (tables.size === 0) return texts
+    const rules = new Map<string, PlacedRule>()
+    if (tables.size === 0) return rules
     using nft = openNftables(this.#ns, { buffer: 1024 * 1024 })
     for (const [name, family] of tables)
-      for (const rule of nft.rules({ name, family })) texts.set(`${name} ${rule.handle}`, ruleText(rule))
-    return texts
+      for (const rule of nft.rules({ name, family })) rules.set(`${name} ${rule.handle}`, rule)
+    return rules
   }
 }

@@ -44,6 +44,9 @@ export function answerTo(
     }
     case 'unanswered':
     case 'no way': {
+      // What rules sent another way than the one that its socket had found is lost in silence, for TCP at least.
+      if (machine === origin && packet.destination !== sent.destination)
+        return { reply: [], verdicts: ['unreachable', 'no-answer'] }
       if (machine === origin) return { reply: [], verdicts: ['unreachable'] }
       const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: ['no-answer'] }
@@ -51,7 +54,8 @@ export function answerTo(
       return { reply: back.hops, verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
     }
     case 'dropped':
-      return { reply: [], verdicts: ['dropped'] }
+      // The rules' trace follows the sender's own ends: whom another node speaks for is out of its sight.
+      return { reply: [], verdicts: packet.source === sent.source ? ['dropped'] : ['dropped', 'no-answer'] }
     case 'silent':
       return { reply: [], verdicts: ['no-answer'] }
   }

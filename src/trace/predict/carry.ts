@@ -65,6 +65,12 @@ class Carrier {
 
   send(machine: Machine, made: Packet): Carried {
     const isPod = machine.place.kind === 'pod'
+    const asked = isLocal(machine, made.destination) ? undefined : routeTo(machine, made.destination)
+    // A socket looks for a way before any rule has a say.
+    if (!isLocal(machine, made.destination) && asked?.kind !== 'unicast') {
+      if (!this.#to.back) this.#path.unsent(machine, made, asked)
+      return this.#end(machine, { is: 'no way' }, made)
+    }
     const out = isPod ? { packet: made, masquerade: false } : this.#meet(machine, 'output', { ...made, byNode: true })
     if ('ended' in out) return out.ended
     const { packet, by } = out
@@ -72,7 +78,7 @@ class Carrier {
     const route = loop ? undefined : routeTo(machine, packet.destination)
     const way = route?.kind === 'unicast' ? route : undefined
     if (!loop && !(way && this.#next(machine, way, packet))) {
-      if (!this.#to.back) this.#path.unsent(machine, made, route)
+      if (!this.#to.back) this.#stays(machine, made, packet, route, by)
       return this.#end(machine, { is: way ? 'unanswered' : 'no way' }, packet)
     }
     const device = loop ? 'lo' : (way?.device ?? 'eth0')
@@ -82,12 +88,34 @@ class Carrier {
     return isPod ? this.#end(machine, { is: 'arrived' }, packet) : this.#itself(machine, made, packet)
   }
 
+  /** Nothing leaves the machine; what its rules made of the packet before is told. */
+  #stays(
+    machine: Machine,
+    made: Packet,
+    packet: Packet,
+    route: MachineRoute | undefined,
+    by: Decider | undefined,
+  ): void {
+    if (packet.destination === made.destination) return this.#path.unsent(machine, made, route)
+    this.#path.sent(machine, route?.device ?? '', made)
+    this.#translated(machine, route?.device ?? '', made, packet, by)
+    if (route?.kind === 'unicast') this.#path.unanswered(machine, packet, route)
+    else this.#path.noWay(machine, packet)
+  }
+
   /** Over lo: out by the last rules, and in again by the first ones. */
   #itself(machine: Machine, made: Packet, packet: Packet): Carried {
-    if (!this.#to.back) this.#to.tracked.remember(machine, made, packet)
-    const input = this.#meet(machine, 'input', packet, made)
+    const left = this.#post(
+      machine,
+      made,
+      packet,
+      { to: everywhere, kind: 'unicast', source: packet.source },
+      undefined,
+    )
+    if ('ended' in left) return left.ended
+    const input = this.#meet(machine, 'input', left.packet, made)
     if ('ended' in input) return input.ended
-    this.#translated(machine, 'lo', packet, input.packet, undefined)
+    this.#translated(machine, 'lo', packet, input.packet, left.by)
     this.#path.own(machine, input.packet, false)
     return this.#end(machine, { is: 'arrived' }, input.packet)
   }
@@ -224,8 +252,11 @@ class Carrier {
     this.#of = Math.max(this.#of, met?.of ?? 1)
     if (met && met.fate !== 'accept') {
       const how = met.fate === 'drop' ? 'drop' : met.fate.reject
-      this.#path.refused(machine, packet, how, met.by)
-      return { ended: this.#end(machine, how === 'drop' ? { is: 'dropped' } : { is: 'rejected', with: how }, packet) }
+      const end: End = how === 'drop' ? { is: 'dropped' } : { is: 'rejected', with: how }
+      // One table may have translated what another is against.
+      if (!back) this.#translated(machine, '', packet, met.packet, met.by)
+      this.#path.refused(machine, met.packet, how, met.by)
+      return { ended: this.#end(machine, end, met.packet) }
     }
     const by = met?.by ? { by: met.by } : {}
     if (!back) return { packet: met?.packet ?? packet, masquerade: met?.masquerade ?? false, ...by }

@@ -5,7 +5,8 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
 import { type Passage, type Step, walk } from '../../kernel/nftables/walk.ts'
 import { model } from '../../proxy/model.ts'
-import { type Cluster, nodeAddresses, podAddress, podKey, serviceAddresses } from '../cluster.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { type Cluster, nodeAddresses, podAddress, podKey, serviceAddresses, slicesOf } from '../cluster.ts'
 import { hostPortAt } from '../host-port.ts'
 import type { Machine } from './machine.ts'
 import { endsOfPacket } from './path.ts'
@@ -139,6 +140,8 @@ function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }:
   const services = cluster.services.filter(
     (service) =>
       serviceAddresses(service).includes(to) ||
+      // Whoever reaches itself is masqueraded where any service leads to it.
+      (packet.source === packet.destination && leadsTo(cluster, service, packet.destination)) ||
       (primary === to && service.spec.ports?.some(({ nodePort }) => nodePort === port)),
   )
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
@@ -153,6 +156,10 @@ function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }:
     addresses: own,
   })
   return [{ ...ruleset, services: true } as Ruleset]
+}
+
+function leadsTo(cluster: Cluster, service: Service, to: Address): boolean {
+  return slicesOf(cluster, service).some(({ endpoints }) => endpoints.some(({ addresses }) => addresses.includes(to)))
 }
 
 function primaryOf(cluster: Cluster, name: string): Address | undefined {

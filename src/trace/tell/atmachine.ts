@@ -17,8 +17,12 @@ export function atOutside(
 ): Hop[] {
   const facts = factsOf(story, place)
   return sightings.flatMap((one, at) => {
+    const itself = one.device === 'lo'
     if (one.direction === 'out')
-      return direction === 'there' ? [sentBy(story, one), routed(story, one, facts, next, direction)] : []
+      return direction === 'there'
+        ? [sentBy(story, one), ...(itself ? [] : [routed(story, one, facts, next, direction)])]
+        : []
+    if (itself && direction === 'there') return [forItself(story, one, facts, 'route', direction)]
     return direction === 'back' && at === sightings.length - 1 ? [gotBack(story, one, 'route')] : []
   })
 }

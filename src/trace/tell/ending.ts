@@ -2,10 +2,11 @@ import { type Address, contains } from '../../base/address.ts'
 import { ownerOf, serviceAt } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
 import { keptOut } from '../kept-out.ts'
+import type { RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
 import { type ErrorKind, errorOf, sayError } from './error.ts'
 import type { Because, Ends, Hop } from '../types.ts'
-import { droppedBy, rulesText, ruleText } from './rules.ts'
+import { droppedBy, isServiceRule, refuses, rulesText, ruleText } from './rules.ts'
 import { hopAt, ipOf, portOf, shortName, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
@@ -15,7 +16,8 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   const told = hops.at(-1)
   if (!last || !told || last.place.kind === 'pod') return [...hops]
   const { destination } = ipOf(last)
-  const component = componentOf(story, destination, ipOf(last))
+  const decided = droppedBy(story, last.place, ipOf(last))
+  const component = componentOf(story, destination, ipOf(last), decided)
   const error = errorOf(story)
   if (error?.here && onTheWay.has(error.kind)) {
     const say = `${sayError(error, ipOf(last).length, destination)}: thrown away`
@@ -32,7 +34,7 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     ]
   }
   // Nobody answered on the machine's own wire, and no rule had a say.
-  if (error?.here && error.kind === 'host' && goesOn.has(told.action) && !droppedBy(story, last.place, ipOf(last))) {
+  if (error?.here && error.kind === 'host' && goesOn.has(told.action) && !decided) {
     const because: Because = { kind: 'neighbour', text: `no answer from ${destination}` }
     const say = `"who has ${destination}?": nobody answered`
     return [...hops, hopAt(story, last, { component: 'route', action: 'dropped', say, because })]
@@ -42,23 +44,23 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   if (refused && (goesOn.has(told.action) || told.action === 'delivered' || told.action === 'sent' || stopped)) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
-    const say = `${sayRefusal(story, destination)}: refused ${how}`
+    const say = `${sayRefusal(story, destination, decided)}: refused ${how}`
     // That it was for the node itself, or did not go on, is what it looked like.
     const before = goesOn.has(told.action) || told.action === 'sent' ? hops : hops.slice(0, -1)
     return [...before, hopAt(story, last, { component, action: 'rejected', say, because })]
   }
   if (story.flow.answer !== undefined) return [...hops]
-  const drop = droppedBy(story, last.place, ipOf(last))
+  const drop = decided
   if (drop) {
     const because: Because = { kind: 'rule', text: ruleText(drop) }
     const dropped = hopAt(story, last, {
       component,
-      action: 'dropped',
-      say: `${sayRefusal(story, destination)}: thrown away`,
+      action: refuses(drop) ? 'rejected' : 'dropped',
+      say: `${sayRefusal(story, destination, decided)}: ${refuses(drop) ? 'refused, and nobody heard of that' : 'thrown away'}`,
       because,
     })
-    // That it did not go on is no finding any more.
-    return [...(told.action === 'dropped' ? hops.slice(0, -1) : hops), dropped]
+    // That it did not go on, or was for the node itself, is no finding any more.
+    return [...(told.action === 'dropped' || told.action === 'delivered' ? hops.slice(0, -1) : hops), dropped]
   }
   if (!goesOn.has(told.action)) return [...hops]
   return [
@@ -80,15 +82,14 @@ export function withReplyEnding(story: Story, hops: readonly Hop[]): Hop[] {
   const last = back.at(-1)
   const told = hops.at(-1)
   const asker = there[0]?.place
-  if (
-    !last ||
-    !told ||
-    last.place.kind === 'pod' ||
-    (last.place.kind === asker?.kind && last.place.name === asker.name)
-  )
-    return [...hops]
+  if (!last || !told || last.place.kind === 'pod') return [...hops]
+  const isAsker = last.place.kind === asker?.kind && last.place.name === asker.name
+  // At a node that asked, its own socket has the last word: without it, rules were against what came in.
+  const isError = story.flow.answer === 'unreachable'
+  if (isAsker && (isError || last.local || last.device === 'lo' || last.place.kind !== 'node')) return [...hops]
   const lost = (say: string): Hop => hopAt(story, last, { component: told.component, action: 'dropped', say })
-  if (told.action === 'forwarded') return [...hops, lost('nothing after this place saw it')]
+  if (told.action !== 'delivered' && told.action !== 'rejected')
+    return [...hops, lost('nothing after this place saw it')]
   if (told.action !== 'delivered') return [...hops]
   return [...hops.slice(0, -1), lost(`came back to ${ipOf(last).destination}, and did not go on to who asked`)]
 }
@@ -130,7 +131,8 @@ export function neverSent(story: Story, place: Hop['place'], node: string, packe
 }
 
 /** `service shop/web has no port 81`, or what else makes the rules say no. */
-function sayRefusal(story: Story, destination: Address): string {
+function sayRefusal(story: Story, destination: Address, decided: RuleMet | undefined): string {
+  if (decided && !isServiceRule(decided)) return `a rule is against ${endsText(story)}`
   const owner = ownerOf(story.cluster, destination)
   const last = story.flow.there.at(-1)
   const packet = last && ipOf(last)
@@ -161,7 +163,8 @@ function endsText(story: Story): string {
   return last ? endsOf(ipOf(last)).dst : ''
 }
 
-function componentOf(story: Story, destination: Address, packet: Ip): Hop['component'] {
+function componentOf(story: Story, destination: Address, packet: Ip, decided: RuleMet | undefined): Hop['component'] {
+  if (decided) return isServiceRule(decided) ? 'proxy' : 'policy'
   return contains(story.ranges.services, destination) ||
     ownerOf(story.cluster, destination).kind === 'service' ||
     serviceAt(story.cluster, destination, portOf(packet) ?? 0, packet.transport?.kind ?? '')

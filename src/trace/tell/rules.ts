@@ -25,7 +25,16 @@ export function ruleText({ table, chain, rule, verdict }: RuleMet): string {
   return `${table} ${chain}: ${rule === undefined ? '' : `${rule} `}-> ${verdict}`
 }
 
-/** The line that threw the packet away. */
+/** The line that threw the packet away, with an answer or without. */
 export function droppedBy(story: Story, place: Place, packet: Ip): RuleMet | undefined {
-  return rulesMet(story, place, packet).find(({ verdict }) => verdict === 'drop')
+  return rulesMet(story, place, packet).find((met) => met.verdict === 'drop' || refuses(met))
+}
+
+export function refuses({ verdict }: RuleMet): boolean {
+  return verdict === 'reject'
+}
+
+/** One of the rules for services (src/proxy); else somebody's own. */
+export function isServiceRule({ table }: RuleMet): boolean {
+  return table === 'kubehop'
 }

@@ -3,7 +3,7 @@ import type { ProbeResult } from '../probe/spec.ts'
 import type { Verdict } from '../types.ts'
 import { listenerOn } from './atpod.ts'
 import { errorOf, verdictOfError } from './error.ts'
-import { droppedBy } from './rules.ts'
+import { droppedBy, refuses } from './rules.ts'
 import { factsOf, ipOf, type Story } from './story.ts'
 
 /** One word for what became of the request: from what the sender's kernel said, and from where the answer was first seen. */
@@ -20,15 +20,25 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
     case 'refused':
       return refusedBy(story) === 'target' ? 'refused' : 'rejected'
     case 'unreachable':
-      return 'unreachable'
+      return stoppedAtHome(story) ? 'dropped' : 'unreachable'
     case 'too-big':
       return 'too-big'
     case 'timeout': {
       const last = story.flow.there.at(-1)
       if (last && tookDatagram(story, last)) return 'delivered'
-      return last && droppedBy(story, last.place, ipOf(last)) ? 'dropped' : 'no-answer'
+      const drop = last && droppedBy(story, last.place, ipOf(last))
+      // A refusal that got lost is no word to who asked.
+      return drop && !refuses(drop) ? 'dropped' : 'no-answer'
     }
   }
+}
+
+/** Whom a rule of its own machine stops is told so at once (EPERM), as if there were no way. */
+function stoppedAtHome(story: Story): boolean {
+  const { there, answer } = story.flow
+  const last = there.at(-1)
+  if (!last?.local || answer !== undefined) return false
+  return droppedBy(story, last.place, ipOf(last)) !== undefined
 }
 
 /**
