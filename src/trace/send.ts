@@ -108,7 +108,8 @@ export async function watched(
     await watching.ready
     const result = await agent.probe(request, signal).catch(unsent)
     const observations = await watching.finish()
-    capture?.add(observations)
+    const spec = watchers[0]?.spec
+    if (spec && 'port' in spec) capture?.addOwn(observations, spec)
     return { observations, result }
   } finally {
     watching.abandon()

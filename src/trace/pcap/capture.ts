@@ -1,5 +1,7 @@
 import type { Cluster } from '../cluster.ts'
 import type { Observation, PacketSeen } from '../observation.ts'
+import type { WatchSpec } from '../observe/spec.ts'
+import { ownPackets } from './own.ts'
 
 /** What one file takes, of all places together. */
 const mostBytes = 64 * 1024 * 1024
@@ -13,6 +15,12 @@ export class Capture {
   cluster: Cluster | undefined
   #bytes = 0
   #left = 0
+
+  /** What watchers of one request saw: its own packets are kept. */
+  addOwn(observations: readonly Observation[], spec: Pick<WatchSpec, 'port' | 'span'>): void {
+    const packets = observations.filter((one) => one.kind === 'packet')
+    this.add([...observations.filter((one) => one.kind !== 'packet'), ...ownPackets(packets, spec)])
+  }
 
   add(observations: readonly Observation[]): void {
     for (const one of observations) {
