@@ -1,14 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { once } from 'node:events'
-import type { Client } from '../../src/api/client/client.ts'
-import type { KindName } from '../../src/api/objects/index.ts'
-import type { EndpointSlice } from '../../src/api/objects/endpointslice.ts'
-import type { Node } from '../../src/api/objects/node.ts'
-import type { Pod } from '../../src/api/objects/pod.ts'
-import type { Service } from '../../src/api/objects/service.ts'
 import { explain } from '../../src/doctor/explain.ts'
 import { cidr, formatCidr } from '../../src/base/address.ts'
 import { makeLog } from '../../src/base/log.ts'
@@ -30,12 +23,13 @@ import { type Agent, localAgent } from '../../src/trace/agent.ts'
 import { traceRequest, type TraceOptions } from '../../src/trace/coordinate.ts'
 import type { TraceEnvironment } from '../../src/trace/observe/environment.ts'
 import type { Trace } from '../../src/trace/types.ts'
-import { clientOver, type PodExtra, podObject } from './trace-objects.ts'
+import { Objects, type PodExtra, podObject } from './trace-objects.ts'
+import { Programs } from './trace-programs.ts'
 
 const { table } = families[4]
 
 /** Two nodes, a router and pods in namespaces of their own, made by the same parts as a lab's; programs in pods are real processes. */
-export class World implements AsyncDisposable {
+export class World extends Objects implements AsyncDisposable {
   readonly #settings = parseSettings({ nodes: '2' })
   readonly #home = createNetns()
   readonly #wire = inNetns(this.#home, () => layWire(this.#settings))
@@ -43,17 +37,14 @@ export class World implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'kubehop-trace-'))
   readonly #networks = new Map<string, PodNetwork>()
   readonly #netns = new Map<string, Netns>()
-  readonly #programs: ChildProcess[] = []
+  readonly #programs = new Programs()
   #outside: (Outside & { agent: Agent }) | undefined
   readonly agents: Map<string, Agent> = new Map()
   readonly router: Agent
-  readonly pods: Pod[] = []
-  readonly services: Service[] = []
-  readonly slices: EndpointSlice[] = []
-  readonly nodes: Node[] = []
   resolvConf: string = ''
 
   constructor() {
+    super()
     using router = openRouteSocket(this.#wire.router)
     for (const [at, { name, address: ip, ns }] of this.#wire.nodes.entries()) {
       const range = cidr(`100.96.${at + 1}.0/24`)
@@ -112,10 +103,6 @@ export class World implements AsyncDisposable {
     this.#netns.delete(key)
   }
 
-  addressOf(pod: string): string {
-    return this.pods.find(({ metadata }) => metadata.name === pod)?.status?.podIP ?? ''
-  }
-
   /** A pod's namespace, a node's, the router's or that of the machine outside. */
   netns(name: string, namespace = 'shop'): Netns {
     if (name === 'outside') return this.outside.ns
@@ -129,49 +116,6 @@ export class World implements AsyncDisposable {
       this.#outside = { ...outside, agent: localAgent(this.#environment('outside', 'outside', outside.ns)) }
     }
     return this.#outside
-  }
-
-  /** A service over ready pods by name. Call {@link teach} after the last. */
-  service(
-    name: string,
-    clusterIP: string,
-    port: number,
-    targetPort: number,
-    pods: string[],
-    extra: Partial<Service['spec']> = {},
-    namespace = 'shop',
-  ): void {
-    const protocol = extra.ports?.[0]?.protocol ?? 'TCP'
-    this.services.push({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace },
-      spec: {
-        clusterIP,
-        clusterIPs: [clusterIP],
-        selector: { app: name },
-        ports: [{ port, targetPort, protocol }],
-        ...extra,
-      },
-    })
-    this.slices.push({
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      ports: [{ name: '', port: targetPort, protocol }],
-      endpoints: pods.map((pod) => ({
-        addresses: [this.addressOf(pod)],
-        conditions: { ready: true },
-        nodeName: this.pods.find(({ metadata }) => metadata.name === pod)?.spec.nodeName ?? '',
-      })),
-    })
-  }
-
-  /** Gives a service a load balancer's address. */
-  balance(service: string, ip: string): void {
-    const found = this.services.find(({ metadata }) => metadata.name === service)
-    if (found) found.status = { loadBalancer: { ingress: [{ ip }] } }
   }
 
   /** Puts the services into both nodes' kernels, and load balancers' addresses into the router's table. */
@@ -191,14 +135,9 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** A program in a pod; resolves when it says its first word. */
-  async program(pod: string, script: string): Promise<ChildProcess> {
-    const child = inNetns(this.netns(pod), () =>
-      spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] }),
-    )
-    this.#programs.push(child)
-    await once(child.stdout ?? child, 'data')
-    return child
+  /** A program in a pod, or on a machine; resolves when it says its first word. */
+  program(place: string, script: string): Promise<ChildProcess> {
+    return this.#programs.start(this.netns(place), script)
   }
 
   web(pod: string, port = 8080, host = '0.0.0.0'): Promise<ChildProcess> {
@@ -206,19 +145,6 @@ export class World implements AsyncDisposable {
       pod,
       `require('http').createServer((q, r) => r.end('hello')).listen(${port}, '${host}', () => console.log('ready'))`,
     )
-  }
-
-  /** The objects of this world, as far as a trace and a DNS server ask for them. */
-  get client(): Client {
-    const namespaces = [...new Set(['shop', ...this.services.map(({ metadata }) => metadata.namespace ?? '')])]
-    const lists: Partial<Record<KindName, unknown[]>> = {
-      Pod: this.pods,
-      Service: this.services,
-      EndpointSlice: this.slices,
-      Node: this.nodes,
-      Namespace: namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
-    }
-    return clientOver(lists)
   }
 
   trace(
@@ -254,11 +180,11 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** A node's namespace, or the router's. */
   get routerNetns(): Netns {
     return this.#wire.router
   }
 
+  /** A node's namespace, or the router's. */
   node(name: string): Netns {
     if (name === 'router') return this.#wire.router
     const found = this.#wire.nodes.find((node) => node.name === name)
@@ -267,11 +193,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ends = this.#programs
-      .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
-      .map((child) => once(child, 'exit'))
-    for (const child of this.#programs) child.kill('SIGKILL')
-    await Promise.all(ends)
+    await this.#programs.end()
     for (const network of this.#networks.values()) network.close()
     for (const ns of [
       ...this.#netns.values(),
