@@ -93,10 +93,13 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const told = { ...known, source: here.source, target, ...seen }
   const first = tell(told, explain)
   const { count = 1, sizes = false } = options
+  const repeats = count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
+  const measured = sizes === false ? undefined : await measureSizes(here, told, first, sizes)
   return {
-    ...first,
-    ...(count > 1 && { repeats: await repeatRequest(here, told, first, names.question, count) }),
-    ...(sizes !== false && { sizes: await measureSizes(here, told, first, sizes) }),
+    // What was measured may say why, too.
+    ...(measured ? tell({ ...told, sizes: measured }, explain) : first),
+    ...(repeats && { repeats }),
+    ...(measured && { sizes: measured }),
   }
 }
 

@@ -222,6 +222,43 @@ test('a node that could not be watched is named beside the silence', async () =>
   }
 })
 
+/** One card of a node takes less than the others on its segment. */
+const shortCard =
+  (name: string): Fault =>
+  (world) => {
+    const set = (mtu: number): void => {
+      using socket = openRouteSocket(world.node(name))
+      socket.apply(setLink('eth0', { mtu }))
+    }
+    set(1300)
+    return () => set(1500)
+  }
+
+test('packets that are measured say why large ones are told off, or vanish', async () => {
+  const rows: [string, RegExp][] = [
+    [
+      'node1',
+      /^PacketTooBig warning: packets of 1400 bytes, .* are too long behind node1, which takes 1300: the sender is told/,
+    ],
+    [
+      'node2',
+      /^LargeVanish error: echo requests to pod far .*: those of 1400 bytes vanish behind router’s eth0, and nobody says so/,
+    ],
+  ]
+  for (const [name, expected] of rows) {
+    const mend = shortCard(name)(world)
+    try {
+      const { verdict, why } = await world.trace('client', port, { sizes: 1400 })
+      assert.equal(verdict, 'delivered')
+      assert.match(why.map(({ code, level, say }) => `${code} ${level}: ${say}`).join(), expected)
+    } finally {
+      mend()
+    }
+  }
+  const { why } = await world.trace('client', port, { sizes: 1400 })
+  assert.deepEqual(why, [])
+})
+
 test('what was delivered needs no explanation', async () => {
   const trace = await world.trace('client', port)
   assert.deepEqual([trace.verdict, trace.why], ['delivered', []])

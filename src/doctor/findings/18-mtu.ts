@@ -1,11 +1,9 @@
 import { parseAddress, rangeAround, formatCidr } from '../../base/address.ts'
-import { errorOf } from '../../trace/tell/error.ts'
-import { ipOf } from '../../trace/tell/story.ts'
 import type { Because } from '../../trace/types.ts'
 import type { LinkFact, MachineFacts, PodFacts } from '../facts.ts'
 import { machineObject } from '../kernels.ts'
 import type { Check, Finding, View } from '../types.ts'
-import { listed, plural, senderOf } from './finding.ts'
+import { listed, plural } from './finding.ts'
 
 /**
  * Every link has a longest packet. A link that is shorter than what is sent over it throws packets away: with a word (ICMP "fragmentation
@@ -14,45 +12,9 @@ import { listed, plural, senderOf } from './finding.ts'
 export const check: Check = {
   number: 18,
   title: 'large answers hang: the MTU is not the same on all the way',
-  codes: ['MtuDiffers', 'MtuTooBig', 'PacketTooBig'],
+  codes: ['MtuDiffers', 'MtuTooBig'],
   needs: 'machines',
-  find: (view) => [
-    ...tooBig(view),
-    ...segments(view),
-    ...view.machines.flatMap((one) => [...cables(one), ...waysOut(one)]),
-  ],
-}
-
-/** A request that was itself too long for a link on its way. */
-function tooBig({ request }: View): Finding[] {
-  if (request?.verdict !== 'too-big') return []
-  const error = errorOf(request.story)
-  const sent = request.story.flow.there.at(-1)
-  if (!error || !sent) return []
-  const room = error.mtu === undefined ? '' : `, and the next link takes ${error.mtu}`
-  const { place } = error.first
-  return [
-    {
-      number: 18,
-      code: 'PacketTooBig',
-      level: 'error',
-      object:
-        place.kind === 'pod'
-          ? senderOf(request)
-          : { kind: place.kind === 'router' ? 'Router' : 'Node', name: place.name },
-      also: [senderOf(request)],
-      field: 'mtu',
-      sure: 'certain',
-      evidence: [
-        {
-          kind: 'packet',
-          text: `${error.by}: ICMP ${error.name}${error.mtu === undefined ? '' : `, mtu ${error.mtu}`}`,
-        },
-      ],
-      say: `a packet of ${ipOf(sent).length} bytes is too long behind ${error.by}${room}: it must not be cut, and was thrown away`,
-      fix: 'send less at once, or give all links on the way the same MTU: ip link set dev NAME mtu BYTES',
-    },
-  ]
+  find: (view) => [...segments(view), ...view.machines.flatMap((one) => [...cables(one), ...waysOut(one)])],
 }
 
 /** Cards on one segment: nobody routes between them, so nobody says that a frame is too long. */

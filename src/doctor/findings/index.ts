@@ -18,6 +18,7 @@ import { check as staleAddress } from './15-stale-address.ts'
 import { check as hotPod } from './16-hot-pod.ts'
 import { check as udp } from './17-udp.ts'
 import { check as mtu } from './18-mtu.ts'
+import { check as packetSize } from './18-packet-size.ts'
 import { check as settings } from './19-settings.ts'
 import { check as ranges } from './20-ranges.ts'
 import { check as ping } from './22-ping.ts'
@@ -50,6 +51,7 @@ export const checks: readonly Check[] = [
   hotPod,
   udp,
   mtu,
+  packetSize,
   settings,
   ranges,
   ping,

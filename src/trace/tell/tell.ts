@@ -14,7 +14,7 @@ import { withRuled } from '../ruled.ts'
 import { serviceNamed } from '../resolve.ts'
 import type { Unsent } from '../send.ts'
 import { type Target, transportOf } from '../target.ts'
-import { type DnsStep, type Hop, lookUpMs, type Trace, type Why } from '../types.ts'
+import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
@@ -32,6 +32,8 @@ export interface Told {
   readonly port: number
   readonly observations: readonly Observation[]
   readonly result: ProbeResult | Unsent | undefined
+  /** What was measured afterwards: how large packets may be on the same way. */
+  readonly sizes?: Sizes
 }
 
 /** Everything that was seen and said, as a trace; `explain` says why. Pure. */
