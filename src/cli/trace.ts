@@ -7,6 +7,7 @@ import { parseTarget } from '../trace/target.ts'
 import type { Trace } from '../trace/types.ts'
 import { openPcap } from './pcap-file.ts'
 import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
+import { takeSize } from './trace-size.ts'
 import { readFormat, textOptions, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'
 
@@ -24,11 +25,14 @@ export interface TraceBody {
   timeoutMs?: number
   /** Requests to send: 1 to 1000. */
   count?: number
+  /** true: the largest packet that arrives uncut; a number: one packet of so many bytes. */
+  sizes?: true | number
 }
 
 /** `kubehop trace FROM TO [options]`: 0 delivered, 1 not, or, of several, not all. */
 export async function trace(words: string[], context: TraceContext): Promise<number> {
-  const { seconds: watched, rest: args } = takeLive(words)
+  const { sizes, rest: others } = takeSize(words)
+  const { seconds: watched, rest: args } = takeLive(others)
   const { values, positionals } = parse({
     args,
     allowPositionals: true,
@@ -61,18 +65,25 @@ export async function trace(words: string[], context: TraceContext): Promise<num
   }
   if (watched !== undefined) {
     const output = liveFormat(format)
+    if (sizes !== undefined) throw new UsageError('--size sends, and --live sends nothing: use one of them')
     if (values.count !== undefined) throw new UsageError('--count sends, and --live sends nothing: use one of them')
     const options = { format: output, text: textOptions(values.verbose), pcap: values.pcap }
     return live({ ...asked, seconds: watched }, options, context)
   }
-  const body = { ...asked, ...(values.count !== undefined && { count: requests(values.count) }) }
+  const body = {
+    ...asked,
+    ...(values.count !== undefined && { count: requests(values.count) }),
+    ...(sizes !== undefined && { sizes }),
+  }
   const result = await (values.pcap === undefined
     ? context.request(tracePath, body)
     : withPcap(values.pcap, body, context))
   const output = { format, verbose: values.verbose, explain: values.explain }
   writeTrace(result, output, values.pcap === '-' ? process.stderr : process.stdout)
   const all = [result, ...(result.repeats?.outcomes ?? [])]
-  return all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
+  // One packet of a size that was asked for has to arrive in one piece.
+  const fits = typeof sizes !== 'number' || result.sizes?.tried.some(({ passed, cut }) => passed && !cut) === true
+  return fits && all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
 }
 
 /** The trace, and its packets in a file. */

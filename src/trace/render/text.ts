@@ -4,6 +4,7 @@ import { renderRepeats } from './count.ts'
 import { renderHops } from './hops.ts'
 import { renderNames } from './names.ts'
 import { type Paint, painter, sayMs, type TextOptions } from './paint.ts'
+import { renderSizes } from './size.ts'
 import { words } from './verdict.ts'
 import { renderWhy } from './why.ts'
 
@@ -16,6 +17,7 @@ export function renderTrace(trace: Trace, options: TextOptions): string {
     ...renderNames(trace, options, paint),
     ...renderHops(trace, options, paint),
     ...renderRepeats(trace, options, paint),
+    ...renderSizes(trace, options, paint),
     ...renderWhy(trace, options, paint),
   ]
   return `${lines.join('\n')}\n`
