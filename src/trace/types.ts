@@ -170,6 +170,8 @@ export interface Trace {
   readonly verdict: Verdict
   /** `200 OK`, when the other side spoke HTTP. */
   readonly status?: string
+  /** When the first packet left: RFC 3339, with microseconds. Absent when none was seen. */
+  readonly at?: string
   /** From the first packet of the request (names not counted) to the answer, or to giving up. */
   readonly ms: number
   readonly dns: readonly DnsStep[]

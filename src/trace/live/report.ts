@@ -2,6 +2,7 @@ import { parseAddress } from '../../base/address.ts'
 import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import { endsOf } from '../flow.ts'
 import { ipOf } from '../tell/story.ts'
+import { timeText } from '../time.ts'
 import type { Trace, Verdict } from '../types.ts'
 import type { FlowSeen } from './flows.ts'
 import type { EstablishedFact } from './observation.ts'
@@ -100,10 +101,4 @@ function podAt(cluster: Cluster, end: string): string | undefined {
   const address = parseAddress(end.replace(/:\d+$/, ''))
   const owner = address === undefined ? undefined : ownerOf(cluster, address)
   return owner?.kind === 'pod' ? podKey(owner.pod) : undefined
-}
-
-/** RFC 3339 with microseconds. */
-function timeText(time: bigint): string {
-  const micros = String((time / 1000n) % 1_000_000n).padStart(6, '0')
-  return new Date(Number(time / 1_000_000n)).toISOString().replace(/\.\d+Z$/, `.${micros}Z`)
 }

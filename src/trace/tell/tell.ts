@@ -14,6 +14,7 @@ import { withRuled } from '../ruled.ts'
 import { serviceNamed } from '../resolve.ts'
 import type { Unsent } from '../send.ts'
 import { type Target, transportOf } from '../target.ts'
+import { timeText } from '../time.ts'
 import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
@@ -70,6 +71,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     ...common,
     verdict,
     ...(result.status !== undefined && { status: result.status }),
+    ...(flow.there[0] && { at: timeText(flow.there[0].time) }),
     ms: round(result.ms),
     hops,
     reply,
