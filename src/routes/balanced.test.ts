@@ -20,7 +20,7 @@ const service = (name: string, ips: object[], spec: Partial<Service['spec']> = {
   kind: 'Service',
   metadata: { name, namespace: 'shop' },
   spec: { type: 'LoadBalancer', ports: [{ port: 80 }], ...spec },
-  status: { loadBalancer: { ingress: ips as { ip: string }[] } },
+  status: { loadBalancer: { ingress: ips } },
 })
 const slice = (name: string, ...endpoints: [node: string, ready: boolean][]): EndpointSlice => ({
   apiVersion: 'discovery.k8s.io/v1',

@@ -2,7 +2,7 @@ import { nodeOfRange, ownerOf } from '../cluster.ts'
 import type { Sighting } from '../flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
-import { forItself } from './atmachine.ts'
+import { forItself } from './arrival.ts'
 import { type Direction, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
