@@ -2,7 +2,7 @@ import { serviceNameLabel, type EndpointSlice } from '../api/objects/endpointsli
 import type { KubeObject } from '../api/objects/meta.ts'
 import type { Node } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
-import type { Service } from '../api/objects/service.ts'
+import type { Service, ServicePort } from '../api/objects/service.ts'
 import { type Address, parseAddress } from '../base/address.ts'
 import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../trace/cluster.ts'
 
@@ -11,6 +11,7 @@ export type Labels = Readonly<Record<string, string>>
 /** A cluster's objects by what checks look for, so that a check of every service asks no pod twice. */
 export interface Directory {
   pods(namespace: string): readonly Pod[]
+  pod(namespace: string, name: string): Pod | undefined
   /** All of a namespace's pods that have these labels, ended ones too. An empty selector has none: it selects nobody in a Service. */
   matching(namespace: string, selector: Labels): readonly Pod[]
   /** Pods of any namespace that have these labels. */
@@ -20,6 +21,8 @@ export interface Directory {
   servicesCalled(name: string): readonly Service[]
   /** Services whose own address it is. */
   servicesAt(address: Address): readonly Service[]
+  /** The service and port that is reached at an address: its own, or a node's with a node port. `protocol`: `tcp`. */
+  reached(address: Address, port: number, protocol: string): { service: Service; port: ServicePort } | undefined
   /** Pods with a network of their own that have the address now. */
   podsAt(address: Address): readonly Pod[]
   nodesAt(address: Address): readonly Node[]
@@ -48,6 +51,16 @@ function make({ pods, services, slices, nodes }: Cluster): Directory {
     return address === undefined || pod.spec.hostNetwork || !isAlive(pod) ? [] : [address]
   })
   const nodesAt = groups(nodes, nodeAddresses)
+  const byKey = new Map(pods.map((pod) => [`${spaceOf(pod)}/${pod.metadata.name}`, pod]))
+  const nodePorts = new Map(
+    services.flatMap((service) =>
+      (service.spec.ports ?? []).flatMap((port) =>
+        port.nodePort === undefined
+          ? []
+          : [[`${port.nodePort}/${(port.protocol ?? 'TCP').toLowerCase()}`, { service, port }] as const],
+      ),
+    ),
+  )
   const podsOn = groups(pods, (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]))
 
   /** Of the shortest list, those that have the other labels too. */
@@ -58,12 +71,20 @@ function make({ pods, services, slices, nodes }: Cluster): Directory {
   }
   return {
     pods: (namespace) => byNamespace.get(namespace) ?? [],
+    pod: (namespace, name) => byKey.get(`${namespace}/${name}`),
     matching: (namespace, selector) => meeting(byLabel, `${namespace} `, selector),
     matchingAnywhere: (selector) => meeting(anywhere, '', selector),
     slices: (service) => slicesOf.get(`${spaceOf(service)}/${service.metadata.name}`) ?? [],
     service: (namespace, name) => byName.get(name)?.find((one) => spaceOf(one) === namespace),
     servicesCalled: (name) => byName.get(name) ?? [],
     servicesAt: (address) => byAddress.get(address) ?? [],
+    reached(address, number, protocol) {
+      for (const service of byAddress.get(address) ?? []) {
+        const port = service.spec.ports?.find((one) => one.port === number && speaks(one, protocol))
+        if (port) return { service, port }
+      }
+      return nodesAt.has(address) ? nodePorts.get(`${number}/${protocol}`) : undefined
+    },
     podsAt: (address) => podsAt.get(address) ?? [],
     nodesAt: (address) => nodesAt.get(address) ?? [],
     podsOn: (node) => podsOn.get(node) ?? [],
@@ -86,6 +107,10 @@ export function readyAddresses(slices: readonly EndpointSlice[]): Address[] {
       .filter(({ conditions }) => conditions?.ready !== false)
       .flatMap(({ addresses }) => addresses.slice(0, 1).flatMap((text) => parseAddress(text) ?? [])),
   )
+}
+
+function speaks({ protocol = 'TCP' }: ServicePort, wanted: string): boolean {
+  return protocol.toLowerCase() === wanted
 }
 
 function labelKeys(labels: Labels | undefined): string[] {

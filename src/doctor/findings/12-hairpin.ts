@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/objects/pod.ts'
 import { podKey } from '../../trace/cluster.ts'
 import { kernelsOf, type Cable, type Kernel } from '../kernels.ts'
 import type { Check, Finding, View } from '../types.ts'
@@ -14,29 +15,38 @@ export const check: Check = {
   codes: ['HairpinOff'],
   needs: 'machines',
   find: (view) => {
-    const served = servedPorts(view)
-    return kernelsOf(view)
-      .filter(({ filtersBridged }) => filtersBridged)
-      .flatMap((kernel) =>
-        kernel.cables.flatMap((cable) =>
-          cable.hairpin || cable.pod === undefined ? [] : ofCable(view, kernel, cable, served),
-        ),
-      )
+    const off = kernelsOf(view).flatMap((kernel) =>
+      kernel.filtersBridged ? kernel.cables.flatMap((cable) => (cable.hairpin ? [] : [{ kernel, cable }])) : [],
+    )
+    if (off.length === 0) return []
+    const serving = servingByPod(view)
+    return off.flatMap(({ kernel, cable }) => ofCable(kernel, cable, serving.get(cable.pod ?? '')))
   },
 }
 
-/** A pod that no service leads to never meets itself. */
-function ofCable(
-  { cluster }: View,
-  { node }: Kernel,
-  { device, bridge, pod: key }: Cable,
-  all: readonly Served[],
-): Finding[] {
-  const pod = cluster.pods.find((one) => podKey(one) === key)
-  const own = all.filter(({ endpoints }) => endpoints.some((one) => one.ready && one.pod === pod))
-  const services = [...new Set(own.map(({ service }) => service))]
-  if (!pod || services.length === 0) return []
-  const alone = own.some(({ endpoints }) => endpoints.filter(({ ready }) => ready).length === 1)
+interface Serving {
+  readonly pod: Pod
+  readonly ports: Served[]
+}
+
+/** Pods that a service leads to, by `namespace/name`: others never meet themselves. */
+function servingByPod(view: View): Map<string, Serving> {
+  const found = new Map<string, Serving>()
+  for (const served of servedPorts(view))
+    for (const { ready, pod } of served.endpoints) {
+      if (!ready || !pod) continue
+      const known = found.get(podKey(pod))
+      if (known) known.ports.push(served)
+      else found.set(podKey(pod), { pod, ports: [served] })
+    }
+  return found
+}
+
+function ofCable({ node }: Kernel, { device, bridge }: Cable, serving: Serving | undefined): Finding[] {
+  if (!serving) return []
+  const { pod, ports } = serving
+  const services = [...new Set(ports.map(({ service }) => service))]
+  const alone = ports.some(({ endpoints }) => endpoints.filter(({ ready }) => ready).length === 1)
   return [
     {
       number: 12,

@@ -1,6 +1,6 @@
 import { hostPort } from '../../base/address.ts'
-import { serviceAt } from '../../trace/cluster.ts'
 import type { Because } from '../../trace/types.ts'
+import { directoryOf } from '../directory.ts'
 import type { ConnectionGroup } from '../facts.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
@@ -107,10 +107,11 @@ function startedLately(ready: Served['endpoints'], now: number): boolean {
 /** Connections of pods and machines, each counted where it is translated: elsewhere the endpoint is its destination. */
 function groupsByPort({ cluster, machines }: View): Map<string, Told[]> {
   const found = new Map<string, Told[]>()
+  const directory = directoryOf(cluster)
   for (const { node, connections } of machines)
     for (const group of connections.groups) {
       if (group.protocol !== 'tcp' || group.endpoint === group.address) continue
-      const at = serviceAt(cluster, group.address, group.port, 'tcp')
+      const at = directory.reached(group.address, group.port, 'tcp')
       if (!at) continue
       const key = `${at.service.metadata.namespace}/${at.service.metadata.name} ${at.port.name ?? ''} ${at.port.port}`
       const list = found.get(key)

@@ -1,5 +1,5 @@
 import { hostPort, parseAddress } from '../../base/address.ts'
-import { ownerOf, serviceAt } from '../../trace/cluster.ts'
+import { ownerOf } from '../../trace/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
 import type { ConnectionFact, ConnectionGroup, MachineFacts } from '../facts.ts'
@@ -23,7 +23,7 @@ export const check: Check = {
 
 function ofGroup({ cluster }: View, { node, sysctls }: MachineFacts, group: ConnectionGroup): Finding[] {
   const { address, port, endpoint, endpointPort, samples } = group
-  const at = serviceAt(cluster, address, port, 'udp')
+  const at = directoryOf(cluster).reached(address, port, 'udp')
   if (!at) return []
   const { service } = at
   const slices = directoryOf(cluster).slices(service)
@@ -80,6 +80,7 @@ function clientOf(
   from: string,
 ): { kind: string; namespace?: string; name: string } | undefined {
   const address = from.slice(0, from.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-  const pod = cluster.pods.find(({ status }) => status?.podIP === address)
+  const parsed = parseAddress(address)
+  const [pod] = parsed === undefined ? [] : directoryOf(cluster).podsAt(parsed)
   return pod && referTo(pod)
 }

@@ -32,8 +32,16 @@ export interface ServedBy {
   readonly machine: MachineFacts | undefined
 }
 
+const made = new WeakMap<View, Served[]>()
+
 /** Every port of every service. */
-export function servedPorts(view: View): Served[] {
+export function servedPorts(view: View): readonly Served[] {
+  const known = made.get(view) ?? servedOf(view)
+  made.set(view, known)
+  return known
+}
+
+function servedOf(view: View): Served[] {
   return view.cluster.services.flatMap((service) =>
     (service.spec.ports ?? []).map((port, at) => ({
       service,
@@ -58,9 +66,7 @@ function endpointsOf(view: View, service: Service, port: ServicePort): ServedBy[
       if (address === undefined || conditions?.terminating === true) return []
       // Pods with hostNetwork share their node's address: only the slice says which one is meant.
       const named =
-        targetRef?.kind === 'Pod'
-          ? directory.pods(targetRef.namespace ?? '').find(({ metadata }) => metadata.name === targetRef.name)
-          : undefined
+        targetRef?.kind === 'Pod' ? directory.pod(targetRef.namespace ?? '', targetRef.name ?? '') : undefined
       const pod = named ?? directory.podsAt(address)[0]
       const told = pod && machines.pods.get(podKey(pod))
       const ready = conditions?.ready !== false
