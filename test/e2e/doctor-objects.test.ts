@@ -79,7 +79,10 @@ test('5: a name that means a service of another namespace is written out', async
     ['NameElsewhere Pod/client'],
   )
   assert.equal(findings[0]?.fix, 'write ledger.broken-05-data')
-  await finds(lab, ['broken-05', '--for', 'broken-05/client', 'http://ledger.broken-05-data/'], [])
+  const cured = await diagnose(lab, 'broken-05', '--for', 'broken-05/client', 'http://ledger.broken-05-data/')
+  assert.equal(cured.request?.verdict, 'delivered')
+  // A name with a namespace is found at the second domain of the search list: one question in vain, for each kind of address.
+  assert.deepEqual(namesOf(cured.findings), ['SearchedName Pod/client'])
   await remove(lab, file)
 })
 
@@ -90,7 +93,7 @@ test('6: questions in vain are counted, and a smaller ndots ends them', async ()
   const { findings } = await diagnose(lab, ...asked)
   const [found] = findings
   assert.equal(found?.code, 'SearchedName', JSON.stringify(findings))
-  assert.match(found.say, /^3 of 4 questions were about names that do not exist/)
+  assert.match(found.say, /^6 of 8 questions were about names that do not exist/)
   await cure(lab, found)
   const rolled = await lab.kubectl('-n', 'broken-06', 'rollout', 'status', 'deployment/client', '--timeout=60s')
   assert.equal(rolled.code, 0, rolled.err)
@@ -217,6 +220,34 @@ test('24: nodes without a pod of a Local service drop what comes from outside', 
   await cure(lab, failed.findings[0])
   await finds(lab, asked, [])
   await remove(lab, file)
+})
+
+test('a rollout that goes well is never a mistake, at no moment of it', async () => {
+  const deployments = ['deployment/web', 'deployment/api']
+  assert.equal((await lab.kubectl('rollout', 'restart', ...deployments)).code, 0)
+  const done = Promise.all(deployments.map((one) => lab.kubectl('rollout', 'status', one, '--timeout=60s')))
+  let over = false
+  void done.then(() => {
+    over = true
+  })
+  while (!over) assert.deepEqual(namesOf((await diagnose(lab, 'default')).findings), [])
+  assert.deepEqual(
+    (await done).map(({ code }) => code),
+    [0, 0],
+  )
+})
+
+test('an agent that does not answer is said, and the rest goes on', async () => {
+  const agent = lab.pidOf('kubehop node node3')
+  assert.ok(agent)
+  process.kill(agent, 'SIGSTOP')
+  try {
+    const { untold, looked, findings } = await diagnose(lab, 'default')
+    assert.match(untold.join('; '), /^the kernel of node3: .*no answer within 5 s$/)
+    assert.deepEqual([looked.machines, namesOf(findings)], [3, []])
+  } finally {
+    process.kill(agent, 'SIGCONT')
+  }
 })
 
 test('any cluster is looked at by its kubeconfig, and what needs an agent is named', async () => {
