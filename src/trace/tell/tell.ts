@@ -42,7 +42,14 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
   const { cluster, target, dns, to, port, result, observations } = told
   const protocol = transportOf(target.protocol)
   const { story, source } = storyOf(told)
-  const common = { from: source.key, to: target.text, protocol: target.protocol, dns }
+  const { container } = source
+  const common = {
+    from: source.key,
+    ...(container !== undefined && { container }),
+    to: target.text,
+    protocol: target.protocol,
+    dns,
+  }
   if (result?.kind === 'unsent') return notSent(story, common, result)
   if (!to || result?.kind !== 'sent') return nameless(told, story, common, explain)
 
@@ -71,7 +78,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     ...common,
     verdict,
     ...(result.status !== undefined && { status: result.status }),
-    ...(flow.there[0] && { at: timeText(flow.there[0].time) }),
+    ...atOf(story),
     ms: round(result.ms),
     hops,
     reply,
@@ -86,6 +93,11 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
       ...blindSpots(observations),
     ],
   }
+}
+
+function atOf({ flow }: Story): Pick<Trace, 'at'> {
+  const [first] = flow.there
+  return first ? { at: timeText(first.time) } : {}
 }
 
 /** The request, found among everything that was seen; its sender, with the address that it was sent from. */
