@@ -6,7 +6,12 @@ import { type DnsStep, unanswered, type Verdict, type Why } from './types.ts'
 // What a reader has to know of the ends of a request: not what is wrong in the cluster, but what FROM and TO mean.
 
 export function notesOf(told: Told, verdict: Verdict): Why[] {
-  return [...hostNetworkSender(told), ...hostNetworkReceiver(told), ...namesUnknownHere(told, verdict)]
+  return [
+    ...hostNetworkSender(told),
+    ...hostNetworkReceiver(told),
+    ...namesUnknownHere(told, verdict),
+    ...onlyIpv6(told, verdict),
+  ]
 }
 
 /** Whether names were asked for where the cluster's are known: by a pod, or from a server that is the cluster's. */
@@ -70,6 +75,29 @@ function namesUnknownHere({ cluster, source, dns, target: { host } }: Told, verd
       fix: `name the object: ${object} means its address`,
     },
   ]
+}
+
+/** The name is known, by addresses that a trace does not follow. */
+function onlyIpv6({ dns, target: { host } }: Told, verdict: Verdict): Why[] {
+  if (verdict !== 'name-not-found' || host.kind !== 'name' || !hasOnlyIpv6(dns)) return []
+  const addresses = dns.flatMap(({ type, answers }) =>
+    type === 'AAAA' ? answers.filter((one) => !one.includes(' ')) : [],
+  )
+  return [
+    {
+      code: 'OnlyIpv6',
+      level: 'error',
+      say: `"${host.name}" has only addresses of IPv6 (${addresses.join(', ')}), and a trace follows IPv4 only`,
+      fix: 'trace to a name that has an IPv4 address, too, or give this one such an address',
+    },
+  ]
+}
+
+/** Of the addresses that were found, none is one of IPv4. */
+export function hasOnlyIpv6(dns: readonly DnsStep[]): boolean {
+  const has = (wanted: DnsStep['type']): boolean =>
+    dns.some(({ type, answers }) => type === wanted && answers.some((one) => !one.includes(' ')))
+  return has('AAAA') && !has('A')
 }
 
 function asked(dns: readonly DnsStep[]): string {

@@ -163,8 +163,10 @@ export interface Sizes {
 }
 
 export interface Trace {
-  /** The pod, as `namespace/name`. */
+  /** The pod as `namespace/name`, the node's name, or `outside`. */
   readonly from: string
+  /** The one of the pod's containers that was named. */
+  readonly container?: string
   readonly to: string
   readonly protocol: Protocol
   readonly verdict: Verdict

@@ -1,6 +1,6 @@
 import { nearest } from '../../base/nearest.ts'
 import type { Case } from '../../trace/case.ts'
-import { knowsClusterNames } from '../../trace/notes.ts'
+import { hasOnlyIpv6, knowsClusterNames } from '../../trace/notes.ts'
 import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/resolve.ts'
 import type { Why } from '../../trace/types.ts'
@@ -16,7 +16,7 @@ export const check: Check = {
   find: ({ request }): Finding[] => {
     if (request?.verdict !== 'name-not-found' || request.target.host.kind !== 'name') return []
     // Elsewhere no name of the cluster is known at all: the trace says that itself.
-    if (!knowsClusterNames(request.cluster, request.source, request.dns)) return []
+    if (!knowsClusterNames(request.cluster, request.source, request.dns) || hasOnlyIpv6(request.dns)) return []
     const namespace = namespaceOf(request.source) ?? 'default'
     const asked = request.dns.map(({ question, rcode }) => `${question} ${rcode}`).join('; ')
     return [

@@ -58,7 +58,12 @@ function sayChosen(story: Story, before: Ip, after: Ip, node: string): string {
   }
   const { namespace, name } = service.metadata
   const count = at ? readyEndpoints(story.cluster, service, at.port.name).length : 0
-  const chosen = pod.kind === 'pod' ? `, pod ${podName(story, podKey(pod.pod))}` : ''
+  const chosen =
+    pod.kind === 'pod'
+      ? `, pod ${podName(story, podKey(pod.pod))}`
+      : pod.kind === 'node'
+        ? `, ${pod.node.metadata.name} itself`
+        : ''
   return `service ${namespace}/${name}: ${was} becomes ${is}${chosen}${count > 1 ? `, one of ${count}` : count === 1 ? ', the only one' : ''}`
 }
 
