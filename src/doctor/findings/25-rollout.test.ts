@@ -5,6 +5,9 @@ import type { Container, PodSpec } from '../../api/objects/pod.ts'
 import type { View } from '../types.ts'
 import { check } from './25-rollout.ts'
 import { service, view } from './testing.ts'
+import type { Case } from '../../trace/case.ts'
+import { type Told, tell } from '../../trace/tell/tell.ts'
+import { packets, told } from '../../trace/testing/across.ts'
 
 const probe = { readinessProbe: { tcpSocket: { port: 8080 } } }
 const main: Container = { name: 'main', ports: [{ containerPort: 8080 }] }
@@ -77,4 +80,42 @@ test('who serves nobody may end as it likes', () => {
   assert.deepEqual(codes(of(abrupt, { services: [] })), [])
   assert.deepEqual(codes(of(abrupt, { services: [service('other')] })), [])
   assert.deepEqual(codes(of(abrupt, { services: [service('web', { selector: {} })] })), [])
+})
+
+/** The recorded request to service shop/web and its pod far, refused; `deleted`: seconds before it. */
+function refusedBy(deleted: number | undefined): Case {
+  const sent = Number(BigInt(packets[0]?.time ?? 0) / 1_000_000n)
+  const going = {
+    deletionTimestamp: new Date(sent - (deleted ?? 0) * 1000 + 30_000).toISOString(),
+    deletionGracePeriodSeconds: 30,
+  }
+  const pods = told.cluster.pods.map((pod) =>
+    pod.metadata.name === 'far' && deleted !== undefined ? { ...pod, metadata: { ...pod.metadata, ...going } } : pod,
+  )
+  let request: Case | undefined
+  const of: Told = { ...told, cluster: { ...told.cluster, pods }, result: { kind: 'sent', outcome: 'refused', ms: 1 } }
+  tell(of, (one) => {
+    request = one
+    return []
+  })
+  assert.ok(request)
+  return request
+}
+
+test('a request that met a pod on its way out has both on one time line', () => {
+  const request = refusedBy(2)
+  const [found, ...others] = check.find({ ...view(), cluster: request.cluster, request })
+  assert.deepEqual(others, [])
+  assert.equal(found?.code, 'EndedWhileServing')
+  assert.deepEqual(found.object, { kind: 'Pod', namespace: 'shop', name: 'far' })
+  assert.match(
+    found.say,
+    /^pod shop\/far was being ended when the request was sent to it \(2\.0 s after its deletion\)/,
+  )
+  assert.deepEqual(
+    found.evidence.map(({ text }) => text),
+    ['0.0 s: deletion of pod shop/far, with 30 s to end', '2.0 s: the request, sent to 100.96.2.2:8080'],
+  )
+  const staying = refusedBy(undefined)
+  assert.deepEqual(check.find({ ...view(), cluster: staying.cluster, request: staying }), [])
 })

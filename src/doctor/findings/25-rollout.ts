@@ -157,12 +157,7 @@ function ofRequest(view: View): Finding[] {
   ]
   const evidence = line
     .toSorted(([a], [b]) => a - b)
-    .map(
-      ([time, text]): Because => ({
-        kind: 'object',
-        text: `${time === deleted ? '0' : `${time > deleted ? '+' : ''}${time - deleted}`} ms: ${text}`,
-      }),
-    )
+    .map(([time, text]): Because => ({ kind: 'object', text: `${secondsAfter(deleted, time)}: ${text}` }))
   return [
     {
       number: 25,
@@ -173,7 +168,7 @@ function ofRequest(view: View): Finding[] {
       field: 'spec.containers[].lifecycle.preStop',
       sure: 'certain',
       evidence,
-      say: `${nameOf(pod)} was being ended when the request was sent to it (${sent - deleted} ms after its deletion), and served no more`,
+      say: `${nameOf(pod)} was being ended when the request was sent to it (${secondsAfter(deleted, sent)} after its deletion), and served no more`,
       fix: 'let it serve on for a few seconds after SIGTERM, or give it a preStop that sleeps: nodes hear of its end a moment later than it does',
     },
   ]
@@ -183,4 +178,9 @@ function ofRequest(view: View): Finding[] {
 function deletionOf({ metadata }: Pod): number | undefined {
   const end = Date.parse(metadata.deletionTimestamp ?? '')
   return Number.isNaN(end) ? undefined : end - (metadata.deletionGracePeriodSeconds ?? 0) * 1000
+}
+
+/** Objects tell their times to the second. */
+function secondsAfter(start: number, time: number): string {
+  return `${((time - start) / 1000).toFixed(1)} s`
 }
