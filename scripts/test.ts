@@ -8,7 +8,13 @@ import { prepare } from './prepare.ts'
 
 const lanes = {
   pure: {
-    files: ['src/**/*.test.ts', 'examples/*.test.ts', 'examples/{shop,image}/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+    files: [
+      'src/**/*.test.ts',
+      'examples/*.test.ts',
+      'examples/{shop,image}/*.test.ts',
+      'scripts/**/*.test.ts',
+      'bench/**/*.test.ts',
+    ],
     concurrency: 2,
     run: outside,
   },

@@ -21,7 +21,8 @@ export async function connectionFrom(path: string, contextName?: string): Promis
 /** JSON is YAML too, and reading it needs no library: agents that start by the dozen have it so. */
 async function parsed(text: string): Promise<Kubeconfig> {
   if (text.trimStart().startsWith('{')) return JSON.parse(text) as Kubeconfig
-  const { parse } = await import('yaml')
+  // A CommonJS module is whole in its default alone.
+  const { parse } = (await import('yaml')).default
   return parse(text) as Kubeconfig
 }
 
