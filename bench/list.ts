@@ -10,4 +10,5 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   dns: () => import('./dns.ts'),
   doctor: () => import('./doctor.ts'),
   wire: () => import('./wire.ts'),
+  trace: () => import('./trace.ts'),
 }

@@ -13,6 +13,8 @@ const patienceMs = 60_000
 
 export interface BareLab {
   record: LabRecord
+  /** What a command about it is started with. */
+  env: NodeJS.ProcessEnv
   kubeconfig: string
   down(): Promise<void>
 }
@@ -27,10 +29,15 @@ export interface BenchLab {
 }
 
 /** Nodes and DNS, and no other pods. */
-export async function startBareLab(nodes: number): Promise<BareLab> {
+export function startBareLab(nodes: number): Promise<BareLab> {
+  return startLabWith(nodes, [])
+}
+
+/** With more words for `kubehop up`. */
+export async function startLabWith(nodes: number, more: string[]): Promise<BareLab> {
   const place = placeForLab()
   try {
-    return { ...(await upIn(place, nodes, [])), down: () => place.down() }
+    return { ...(await upIn(place, nodes, more)), env: place.env, down: () => place.down() }
   } catch (error) {
     await place.down()
     throw error
@@ -80,7 +87,7 @@ function placeForLab(): Place {
   }
 }
 
-async function upIn({ folder, env }: Place, nodes: number, more: string[]): Promise<Omit<BareLab, 'down'>> {
+async function upIn({ folder, env }: Place, nodes: number, more: string[]): Promise<Omit<BareLab, 'down' | 'env'>> {
   await run(kubehop, ['up', name, '--nodes', String(nodes), ...more, '--json'], { env })
   const state = join(folder, 'state', name)
   const record = JSON.parse(readFileSync(join(state, 'lab.json'), 'utf8')) as LabRecord
