@@ -24,6 +24,9 @@ switch (what) {
   case 'dnat':
     translate()
     break
+  case 'drop':
+    dropForwarded()
+    break
   case 'forget':
     forget()
     break
@@ -37,6 +40,31 @@ switch (what) {
 function link(change: Parameters<typeof setLink>[1]): void {
   using socket = openRouteSocket()
   socket.apply(setLink(first, change))
+}
+
+/** What is forwarded to `first` is thrown away. */
+function dropForwarded(): void {
+  openNftables().apply({
+    table,
+    ops: [
+      { op: 'add table' },
+      {
+        op: 'add chain',
+        chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
+      },
+      {
+        op: 'add rule',
+        chain: 'guard',
+        rule: {
+          exprs: [
+            { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
+            { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(first)) },
+            { kind: 'immediate', verdict: { verdict: 'drop' } },
+          ],
+        },
+      },
+    ],
+  })
 }
 
 /** Connection entries of datagrams to `first`, port `second`. */

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import type { Service } from '../../src/api/objects/service.ts'
 import type { Trace } from '../../src/trace/types.ts'
-import { apply, cure, finds, remove } from './doctor-lab.ts'
+import { apply, cure, diagnose, finds, remove } from './doctor-lab.ts'
 import { run, startTestLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
@@ -237,6 +237,29 @@ test('19: settings of a node’s kernel are told by their names, and the value t
   await finds(lab, [], ['ForwardingOff Node/node2'])
   await breakNode('node2', 'sysctl', 'net.ipv4.ip_forward', '1')
   await finds(lab, [], [])
+  await remove(lab, file)
+})
+
+test('21: of a timeout the place that threw the request away is named, with its rule', async () => {
+  const file = 'examples/broken/21-silence.yaml'
+  await apply(lab, file)
+  const asked = ['broken-21', '--timeout', '1', '--for', 'broken-21/client', 'http://web/']
+  await finds(lab, asked, [])
+  const address = (await lab.json<Pod>('get', 'pod', 'web', '-n', 'broken-21')).status?.podIP ?? ''
+  await breakNode('node2', 'drop', address)
+  const { findings, request } = await diagnose(lab, ...asked)
+  assert.equal(request?.verdict, 'dropped')
+  assert.deepEqual(
+    findings.map(({ number, code, object: { kind, name } }) => `${number} ${code} ${kind}/${name}`),
+    ['21 Silence Node/node2'],
+  )
+  assert.match(
+    findings[0]?.say ?? '',
+    /^nobody said anything within 1 s.*: a rule of node2 threw it away without a word \(somebody-else guard/,
+  )
+  await breakNode('node2', 'undo')
+  await finds(lab, asked, [])
+  await delivered('broken-21/client', 'http://web/')
   await remove(lab, file)
 })
 

@@ -127,7 +127,7 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
     'no such service',
     '100.64.0.98:80',
     healthy,
-    /^Silence: nobody said anything within 0\.3 s.*: it came to node1 by veth\d+ and did not go on$/,
+    /^Silence: nobody said anything within 0\.3 s.*: a rule of node1 threw it away without a word \(.*no service has this address/,
   ],
   ['no pod has it', '100.96.2.77:80', healthy, /^SaidNo: node2 said no .*host unreachable/],
   [
@@ -143,7 +143,7 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
     healthy,
     /^Silence: the kernel of pod shop\/near took the connection after/,
   ],
-  ['a name server that nobody has', 'http://nobody/', healthy, /^Silence: .*it came to node1/],
+  ['a name server that nobody has', 'http://nobody/', healthy, /^Silence: .*a rule of node1 threw it away/],
   [
     'node1 forwards nothing',
     port,
@@ -162,7 +162,12 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
     setting(router, 'net.ipv4.ip_forward', 0),
     /^Silence: .*: it came to router by eth0 and did not go on$/,
   ],
-  ['a firewall on the way', port, firewall('node2', 16), /^Silence: .*: it came to node2 by eth0 and did not go on$/],
+  [
+    'a firewall on the way',
+    port,
+    firewall('node2', 16),
+    /^Silence: .*: a rule of node2 threw it away without a word \(firewall guard.*drop\)$/,
+  ],
   [
     'a firewall on the way back',
     port,

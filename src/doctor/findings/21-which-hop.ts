@@ -67,11 +67,13 @@ function silence(one: Case, last: Sighting): Finding {
   const time = result?.kind === 'sent' ? ` within ${seconds(result.ms)}` : ''
   const place = nameOf(last.place)
   const seen =
-    last.direction === 'in'
-      ? last.place.kind === 'pod'
-        ? `it reached ${place}, which did not answer`
-        : `it came to ${place} by ${last.device} and did not go on`
-      : `it left ${place} by ${last.device}, and nobody behind saw it`
+    drop?.action === 'dropped' && drop.because.kind === 'rule'
+      ? `a rule of ${place} threw it away without a word (${drop.because.text})`
+      : last.direction === 'in'
+        ? last.place.kind === 'pod'
+          ? `it reached ${place}, which did not answer`
+          : `it came to ${place} by ${last.device} and did not go on`
+        : `it left ${place} by ${last.device}, and nobody behind saw it`
   const more = unwatched.length > 0 ? `; ${unwatched.join(', ')} could not be watched` : ''
   const because: Because = drop?.action === 'dropped' ? drop.because : wordsOf(last)
   return finding(one, 'Silence', last.place, `nobody said anything${time}${tries}: ${seen}${more}`, because)
