@@ -1,11 +1,10 @@
-import { request as httpRequest } from 'node:http'
-import type { Socket } from 'node:net'
 import { randomInt } from 'node:crypto'
 import type { Netns } from '../../kernel/netns.ts'
 import { connectTcp } from '../../kernel/socket.ts'
 import { decodeMessage } from '../../dns/wire/codec.ts'
 import { rcodeName } from '../../dns/wire/message.ts'
 import { sendDatagram } from './datagram.ts'
+import { get, type HttpAnswer, resetText } from './http.ts'
 import { outcomes } from './outcomes.ts'
 import { sendPacket } from './packet.ts'
 import { payloadOf } from './payload.ts'
@@ -44,15 +43,24 @@ async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: Abort
   }
 }
 
+type Outcome = Extract<Answer, { kind: 'sent' }>['outcome']
+
 /** TCP alone ends when the connection stands; HTTP when the answer's head is there. */
 function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSignal): Promise<Answer> {
   const started = performance.now()
   const socket = connectTcp({ ...(ns && { ns }), address: spec.to.address, port: spec.to.port, from: spec.from })
   return new Promise<Answer>((resolve, reject) => {
     let connected = false
-    const done = (outcome: Extract<Answer, { kind: 'sent' }>['outcome'], status?: string): void =>
-      resolve({ kind: 'sent', outcome, ms: performance.now() - started, ...(status !== undefined && { status }) })
-    const giveUp = (): void => done(connected ? 'connected' : 'timeout')
+    const done = (outcome: Outcome, more: Partial<HttpAnswer> = {}): void =>
+      resolve({ kind: 'sent', outcome, ms: performance.now() - started, ...more })
+    const giveUp = (): void => {
+      if (!connected) done('timeout')
+      else
+        done(
+          'connected',
+          socket.bytesRead > 0 ? { status: `only the beginning of an answer came: ${socket.bytesRead} bytes` } : {},
+        )
+    }
     const timer = setTimeout(giveUp, spec.timeoutMs)
     signal.addEventListener('abort', giveUp, { once: true })
     socket.once('close', () => {
@@ -61,7 +69,11 @@ function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSi
       giveUp()
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const outcome = connected ? 'connected' : outcomes[error.code ?? '']
+      // A reset before the connection stands is ECONNREFUSED: here it stood, and was reset before this process looked.
+      if (error.code === 'ECONNRESET' && !connected) return done('connected', { status: resetText })
+      // What happens to a connection that stands is told by who asks over it.
+      if (connected) return
+      const outcome = outcomes[error.code ?? '']
       if (outcome) done(outcome)
       else reject(error)
     })
@@ -69,37 +81,10 @@ function connection(spec: ConnectionSpec, ns: Netns | undefined, signal: AbortSi
       connected = true
       if (spec.kind === 'tcp') done('answered')
       else
-        void overSocket(spec, socket).then(
-          (status) => done('answered', status),
-          (error: Error) => done('connected', error.message),
+        void get(spec, socket).then(
+          (answer) => done('answered', answer),
+          (error: Error) => done('connected', { status: error.message }),
         )
     })
   }).finally(() => socket.destroy())
-}
-
-/** One GET; resolves with `200 OK` as soon as the answer's head is here. */
-async function overSocket(spec: Extract<ConnectionSpec, { path: string }>, plain: Socket): Promise<string> {
-  const socket = spec.kind === 'https' ? await encrypted(plain, spec.host) : plain
-  return new Promise((resolve, reject) => {
-    const headers = { host: spec.host, 'user-agent': 'kubehop-trace', accept: '*/*', connection: 'close' }
-    const request = httpRequest({ createConnection: () => socket, path: spec.path, headers, setHost: false })
-    request.once('response', (response) => {
-      response.resume()
-      resolve(`${response.statusCode} ${response.statusMessage}`.trim())
-    })
-    request.once('error', reject)
-    request.end()
-  })
-}
-
-/** The way of the packets is asked about, not the certificate: any is taken. */
-async function encrypted(plain: Socket, host: string): Promise<Socket> {
-  const { connect } = await import('node:tls')
-  const servername = host.replace(/:\d+$/, '')
-  return new Promise((resolve, reject) => {
-    const named = /[a-z]/i.test(servername) && !servername.includes(':')
-    const socket = connect({ socket: plain, rejectUnauthorized: false, ...(named && { servername }) })
-    socket.once('secureConnect', () => resolve(socket))
-    socket.once('error', reject)
-  })
 }

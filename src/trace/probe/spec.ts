@@ -69,6 +69,8 @@ export type Answer =
       readonly outcome: 'answered' | 'connected' | 'refused' | 'unreachable' | 'too-big' | 'timeout'
       /** HTTP: `200 OK`. DNS: `NOERROR 100.64.0.1`. */
       readonly status?: string
+      /** HTTPS: the names in the certificate, where the one that was asked for is not among them. */
+      readonly certificate?: readonly string[]
       readonly ms: number
     }
   /** The source port has an owner there already; nothing was sent. */

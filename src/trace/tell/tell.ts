@@ -90,6 +90,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
       ...notesOf(told, verdict),
       ...explain({ ...told, story, verdict, hops }),
       ...disagreement(differs),
+      ...strangeCertificate(target, result),
       ...blindSpots(observations),
     ],
   }
@@ -167,6 +168,16 @@ function notSent(story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 
   const why: Why[] = [{ code: 'NotSent', level: 'error', say: `nothing was sent: ${say}`, fix }]
   const hops = tellHops(story, 'there')
   return { ...common, verdict: 'not-sent', ms: 0, hops, reply: [], predicted: [], agrees: true, why }
+}
+
+/** The way is as it should be; a client that checks certificates would still end here. */
+function strangeCertificate({ host }: Target, { certificate }: Extract<ProbeResult, { kind: 'sent' }>): Why[] {
+  if (!certificate) return []
+  const asked = host.kind === 'name' ? host.name : host.kind === 'address' ? host.address : host.object.name
+  const names = certificate.length === 0 ? 'no name' : certificate.join(', ')
+  const say = `the certificate is for ${names}, not for ${asked}: a client that checks it ends the connection`
+  const fix = certificate.length === 0 ? 'give the server a certificate with its name' : `ask for ${certificate[0]}`
+  return [{ code: 'CertificateName', level: 'info', say, fix }]
 }
 
 function disagreement(differs: string | undefined): Why[] {
