@@ -36,6 +36,8 @@ export async function lookAt(client: Client, zone: string): Promise<Look> {
     list('NetworkPolicy'),
     list('Namespace'),
   ])
-  const cluster = { services, pods, slices, nodes, deployments, replicaSets, zone }
+  // Go writes an empty list as null.
+  const whole = slices.map((one) => ({ ...one, endpoints: (one.endpoints as typeof one.endpoints | null) ?? [] }))
+  const cluster = { services, pods, slices: whole, nodes, deployments, replicaSets, zone }
   return { cluster, events, policies, namespaces, untold }
 }

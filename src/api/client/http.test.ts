@@ -151,6 +151,11 @@ test('a kubeconfig in YAML and in JSON says the same', async () => {
       own.close()
     }
     await assert.rejects(connectionFrom(join(dir, 'absent')), /read kubeconfig .*absent: ENOENT/)
+    const program = { name: 'a', user: { exec: { command: 'login' } } }
+    const contexts = [{ name: 'a', context: { cluster: 'a', user: 'a' } }]
+    const clusters = [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }]
+    writeFileSync(join(dir, 'exec'), JSON.stringify({ 'current-context': 'a', contexts, clusters, users: [program] }))
+    await assert.rejects(connectionFrom(join(dir, 'exec')), /logs in by a program.*kubectl create token/)
   } finally {
     rmSync(dir, { recursive: true })
   }

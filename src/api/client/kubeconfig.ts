@@ -38,6 +38,11 @@ function connectionOf(config: Kubeconfig, folder: string, contextName = config['
   if (context === undefined) throw new Error(`it has no context ${contextName ?? '(and names no current one)'}`)
   const cluster = config.clusters?.find((one) => one.name === context.cluster)?.cluster
   const user = config.users?.find((one) => one.name === context.user)?.user ?? {}
+  // Programs that log in, as the clouds' own, would be started with this user's rights.
+  if (user['exec'] !== undefined || user['auth-provider'] !== undefined)
+    throw new Error(
+      `its user ${context.user} logs in by a program, which is not started here: give the user a token (kubectl create token NAME)`,
+    )
   if (cluster?.['server'] === undefined) throw new Error(`it has no server for cluster ${context.cluster}`)
   // Data stands in the file in base64, or in a file of its own, named relative to the kubeconfig.
   const pem = (from: Record<string, string>, name: string): string | undefined => {

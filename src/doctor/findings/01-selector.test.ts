@@ -89,7 +89,7 @@ test('what is scaled to 0 on purpose is no error; what makes no pods says why', 
   assert.equal(found({ services, pods: [] }, { workloads: [set] })[0]?.code, 'ScaledToZero')
   const { spec, metadata } = deployment(1, { app: 'web' })
   const nowhere = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec, status: { desiredNumberScheduled: 0 } }
-  assert.match(found({ services, pods: [] }, { workloads: [nowhere] })[0]?.fix ?? '', /no node fits/)
+  assert.match(found({ services, pods: [] }, { workloads: [nowhere] })[0]?.say ?? '', /daemonset web fits no node$/)
 })
 
 test('a service that was made a moment ago waits for its pods, unless its selector is a slip', () => {

@@ -46,7 +46,7 @@ function judge(view: View, service: Service): Finding[] {
         code: 'ScaledToZero',
         level: asked ? 'error' : 'info',
         also: [referTo(maker.object)],
-        say: `${nameOf(service)} has no pods: ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name} is scaled to 0`,
+        say: `${nameOf(service)} has no pods: ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name} ${maker.object.kind === 'DaemonSet' ? 'fits no node' : 'is scaled to 0'}`,
         fix: maker.fix,
       },
     ]
@@ -135,7 +135,7 @@ function makerOf({ cluster, workloads = [] }: View, namespace: string, selector:
       pods,
       fix:
         object.kind === 'DaemonSet'
-          ? `no node fits it: kubectl -n ${namespace} describe daemonset ${name}`
+          ? `let a node have the labels that it asks for: kubectl -n ${namespace} describe daemonset ${name}`
           : `kubectl -n ${namespace} scale ${object.kind.toLowerCase()} ${name} --replicas=1`,
       says: said === undefined ? '' : `: ${said}`,
     }

@@ -10,7 +10,7 @@ import { servedPorts } from './served.ts'
 /** targetPort is a name, and no container has it: the port is in no slice, so nobody serves it. */
 export const check: Check = {
   number: 2,
-  title: 'refused: targetPort is a name that no container has',
+  title: 'refused: wrong targetPort: no container has it, or nobody listens there',
   codes: ['PortNotInSlice'],
   needs: 'objects',
   find: (view) =>

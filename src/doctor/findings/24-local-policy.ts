@@ -100,7 +100,7 @@ function nodesWithout(view: View, service: Service): Finding[] {
       ...common,
       level: 'warning',
       field: 'spec.internalTrafficPolicy',
-      sure: 'likely',
+      sure: 'possible',
       say: `${nameOf(service)} has no ready pod on ${listed(asking)}, and its internalTrafficPolicy is Local: what pods there send to it is dropped without a word`,
       fix: 'set internalTrafficPolicy to Cluster, or run one of its pods on every node (a DaemonSet)',
       patch: patch('internalTrafficPolicy'),
