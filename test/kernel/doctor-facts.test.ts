@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { address } from '../../src/base/address.ts'
 import type { MachineFacts } from '../../src/doctor/facts.ts'
+import { check as queueFull } from '../../src/doctor/findings/28-queue.ts'
+import { view } from '../../src/doctor/findings/testing.ts'
 import { gatherMachine } from '../../src/doctor/gather/machine.ts'
 import { openConntrack } from '../../src/kernel/conntrack/socket.ts'
 import { connectTcp } from '../../src/kernel/socket.ts'
@@ -153,6 +155,17 @@ test('a queue of connections that nobody accepts is seen', async () => {
   for (const socket of sockets) socket.destroy()
   const full = now.pods.flatMap((pod) => pod.sockets).find(({ port }) => port === 6000)
   assert.deepEqual([full?.waiting, full?.backlog], [2, 1])
+  const found = queueFull.find(view({ machines: [now] }))
+  assert.deepEqual(
+    found.map(({ code, object, say }) => [code, object.name, say]),
+    [
+      [
+        'QueueFull',
+        'near',
+        'node in pod shop/near takes no connections from port 6000: 2 connections wait, and each further one is thrown away without a word',
+      ],
+    ],
+  )
 })
 
 test('a machine whose pods have gone meanwhile tells the rest', async () => {

@@ -23,6 +23,7 @@ import { check as settings } from './19-settings.ts'
 import { check as ranges } from './20-ranges.ts'
 import { check as ping } from './22-ping.ts'
 import { check as loadBalancer } from './23-load-balancer.ts'
+import { check as queue } from './28-queue.ts'
 import { check as whichHop } from './21-which-hop.ts'
 import { check as localPolicy } from './24-local-policy.ts'
 import { check as rollout } from './25-rollout.ts'
@@ -61,5 +62,6 @@ export const checks: readonly Check[] = [
   nameServer,
   nobody,
   program,
+  queue,
   whichHop,
 ]
