@@ -24,6 +24,8 @@ export function findDestination(cluster: Cluster, target: Target, origin: Origin
     return { ...host, port: plainPort(target, `${host.address}:80`) }
   }
   const service = serviceNamed(cluster, host.name, here)
+  const machine = target.protocol === 'icmp' && !service ? machineNamed(cluster, host.name, here) : undefined
+  if (machine) return ofObject(cluster, target, machine, origin, here)
   const port = service ? servicePort(service, target) : plainPort(target, `${host.name}:80`)
   return { kind: 'name', name: host.name, port }
 }
@@ -37,6 +39,13 @@ export function serviceNamed(cluster: Cluster, name: string, namespace: string):
   const [service, of = namespace, ...rest] = short.split('.')
   if (rest.length > 0) return undefined
   return cluster.services.find(({ metadata }) => metadata.name === service && metadata.namespace === of)
+}
+
+/** An echo request is for a machine: a name that no service has is a pod's, or a node's, before it is one for DNS. */
+function machineNamed(cluster: Cluster, name: string, namespace: string): ObjectName | undefined {
+  if (cluster.pods.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace))
+    return { kind: 'pod', name }
+  return cluster.nodes.some(({ metadata }) => metadata.name === name) ? { kind: 'node', name } : undefined
 }
 
 function ofObject(cluster: Cluster, target: Target, object: ObjectName, origin: Origin, here: string): Destination {

@@ -42,6 +42,16 @@ test('an echo request is followed to the pod’s kernel, and its reply back', as
   }
 })
 
+test('a name alone is a pod or a node, where no service has it', async () => {
+  for (const [name, place] of [
+    ['far', 'far'],
+    ['node2', 'node2'],
+  ]) {
+    const trace = await world.trace('client', `icmp://${name}`)
+    assert.deepEqual([trace.verdict, trace.hops.at(-1)?.place, trace.dns], ['delivered', place, []])
+  }
+})
+
 test('nodes and the router answer echoes themselves', async () => {
   for (const [to, place] of [
     ['192.168.50.11', 'node1'],

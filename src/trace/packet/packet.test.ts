@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { readFrame } from './frame.ts'
+import { encodeEcho, readEcho } from './echo.ts'
 import { readIp } from './ip.ts'
+import { ABORT, crc32c, encodeInit, INIT, INIT_ACK, readSctp } from './sctp.ts'
+import { ICMP, readTransport } from './transport.ts'
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 
@@ -93,8 +96,90 @@ test('IPv6 is read behind its extension headers', () => {
   assert.ok(ip?.transport?.kind === 'udp' && ip.transport.sourcePort === 7)
 })
 
+const tooBig = hex(`0a5864600102 0a5864600101 0800
+  45 c0 003c 0000 0000 40 01 0000 64600101 64600102
+  03 04 0000 0000 04b0
+  45 00 05dc 7353 4000 3f 01 0000 64600102 64600202 08 00 0000 8123 0001 6b756265`)
+const initAck = hex(`0a5864600102 0a5864600101 0800
+  45 00 0034 0000 4000 3d 84 0000 64600202 64600102
+  8e3c 9c40 01020304 00000000 02 00 0014 5c7b0001 00010000 0001 0001 00000001`)
+
+test('"fragmentation needed" tells what the next link takes, and quotes an echo request', () => {
+  const icmp = readFrame(tooBig)?.ip?.transport
+  assert.ok(icmp?.kind === 'icmp' && icmp.quote)
+  assert.deepEqual([icmp.type, icmp.code, icmp.mtu], [3, 4, 1200])
+  const about = readIp(icmp.quote, true)
+  assert.equal(about?.length, 1500)
+  const echo = about?.transport
+  assert.ok(echo?.kind === 'icmp')
+  assert.deepEqual([echo.type, echo.id, echo.sequence, echo.mtu], [8, 0x8123, 1, undefined])
+  assert.equal(Buffer.from(echo.payload ?? []).toString(), 'kube')
+})
+
+test('an INIT ACK is read with its tags; of a quote, ports are enough', () => {
+  const expected = { kind: 'sctp', sourcePort: 36412, destinationPort: 40000, verificationTag: 0x01020304 }
+  assert.deepEqual(readFrame(initAck)?.ip?.transport, { ...expected, chunk: INIT_ACK, initiateTag: 0x5c7b0001 })
+  const bytes = initAck.subarray(34)
+  assert.deepEqual(readSctp(bytes.subarray(0, 8), true), { ...expected, chunk: undefined, initiateTag: undefined })
+  assert.equal(readSctp(bytes.subarray(0, 8), false), undefined)
+  const abort = Uint8Array.from(bytes)
+  abort[12] = ABORT
+  assert.deepEqual(readSctp(abort, false), { ...expected, chunk: ABORT, initiateTag: undefined })
+})
+
+test('CRC32c is that of RFC 3720, B.4', () => {
+  assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa)
+  assert.equal(crc32c(new Uint8Array(32).fill(0xff)), 0x62a8ab43)
+  assert.equal(crc32c(Uint8Array.from({ length: 32 }, (_, at) => at)), 0x46dd794e)
+})
+
+test('an INIT is read as it was written, and its checksum is right', () => {
+  const port = fc.integer({ min: 1, max: 65_535 })
+  fc.assert(
+    fc.property(port, port, fc.integer({ min: 1, max: 2 ** 32 - 1 }), (from, to, tag) => {
+      const bytes = encodeInit({ from, to, tag })
+      assert.deepEqual(readSctp(bytes, false), {
+        kind: 'sctp',
+        sourcePort: from,
+        destinationPort: to,
+        verificationTag: 0,
+        chunk: INIT,
+        initiateTag: tag,
+      })
+      const sum = new DataView(bytes.buffer).getUint32(8, true)
+      bytes.fill(0, 8, 12)
+      assert.equal(sum, crc32c(bytes))
+    }),
+  )
+})
+
+test('an echo request is read as it was written, its checksum is right, and its reply is known', () => {
+  const number = fc.integer({ min: 0, max: 65_535 })
+  fc.assert(
+    fc.property(number, number, fc.uint8Array({ maxLength: 100 }), (id, sequence, payload) => {
+      const bytes = encodeEcho({ id, sequence, payload })
+      const read = readTransport(ICMP, bytes, false)
+      assert.ok(read?.kind === 'icmp')
+      assert.deepEqual([read.type, read.code, read.id, read.sequence], [8, 0, id, sequence])
+      assert.deepEqual(Buffer.from(read.payload ?? []), Buffer.from(payload))
+      assert.equal(onesComplement(bytes), 0xffff)
+      assert.equal(readEcho(bytes), undefined)
+      bytes[0] = 0
+      assert.deepEqual(Buffer.from(readEcho(bytes) ?? []), Buffer.from(payload))
+    }),
+  )
+})
+
+/** RFC 1071: over a packet with the right checksum in it the sum is all ones. */
+function onesComplement(bytes: Uint8Array): number {
+  let sum = 0
+  for (let at = 0; at < bytes.length; at += 2) sum += ((bytes[at] ?? 0) << 8) + (bytes[at + 1] ?? 0)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return sum
+}
+
 test('any bytes are read or refused, and never read past their end', () => {
-  const frames = [syn, synAck, arpQuestion, portUnreachable]
+  const frames = [syn, synAck, arpQuestion, portUnreachable, tooBig, initAck]
   const mutated = fc
     .tuple(fc.constantFrom(...frames), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }), fc.nat())
     .map(([frame, changes, cut]) => {
@@ -107,6 +192,9 @@ test('any bytes are read or refused, and never read past their end', () => {
       const transport = readFrame(bytes)?.ip?.transport
       if (transport?.kind === 'icmp' && transport.quote) readIp(transport.quote, true)
       if (transport?.kind === 'udp') assert.ok(transport.payload.length <= bytes.length)
+      if (transport?.kind === 'icmp') assert.ok((transport.payload?.length ?? 0) <= bytes.length)
+      readSctp(bytes, true)
+      readEcho(bytes)
     }),
     { numRuns: 2000 },
   )
