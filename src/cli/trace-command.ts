@@ -5,14 +5,17 @@ import { kubeconfigOf } from '../lab/folder.ts'
 import { liveStopPath } from '../lab/trace-live.ts'
 import { linesOf, longestLine } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
-import { trace } from './trace.ts'
+import { trace, type TraceContext } from './trace.ts'
+import { dryContext, takeDryRun, traceAbroad } from './trace-dry-run.ts'
 
 /** `kubehop trace [--lab NAME] ...`: the lab's supervisor does the tracing, this asks for it and shows it. */
 export async function traceCommand(args: string[]): Promise<number> {
-  const { lab, rest } = takeLab(args)
+  const { flags, rest: words } = takeDryRun(args)
+  if (flags.kubeconfig !== undefined || flags.context !== undefined) return traceAbroad(words, flags)
+  const { lab, rest } = takeLab(words)
   const transport = new Transport(await connectionFrom(kubeconfigOf(chooseLab(lab).name)))
   try {
-    return await trace(rest, {
+    const context: TraceContext = {
       request: async (path, body) =>
         (await transport.call(
           { method: 'POST', path, body },
@@ -25,7 +28,12 @@ export async function traceCommand(args: string[]): Promise<number> {
       async stop(id) {
         await transport.call({ method: 'POST', path: liveStopPath, body: { id } })
       },
-    })
+    }
+    if (!flags.dry) return await trace(rest, context)
+    return await trace(
+      rest,
+      dryContext((path, body) => context.request(path, { ...body, dryRun: true })),
+    )
   } finally {
     transport.close()
   }

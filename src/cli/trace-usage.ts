@@ -11,6 +11,8 @@ export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
   -o, --output FORMAT   text (default), json, yaml, or mermaid: a sequence diagram for pages that draw it
   -n, --namespace NAME  of FROM, where FROM does not say; default: default
   --timeout SECONDS     for the name, and then for the request; default: 4
+  --dry-run             sends nothing: foretells the way, the name and the verdict from the API's objects alone
+  --kubeconfig FILE     with --dry-run: of any cluster, by the file's current context or --context NAME; needs no lab
   --live [SECONDS]      sends nothing: watches what FROM itself sends to TO, for 10 s or as long as said; Ctrl-C ends it early
   --pcap FILE           all packets of all hops in one pcapng file, with the interface of each; -: to standard output, the rest to standard error
 

@@ -27,6 +27,8 @@ export interface TraceBody {
   count?: number
   /** true: the largest packet that arrives uncut; a number: one packet of so many bytes. */
   sizes?: true | number
+  /** Nothing is sent: the prediction alone. */
+  dryRun?: true
 }
 
 /** `kubehop trace FROM TO [options]`: 0 delivered, 1 not, or, of several, not all. */

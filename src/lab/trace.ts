@@ -87,7 +87,8 @@ export function optionsOf({
   timeoutMs,
   count,
   sizes,
-}: TraceWish): Pick<TraceOptions, 'from' | 'to' | 'namespace' | 'timeoutMs' | 'count' | 'sizes'> {
+  dryRun,
+}: TraceWish): Pick<TraceOptions, 'from' | 'to' | 'namespace' | 'timeoutMs' | 'count' | 'sizes' | 'dryRun'> {
   return {
     from,
     to,
@@ -95,6 +96,7 @@ export function optionsOf({
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(count !== undefined && { count }),
     ...(sizes !== undefined && { sizes }),
+    ...(dryRun === true && { dryRun }),
   }
 }
 
@@ -135,11 +137,13 @@ export interface TraceWish {
   count?: number | undefined
   /** true: finds the largest packet that arrives; a number: sends one packet of so many bytes. */
   sizes?: boolean | number | undefined
+  /** Nothing is sent: the prediction alone. */
+  dryRun?: boolean | undefined
 }
 
 /** Checks what came over the wire. */
 export function readTraceWish(body: unknown): TraceWish {
-  const { from, to, namespace, timeoutMs, count, sizes } = (
+  const { from, to, namespace, timeoutMs, count, sizes, dryRun } = (
     typeof body === 'object' && body !== null ? body : {}
   ) as Record<string, unknown>
   const texts = [from, to].every((text) => typeof text === 'string' && text.length < 1000)
@@ -147,14 +151,15 @@ export function readTraceWish(body: unknown): TraceWish {
   const timed = timeoutMs === undefined || (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= 100_000)
   const counted = count === undefined || isWhole(count, 1, mostRequests)
   const sized = sizes === undefined || typeof sizes === 'boolean' || isWhole(sizes, leastSize, largestSize)
-  if (!texts || !named || !timed || !counted || !sized) {
+  const dry = dryRun === undefined || typeof dryRun === 'boolean'
+  if (!texts || !named || !timed || !counted || !sized || !dry) {
     throw new ApiError(
       400,
       'BadRequest',
-      `a trace is { from, to } and, if wished, a namespace, timeoutMs (up to 100000), count (1 to ${mostRequests}) and sizes (true, or ${leastSize} to ${largestSize})`,
+      `a trace is { from, to } and, if wished, a namespace, timeoutMs (up to 100000), count (1 to ${mostRequests}), sizes (true, or ${leastSize} to ${largestSize}) and dryRun (true)`,
     )
   }
-  return { from, to, namespace, timeoutMs, count, sizes } as TraceWish
+  return { from, to, namespace, timeoutMs, count, sizes, dryRun } as TraceWish
 }
 
 function isWhole(value: unknown, least: number, most: number): boolean {

@@ -5,6 +5,8 @@ import type { Log } from '../base/log.ts'
 import type { Explain } from './case.ts'
 import type { Cluster } from './cluster.ts'
 import { lookUp } from './lookup.ts'
+import { outsideAddress } from './predict/build.ts'
+import { type DryRun, dryRun } from './predict/dry-run.ts'
 import type { Ranges } from './predict/ranges.ts'
 import { findOrigin } from './find-origin.ts'
 import { repeatRequest } from './repeat.ts'
@@ -31,6 +33,8 @@ export interface TraceOptions {
   places: Places
   /** For the name, and then for the request; more than the 3 s after which the kernel gives up asking for an Ethernet address. */
   timeoutMs?: number
+  /** Sends nothing, asks no machine: tells what the objects foretell. */
+  dryRun?: boolean
   /** Requests to send, each from another source port: 1 (the default) to 1000. */
   count?: number
   /** Also looks for the largest packet that arrives without being cut (true), or sends one of so many bytes. */
@@ -52,6 +56,7 @@ export const mostRequests = 1000
 export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const { client, places, ranges, explain, log, timeoutMs = defaultTimeout } = options
   const { signal = new AbortController().signal } = options
+  if (options.dryRun) return dryRun(dryRunOf(options))
   const target = parseTarget(options.to)
   const wanted = parseSource(options.from)
   const objects = await look(client, options)
@@ -100,6 +105,25 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     ...(measured ? tell({ ...told, sizes: measured }, explain) : first),
     ...(repeats && { repeats }),
     ...(measured && { sizes: measured }),
+  }
+}
+
+/** A cluster of Kubehop's own, whose network is known. */
+function dryRunOf({ client, from, to, namespace, zone, ranges, places, nodeDns }: TraceOptions): DryRun {
+  const { router } = places
+  const own = {
+    ranges,
+    ...(router && { router: { name: router.name, address: router.address } }),
+    ...(nodeDns !== undefined && { nodeDns }),
+    ...(places.outside && { outside: { address: outsideAddress } }),
+  }
+  return {
+    client,
+    from,
+    to,
+    own,
+    ...(namespace !== undefined && { namespace }),
+    ...(zone !== undefined && { zone }),
   }
 }
 

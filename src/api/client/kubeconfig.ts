@@ -18,6 +18,13 @@ export async function connectionFrom(path: string, contextName?: string): Promis
   }
 }
 
+/** The namespace that the current context (or the named one) is for, where it says one. */
+export async function contextNamespace(path: string, contextName?: string): Promise<string | undefined> {
+  const config = await parsed(readFileSync(path, 'utf8'))
+  const name = contextName ?? config['current-context']
+  return config.contexts?.find((one) => one.name === name)?.context.namespace
+}
+
 /** JSON is YAML too, and reading it needs no library: agents that start by the dozen have it so. */
 async function parsed(text: string): Promise<Kubeconfig> {
   if (text.trimStart().startsWith('{')) return JSON.parse(text) as Kubeconfig
@@ -28,14 +35,22 @@ async function parsed(text: string): Promise<Kubeconfig> {
 
 interface Kubeconfig {
   'current-context'?: string
-  contexts?: { name: string; context: { cluster: string; user: string } }[]
-  clusters?: { name: string; cluster: Record<string, string> }[]
-  users?: { name: string; user: Record<string, string> }[]
+  contexts?: { name: string; context: { cluster: string; user: string; namespace?: string } }[]
+  clusters?: { name: string; cluster: Fields }[]
+  users?: { name: string; user: Fields }[]
 }
+
+/** Texts, but for what is not understood here: see {@link refuseUnknown}. */
+type Fields = Record<string, string>
 
 function connectionOf(config: Kubeconfig, folder: string, contextName = config['current-context']): Connection {
   const context = config.contexts?.find((one) => one.name === contextName)?.context
-  if (context === undefined) throw new Error(`it has no context ${contextName ?? '(and names no current one)'}`)
+  if (context === undefined) {
+    const all = (config.contexts ?? []).map(({ name }) => name).join(', ')
+    throw new Error(
+      `it has no context ${contextName ?? '(and names no current one)'}${all === '' ? '' : `; it has ${all}`}`,
+    )
+  }
   const cluster = config.clusters?.find((one) => one.name === context.cluster)?.cluster
   const user = config.users?.find((one) => one.name === context.user)?.user ?? {}
   // Programs that log in, as the clouds' own, would be started with this user's rights.
@@ -44,6 +59,7 @@ function connectionOf(config: Kubeconfig, folder: string, contextName = config['
       `its user ${context.user} logs in by a program, which is not started here: give the user a token (kubectl create token NAME)`,
     )
   if (cluster?.['server'] === undefined) throw new Error(`it has no server for cluster ${context.cluster}`)
+  refuseUnknown(context.user, user, cluster)
   // Data stands in the file in base64, or in a file of its own, named relative to the kubeconfig.
   const pem = (from: Record<string, string>, name: string): string | undefined => {
     const data = from[`${name}-data`]
@@ -54,7 +70,9 @@ function connectionOf(config: Kubeconfig, folder: string, contextName = config['
   const ca = pem(cluster, 'certificate-authority')
   const cert = pem(user, 'client-certificate')
   const key = pem(user, 'client-key')
-  const token = user['token']
+  const tokenFile = user['tokenFile']
+  const token =
+    user['token'] ?? (tokenFile === undefined ? undefined : readFileSync(resolve(folder, tokenFile), 'utf8').trim())
   return {
     server: cluster['server'],
     ...(ca !== undefined && { ca }),
@@ -62,6 +80,22 @@ function connectionOf(config: Kubeconfig, folder: string, contextName = config['
     ...(key !== undefined && { key }),
     ...(token !== undefined && { token }),
   }
+}
+
+/** What would only end in an answer that nobody understands (401, a certificate that is not known) is said before. */
+function refuseUnknown(name: string, user: Fields, cluster: Fields): void {
+  const known = user['token'] ?? user['tokenFile'] ?? user['client-certificate'] ?? user['client-certificate-data']
+  const instead = 'put a token in its place (kubectl create token NAME)'
+  if (known === undefined && user['username'] !== undefined)
+    throw new Error(`user ${name} logs in by a password, which API servers no longer take: ${instead}`)
+  for (const field of ['as', 'as-groups', 'as-uid'])
+    if (user[field] !== undefined) throw new Error(`user ${name} acts as another (${field}), which Kubehop does not do`)
+  if (String(cluster['insecure-skip-tls-verify']) === 'true')
+    throw new Error(
+      'it leaves the server’s certificate unchecked (insecure-skip-tls-verify): name its certificate-authority',
+    )
+  for (const field of ['proxy-url', 'tls-server-name'])
+    if (cluster[field] !== undefined) throw new Error(`it reaches its server by ${field}, which Kubehop does not know`)
 }
 
 export interface KubeconfigParts {

@@ -19,7 +19,13 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   const { verdicts } = predicted
   if (verdicts.length > 0 && !verdicts.includes(seen.verdict))
     return `predicted was ${verdicts.join(' or ')}, and it was ${seen.verdict}`
-  if (seen.reply.length === 0 && predicted.mayStaySilent) return undefined
+  // An answer that its own machine's rules stop is at no device.
+  const within = predicted.reply.every(({ place, node }) => place === node && node === predicted.reply[0]?.node)
+  const stopped = within && seen.verdict === 'no-answer'
+  if (seen.reply.length === 0 && (predicted.mayStaySilent || stopped)) return undefined
+  // What a machine tells its own socket never leaves it.
+  const itself = seen.hops[0]?.node
+  if (predicted.reply.length === 0 && seen.reply.every(({ place }) => place === itself)) return undefined
   // Which of two answers comes cannot be known, and an error about an echo is ICMP as well: then its way is compared, not what it is.
   const either = verdicts.length > 1 || (asked === 'icmp' && seen.verdict !== 'delivered')
   const back = differ(predicted.reply, seen.reply, unwatched, either ? 'either' : asked, true)
@@ -100,12 +106,13 @@ function same(one: Station, other: Station, { first, last }: { first: boolean; l
   const unseen = one.acts.has('policy dropped') && other.acts.has('lost')
   if (one.place !== other.place || !(unseen || textOfActs(one) === textOfActs(other))) return false
   const { packets } = other
-  const expected = last
-    ? one.packets.slice(0, packets.length)
-    : first
-      ? one.packets.slice(-packets.length)
-      : one.packets
-  return expected.length === packets.length && expected.every((packet, at) => samePacket(packet, packets[at] ?? ''))
+  const { length } = packets
+  const ways = [
+    one.packets,
+    ...(last ? [one.packets.slice(0, length)] : []),
+    ...(first ? [one.packets.slice(-length)] : []),
+  ]
+  return ways.some((way) => way.length === length && way.every((packet, at) => samePacket(packet, packets[at] ?? '')))
 }
 
 /** The port that a masquerade takes is the kernel's choice. */

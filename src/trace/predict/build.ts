@@ -55,6 +55,9 @@ function machineOf({ tables, ...state }: MachineState, states: readonly MachineS
   }
 }
 
+/** Of the machine beyond the router (src/lab/outside.ts). */
+export const outsideAddress: Address = cidr('198.51.100.2/32').address
+
 /** The machine beyond the router, on a wire of its own with it. */
 function beyond(address: Address): { machine: Machine; route: Machine['routes'][number] } {
   const to = cidr('198.51.100.0/24')

@@ -6,7 +6,7 @@ import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
 import { type Passage, type Step, walk } from '../../kernel/nftables/walk.ts'
 import { model } from '../../proxy/model.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { type Cluster, nodeAddresses, podAddress, podKey, serviceAddresses, slicesOf } from '../cluster.ts'
+import { type Cluster, nodeAddresses, podAddress, podKey, servicesWith, slicesOf } from '../cluster.ts'
 import { hostPortAt } from '../host-port.ts'
 import type { Machine } from './machine.ts'
 import { endsOfPacket } from './path.ts'
@@ -137,16 +137,18 @@ function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }:
   const { destination: to, destinationPort: port } = packet.original ?? packet
   const own = addresses.map(({ address }) => address).filter((address) => !address.startsWith('127.'))
   const primary = primaryOf(cluster, place.name)
+  const named = new Set(servicesWith(cluster, to))
   const services = cluster.services.filter(
     (service) =>
-      serviceAddresses(service).includes(to) ||
+      named.has(service) ||
       // Whoever reaches itself is masqueraded where any service leads to it.
       (packet.source === packet.destination && leadsTo(cluster, service, packet.destination)) ||
       (primary === to && service.spec.ports?.some(({ nodePort }) => nodePort === port)),
   )
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
   const ownPodCidr = parseCidr(node?.spec?.podCIDR ?? '')
-  const ruleset = model(services, cluster.slices, {
+  const slices = services.flatMap((service) => slicesOf(cluster, service))
+  const ruleset = model(services, slices, {
     name: place.name,
     ...(zone === undefined ? {} : { zone }),
     ...(ownPodCidr ? { ownPodCidr } : {}),

@@ -10,7 +10,7 @@ interface Columns {
 
 /** There and back, a line each: number, when, where, which part decided, and the sentence; its evidence beneath where wished. */
 export function renderHops(trace: Trace, options: TextOptions, paint: Paint): string[] {
-  const { hops, reply, predicted, agrees } = trace
+  const { hops, reply, predicted, agrees, observed } = trace
   if (hops.length === 0) return []
   const shown = [...hops, ...reply]
   const columns: Columns = {
@@ -25,7 +25,7 @@ export function renderHops(trace: Trace, options: TextOptions, paint: Paint): st
     ...lines(hops, 1),
     ...(reply.length > 0
       ? ['back', ...lines(reply, hops.length + 1)]
-      : [`back     ${paint('red', 'nothing came back')}`]),
+      : [`back     ${paint('red', observed === false ? 'nothing would come back' : 'nothing came back')}`]),
     // What was expected instead is of use only where it is not what happened.
     ...(options.verbose && !agrees && predicted.length > 0 ? ['predicted', ...lines(predicted, 1)] : []),
   ]

@@ -18,7 +18,9 @@ export function renderNames(trace: Trace, { width }: TextOptions, paint: Paint):
   const questions =
     dns.length === 1 || plain
       ? []
-      : columns(dns.map((step, at) => questionOf(step, at, dns))).map((text) => ' '.repeat(indent) + text)
+      : columns(dns.map((step, at) => questionOf(step, at, dns, trace.observed))).map(
+          (text) => ' '.repeat(indent) + text,
+        )
   return [
     ...wrapped(`name     ${leadsTo(trace)}`, indent, width),
     ...questions.flatMap((text) => wrapped(text, indent + 3, width)).map((text) => paint('dim', text)),
@@ -26,13 +28,13 @@ export function renderNames(trace: Trace, { width }: TextOptions, paint: Paint):
 }
 
 /** `web = web.shop.svc.cluster.local = 100.64.12.7    1 question to 100.64.0.10, 0.3 ms, answered by cluster: service shop/web` */
-function leadsTo({ dns, to }: Trace): string {
+function leadsTo({ dns, to, observed }: Trace): string {
   const last = dns.at(-1)
   const asked = /^[a-z]+:\/\/([^:/?#]+)|^([^:/]+)/.exec(to)
   const name = asked?.[1] ?? asked?.[2] ?? last?.question ?? to
   const found = dns.find(({ answers }) => answers.length > 0)
-  const total = sayMs(lookUpMs(dns))
-  const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}, ${total}`
+  const total = observed === false ? '' : `, ${sayMs(lookUpMs(dns))}`
+  const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}${total}`
   if (!found)
     return `${name}: ${dns.length === 1 ? `${last?.question} ${last?.rcode}` : 'no answer has an address'}    ${questions}`
   const addresses = found.answers.filter((answer) => !answer.includes('->')).join(', ')
@@ -44,11 +46,11 @@ function leadsTo({ dns, to }: Trace): string {
 }
 
 /** Number, question, type, what was said, how long it took; the server only where not all were asked of one. */
-function questionOf(step: DnsStep, at: number, all: readonly DnsStep[]): string[] {
+function questionOf(step: DnsStep, at: number, all: readonly DnsStep[], observed?: false): string[] {
   const { question, type, rcode, answers, server, ms } = step
   const said = answers.length > 0 ? answers.join(', ') : rcode === 'NOERROR' ? 'no record of this type' : rcode
   const where = all.every((one) => one.server === server) ? [] : [server]
-  return [String(at + 1), question, type, ...where, said, sayMs(ms)]
+  return [String(at + 1), question, type, ...where, said, ...(observed === false ? [] : [sayMs(ms)])]
 }
 
 function servers(dns: readonly DnsStep[]): string {

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { Trace } from '../types.ts'
 import { renderRepeats } from './count.ts'
+import { renderForetold } from './foretold.ts'
 import { renderHops } from './hops.ts'
 import { renderNames } from './names.ts'
 import { type Paint, painter, sayMs, type TextOptions } from './paint.ts'
@@ -16,6 +17,7 @@ export function renderTrace(trace: Trace, options: TextOptions): string {
     '',
     ...renderNames(trace, options, paint),
     ...renderHops(trace, options, paint),
+    ...renderForetold(trace, options, paint),
     ...renderRepeats(trace, options, paint),
     ...renderSizes(trace, options, paint),
     ...renderWhy(trace, options, paint),
@@ -25,7 +27,7 @@ export function renderTrace(trace: Trace, options: TextOptions): string {
 
 /** In one line where it fits, else part by part. */
 function renderHead(
-  { from, to, verdict, status, ms, agrees, hops }: Trace,
+  { from, to, verdict, status, ms, agrees, hops, observed }: Trace,
   { width }: TextOptions,
   paint: Paint,
 ): string[] {
@@ -35,8 +37,8 @@ function renderHead(
     : paint('yellow', 'predicted and observed differ')
   const parts = [
     paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
-    [outcome, status, sayMs(ms)].filter(Boolean).join(', '),
-    ...(hops.length === 0 ? [] : [agreement]),
+    observed === false ? outcome : [outcome, status, sayMs(ms)].filter(Boolean).join(', '),
+    ...(observed === false ? [paint('dim', 'foretold: nothing was sent')] : hops.length === 0 ? [] : [agreement]),
   ]
   const line = parts.join('    ')
   return width === 0 || stripVTControlCharacters(line).length <= width
