@@ -22,6 +22,7 @@ export function explain(request: Case): Why[] {
 export function relevant(view: View, request: Case): Finding[] {
   const delivered = request.verdict === 'delivered'
   const found = examine(view, delivered ? checks.filter(({ needs }) => needs === 'request') : checks)
+  if (found.length === 0) return []
   const touched = touchedBy(request)
   return found.filter(({ object, also = [] }) => [object, ...also].some((one) => touched.has(keyOf(one))))
 }

@@ -1,8 +1,9 @@
 import { type Address, contains, parseAddress, parseCidr } from '../base/address.ts'
-import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
+import type { EndpointSlice } from '../api/objects/endpointslice.ts'
 import { type Node, takesOutsideTraffic } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import { balancedAddresses, type Service, type ServicePort } from '../api/objects/service.ts'
+import { grouped, slicesByService } from './address-book.ts'
 import type { Deployment, ReplicaSet } from '../api/objects/workload.ts'
 
 /** The objects that a trace reads: one look at the cluster, from which addresses get their names. */
@@ -33,10 +34,10 @@ export type Owner =
   | { readonly kind: 'unknown' }
 
 export function ownerOf(cluster: Cluster, address: Address): Owner {
-  const service = cluster.services.find((one) => serviceAddresses(one).includes(address))
+  const [service] = servicesWith(cluster, address)
   if (service) return { kind: 'service', service }
   // A pod that has ended keeps its address in its status, and another may have it by now.
-  const pod = cluster.pods.find((one) => isAlive(one) && !one.spec.hostNetwork && podAddress(one) === address)
+  const [pod] = podsByAddress(cluster.pods).get(address) ?? []
   if (pod) return { kind: 'pod', pod }
   const { nodeDns } = cluster
   const node = cluster.nodes.find((one) =>
@@ -48,6 +49,17 @@ export function ownerOf(cluster: Cluster, address: Address): Owner {
   if (cluster.outside?.address === address) return { kind: 'outside' }
   return cluster.router?.address === address ? { kind: 'router', name: cluster.router.name } : { kind: 'unknown' }
 }
+
+/** The services of which this is an address, whatever the port. */
+export function servicesWith(cluster: Cluster, address: Address): readonly Service[] {
+  return servicesByAddress(cluster.services).get(address) ?? []
+}
+
+const servicesByAddress = grouped(serviceAddresses)
+const podsByAddress = grouped((pod: Pod) => {
+  const address = isAlive(pod) && !pod.spec.hostNetwork ? podAddress(pod) : undefined
+  return address === undefined ? [] : [address]
+})
 
 /** The service that is reached at an address and port, and the port of it: its own addresses, or a node port on any node. */
 export function serviceAt(
@@ -138,12 +150,8 @@ export function readyEndpoints(
   })
 }
 
-export function slicesOf(cluster: Cluster, service: Service): EndpointSlice[] {
-  return cluster.slices.filter(
-    ({ metadata }) =>
-      metadata.namespace === service.metadata.namespace &&
-      metadata.labels?.[serviceNameLabel] === service.metadata.name,
-  )
+export function slicesOf({ slices }: Pick<Cluster, 'slices'>, { metadata }: Service): readonly EndpointSlice[] {
+  return slicesByService(slices).get(`${metadata.namespace}/${metadata.name}`) ?? []
 }
 
 /** cbr0's address: the first of the node's range. */

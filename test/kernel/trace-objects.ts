@@ -9,7 +9,7 @@ import type { Service } from '../../src/api/objects/service.ts'
 function clientOver(lists: Partial<Record<KindName, unknown[]>>): Client {
   const items = (kind: KindName): unknown[] => lists[kind] ?? []
   return {
-    list: async (kind: KindName) => ({ items: items(kind), resourceVersion: '1' }),
+    list: async (kind: KindName) => ({ items: [...items(kind)], resourceVersion: '1' }),
     follow(kind: KindName, options?: { onChange?: (change: object) => void; onBatch?: () => void }) {
       for (const object of items(kind)) options?.onChange?.({ type: 'added', object })
       options?.onBatch?.()
