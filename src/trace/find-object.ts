@@ -1,9 +1,10 @@
 import type { Node } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service } from '../api/objects/service.ts'
+import { parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import { didYouMean, nearest } from '../base/nearest.ts'
-import { type Cluster, isAlive, isReady, podAddress, podKey } from './cluster.ts'
+import { type Cluster, isAlive, isReady, ownerOf, podAddress, podKey } from './cluster.ts'
 import { kindsLike, type ObjectKind, type ObjectName, type OwnerKind, shortKind } from './object-name.ts'
 
 // Objects by the names that people type. What is missing is an error that says what was probably meant.
@@ -15,6 +16,10 @@ export function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, n
   // A name alone, or NAMESPACE/NAME, may have been meant for something else than a pod.
   const node = of === undefined && cluster.nodes.some(({ metadata }) => metadata.name === name)
   if (node) throw notFound('pod', `${wanted}/${name}`, `${name} is a node: write node/${name}`)
+  const address = parseAddress(name)
+  const owner = address === undefined ? undefined : ownerOf(cluster, address)
+  if (owner?.kind === 'pod')
+    throw notFound('pod', `${wanted}/${name}`, `${name} is the address of ${podKey(owner.pod)}: write that`)
   const inNoNamespace = of !== undefined && !cluster.pods.some(({ metadata }) => metadata.namespace === of)
   const kinds = inNoNamespace ? kindsLike(of) : []
   if (kinds.length > 0)

@@ -100,6 +100,7 @@ test('what cannot send says why, and what can', () => {
   const rows: [string, RegExp][] = [
     ['clinet', /^there is no pod shop\/clinet; did you mean client\?$/],
     ['node1', /^there is no pod shop\/node1; node1 is a node: write node\/node1$/],
+    ['100.96.1.2', /^there is no pod shop\/100\.96\.1\.2; 100\.96\.1\.2 is the address of shop\/client: write that$/],
     ['dploy/web', /^there is no pod dploy\/web; did you mean deploy\/web/],
     ['bank/client', /^there is no pod bank\/client; there is shop\/client: write shop\/pod\/client$/],
     ['node/node3', /^there is no node node3; did you mean node1 or node2\?$/],

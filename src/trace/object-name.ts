@@ -41,6 +41,11 @@ export function kindsLike(word: string): string[] {
   return nearest(word, kinds.keys())
 }
 
+/** Whether a word is one of a kind: `svc`, `pods`. */
+export function isKind(word: string): boolean {
+  return kinds.has(word)
+}
+
 export function isOwner(kind: ObjectKind): kind is OwnerKind {
   return kind !== 'pod' && kind !== 'service' && kind !== 'node'
 }

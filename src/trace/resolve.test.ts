@@ -119,6 +119,11 @@ test('what is no destination says what would be one', () => {
     ['pod/far', 'Usage', /the port is missing \(write, for example, pod\/far:8080\)/],
     ['udp://svc/web', 'Usage', /the port is missing/],
     ['100.64.0.20', 'Usage', /the port is missing/],
+    [
+      'http://svc/web/',
+      'Usage',
+      /behind http:\/\/ stands a name, not an object; write http:\/\/web\/, or svc\/web without http:\/\/$/,
+    ],
     ['[fd00::1]:80', 'OnlyIpv4', /fd00::1 is IPv6, and a trace follows IPv4 only/],
     ['http://[fd00::1]/', 'OnlyIpv4', /IPv6/],
     ['svc/six', 'OnlyIpv4', /fd00::9 is IPv6/],

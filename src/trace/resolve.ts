@@ -4,7 +4,7 @@ import { KubehopError } from '../base/errors.ts'
 import { type Cluster, nodesThatServe, readyEndpoints } from './cluster.ts'
 import { findPod, findService } from './find-object.ts'
 import { addressOfNode, running } from './find-origin.ts'
-import type { ObjectName } from './object-name.ts'
+import { isKind, type ObjectName } from './object-name.ts'
 import { namespaceOf, type Origin } from './origin.ts'
 import type { Target } from './target.ts'
 import { plainPort, podPort, servicePort } from './target-port.ts'
@@ -24,6 +24,7 @@ export function findDestination(cluster: Cluster, target: Target, origin: Origin
     return { ...host, port: plainPort(target, `${host.address}:80`) }
   }
   const service = serviceNamed(cluster, host.name, here)
+  if (!service && isKind(host.name) && target.path !== '/') throw objectInUrl(target, host.name)
   const machine = target.protocol === 'icmp' && !service ? machineNamed(cluster, host.name, here) : undefined
   if (machine) return ofObject(cluster, target, machine, origin, here)
   const port = service ? servicePort(service, target) : plainPort(target, `${host.name}:80`)
@@ -89,6 +90,13 @@ function fromOutside(cluster: Cluster, service: Service, port: number): { addres
 function endpointsOf(cluster: Cluster, service: Service): Address[] {
   const names = service.spec.ports?.length ? service.spec.ports.map(({ name }) => name) : [undefined]
   return names.flatMap((name) => readyEndpoints(cluster, service, name)).map(({ address }) => address)
+}
+
+/** `http://svc/web/`: the host of a URL is a name, and nobody is called svc. */
+function objectInUrl({ text, protocol, path }: Target, kind: string): KubehopError {
+  const [, name = 'NAME'] = path.split(/[/?]/)
+  const say = `"${text}": behind ${protocol}:// stands a name, not an object; write ${protocol}://${name}/, or ${kind}/${name} without ${protocol}://`
+  return new KubehopError('trace', 'read the request', 'Usage', say)
 }
 
 function onlyIpv4(target: Target, address: Address): KubehopError {

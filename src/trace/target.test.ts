@@ -54,6 +54,7 @@ test('what is no target is refused with what would be one', () => {
     'icmp://pod/x:http',
     'icmp://[fd00::1]:1',
   ]
+  assert.throws(() => parseTarget('htpp://web/'), { message: /"htpp:\/\/" is not understood: .*; did you mean http/ })
   for (const text of [...bad, 'web..x:80', 'http://web/\r\nX: y', 'http://user@web/'])
     assert.throws(() => parseTarget(text), { code: 'Usage' }, JSON.stringify(text))
 })

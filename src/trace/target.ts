@@ -1,4 +1,5 @@
 import { type Address, parseAddress } from '../base/address.ts'
+import { didYouMean } from '../base/nearest.ts'
 import { isOwner, type ObjectName, parseObject, usage } from './object-name.ts'
 import type { Protocol, Transport } from './types.ts'
 
@@ -26,8 +27,12 @@ const hostName = /^[a-z0-9_]([-a-z0-9_.]{0,251}[a-z0-9_])?\.?$/i
 export function parseTarget(text: string): Target {
   const scheme = /^([a-z]+):\/\//i.exec(text)
   const protocol = (scheme?.[1]?.toLowerCase() ?? 'tcp') as Protocol
-  if (!Object.hasOwn(transports, protocol))
-    throw usage(`"${protocol}://" is not understood: http, https, tcp, udp, sctp, icmp and dns are`)
+  if (!Object.hasOwn(transports, protocol)) {
+    const hint = didYouMean(protocol, Object.keys(transports))
+    throw usage(
+      `"${protocol}://" is not understood: http, https, tcp, udp, sctp, icmp and dns are${hint === '' ? '' : `; ${hint}`}`,
+    )
+  }
   const rest = text.slice(scheme?.[0].length ?? 0)
   const http = protocol === 'http' || protocol === 'https'
   if (!http) {

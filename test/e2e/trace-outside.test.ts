@@ -63,9 +63,10 @@ test('a service has no address outside until it has a node port or a load balanc
 test('a node and a container send, too; what does not run is told with what does', async () => {
   const { trace: node } = await trace('node/node2', 'svc/web')
   assert.equal(node.verdict, 'delivered', JSON.stringify(node, null, 1))
+  assert.ok(node.agrees, JSON.stringify(node, null, 1))
   assert.deepEqual([node.from, node.hops[0]?.place, node.hops[0]?.action], ['node2', 'node2', 'sent'])
   const { trace: container } = await trace('client:client', 'http://web/')
-  assert.equal(container.status, '200 OK')
+  assert.deepEqual([container.status, container.from, container.container], ['200 OK', 'default/client', 'client'])
   const { code, err } = await lab.kubehop('trace', 'client:clinet', 'http://web/')
   assert.equal(code, 1)
   assert.match(err, /pod default\/client has no container "clinet"; client runs; did you mean client\?/)

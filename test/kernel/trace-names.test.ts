@@ -259,6 +259,18 @@ test('a node asks the name servers of its own file, and what it does not know is
   }
 })
 
+test('a pod on its node’s network asks as its own files say, from its node', async () => {
+  world.pod('host', 'node1', {}, 'shop', { hostNetwork: true })
+  const trace = await world.trace('host', 'http://web/')
+  assert.equal(trace.verdict, 'delivered', JSON.stringify(trace))
+  assert.equal(trace.dns[0]?.question, 'web.shop.svc.cluster.local')
+  assert.equal(trace.hops[0]?.place, 'node1')
+  assert.deepEqual(
+    trace.why.map(({ code }) => code),
+    ['HostNetwork'],
+  )
+})
+
 test('the pod’s own name stands in its hosts file', async () => {
   const trace = await world.trace('client', 'tcp://client:9', { timeoutMs: 500 })
   assert.equal(trace.dns[0]?.server, '/etc/hosts')
