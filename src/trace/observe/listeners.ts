@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { addressFromBytes } from '../../base/address.ts'
 import { inNetns, type Netns, ownNetns, sameNetns } from '../../kernel/netns.ts'
+import { waitingSockets } from '../../kernel/sockdiag/waiting.ts'
 import type { Listener } from '../observation.ts'
 
 // /proc/net/tcp and its siblings (proc_pid_net(5)): addresses in hexadecimal, each 32-bit word in the machine's byte order.
@@ -21,6 +22,9 @@ export function listeners(ns: Netns | undefined): Listener[] {
     for (const [file, protocol] of tables)
       found.push(...parseTable(readFileSync(`/proc/thread-self/net/${file}`, 'latin1'), protocol))
   })
+  // SCTP's are in no table of /proc that every kernel has; one without SCTP has none.
+  for (const { protocol, address, port, inode } of waitingSockets(ns).sockets)
+    if (protocol === 'sctp') found.push({ protocol, address, port, inode: String(inode) })
   found.length = Math.min(found.length, most)
   const owners = found.length === 0 ? new Map<string, Owner>() : ownersOf(ns, new Set(found.map(({ inode }) => inode)))
   return found.map(({ inode, ...listener }) => ({ ...listener, ...owners.get(inode) }))
