@@ -14,6 +14,7 @@ import { mostRequests, traceRequest, type TraceOptions } from '../trace/coordina
 import { largestSize, leastSize } from '../trace/sizes.ts'
 import { httpAgent } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
+import { withKeptLists } from './kept-lists.ts'
 import { layOutside, outsideCidr } from './outside.ts'
 import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
 import type { Wire } from './wire.ts'
@@ -51,9 +52,10 @@ export function aroundOf(
     podFile: () => '',
   })
   let outside: ReturnType<typeof makeOutside> | undefined
+  let kept: Client | undefined
   const addresses = new Map(wire.nodes.map(({ name, address }) => [name, address]))
   return () => ({
-    client: client(),
+    client: (kept ??= withKeptLists(client())),
     zone: settings.zone,
     ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
     ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
