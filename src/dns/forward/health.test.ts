@@ -72,7 +72,7 @@ test('with maxFails 0 an upstream is never ill', async (t) => {
 test('a datagram that is lost is sent again', async (t) => {
   let lost = 0
   const upstream = await scripted(t, (query, transport) => (lost++ === 0 ? [] : answer(query, transport)))
-  const forward = forwarderTo([upstream], { timeout: 50 })
+  const forward = forwarderTo([upstream], { timeout: 1000 })
   assert.equal((await forward.ask(asked('a.test'))).reply.rcode, 0)
   assert.equal(upstream.asked.length, 2)
 })

@@ -59,7 +59,7 @@ test('a connection on which nothing comes any more is left', async (t) => {
   const server = await streamServer(t, (query, send) => {
     if (server.connections > 1) send(answerTo(query))
   })
-  const forward = forwarderTo([server.to], { forceTcp: true, timeout: 100 })
+  const forward = forwarderTo([server.to], { forceTcp: true, timeout: 1000 })
   assert.equal(await addressOf(forward, 'a.test'), ipOf('a.test'), 'by the second try')
   assert.equal(server.connections, 2)
   await closed(forward, server)
