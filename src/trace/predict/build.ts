@@ -19,7 +19,7 @@ export function topologyOf(
   const promised = [
     promisedRouter(cluster, ranges, outside ? [outside.route] : []),
     ...cluster.nodes.map((node) => promisedNode(cluster, ranges, node)),
-    ...cluster.pods.map((pod) => promisedPod(cluster, pod)),
+    ...podsOf(cluster),
     ...othersOnWire(cluster, ranges).map((address) => promisedOther(cluster, ranges, address)),
     outside?.machine,
   ].flatMap((machine) => machine ?? [])
@@ -30,6 +30,17 @@ export function topologyOf(
   const more = [...read].flatMap(([key, machine]) => (known.has(key) ? [] : [machine]))
   return { machines: [...machines, ...more], ...(ranges.nodes && { wire: ranges.nodes }) }
 }
+
+/** A cluster of thousands is not built anew for each request: as long as the lists are the same, so are the machines. */
+function podsOf(cluster: Cluster): readonly (Machine | undefined)[] {
+  const known = built.get(cluster.pods)
+  if (known?.nodes === cluster.nodes) return known.machines
+  const machines = cluster.pods.map((pod) => promisedPod(cluster, pod))
+  built.set(cluster.pods, { nodes: cluster.nodes, machines })
+  return machines
+}
+
+const built = new WeakMap<Cluster['pods'], { nodes: Cluster['nodes']; machines: readonly (Machine | undefined)[] }>()
 
 function keyOf({ place }: Pick<Machine, 'place'>): string {
   return `${place.kind} ${place.name}`
