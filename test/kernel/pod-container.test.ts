@@ -381,14 +381,15 @@ test('a sidecar starts before the containers and ends with them', async () => {
   await node.delete('sidecar')
 })
 
-test("hostNetwork is the node's own network", async () => {
+test("hostNetwork is the node's own network, and its name", async () => {
   const out = await node.sh(
     'onhost',
-    'readlink /proc/self/ns/net; cat /etc/resolv.conf',
+    'readlink /proc/self/ns/net; cat /etc/resolv.conf; echo "$(uname -n) $HOSTNAME"',
     {},
     { hostNetwork: true, dnsPolicy: 'Default' },
   )
   assert.match(out, /nameserver 192\.0\.2\.1/)
+  assert.match(out, /^node1 node1$/m)
   const pod = await node.client.get('Pod', 'onhost', 'default')
   assert.equal(pod?.status?.podIP, '192.168.50.11')
   await node.delete('onhost')

@@ -132,6 +132,11 @@ test('a pod is called by spec.hostname or its own name, cut where the kernel wou
       { hostname: 'web', nodename: 'web.app.shop.svc.cluster.local', domain: 'app.shop.svc.cluster.local' },
     ],
   ]
+  rows.push([
+    'web',
+    { hostNetwork: true, nodeName: 'node1', subdomain: 'app' },
+    { hostname: 'node1', nodename: 'node1' },
+  ])
   for (const [name, spec, expected] of rows) assert.deepEqual(hostnameOf(pod(name, spec), 'cluster.local'), expected)
   assert.throws(
     () => hostnameOf(pod('w'.repeat(50), { subdomain: 'app', setHostnameAsFQDN: true }), 'cluster.local'),

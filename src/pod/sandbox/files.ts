@@ -72,9 +72,11 @@ export interface PodHostname {
   domain?: string
 }
 
-/** A pod's names. Throws a KubehopError FailedCreatePodSandBox when setHostnameAsFQDN asks for more than the kernel's 64. */
+/** A pod's names; in its node's network, the node's own. Throws a KubehopError FailedCreatePodSandBox when setHostnameAsFQDN asks for more than the kernel's 64. */
 export function hostnameOf(pod: Pod, zone: string): PodHostname {
   const { spec, metadata } = pod
+  if (spec.hostNetwork === true && spec.nodeName !== undefined)
+    return { hostname: spec.nodeName, nodename: spec.nodeName.slice(0, 64) }
   const hostname = (spec.hostname || metadata.name).slice(0, 63).replace(/[-.]+$/, '')
   if (!spec.subdomain) return { hostname, nodename: hostname }
   const domain = `${spec.subdomain}.${metadata.namespace ?? 'default'}.svc.${zone}`
