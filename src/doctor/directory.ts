@@ -1,9 +1,8 @@
 import { serviceNameLabel, type EndpointSlice } from '../api/objects/endpointslice.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
-import type { Node } from '../api/objects/node.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service, ServicePort } from '../api/objects/service.ts'
-import { type Address, parseAddress } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../trace/cluster.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -17,15 +16,10 @@ export interface Directory {
   /** Pods of any namespace that have these labels. */
   matchingAnywhere(selector: Labels): readonly Pod[]
   slices(service: Service): readonly EndpointSlice[]
-  service(namespace: string, name: string): Service | undefined
-  servicesCalled(name: string): readonly Service[]
-  /** Services whose own address it is. */
-  servicesAt(address: Address): readonly Service[]
   /** The service and port that is reached at an address: its own, or a node's with a node port. `protocol`: `tcp`. */
   reached(address: Address, port: number, protocol: string): { service: Service; port: ServicePort } | undefined
   /** Pods with a network of their own that have the address now. */
   podsAt(address: Address): readonly Pod[]
-  nodesAt(address: Address): readonly Node[]
   podsOn(node: string): readonly Pod[]
 }
 
@@ -44,13 +38,12 @@ function make({ pods, services, slices, nodes }: Cluster): Directory {
   const byLabel = groups(pods, (pod) => labelKeys(pod.metadata.labels).map((key) => `${spaceOf(pod)} ${key}`))
   const anywhere = groups(pods, (pod) => labelKeys(pod.metadata.labels))
   const slicesOf = groups(slices, (one) => [`${spaceOf(one)}/${one.metadata.labels?.[serviceNameLabel] ?? ''}`])
-  const byName = groups(services, (one) => [one.metadata.name])
   const byAddress = groups(services, serviceAddresses)
   const podsAt = groups(pods, (pod) => {
     const address = podAddress(pod)
     return address === undefined || pod.spec.hostNetwork || !isAlive(pod) ? [] : [address]
   })
-  const nodesAt = groups(nodes, nodeAddresses)
+  const nodesAt = new Set(nodes.flatMap(nodeAddresses))
   const byKey = new Map(pods.map((pod) => [`${spaceOf(pod)}/${pod.metadata.name}`, pod]))
   const nodePorts = new Map(
     services.flatMap((service) =>
@@ -75,9 +68,6 @@ function make({ pods, services, slices, nodes }: Cluster): Directory {
     matching: (namespace, selector) => meeting(byLabel, `${namespace} `, selector),
     matchingAnywhere: (selector) => meeting(anywhere, '', selector),
     slices: (service) => slicesOf.get(`${spaceOf(service)}/${service.metadata.name}`) ?? [],
-    service: (namespace, name) => byName.get(name)?.find((one) => spaceOf(one) === namespace),
-    servicesCalled: (name) => byName.get(name) ?? [],
-    servicesAt: (address) => byAddress.get(address) ?? [],
     reached(address, number, protocol) {
       for (const service of byAddress.get(address) ?? []) {
         const port = service.spec.ports?.find((one) => one.port === number && speaks(one, protocol))
@@ -86,7 +76,6 @@ function make({ pods, services, slices, nodes }: Cluster): Directory {
       return nodesAt.has(address) ? nodePorts.get(`${number}/${protocol}`) : undefined
     },
     podsAt: (address) => podsAt.get(address) ?? [],
-    nodesAt: (address) => nodesAt.get(address) ?? [],
     podsOn: (node) => podsOn.get(node) ?? [],
   }
 }
@@ -98,15 +87,6 @@ export function meets(labels: Labels | undefined, selector: Labels): boolean {
 
 export function spaceOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
   return metadata.namespace ?? 'default'
-}
-
-/** Addresses of ready endpoints behind any port of a service, of every slice. */
-export function readyAddresses(slices: readonly EndpointSlice[]): Address[] {
-  return slices.flatMap(({ endpoints }) =>
-    (endpoints ?? [])
-      .filter(({ conditions }) => conditions?.ready !== false)
-      .flatMap(({ addresses }) => addresses.slice(0, 1).flatMap((text) => parseAddress(text) ?? [])),
-  )
 }
 
 function speaks({ protocol = 'TCP' }: ServicePort, wanted: string): boolean {
