@@ -4,7 +4,7 @@ export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
   FROM   a pod: client, shop/client (in namespace shop), client:app (its container app), one of deploy/web, sts/db, ds/log;
          a node: node/node1; or outside: a machine that is in no cluster
   TO     http://web/, http://web.shop:8080/path, svc/web:80, shop/svc/web:80, pod/web-1:8080, node/node1:10250,
-         100.64.0.10:53, tcp://..., udp://..., dns://web
+         100.64.0.10:53, tcp://..., udp://..., sctp://..., icmp://client, dns://web
 
   -v, --verbose         with the evidence of each line: packet, rule, route, learned address, socket
   --explain             and the words of the trade that are in it, each explained once; without FROM and TO: all of them
@@ -13,6 +13,8 @@ export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
   --timeout SECONDS     for the name, and then for the request; default: 4
   --dry-run             sends nothing: foretells the way, the name and the verdict from the API's objects alone
   --kubeconfig FILE     with --dry-run: of any cluster, by the file's current context or --context NAME; needs no lab
+  --count N             N requests (up to 1000), each watched: how many went to whom, with what verdict, how fast
+  --size [BYTES]        also looks for the largest packet that arrives without being cut; with BYTES: sends one of that size
   --live [SECONDS]      sends nothing: watches what FROM itself sends to TO, for 10 s or as long as said; Ctrl-C ends it early
   --pcap FILE           all packets of all hops in one pcapng file, with the interface of each; -: to standard output, the rest to standard error
 
