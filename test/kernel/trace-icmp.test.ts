@@ -72,7 +72,7 @@ test('a service’s address does not answer echoes: the node refuses them, and s
   assert.equal(trace.verdict, 'rejected')
   assert.equal(last(trace), 'node1 proxy rejected')
   assert.match(trace.hops.at(-1)?.say ?? '', /^service shop\/web takes what is for its ports, and nothing else: /)
-  assert.equal(trace.reply[0]?.say, 'node1 says no: that port is closed (ICMP: port unreachable)')
+  assert.equal(trace.reply[0]?.say, 'node1 says no: nobody takes that there (ICMP: port unreachable)')
   assert.equal(trace.reply.at(-1)?.say, 'client is told "port unreachable", by 100.96.1.1')
   assert.ok(trace.agrees, JSON.stringify(trace.why))
   const nobody = await world.trace('client', 'icmp://100.64.0.99', { timeoutMs: 200 })
@@ -182,7 +182,8 @@ test('a rule that forbids is told as one, for each protocol, by who sent the mes
           true,
           JSON.stringify(trace),
         )
-        assert.equal(trace.reply[0]?.say, `node2 says no: ${say} (ICMP: ${name})`)
+        const said = code === 3 && to.startsWith('icmp') ? 'nobody takes that there' : say
+        assert.equal(trace.reply[0]?.say, `node2 says no: ${said} (ICMP: ${name})`)
         assert.match(trace.reply.at(-1)?.say ?? '', new RegExp(`^client is told "${name}", by `))
       }
     } finally {

@@ -1,7 +1,7 @@
 import type { Address } from '../../base/address.ts'
 import type { Sighting } from '../flow.ts'
 import type { Hop, Verdict } from '../types.ts'
-import { hopAt, ipOf, nameOf, shortName, type Story } from './story.ts'
+import { hopAt, ipOf, nameOf, portOf, shortName, type Story } from './story.ts'
 
 // ICMP's errors: RFC 792, RFC 1122 (3.2.2.1), RFC 1812 (5.2.7.1); for IPv6 RFC 4443, section 3.
 
@@ -18,6 +18,8 @@ export interface IcmpError {
   readonly here: boolean
   /** Of `too-big`: the largest packet that the next link takes; absent where the sender does not say. */
   readonly mtu?: number
+  /** The request was for a port. */
+  readonly hasPort: boolean
   /** It came back to who asked. */
   readonly heard: boolean
   /** RFC 792's name: `host unreachable`. */
@@ -28,7 +30,8 @@ export interface IcmpError {
 export function errorOf(story: Story): IcmpError | undefined {
   const first = story.flow.answer === 'unreachable' ? story.flow.back[0] : undefined
   const transport = first && ipOf(first).transport
-  if (!first || transport?.kind !== 'icmp') return undefined
+  const [asked] = story.flow.there
+  if (!first || !asked || transport?.kind !== 'icmp') return undefined
   const { type, code, mtu } = transport
   const kind = (ipOf(first).family === 4 ? kindOf : kindOf6)(type, code)
   const here = first.direction === 'out'
@@ -39,16 +42,17 @@ export function errorOf(story: Story): IcmpError | undefined {
     by: here ? nameAt(first) : named(story, ipOf(first).source),
     here,
     ...(mtu !== undefined && mtu > 0 && { mtu }),
-    heard: last?.place.name === story.flow.there[0]?.place.name,
+    hasPort: portOf(ipOf(asked)) !== undefined,
+    heard: last?.place.name === asked.place.name,
     name: kind === 'other' ? `ICMP type ${type} code ${code}` : names[kind],
   }
 }
 
 /** One plain sentence: why it went no further. `about`: what was asked for. */
-export function sayError({ kind, name, mtu }: IcmpError, bytes: number, about: Address): string {
+export function sayError({ kind, name, mtu, hasPort }: IcmpError, bytes: number, about: Address): string {
   switch (kind) {
     case 'port':
-      return 'that port is closed'
+      return hasPort ? 'that port is closed' : 'nobody takes that there'
     case 'protocol':
       return 'this protocol is not spoken there'
     case 'host':
