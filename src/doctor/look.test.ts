@@ -11,7 +11,7 @@ test('a cluster is looked at over HTTPS, and lists that a server writes as null 
   await using cluster = await testApi()
   const { store } = cluster.api.registry
   store.put('Service', service('web') as unknown as AnyObject)
-  store.put('EndpointSlice', { ...slice('web', []), endpoints: null, ports: null } as unknown as AnyObject)
+  store.put('EndpointSlice', { ...slice('web', []), endpoints: null, ports: null })
   using client = connected(cluster.as('reader'))
   const { cluster: objects, untold, namespaces, ...rest } = await lookAt(client.client, 'cluster.local')
   assert.deepEqual(untold, [])
