@@ -16,6 +16,24 @@ test('a name that does not exist leads nowhere', async () => {
   await lab.expectUnreachable('client', 'http://wbe/', { verdict: 'name-not-found' })
 })
 
+test('the cluster is healthy, and what makes it ill is named with the change that cures it', async () => {
+  await lab.expectHealthy()
+  await lab.apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: typo }
+spec:
+  selector: { app: wbe }
+  ports: [{ port: 80 }]
+`)
+  await assert.rejects(lab.expectHealthy('default'), /service default\/typo[^]*app=web/i)
+  const { findings, early } = await lab.doctor({ namespace: 'default' })
+  assert.deepEqual(
+    [...findings, ...early].map(({ code, object }) => [code, object.name]),
+    [['SelectorMatchesNothing', 'typo']],
+  )
+})
+
 test('an assertion that fails tells the whole story', async () => {
   await assert.rejects(lab.expectReachable('client', 'tcp://web:81'), (error: unknown) => {
     assert.ok(error instanceof UnexpectedTrace)

@@ -8,8 +8,10 @@ import { Transport } from '../api/client/transport.ts'
 import { type Manifest, parseManifests } from '../api/manifest.ts'
 import { checkTogether } from '../api/manifest-set.ts'
 import { waitReady } from '../lab/ready.ts'
+import type { Diagnosis } from '../doctor/diagnosis.ts'
 import type { Trace } from '../trace/types.ts'
 import { type Held, type HeldLab, holdLab } from './holder.ts'
+import { notHealthy } from './healthy.ts'
 import { notKeptOut, notReached, type Unreachable, type UnexpectedTrace } from './reach.ts'
 
 export interface LabOptions {
@@ -38,6 +40,24 @@ export interface TraceRequest {
   readonly namespace?: string
   /** For the name, and then for the request. Default: 4,000. */
   readonly timeoutMs?: number
+  /** How many requests are sent, up to 1,000; `repeats` of the trace counts what became of them. Default: 1. */
+  readonly count?: number
+  /** true: finds the largest packet that arrives; a number: sends one packet of so many bytes. See `sizes` of the trace. */
+  readonly sizes?: boolean | number
+  /** Sends nothing: foretells the way, the name and the verdict. */
+  readonly dryRun?: boolean
+}
+
+export interface DoctorRequest {
+  /** Only what concerns this one. Default: all. */
+  readonly namespace?: string
+  /** A request that is sent first, and explained. */
+  readonly for?: {
+    readonly from: string
+    readonly to: string
+    readonly namespace?: string
+    readonly timeoutMs?: number
+  }
 }
 
 export interface Expectation extends TraceRequest {
@@ -105,15 +125,23 @@ export class Lab implements AsyncDisposable {
 
   /** Sends one real request and tells what became of it: FROM and TO as `kubehop trace` takes them. */
   async trace(from: string, to: string, options: TraceRequest = {}): Promise<Trace> {
-    const { namespace, timeoutMs } = options
-    const body = {
-      from,
-      to,
-      ...(namespace !== undefined && { namespace }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    }
-    const patience = AbortSignal.timeout((timeoutMs ?? 0) * 3 + 60_000)
-    return (await this.#transport.call({ method: 'POST', path: '/kubehop/trace', body }, patience)) as Trace
+    const { namespace, timeoutMs, count, sizes, dryRun } = options
+    // What is undefined is left out of the JSON.
+    const body = { from, to, namespace, timeoutMs, count, sizes, dryRun }
+    return (await this.#ask('/kubehop/trace', body, timeoutMs)) as Trace
+  }
+
+  /** What `kubehop doctor` finds, with the kernels of all nodes. */
+  async doctor(options: DoctorRequest = {}): Promise<Diagnosis> {
+    return (await this.#ask('/kubehop/doctor', { ...options }, options.for?.timeoutMs)) as Diagnosis
+  }
+
+  /** @throws AssertionError that tells what is wrong and what to change, when the doctor finds an error or a warning. */
+  async expectHealthy(namespace?: string): Promise<Diagnosis> {
+    const diagnosis = await this.doctor(namespace === undefined ? {} : { namespace })
+    const problem = notHealthy(diagnosis)
+    if (problem !== undefined) throw problem
+    return diagnosis
   }
 
   /** @throws UnexpectedTrace, with the story of the request, when it is not delivered. */
@@ -136,6 +164,10 @@ export class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down()
+  }
+
+  #ask(path: string, body: object, timeoutMs = 0): Promise<unknown> {
+    return this.#transport.call({ method: 'POST', path, body }, AbortSignal.timeout(timeoutMs * 3 + 60_000))
   }
 
   async #expect(
