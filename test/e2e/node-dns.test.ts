@@ -69,8 +69,8 @@ test('a trace shows the question at the node itself, and no service on its way',
   )
   assert.match(trace.hops[0]?.say ?? '', /^sent to 169\.254\.20\.10:53, the name server of node1 itself$/)
   assert.deepEqual(
-    trace.dns.map(({ server, by }) => [server, by]),
-    [['169.254.20.10', 'node1’s own']],
+    trace.dns.map(({ type, server, by }) => [type, server, by]),
+    ['A', 'AAAA'].map((type) => [type, '169.254.20.10', 'node1’s own']),
   )
 })
 
