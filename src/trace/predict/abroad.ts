@@ -1,121 +1,131 @@
-import { type Address, hostPort } from '../../base/address.ts'
+import type { Address } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import { nodeAddresses, nodeOfRange, ownerOf, podKey } from '../cluster.ts'
 import { transportOf } from '../target.ts'
-import type { Hop, PredictedEndpoint } from '../types.ts'
+import type { Hop, Verdict } from '../types.ts'
+import { declaresOther } from './answer.ts'
 import type { Machine } from './machine.ts'
-import { protocolNumbers } from './path.ts'
-import type { Asked, Prediction } from './predict.ts'
-import { type Dice, meet } from './rules.ts'
-import { nameOf, podName } from './say.ts'
+import { endsOfPacket, protocolNumbers } from './path.ts'
+import { type Asked, endpointOf, mostEndpoints, type Prediction, sayListens } from './predict.ts'
+import { declaredPorts } from './promised.ts'
+import { meet, type Met } from './rules.ts'
+import { nameOf, podName, type Speaker } from './say.ts'
 import { Telling } from './telling.ts'
 
 /**
- * In a cluster whose network is another's: what services, endpoint slices and policies decide is foretold, as Kubernetes defines it. How
- * a packet gets from machine to machine is that network's own business, and is said to be.
+ * In a cluster whose network is another's: what services, endpoint slices and their policies decide is foretold, as Kubernetes defines
+ * it. How a packet gets from machine to machine is that network's own business, and is said to be.
  */
 export function predictAbroad(asked: Asked): Prediction {
   const { cluster, ranges, source, to, protocol, port } = asked
-  const speaker = { cluster, ranges, source: source.key }
+  const speaker: Speaker = { cluster, ranges, source: source.key }
   const number = protocolNumbers[transportOf(protocol)]
+  const hasPorts = number !== protocolNumbers.icmp
   const sent: Packet = {
     source: source.address,
-    sourcePort: port,
+    sourcePort: hasPorts ? port : 0,
     destination: to.address,
-    destinationPort: to.port,
+    destinationPort: hasPorts ? to.port : 0,
     protocol: number,
   }
-  const sender = machine(asked, source.kind === 'pod' ? 'pod' : 'node', source.node, source.key)
-  const node = machine(asked, 'node', source.node, source.node)
-  const decide = (slot: number): ReturnType<typeof meet> => {
-    const dice: Dice = { slot }
-    return meet(speaker, node, source.kind === 'pod' ? 'prerouting' : 'output', sent, dice)
-  }
+  const sender = machineOf(asked, source.kind === 'pod' ? 'pod' : 'node', source.node, source.key)
   const path = new Telling(speaker, false)
   path.sent(sender, 'eth0', sent)
-  const met = decide(0)
-  const refused = met.fate !== 'accept' && isServed(asked)
-  if (refused) {
-    path.refused(node, sent, met.fate === 'drop' ? 'drop' : 'tcp reset', met.by)
-    return ended(path, [met.fate === 'drop' ? 'dropped' : 'rejected'])
+  // The sender's node decides; for a port of another node, that one does.
+  const asks = ownerOf(cluster, to.address)
+  const at = asks.kind === 'node' ? asks.node.metadata.name : source.node
+  if (at !== source.node) onward(path, speaker, machineOf(asked, 'node', source.node), sent, at)
+  const node = machineOf(asked, 'node', at)
+  const hook = source.kind === 'pod' || at !== source.node ? 'prerouting' : 'output'
+  const decide = (slot: number): Met => meet(speaker, node, hook, sent, { slot })
+  // What no service has, or is none of its ports' protocols, other proxies leave alone.
+  const serves = hasPorts && (asks.kind === 'service' || asks.kind === 'node')
+  const met: Met = serves ? decide(0) : { fate: 'accept', packet: sent, of: 1, masquerade: false }
+  if (met.fate !== 'accept') {
+    const how = met.fate === 'drop' ? 'drop' : met.fate.reject
+    path.refused(node, sent, how, met.by)
+    return how === 'drop'
+      ? ended(path, ['dropped'])
+      : { ...ended(path, ['rejected']), reply: [got(speaker, sender, turned(sent), `is told no, by ${at}`)] }
   }
-  const packet = met.fate === 'accept' ? met.packet : sent
+  const { packet } = met
   path.translated(node, '', sent, packet, met.by, met.of)
   const endpoints =
-    met.of > 1 ? Array.from({ length: Math.min(met.of, 100) }, (_, slot) => endpoint(asked, decide(slot).packet)) : []
+    met.of > 1
+      ? Array.from({ length: Math.min(met.of, mostEndpoints) }, (_, slot) => endpointOf(cluster, decide(slot)))
+      : []
   const owner = ownerOf(cluster, packet.destination)
-  const target = owner.kind === 'pod' ? owner.pod : undefined
-  const there =
-    target?.spec.nodeName ??
-    (owner.kind === 'node' ? owner.node.metadata.name : nodeOfRange(cluster, packet.destination)?.node.metadata.name)
+  const range = nodeOfRange(cluster, packet.destination)
+  const known = owner.kind === 'pod' ? owner.pod.spec.nodeName : range?.node.metadata.name
+  const there = owner.kind === 'node' ? owner.node.metadata.name : known
+  if (owner.kind !== 'node' || there !== at) onward(path, speaker, node, packet, there)
+  if (owner.kind !== 'pod') {
+    // A ready endpoint, or a node, is there, if anything is; of other addresses nothing is known.
+    const exists = packet !== sent || owner.kind === 'node'
+    const verdicts: Verdict[] = ['delivered', 'refused', 'unreachable', 'no-answer']
+    return { ...ended(path, exists ? verdicts : verdicts.toReversed()), endpoints }
+  }
+  const pod = { ...machineOf(asked, 'pod', there ?? '', podKey(owner.pod)), declares: declaredPorts(owner.pod) }
+  path.add(pod, 'eth0', packet, {
+    component: 'app',
+    action: 'delivered',
+    say: sayListens(pod, packet, undefined),
+    because: { kind: 'object', text: `pod ${podKey(owner.pod)}: podIP ${packet.destination}` },
+  })
+  const verdicts: Verdict[] = ['delivered', 'refused', 'no-answer']
+  if (declaresOther(pod, packet)) verdicts.unshift('refused')
+  return { ...ended(path, [...new Set(verdicts)]), reply: replyOf(speaker, sent, packet, pod, node, sender), endpoints }
+}
+
+function onward(path: Telling, speaker: Speaker, node: Machine, packet: Packet, there: string | undefined): void {
+  const here = node.place.name
+  const what =
+    there === undefined
+      ? `${nameOf(speaker, packet.destination) ?? packet.destination} is its own routes’ business: no object says it`
+      : `${there} is this cluster’s network plugin’s business`
   path.add(node, '', packet, {
     component: 'route',
     action: 'forwarded',
     say:
-      there === undefined
-        ? `how ${source.node} reaches ${nameOf(speaker, packet.destination) ?? packet.destination} is its own routes’ business: no object says it`
-        : there === source.node
-          ? `how ${there} hands it over is this cluster’s network plugin’s business`
-          : `how ${source.node} reaches ${there} is this cluster’s network plugin’s business`,
-    because: { kind: 'object', text: there === undefined ? 'no object has this address' : `node ${there}` },
+      there === here
+        ? `how ${here} hands it over is this cluster’s network plugin’s business`
+        : `how ${here} reaches ${what}`,
+    because: { kind: 'object', text: there === undefined ? 'no node is known to have this address' : `node ${there}` },
   })
-  if (!target) return { ...ended(path, ['no-answer', 'delivered', 'refused', 'unreachable']), endpoints }
-  const pod = machine(asked, 'pod', there ?? '', podKey(target))
-  const known = ready(target)
-  path.add(pod, 'eth0', packet, {
-    component: 'app',
-    action: 'delivered',
-    say: `arrives at port ${packet.destinationPort} of ${podName(source.key, podKey(target))}${known ? '' : ', which is not ready'}; whether a program listens there, no object says`,
-    because: { kind: 'object', text: `pod ${podKey(target)}: podIP ${packet.destination}` },
-  })
-  return {
-    ...ended(path, ['delivered', 'refused', 'no-answer']),
-    reply: replyOf(asked, sent, packet, pod, node, sender),
-    endpoints,
-  }
 }
 
-function replyOf(asked: Asked, sent: Packet, arrived: Packet, pod: Machine, node: Machine, sender: Machine): Hop[] {
-  const { cluster, ranges, source } = asked
-  const back = new Telling({ cluster, ranges, source: source.key }, true)
-  const turn = (one: Packet): Packet => ({
-    ...one,
-    source: one.destination,
-    sourcePort: one.destinationPort,
-    destination: one.source,
-    destinationPort: one.sourcePort,
-  })
+function replyOf(speaker: Speaker, sent: Packet, arrived: Packet, pod: Machine, node: Machine, sender: Machine): Hop[] {
+  const back = new Telling(speaker, true)
   const because = { kind: 'object', text: `pod ${pod.place.name}` } as const
-  back.add(pod, 'eth0', turn(arrived), { component: 'app', action: 'answered', say: 'the answer leaves', because })
-  back.translated(node, '', turn(arrived), turn(sent), undefined, 1)
-  back.add(sender, 'eth0', turn(sent), {
-    component: sender.place.kind === 'pod' ? 'pod' : 'route',
+  back.add(pod, 'eth0', turned(arrived), { component: 'app', action: 'answered', say: 'the answer leaves', because })
+  back.translated(node, '', turned(arrived), turned(sent), undefined, 1)
+  return [
+    ...back.hops,
+    got(speaker, sender, turned(sent), `has its answer, from ${endsOfPacket(sent).dst}, whom it asked`),
+  ]
+}
+
+function got({ source, ...speaker }: Speaker, sender: Machine, packet: Packet, say: string): Hop {
+  const path = new Telling({ ...speaker, source }, true)
+  const { kind, name } = sender.place
+  path.add(sender, 'eth0', packet, {
+    component: kind === 'pod' ? 'pod' : 'route',
     action: 'delivered',
-    say: `${podName(source.key, source.key)} has its answer, from ${hostPort(sent.destination, sent.destinationPort)}, whom it asked`,
-    because: { kind: 'object', text: `${sender.place.kind} ${sender.place.name}` },
+    say: `${podName(source, source)} ${say}`,
+    because: { kind: 'object', text: `${kind} ${name}` },
   })
-  return [...back.hops]
+  return path.hops[0] as Hop
+}
+
+function turned({ source, sourcePort, destination, destinationPort, ...rest }: Packet): Packet {
+  return { ...rest, source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort }
 }
 
 function ended(path: Telling, verdicts: Prediction['verdicts']): Prediction {
   return { hops: path.hops, reply: [], verdicts, mayStaySilent: true, endpoints: [] }
 }
 
-/** An address of the service range that no service has is dropped here; elsewhere nobody promises that. */
-function isServed({ cluster, to }: Asked): boolean {
-  const owner = ownerOf(cluster, to.address)
-  return owner.kind === 'service' || owner.kind === 'node'
-}
-
-function endpoint({ cluster }: Asked, { destination, destinationPort }: Packet): PredictedEndpoint {
-  const owner = ownerOf(cluster, destination)
-  const address = hostPort(destination, destinationPort)
-  if (owner.kind !== 'pod') return { address }
-  const { nodeName } = owner.pod.spec
-  return { address, pod: podKey(owner.pod), ...(nodeName !== undefined && { node: nodeName }) }
-}
-
-function machine({ cluster }: Asked, kind: 'pod' | 'node', node: string, name: string): Machine {
+function machineOf({ cluster }: Asked, kind: 'pod' | 'node', node: string, name: string = node): Machine {
   const own = cluster.nodes.find(({ metadata }) => metadata.name === node)
   const addresses: Address[] = kind === 'node' && own ? nodeAddresses(own) : []
   return {
@@ -129,8 +139,4 @@ function machine({ cluster }: Asked, kind: 'pod' | 'node', node: string, name: s
     tables: [],
     known: 'objects',
   }
-}
-
-function ready({ status }: { status?: { conditions?: readonly { type: string; status: string }[] } }): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
 }

@@ -1,9 +1,10 @@
 import { addressBytes } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
-import { type Carriage, type Carried, carry, type End } from './carry.ts'
+import type { Carriage, Carried, End } from './carriage.ts'
+import { carry } from './carry.ts'
 import { isLocal, type Machine } from './machine.ts'
-import { Path, protocolNumbers } from './path.ts'
+import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
   readonly reply: readonly Hop[]
@@ -28,7 +29,7 @@ export function answerTo(
       const closed = listens === false && packet.protocol === protocolNumbers.udp
       const said: Packet = closed ? { ...answer, state: 'related' } : answer
       const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
-      return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol) }
+      return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol, declaresOther(machine, packet)) }
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
@@ -61,7 +62,14 @@ export function answerTo(
   }
 }
 
-function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protocol): Verdict[] {
+/** Its containers declare ports, and not this one: a hint, no more (`containerPort` is for people). */
+export function declaresOther({ declares = [] }: Machine, packet: Packet): boolean {
+  const { proto } = endsOfPacket(packet)
+  const same = declares.filter(({ protocol }) => protocol === proto)
+  return same.length > 0 && same.every(({ port }) => port !== packet.destinationPort)
+}
+
+function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protocol, unlikely: boolean): Verdict[] {
   const datagram = protocol === 'udp' || protocol === 'dns'
   if (protocol === 'icmp') return [heard ? 'delivered' : 'no-answer']
   // A program need not answer a datagram, nor speak HTTP.
@@ -73,7 +81,7 @@ function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protoc
         : ['delivered', 'no-answer']
       : ['no-answer']
   const refused: Verdict = heard ? 'refused' : 'no-answer'
-  if (listens === undefined) return [...new Set([...taken, refused])]
+  if (listens === undefined) return [...new Set(unlikely ? [refused, ...taken] : [...taken, refused])]
   return listens ? taken : [refused]
 }
 
@@ -114,7 +122,7 @@ function comeBack(
     component: 'pod',
     action: 'delivered',
     say: heard
-      ? `${nameless(origin)} ${yes ? 'has its answer' : 'is told no'}, ${yes ? 'from' : 'by'} ${back.packet.source}`
+      ? `${nameless(origin)} ${yes ? 'has its answer, from' : 'is told no, by'} ${answer.state === 'related' ? nameless(machine) : back.packet.source}`
       : `an answer from ${back.packet.source}, whom ${nameless(origin)} never asked: thrown away`,
     because: { kind: 'object', text: `${back.machine.place.kind} ${back.machine.place.name}` },
   })

@@ -1,44 +1,10 @@
 import type { HookName } from '../../kernel/nftables/chain.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import type { Hop } from '../types.ts'
+import type { Carriage, Carried, End } from './carriage.ts'
 import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
-import { type Decider, type Dice, meet } from './rules.ts'
-import type { Speaker } from './say.ts'
+import { type Decider, meet } from './rules.ts'
 import { everywhere, hairpinAt, Telling } from './telling.ts'
-import { neighbourOf, nodeOf, type Topology } from './topology.ts'
-import type { Tracked } from './track.ts'
-
-/** Where a packet's way ends, and how. */
-export type End =
-  | { readonly is: 'arrived' }
-  /** Rules answer with a refusal: `tcp reset`, `icmp 3`. */
-  | { readonly is: 'rejected'; readonly with: string }
-  | { readonly is: 'dropped' }
-  /** Nobody has the address on the last wire. */
-  | { readonly is: 'unanswered' }
-  /** The table has no line for it. */
-  | { readonly is: 'no way' }
-  /** The machine does not forward, or its bridge does not send back where it came from: nobody says anything. */
-  | { readonly is: 'silent' }
-
-export interface Carried {
-  readonly hops: readonly Hop[]
-  readonly end: End
-  /** Where it ended, and as what. */
-  readonly machine: Machine
-  readonly packet: Packet
-  /** Out of how many endpoints one was drawn. */
-  readonly of: number
-}
-
-export interface Carriage {
-  readonly topology: Topology
-  readonly speaker: Speaker
-  readonly dice: Dice
-  readonly tracked: Tracked
-  /** It is the answer: what was translated is put back. */
-  readonly back: boolean
-}
+import { neighbourOf, nodeOf } from './topology.ts'
 
 /** A packet's way from the machine that makes it to where it ends, machine by machine as their kernels would take it. Pure. */
 export function carry(carriage: Carriage, machine: Machine, packet: Packet): Carried {

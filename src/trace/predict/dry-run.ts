@@ -78,7 +78,7 @@ export async function dryRun(options: DryRun): Promise<Trace> {
   const prediction = own ? predict(asked) : predictAbroad(asked)
   const { hops, reply, verdicts, endpoints } = prediction
   const said = [
-    ...(guessed?.notes ?? []),
+    ...(guessed ? [abroad, ...guessed.notes] : []),
     ...notes,
     ...name.notes,
     ...doubts(prediction),
@@ -97,6 +97,9 @@ export async function dryRun(options: DryRun): Promise<Trace> {
     why: [],
   }
 }
+
+const abroad =
+  'services are foretold as Kubernetes defines them; how packets get from machine to machine is this cluster’s network plugin’s business'
 
 /** In the place of the one that the kernel would choose. */
 const examplePort = 40_000

@@ -20,6 +20,8 @@ export interface Machine {
   readonly tables: readonly Ruleset[]
   /** Sockets that wait; undefined where nobody looked. */
   readonly listeners?: readonly MachineListener[]
+  /** Of a pod: the ports that its containers declare; they may listen on others, and on none of these. */
+  readonly declares?: readonly { readonly protocol: string; readonly port: number }[]
   /** Protocols of whose sockets the kernel tells nothing. */
   readonly untold?: readonly string[]
   /** Where all this was read. */

@@ -4,9 +4,10 @@ import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import type { Origin } from '../origin.ts'
 import type { Hop, PredictedEndpoint, Protocol, Verdict } from '../types.ts'
 import { transportOf } from '../target.ts'
-import { answerTo, listensAt } from './answer.ts'
+import { answerTo, declaresOther, listensAt } from './answer.ts'
 import { topologyOf } from './build.ts'
-import { type Carriage, type Carried, carry } from './carry.ts'
+import type { Carriage, Carried } from './carriage.ts'
+import { carry } from './carry.ts'
 import type { Machine, MachineState } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 import type { Ranges } from './ranges.ts'
@@ -71,9 +72,9 @@ export function predict(asked: Asked): Prediction {
 }
 
 /** A service of thousands is not drawn thousands of times. */
-const mostEndpoints = 100
+export const mostEndpoints = 100
 
-function endpointOf(cluster: Cluster, { packet }: Carried): PredictedEndpoint {
+export function endpointOf(cluster: Cluster, { packet }: Pick<Carried, 'packet'>): PredictedEndpoint {
   const address = hostPort(packet.destination, packet.destinationPort)
   const owner = ownerOf(cluster, packet.destination)
   if (owner.kind !== 'pod') return { address }
@@ -89,7 +90,7 @@ function arrival({ end, machine, packet }: Carried): Hop[] {
   path.add(machine, isLoop(machine, packet) ? 'lo' : 'eth0', packet, {
     component: listens === false ? 'pod' : 'app',
     action: listens === false ? 'rejected' : 'delivered',
-    say: sayListens(packet, listens),
+    say: sayListens(machine, packet, listens),
     because:
       listens === undefined
         ? { kind: 'object', text: `pod ${machine.place.name}` }
@@ -98,9 +99,15 @@ function arrival({ end, machine, packet }: Carried): Hop[] {
   return path.hops
 }
 
-function sayListens({ protocol, destinationPort: port }: Packet, listens: boolean | undefined): string {
+/** What is known of the program behind a port of a pod. */
+export function sayListens(machine: Machine, packet: Packet, listens: boolean | undefined): string {
+  const { protocol, destinationPort: port } = packet
   if (protocol === protocolNumbers.icmp) return 'arrives; the pod’s kernel answers echoes'
-  if (listens === undefined) return `arrives at port ${port}; whether a program listens there, no object says`
+  if (listens === undefined) {
+    const declared = (machine.declares ?? []).map((one) => `${one.port}/${one.protocol.toUpperCase()}`).join(', ')
+    const hint = declaresOther(machine, packet) ? ` (its containers declare ${declared})` : ''
+    return `arrives at port ${port}; whether a program listens there, no object says${hint}`
+  }
   return listens ? `port ${port}: a program listens` : `arrives, but nobody listens on port ${port}`
 }
 

@@ -24,7 +24,7 @@ export function promisedNode(cluster: Cluster, ranges: Ranges, node: Node): Mach
       { name: 'eth0', up: true },
       { name: 'cbr0', up: true, isBridge: true },
       ...pods.map((pod) => ({
-        name: `cable of ${pod.metadata.name}`,
+        name: 'veth',
         up: true,
         bridge: 'cbr0',
         hairpin: true,
@@ -72,7 +72,14 @@ export function promisedPod(cluster: Cluster, pod: Pod): Machine | undefined {
           ]
         : [],
     ...plain,
+    declares: declaredPorts(pod),
   }
+}
+
+export function declaredPorts({ spec }: Pod): { protocol: string; port: number }[] {
+  return [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ ports = [] }) =>
+    ports.map(({ containerPort: port, protocol = 'TCP' }) => ({ protocol: protocol.toLowerCase(), port })),
+  )
 }
 
 /** The router's table has each node's range of pods, and nothing else. */

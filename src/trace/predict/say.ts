@@ -107,8 +107,13 @@ export function sayRefusal(
   }
   const owner = ownerOf(cluster, to)
   if (owner.kind === 'service') {
-    const { namespace, name } = owner.service.metadata
-    return { say: `service ${namespace}/${name} has no port ${port}`, because }
+    const { metadata } = owner.service
+    const service = `service ${metadata.namespace}/${metadata.name}`
+    // An echo request is for a machine, and no machine has the address.
+    return {
+      say: port === 0 ? `${service} takes what is for its ports, and nothing else` : `${service} has no port ${port}`,
+      because,
+    }
   }
   const nobody = contains(ranges.services, to)
     ? `no service has ${to}`

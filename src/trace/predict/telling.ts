@@ -104,11 +104,12 @@ export class Telling extends Path {
   }
 
   port(node: Machine, pod: Machine, packet: Packet): void {
-    const who = podName(this.#speaker.source, pod.place.name)
+    // From objects alone a cable has no number.
+    const port = node.known === 'kernel' ? portOf(node, pod) : undefined
     this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
       component: 'bridge',
       action: 'forwarded',
-      say: `${packet.destination} is behind ${portOf(node, pod) ?? `${who}’s cable`}`,
+      say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker.source, pod.place.name)}’s cable`}`,
       because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
     })
   }

@@ -1,0 +1,39 @@
+import type { Packet } from '../../kernel/nftables/packet.ts'
+import type { Hop } from '../types.ts'
+import type { Machine } from './machine.ts'
+import type { Dice } from './rules.ts'
+import type { Speaker } from './say.ts'
+import type { Topology } from './topology.ts'
+import type { Tracked } from './track.ts'
+
+/** Where a packet's way ends, and how. */
+export type End =
+  | { readonly is: 'arrived' }
+  /** Rules answer with a refusal: `tcp reset`, `icmp 3`. */
+  | { readonly is: 'rejected'; readonly with: string }
+  | { readonly is: 'dropped' }
+  /** Nobody has the address on the last wire. */
+  | { readonly is: 'unanswered' }
+  /** The table has no line for it. */
+  | { readonly is: 'no way' }
+  /** The machine does not forward, or its bridge does not send back where it came from: nobody says anything. */
+  | { readonly is: 'silent' }
+
+export interface Carried {
+  readonly hops: readonly Hop[]
+  readonly end: End
+  /** Where it ended, and as what. */
+  readonly machine: Machine
+  readonly packet: Packet
+  /** Out of how many endpoints one was drawn. */
+  readonly of: number
+}
+
+export interface Carriage {
+  readonly topology: Topology
+  readonly speaker: Speaker
+  readonly dice: Dice
+  readonly tracked: Tracked
+  /** It is the answer: what was translated is put back. */
+  readonly back: boolean
+}
