@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { codeOf } from '../base/errors.ts'
 import { type Netns, openNetns } from '../kernel/netns.ts'
 import type { Pods } from '../pod/pods.ts'
 import { localAgent } from '../trace/agent.ts'
@@ -18,8 +19,9 @@ export function traceRoutes(node: string, pods: Pods): Routes {
     known?.ns.close()
     lent.delete(key)
     if (path === undefined) return undefined
-    const ns = openNetns(path)
-    lent.set(key, { path, ns })
+    // Between the look at the pod and this one its first process may end.
+    const ns = unlessGone(() => openNetns(path))
+    if (ns) lent.set(key, { path, ns })
     return ns
   }
 
@@ -33,7 +35,7 @@ export function traceRoutes(node: string, pods: Pods): Routes {
       podNetns,
       podFile(key, file) {
         const [namespace = '', name = ''] = key.split('/')
-        return runs(namespace, name) ? pods.fileOf(namespace, name, file) : undefined
+        return runs(namespace, name) ? unlessGone(() => pods.fileOf(namespace, name, file)) : undefined
       },
       machineFile,
     }),
@@ -42,10 +44,14 @@ export function traceRoutes(node: string, pods: Pods): Routes {
 
 /** What a program of the node itself reads; a machine may have neither file. */
 function machineFile(file: 'resolv.conf' | 'hosts'): string {
+  return unlessGone(() => readFileSync(`/etc/${file}`, 'utf8')) ?? ''
+}
+
+function unlessGone<T>(look: () => T): T | undefined {
   try {
-    return readFileSync(`/etc/${file}`, 'utf8')
+    return look()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
