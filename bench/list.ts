@@ -11,4 +11,5 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   doctor: () => import('./doctor.ts'),
   wire: () => import('./wire.ts'),
   trace: () => import('./trace.ts'),
+  watched: () => import('./watched.ts'),
 }

@@ -41,6 +41,9 @@ export function byHand(): Place {
 }
 
 export interface Node extends Place {
+  /** The node's own namespace. */
+  ns: Netns
+  clientAddress: string
   /** The addresses of services that lead to the server's ports. */
   readonly services: Readonly<Record<'stream' | 'connections' | 'pingpong', string>>
 }
@@ -56,7 +59,7 @@ export function ours(services: number, stateDir: string, features: Features = {}
     log: pino({ level: 'silent' }),
   })
   const [client, server] = [createNetns(), createNetns()]
-  network.add({ id: 'client', netns: client })
+  const { address: clientAddress } = network.add({ id: 'client', netns: client })
   const pod = network.add({ id: 'server', netns: server })
   const proxy = openOurs(node, features)
   for (const each of manyServed(services - 3, 3)) proxy.put(each)
@@ -67,5 +70,5 @@ export function ours(services: number, stateDir: string, features: Features = {}
   }) as [string, string, string]
   proxy.commit()
   proxy.close()
-  return { client, server, address: pod.address, services: { stream, connections, pingpong } }
+  return { ns: node, client, clientAddress, server, address: pod.address, services: { stream, connections, pingpong } }
 }
