@@ -128,6 +128,17 @@ test('a port that nobody has behind a service of UDP: the pod’s error finds it
   assert.ok(trace.agrees, JSON.stringify(trace.why))
 })
 
+test('an error comes back through a masquerade, too: of a pod that reaches itself through a service', async () => {
+  const trace = await world.trace('far', 'udp://svc/quiet')
+  assert.equal(trace.verdict, 'refused')
+  assert.deepEqual(
+    trace.hops.filter(({ action }) => action === 'translated').map(({ after }) => after?.src.startsWith('100.96.2.1:')),
+    [false, true],
+  )
+  assert.equal(last(trace), 'far pod rejected')
+  assert.equal(trace.reply.at(-1)?.say, 'far is told "port unreachable", by 100.64.0.31, whom it asked')
+})
+
 test('packets that go in a circle end when their time to live is used up, and who ended them is told', async () => {
   using router = openRouteSocket(world.node('router'))
   const route = { to: cidr('203.0.113.0/24'), via: address('192.168.50.11') }

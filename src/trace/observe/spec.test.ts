@@ -24,6 +24,10 @@ const probe = {
   path: '/',
 }
 
+const { at, timeoutMs } = probe
+const echo = { kind: 'icmp', at, timeoutMs, from: end, to: { ...end, port: 0 } }
+const repeat = { kind: 'repeat', at, timeoutMs, count: 2, request: echo, sizes: [68, 1500], dontFragment: true }
+
 test('what coordinators send is taken as it is', () => {
   assert.deepEqual(readWatchSpec(watch), watch)
   assert.deepEqual(readProbeSpec(probe), probe)
@@ -37,6 +41,12 @@ test('what coordinators send is taken as it is', () => {
   }
   assert.deepEqual(readProbeSpec(lookUp), lookUp)
   assert.deepEqual(readWatchSpec({ ...watch, more: 1 }), watch)
+  assert.deepEqual(readWatchSpec({ ...watch, span: 64 }), { ...watch, span: 64 })
+  assert.deepEqual(readProbeSpec(echo), echo)
+  const sized = { ...echo, size: 1500, dontFragment: true }
+  assert.deepEqual(readProbeSpec(sized), sized)
+  assert.deepEqual(readProbeSpec(repeat), repeat)
+  assert.deepEqual(readProbeSpec({ ...repeat, sizes: undefined }).kind, 'repeat')
 })
 
 test('what could do harm is refused by the name of its field', () => {
@@ -46,6 +56,10 @@ test('what could do harm is refused by the name of its field', () => {
     [{ protocol: 'igmp' }, 'protocol'],
     [{ port: 0 }, 'port'],
     [{ port: 1.5 }, 'port'],
+    [{ span: 0 }, 'span'],
+    [{ span: 65 }, 'span'],
+    [{ span: 1.5 }, 'span'],
+    [{ port: 65_500, span: 50 }, 'span'],
     [{ addresses: ['x'] }, 'addresses[0]'],
     [{ addresses: new Array(5000).fill('1.1.1.1') }, 'addresses'],
     [{ pods: ['../etc'] }, 'pods[0]'],
@@ -71,6 +85,25 @@ test('what could do harm is refused by the name of its field', () => {
     [{ at: { kind: 'pod', name: '../etc' } }, 'at.name'],
     [{ kind: 'resolve', name: 'a', port: 1, filesOf: '../etc' }, 'filesOf'],
   ]
+  const repeats: [object, string][] = [
+    [{ request: repeat }, 'request'],
+    [{ request: { kind: 'resolve', at, timeoutMs, name: 'web', port: 1 } }, 'request'],
+    [{ request: null }, 'body'],
+    [{ count: 65 }, 'count'],
+    [{ count: 1.5 }, 'count'],
+    [{ count: 3 }, 'sizes'],
+    [{ sizes: [68, 70_000] }, 'value'],
+    [{ sizes: [68, '1500'] }, 'value'],
+    [{ request: { ...echo, from: { ...end, port: 65_535 } } }, 'count'],
+  ]
+  for (const [change, field] of repeats)
+    assert.throws(() => readProbeSpec({ ...repeat, ...change }), {
+      code: 'BadRequest',
+      message: new RegExp(`"${field}"`),
+    })
+  // Of all others, a port 0 is none.
+  for (const kind of ['tcp', 'udp', 'sctp'])
+    assert.throws(() => readProbeSpec({ ...echo, kind }), { code: 'BadRequest', message: /"port"/ })
   for (const [change, field] of probes)
     assert.throws(() => readProbeSpec({ ...probe, ...change }), {
       code: 'BadRequest',

@@ -30,13 +30,23 @@ export function readWatchSpec(value: unknown): WatchSpec {
     id: readTraceId(spec),
     protocol: readProtocol(spec),
     port: readPort(spec, 'port'),
-    ...(spec['span'] !== undefined && { span: readNumber(spec, 'span', 1, 64) }),
+    ...(spec['span'] !== undefined && { span: readSpan(spec) }),
     addresses: list(spec, 'addresses', 4096, readAddress),
     pods: list(spec, 'pods', 64, readPodKey),
     ...(spec['isSender'] === true && { isSender: true }),
     ...readFlag(spec, 'whole'),
     seconds: readNumber(spec, 'seconds', 0.1, 300),
   }
+}
+
+/** Most ports that are watched at once. */
+export const mostSpan = 64
+
+function readSpan(spec: Record<string, unknown>): number {
+  const span = readNumber(spec, 'span', 1, mostSpan)
+  if (!Number.isInteger(span) || readPort(spec, 'port') + span > 65_536)
+    throw bad('span', 'a whole number of ports that there are')
+  return span
 }
 
 export function readTraceId({ id }: Record<string, unknown>): string {

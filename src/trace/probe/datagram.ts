@@ -36,10 +36,12 @@ export function sendDatagram({
   const ms = (): number => performance.now() - started
   const socket = openPartner({ ns, kind: 'udp', from, to, dontFragment })
   let timer: NodeJS.Timeout | undefined
+  let giveUp = (): void => {}
   return new Promise<DatagramOutcome>((resolve) => {
     const silent = (): void => resolve({ outcome: 'timeout', ms: ms() })
     const failed = (code: string): void => resolve({ outcome: outcomes[code] ?? 'unreachable', ms: ms() })
     timer = setTimeout(silent, timeoutMs)
+    giveUp = silent
     signal?.addEventListener('abort', silent, { once: true })
     socket.follow((heard) => {
       if (heard.kind === 'error') failed(heard.code)
@@ -52,6 +54,7 @@ export function sendDatagram({
     if (error !== undefined) failed(error)
   }).finally(() => {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
     socket.close()
   })
 }

@@ -29,6 +29,7 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
   const dontFragment = spec.kind === 'icmp' && spec.dontFragment === true
   const socket = openPartner({ ns, kind: protocol, from: spec.from, to: spec.to, dontFragment })
   const timers: NodeJS.Timeout[] = []
+  let giveUp = (): void => {}
   return new Promise<Answer>((resolve) => {
     const done = (outcome: Outcome): void => resolve({ kind: 'sent', outcome, ms: performance.now() - started })
     const send = (): void => {
@@ -36,7 +37,8 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
       if (failed !== undefined) done(outcomes[failed] ?? 'unreachable')
     }
     timers.push(setTimeout(done, spec.timeoutMs, 'timeout'), setInterval(send, Math.min(again, spec.timeoutMs / 2)))
-    signal.addEventListener('abort', () => done('timeout'), { once: true })
+    giveUp = () => done('timeout')
+    signal.addEventListener('abort', giveUp, { once: true })
     socket.follow((heard) => {
       if (heard.kind === 'packet') {
         const outcome = talk.answer(heard.bytes)
@@ -47,6 +49,7 @@ export function sendPacket(spec: PacketSpec, ns: Netns | undefined, signal: Abor
     send()
   }).finally(() => {
     for (const timer of timers) clearTimeout(timer)
+    signal.removeEventListener('abort', giveUp)
     socket.close()
   })
 }

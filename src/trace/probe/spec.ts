@@ -1,5 +1,15 @@
 import type { Address } from '../../base/address.ts'
-import { bad, list, readAddress, readNumber, readPodKey, readPort, readText, record } from '../observe/spec.ts'
+import {
+  bad,
+  list,
+  mostSpan,
+  readAddress,
+  readNumber,
+  readPodKey,
+  readPort,
+  readText,
+  record,
+} from '../observe/spec.ts'
 import type { At } from '../origin.ts'
 import type { Resolution } from './resolve.ts'
 
@@ -77,7 +87,7 @@ export type Answer =
   | { readonly kind: 'port-taken' }
 
 /** Requests that one agent sends for one asking. */
-export const mostRepeats = 64
+export const mostRepeats: number = mostSpan
 
 /** Checks what came over the wire. */
 export function readProbeSpec(value: unknown): ProbeSpec {
@@ -120,6 +130,8 @@ export function readProbeSpec(value: unknown): ProbeSpec {
 }
 
 function readRepeat(common: Common, spec: Record<string, unknown>): RepeatSpec {
+  // Looked at before it is read: one within the other could go on for ever.
+  if (record(spec['request'])['kind'] === 'repeat') throw bad('request', 'one request')
   const request = readProbeSpec(spec['request'])
   if (request.kind === 'resolve' || request.kind === 'repeat') throw bad('request', 'one request')
   const count = readNumber(spec, 'count', 1, mostRepeats)
