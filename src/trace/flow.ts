@@ -70,7 +70,8 @@ export function followFlow(sightings: readonly Sighting[], probe: Probe): Flow {
     if (!ip) continue
     const kind = answerKind(ip, request, (of, reversed) => {
       const { src, dst } = endsOf(of)
-      return reversed ? destinations.has(src) && sources.has(dst) : sources.has(src) && destinations.has(dst)
+      // To where the request came from goes nothing but an answer, whoever gives it: a machine may answer from another of its addresses.
+      return sources.has(reversed ? dst : src) && (reversed || destinations.has(dst))
     })
     if (kind) answers.push({ one, kind })
     else if (isSame(ip, request)) {

@@ -149,6 +149,9 @@ export function sayBack(story: Story, one: Sighting): string {
   const error = errorOf(story)
   const no = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
   const from = transport === undefined || transport.kind === 'icmp' ? source : hostPort(source, transport.sourcePort)
+  // A socket that was told whom it talks to takes nothing from others.
+  if (story.flow.answer === 'datagram' && !asked(story, source))
+    return `an answer from ${from}, whom ${shortName(story.source)} never asked: thrown away`
   const told = error ? `is told "${error.name}"` : no ? 'is told no' : 'has its answer'
   return `${shortName(story.source)} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`
 }

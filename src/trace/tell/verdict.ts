@@ -56,9 +56,9 @@ export function refusedBy(story: Story): 'target' | 'node' | undefined {
   return asked && mine.includes(ipOf(asked).destination) ? 'target' : 'node'
 }
 
-/** A program need not answer a datagram: it has it when a socket in its pod takes that port. */
+/** A program need not answer a datagram: it has it when a socket in its pod, or on its node, takes that port. */
 export function tookDatagram(story: Story, last: Sighting): boolean {
   const { destination, transport } = ipOf(last)
-  if (transport?.kind !== 'udp' || last.place.kind !== 'pod' || last.direction !== 'in') return false
+  if (transport?.kind !== 'udp' || last.place.kind === 'router' || last.direction !== 'in') return false
   return listenerOn(factsOf(story, last.place), 'udp', destination, transport.destinationPort) !== undefined
 }
