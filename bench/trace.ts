@@ -82,9 +82,7 @@ async function measure(transport: Transport, count: number, where: string): Prom
     return took
   }
   const names = Object.keys(targets) as (keyof typeof targets)[]
-  const measured = await rounds<string>(count, {
-    ...Object.fromEntries(names.map((name) => [name, trace(name)])),
-  })
+  const measured = await rounds<string>(count, Object.fromEntries(names.map((name) => [name, trace(name)])))
   const plain = await plainly(transport, count)
   const figureOf = (values: readonly number[] | undefined): Row['figure'] => figure(values ?? [])
   return names.flatMap((name): Row[] => {

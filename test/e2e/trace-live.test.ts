@@ -25,7 +25,7 @@ async function watch(
     env: { ...process.env, ...lab.env, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+  const lines = createInterface({ input: child.stdout })
   const all: string[] = []
   lines.on('line', (line) => all.push(line))
   const code = once(child, 'close').then(([exit]) => exit as number | null)
@@ -61,7 +61,7 @@ test('as JSON it is one document, and the packets are in a file that only its ow
     'a connection is seen',
     async () => {
       await request()
-      return Promise.race([running, undefined])
+      return Promise.race([running, Promise.resolve(undefined)])
     },
     (ended) => ended !== undefined,
   )
