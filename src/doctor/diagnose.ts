@@ -1,6 +1,7 @@
 import type { Namespace } from '../api/objects/simple.ts'
 import { checks } from './findings/index.ts'
 import { withoutEchoes } from './echoes.ts'
+import { isAbout } from './touched.ts'
 import type { Check, Finding, ObjectReference, View } from './types.ts'
 
 /** Every finding of the checks that have what they need, most severe first, each mistake once. Pure. */
@@ -12,10 +13,12 @@ export function diagnose(view: View): Finding[] {
 export function examine(view: View, among: readonly Check[] = checks): Finding[] {
   const found = among.filter((check) => canRun(check, view)).flatMap((check) => check.find(view))
   const leaving = terminating(view.namespaces ?? [])
+  const { namespace } = view
+  // A request that was asked about is wanted wherever it led.
+  const asked = isAbout(view.request)
+  const here = ({ object, also = [] }: Finding): boolean => [object, ...also].some((one) => concerns(one, namespace))
   const wanted = found.filter(
-    ({ object, also = [] }) =>
-      !leaving.has(object.namespace) &&
-      (view.namespace === undefined || [object, ...also].some((one) => concerns(one, view.namespace))),
+    (one) => !leaving.has(one.object.namespace) && (namespace === undefined || here(one) || asked(one)),
   )
   return withoutEchoes(once(wanted)).sort(bySeverity)
 }

@@ -1,8 +1,7 @@
 import type { Trace } from '../trace/types.ts'
 import { canRun, examine } from './diagnose.ts'
-import { keyOf } from './echoes.ts'
-import { touchedBy } from './explain.ts'
 import { checks } from './findings/index.ts'
+import { isAbout } from './touched.ts'
 import type { Check, Finding, View } from './types.ts'
 
 /** What `kubehop doctor` tells: the answer of `POST /kubehop/doctor`, and what `-o json` prints. */
@@ -15,8 +14,10 @@ export interface Diagnosis {
     readonly machines: number
   }
   readonly checks: readonly CheckDone[]
-  /** Most severe first. */
+  /** Those about the request first, then the others; each most severe first. */
   readonly findings: readonly Finding[]
+  /** How many of them are about the request that was sent. */
+  readonly aboutRequest: number
   /** What is wrong now and may pass by itself, because its objects are so young. */
   readonly early: readonly Finding[]
   /** What could not be looked at, each a sentence. */
@@ -39,9 +40,11 @@ export function diagnosisOf(view: View, untold: readonly string[], request?: Tra
   const here = ({ metadata }: { metadata: { namespace?: string } }): boolean =>
     view.namespace === undefined || metadata.namespace === view.namespace
   // What a failed request met is wrong for it, however young.
-  const touched = view.request && view.request.verdict !== 'delivered' ? touchedBy(view.request) : undefined
-  const late = ({ early, object, also = [] }: Finding): boolean =>
-    !early || (touched !== undefined && [object, ...also].some((one) => touched.has(keyOf(one))))
+  const about = isAbout(view.request)
+  const failed = view.request !== undefined && view.request.verdict !== 'delivered'
+  const late = (one: Finding): boolean => !one.early || (failed && about(one))
+  const findings = found.filter(late)
+  const ofRequest = findings.filter(about)
   return {
     looked: {
       services: view.cluster.services.filter(here).length,
@@ -54,7 +57,8 @@ export function diagnosisOf(view: View, untold: readonly string[], request?: Tra
       const ran = parts.some((part) => canRun(part, view))
       return { number, title, ran, ...(idle && { because: lackOf(idle) }) }
     }),
-    findings: found.filter(late),
+    findings: [...ofRequest, ...findings.filter((one) => !about(one))],
+    aboutRequest: ofRequest.length,
     early: found.filter((one) => !late(one)),
     untold,
     ...(request && { request }),

@@ -1,14 +1,8 @@
 import type { Case } from '../trace/case.ts'
-import { ownerOf, podKey, serviceAt } from '../trace/cluster.ts'
-import { serviceNamed } from '../trace/resolve.ts'
-import { namespaceOf } from '../trace/origin.ts'
-import { transportOf } from '../trace/target.ts'
 import type { Why } from '../trace/types.ts'
 import { examine } from './diagnose.ts'
-import { directoryOf, spaceOf } from './directory.ts'
-import { keyOf } from './echoes.ts'
 import { checks } from './findings/index.ts'
-import { referTo } from './findings/finding.ts'
+import { isAbout } from './touched.ts'
 import type { Finding, View } from './types.ts'
 
 /** Why a request went as it did: what the doctor finds in what the request touched. */
@@ -23,35 +17,7 @@ export function relevant(view: View, request: Case): Finding[] {
   const delivered = request.verdict === 'delivered'
   const found = examine(view, delivered ? checks.filter(({ needs }) => needs === 'request') : checks)
   if (found.length === 0) return []
-  const touched = touchedBy(request)
-  return found.filter(({ object, also = [] }) => [object, ...also].some((one) => touched.has(keyOf(one))))
+  return found.filter(isAbout(request))
 }
 
 const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
-
-/** The sender, the service that was asked for or answers at the address, its pods, and whoever else the packets met. */
-export function touchedBy({ cluster, source, to, target, story }: Case): ReadonlySet<string> {
-  const keys = new Set<string>()
-  const touch = (kind: string, key: string): void => void keys.add(`${kind} ${key.includes('/') ? key : `/${key}`}`)
-  touch('Node', source.node)
-  if (source.pod) touch('Pod', podKey(source.pod))
-  for (const { place } of story.flow.there) touch(kinds[place.kind], place.name)
-  const owner = to && ownerOf(cluster, to.address)
-  if (owner?.kind === 'pod') touch('Pod', podKey(owner.pod))
-  if (owner?.kind === 'node') touch('Node', owner.node.metadata.name)
-  const { host } = target
-  const names = host.kind === 'name' ? host.name : host.kind === 'object' ? host.object.name : undefined
-  const space = (host.kind === 'object' ? host.object.namespace : undefined) ?? namespaceOf(source) ?? 'default'
-  const services = [
-    owner?.kind === 'service' ? owner.service : undefined,
-    to && serviceAt(cluster, to.address, to.port, transportOf(target.protocol))?.service,
-    names === undefined ? undefined : serviceNamed(cluster, names, space),
-  ]
-  for (const service of services.filter((one) => one !== undefined)) {
-    keys.add(keyOf(referTo(service)))
-    const directory = directoryOf(cluster)
-    for (const pod of directory.matching(spaceOf(service), service.spec.selector ?? {})) touch('Pod', podKey(pod))
-    for (const slice of directory.slices(service)) keys.add(keyOf(referTo(slice)))
-  }
-  return keys
-}

@@ -14,7 +14,7 @@ export const check: Check = {
   codes: ['NameElsewhere', 'NameUnknown', 'NameOfPod', 'NameOutside', 'NameNotServed', 'ExternalNameWithoutAddress'],
   needs: 'request',
   find: ({ request }): Finding[] => {
-    if (request?.verdict !== 'name-not-found' || request.target.host.kind !== 'name') return []
+    if (!request || !isMissing(request) || request.target.host.kind !== 'name') return []
     // Elsewhere no name of the cluster is known at all: the trace says that itself.
     if (!knowsClusterNames(request.cluster, request.source, request.dns) || hasOnlyIpv6(request.dns)) return []
     const namespace = namespaceOf(request.source) ?? 'default'
@@ -30,6 +30,13 @@ export const check: Check = {
       },
     ]
   },
+}
+
+/** A question itself is delivered when a server answers it, though the answer is that there is no such name. */
+function isMissing({ verdict, target, dns }: Case): boolean {
+  if (verdict === 'name-not-found') return true
+  const asked = target.protocol === 'dns' && dns.some(({ rcode }) => rcode === 'NXDOMAIN')
+  return asked && dns.every(({ answers }) => answers.length === 0)
 }
 
 function whyMissing({ cluster }: Case, name: string, namespace: string): Pick<Why, 'code' | 'say' | 'fix'> {

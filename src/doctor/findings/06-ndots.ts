@@ -15,7 +15,7 @@ export const check: Check = {
     const { dns, source } = request
     const { name } = request.target.host
     const wasted = dns.filter(({ rcode }) => rcode === 'NXDOMAIN').length
-    const found = dns.at(-1)?.question.replace(/\.$/, '')
+    const found = dns.find(({ answers }) => answers.length > 0)?.question.replace(/\.$/, '')
     if (wasted === 0 || found === undefined) return []
     const asItIs = found.toLowerCase() === name.toLowerCase()
     const dots = name.split('.').length - 1

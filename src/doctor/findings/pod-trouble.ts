@@ -109,7 +109,7 @@ function containerTrouble(pod: Pod, status: ContainerStatus, command: string): T
     return {
       kind: reason,
       say: `${image} is not to be had (${reason})${detail === '' ? '' : `: ${detail}`}`,
-      fix: `load or pull it (kubehop image load|pull), or name one that is there: ${command} describe pod ${name}`,
+      fix: `bring it in, or name one that is there: ${command} describe pod ${name}`,
       evidence,
       early: false,
     }

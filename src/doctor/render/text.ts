@@ -9,11 +9,17 @@ import { commandOf } from './command.ts'
 /** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
 export function renderDiagnosis(diagnosis: Diagnosis, options: TextOptions): string {
   const paint = painter(options.color)
-  const { request, findings } = diagnosis
+  const { request, findings, aboutRequest } = diagnosis
+  // With a request, what is wrong elsewhere stands apart from what it met.
+  const apart = request !== undefined && aboutRequest < findings.length
   const lines = [
     // What the doctor says of the request stands below, with its evidence.
     ...(request ? [renderTrace({ ...request, why: [] }, options).trimEnd(), ''] : []),
-    ...findings.flatMap((one) => [...renderFinding(one, options, paint), '']),
+    ...findings.flatMap((one, at) => [
+      ...(apart && at === aboutRequest ? [paint('dim', 'besides, not of this request:'), ''] : []),
+      ...renderFinding(one, options, paint),
+      '',
+    ]),
     ...renderEnd(diagnosis, options, paint),
   ]
   return `${lines.join('\n')}\n`

@@ -1,0 +1,42 @@
+import type { Case } from '../trace/case.ts'
+import { ownerOf, podKey, serviceAt } from '../trace/cluster.ts'
+import { namespaceOf } from '../trace/origin.ts'
+import { serviceNamed } from '../trace/resolve.ts'
+import { transportOf } from '../trace/target.ts'
+import { directoryOf, spaceOf } from './directory.ts'
+import { keyOf } from './echoes.ts'
+import { referTo } from './findings/finding.ts'
+import type { Finding } from './types.ts'
+
+/** Whether a finding is about something that a request touched; without a request none is. */
+export function isAbout(request: Case | undefined): (finding: Finding) => boolean {
+  const touched = request && touchedBy(request)
+  return ({ object, also = [] }) => touched !== undefined && [object, ...also].some((one) => touched.has(keyOf(one)))
+}
+
+/** The sender, the service that was asked for or answers at the address, its pods, and whoever else the packets met. */
+function touchedBy({ cluster, source, to, target, story }: Case): ReadonlySet<string> {
+  const keys = new Set<string>()
+  const touch = (kind: string, key: string): void => void keys.add(`${kind} ${key.includes('/') ? key : `/${key}`}`)
+  touch('Node', source.node)
+  if (source.pod) touch('Pod', podKey(source.pod))
+  for (const { place } of story.flow.there) touch(kinds[place.kind], place.name)
+  const owner = to && ownerOf(cluster, to.address)
+  if (owner?.kind === 'pod') touch('Pod', podKey(owner.pod))
+  if (owner?.kind === 'node') touch('Node', owner.node.metadata.name)
+  const { host } = target
+  const names = host.kind === 'name' ? host.name : host.kind === 'object' ? host.object.name : undefined
+  const space = (host.kind === 'object' ? host.object.namespace : undefined) ?? namespaceOf(source) ?? 'default'
+  const services = [
+    owner?.kind === 'service' ? owner.service : undefined,
+    to && serviceAt(cluster, to.address, to.port, transportOf(target.protocol))?.service,
+    names === undefined ? undefined : serviceNamed(cluster, names, space),
+  ]
+  for (const service of services.filter((one) => one !== undefined)) {
+    keys.add(keyOf(referTo(service)))
+    const directory = directoryOf(cluster)
+    for (const pod of directory.matching(spaceOf(service), service.spec.selector ?? {})) touch('Pod', podKey(pod))
+    for (const slice of directory.slices(service)) keys.add(keyOf(referTo(slice)))
+  }
+  return keys
+}
