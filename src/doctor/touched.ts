@@ -10,9 +10,16 @@ import type { Finding } from './types.ts'
 
 /** Whether a finding is about something that a request touched; without a request none is. */
 export function isAbout(request: Case | undefined): (finding: Finding) => boolean {
-  const touched = request && touchedBy(request)
-  return ({ object, also = [] }) => touched !== undefined && [object, ...also].some((one) => touched.has(keyOf(one)))
+  let touched: ReadonlySet<string> | undefined
+  return ({ object, also = [] }) => {
+    if (!request) return false
+    // Most requests are delivered, and nothing is found: then nobody asks.
+    const keys = (touched ??= touchedBy(request))
+    return [object, ...also].some((one) => keys.has(keyOf(one)))
+  }
 }
+
+const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
 
 /** The sender, the service that was asked for or answers at the address, its pods, and whoever else the packets met. */
 function touchedBy({ cluster, source, to, target, story }: Case): ReadonlySet<string> {
