@@ -13,11 +13,8 @@ export function explain(request: Case): Why[] {
 }
 
 /** Of a failed request every finding about what it touched; of a delivered one what the request itself shows. */
-export function relevant(view: View, request: Case): Finding[] {
+function relevant(view: View, request: Case): Finding[] {
   const delivered = request.verdict === 'delivered'
   const found = examine(view, delivered ? checks.filter(({ needs }) => needs === 'request') : checks)
-  if (found.length === 0) return []
   return found.filter(isAbout(request))
 }
-
-const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
