@@ -173,9 +173,21 @@ export interface PodFacts extends NetworkFacts {
   readonly hostNetwork?: true
   /** The node's end of its cable. */
   readonly hostDevice?: string
+  /** Connections that its programs began and that nobody has answered yet (SYN_SENT); at most 64. */
+  readonly dialling?: readonly DiallingFact[]
   /** Its /etc/resolv.conf. */
   readonly resolvConf?: string
   readonly containers: readonly ContainerFact[]
+}
+
+export interface DiallingFact {
+  /** `100.96.1.2:41000` */
+  readonly from: string
+  readonly to: Address
+  readonly port: number
+  readonly pid?: number
+  readonly process?: string
+  readonly container?: string
 }
 
 export interface ContainerFact {

@@ -28,6 +28,16 @@ const delivered = (from: string, to: string): Promise<string> =>
     (one) => one === 'delivered',
   )
 
+/** What is broken is put right again, whatever becomes of the test: the next ones need the node. */
+async function whileBroken(node: string, broken: string[], whole: string[], body: () => Promise<void>): Promise<void> {
+  await breakNode(node, ...broken)
+  try {
+    await body()
+  } finally {
+    await breakNode(node, ...whole)
+  }
+}
+
 /** break-node.ts in a node's namespaces, which are its agent's. */
 async function breakNode(node: string, ...words: string[]): Promise<void> {
   const pid = lab.pidOf(`kubehop node ${node}`)
@@ -113,15 +123,15 @@ test('12: a pod cannot reach itself through its service while its port of the br
   await finds(lab, ['broken-12'], [])
   const first = (await trace('broken-12/alone', 'http://web/')).hops.find(({ device }) => device.startsWith('veth'))
   assert.ok(first)
-  await breakNode('node1', 'hairpin', first.device, 'off')
-  assert.notEqual(await verdict('broken-12/alone', 'http://web/'), 'delivered')
-  const { findings } = await finds(lab, ['broken-12'], ['HairpinOff Node/node1'])
-  assert.equal(findings[0]?.field, `${first.device}: hairpin`)
-  const asked = ['broken-12', '--timeout', '1', '--for', 'broken-12/alone', 'http://web/']
-  await finds(lab, asked, ['HairpinOff Node/node1'])
-  const { why } = await trace('broken-12/alone', 'http://web/', '--timeout', '1')
-  assert.equal(why[0]?.code, 'HairpinOff')
-  await breakNode('node1', 'hairpin', first.device, 'on')
+  await whileBroken('node1', ['hairpin', first.device, 'off'], ['hairpin', first.device, 'on'], async () => {
+    assert.notEqual(await verdict('broken-12/alone', 'http://web/'), 'delivered')
+    const { findings } = await finds(lab, ['broken-12'], ['HairpinOff Node/node1'])
+    assert.equal(findings[0]?.field, `${first.device}: hairpin`)
+    const asked = ['broken-12', '--timeout', '1', '--for', 'broken-12/alone', 'http://web/']
+    await finds(lab, asked, ['HairpinOff Node/node1'])
+    const { why } = await trace('broken-12/alone', 'http://web/', '--timeout', '1')
+    assert.equal(why[0]?.code, 'HairpinOff')
+  })
   await finds(lab, ['broken-12'], [])
   await delivered('broken-12/alone', 'http://web/')
   await remove(lab, file)
@@ -207,13 +217,13 @@ test('18: a card that takes less than the others send is told, and the same MTU 
   const file = 'examples/broken/18-mtu.yaml'
   await apply(lab, file)
   await finds(lab, [], [])
-  await breakNode('node1', 'mtu', 'eth0', '1300')
-  const { findings } = await finds(lab, [], ['MtuDiffers Node/node1'])
-  assert.match(
-    findings[0]?.say ?? '',
-    /^eth0 of node1 takes packets of up to 1300 bytes, others on 192\.168\.50\.0\/24 send up to 1500/,
-  )
-  await breakNode('node1', 'mtu', 'eth0', '1500')
+  await whileBroken('node1', ['mtu', 'eth0', '1300'], ['mtu', 'eth0', '1500'], async () => {
+    const { findings } = await finds(lab, [], ['MtuDiffers Node/node1'])
+    assert.match(
+      findings[0]?.say ?? '',
+      /^eth0 of node1 takes packets of up to 1300 bytes, others on 192\.168\.50\.0\/24 send up to 1500/,
+    )
+  })
   await finds(lab, [], [])
   await delivered('broken-18/client', 'http://web/')
   await remove(lab, file)
@@ -224,18 +234,19 @@ test('19: settings of a node’s kernel are told by their names, and the value t
   await apply(lab, file)
   await delivered('broken-19/client', 'http://web/')
   const bridged = 'net.bridge.bridge-nf-call-iptables'
-  await breakNode('node1', 'sysctl', bridged, '0')
-  assert.notEqual(await verdict('broken-19/client', 'http://web/'), 'delivered')
-  const skips = await finds(lab, [], ['BridgeSkipsRules Node/node1'])
-  assert.deepEqual([skips.findings[0]?.field, skips.findings[0]?.fix], [bridged, `on node1: sysctl -w ${bridged}=1`])
-  assert.equal((await trace('broken-19/client', 'http://web/', '--timeout', '1')).why[0]?.code, 'BridgeSkipsRules')
-  await breakNode('node1', 'sysctl', bridged, '1')
+  await whileBroken('node1', ['sysctl', bridged, '0'], ['sysctl', bridged, '1'], async () => {
+    assert.notEqual(await verdict('broken-19/client', 'http://web/'), 'delivered')
+    const skips = await finds(lab, [], ['BridgeSkipsRules Node/node1'])
+    assert.deepEqual([skips.findings[0]?.field, skips.findings[0]?.fix], [bridged, `on node1: sysctl -w ${bridged}=1`])
+    assert.equal((await trace('broken-19/client', 'http://web/', '--timeout', '1')).why[0]?.code, 'BridgeSkipsRules')
+  })
   await finds(lab, [], [])
   await delivered('broken-19/client', 'http://web/')
 
-  await breakNode('node2', 'sysctl', 'net.ipv4.ip_forward', '0')
-  await finds(lab, [], ['ForwardingOff Node/node2'])
-  await breakNode('node2', 'sysctl', 'net.ipv4.ip_forward', '1')
+  const forward = 'net.ipv4.ip_forward'
+  await whileBroken('node2', ['sysctl', forward, '0'], ['sysctl', forward, '1'], async () => {
+    await finds(lab, [], ['ForwardingOff Node/node2'])
+  })
   await finds(lab, [], [])
   await remove(lab, file)
 })
@@ -246,18 +257,18 @@ test('21: of a timeout the place that threw the request away is named, with its 
   const asked = ['broken-21', '--timeout', '1', '--for', 'broken-21/client', 'http://web/']
   await finds(lab, asked, [])
   const address = (await lab.json<Pod>('get', 'pod', 'web', '-n', 'broken-21')).status?.podIP ?? ''
-  await breakNode('node2', 'drop', address)
-  const { findings, request } = await diagnose(lab, ...asked)
-  assert.equal(request?.verdict, 'dropped')
-  assert.deepEqual(
-    findings.map(({ number, code, object: { kind, name } }) => `${number} ${code} ${kind}/${name}`),
-    ['21 Silence Node/node2'],
-  )
-  assert.match(
-    findings[0]?.say ?? '',
-    /^nobody said anything within 1 s.*: a rule of node2 threw it away without a word \(somebody-else guard/,
-  )
-  await breakNode('node2', 'undo')
+  await whileBroken('node2', ['drop', address], ['undo'], async () => {
+    const { findings, request } = await diagnose(lab, ...asked)
+    assert.equal(request?.verdict, 'dropped')
+    assert.deepEqual(
+      findings.map(({ number, code, object: { kind, name } }) => `${number} ${code} ${kind}/${name}`),
+      ['21 Silence Node/node2'],
+    )
+    assert.match(
+      findings[0]?.say ?? '',
+      /^nobody said anything within 1 s.*: a rule of node2 threw it away without a word \(somebody-else guard/,
+    )
+  })
   await finds(lab, asked, [])
   await delivered('broken-21/client', 'http://web/')
   await remove(lab, file)

@@ -158,3 +158,19 @@ function nft(t: TestContext, rules: string): boolean {
     return false
   }
 }
+
+test('a slow list of many gives each of them, with its details', async () => {
+  const { services, endpoints } = places[4]
+  world.serve('udp', services[0], 99, endpoints[0])
+  // One after another: a socket's buffer holds three hundred.
+  for (let i = 0; i < 600; i++) await world.udpClient(4).ask(services[0], 99)
+  const found = []
+  let parts = 0
+  for await (const some of conntrack.listSlowly()) {
+    parts++
+    found.push(...some.filter(({ original }) => original.destinationPort === 99))
+  }
+  assert.equal(new Set(found.map(({ original }) => original.sourcePort)).size, 600)
+  assert.ok(found.every(({ details }) => details !== undefined))
+  assert.ok(parts > 1, `${parts} parts`)
+})

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { address } from '../../src/base/address.ts'
 import type { MachineFacts } from '../../src/doctor/facts.ts'
@@ -166,6 +167,21 @@ test('a queue of connections that nobody accepts is seen', async () => {
       ],
     ],
   )
+})
+
+test('a connection that nobody answers is told while it is tried', async () => {
+  const nobody = address('100.96.1.77')
+  const socket = connectTcp({ ns: world.netns('client'), address: nobody, port: 80 })
+  socket.on('error', () => {})
+  await once(socket, 'connectionAttempt')
+  const now = await factsOf(world, 'node1')
+  socket.destroy()
+  const client = now.pods.find(({ pod }) => pod === 'shop/client')
+  assert.deepEqual(
+    client?.dialling?.map(({ to, port }) => [to, port]),
+    [[nobody, 80]],
+  )
+  assert.match(client?.dialling?.[0]?.from ?? '', new RegExp(`^${world.addressOf('client')}:\\d+$`))
 })
 
 test('a machine whose pods have gone meanwhile tells the rest', async () => {

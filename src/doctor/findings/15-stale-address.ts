@@ -29,7 +29,7 @@ function fromRequest(view: View): Finding[] {
   ]
 }
 
-/** Who sends to such an address: a pod whose own kernel found nobody, or a connection of it that nobody answers. */
+/** Who sends to such an address: a pod with a connection that was begun and that nobody answers. */
 function fromMachines(view: View): Finding[] {
   const alive = new Map(view.cluster.pods.filter(isAlive).map((pod) => [podKey(pod), pod]))
   const found = new Map<string, Finding>()
@@ -37,13 +37,23 @@ function fromMachines(view: View): Finding[] {
     const key = `${address} ${client.namespace}/${client.name}`
     if (!found.has(key)) found.set(key, finding(address, client, evidence))
   }
-  for (const { pod, neighbours } of [...machinesOf(view).pods.values()].map((one) => one.pod))
-    for (const { address, device, state } of neighbours) {
+  // An entry "failed" among a pod's neighbours alone is no proof: it may only have answered somebody who has gone.
+  for (const { pod, neighbours, dialling = [] } of [...machinesOf(view).pods.values()].map((one) => one.pod))
+    for (const { from, to, port, process, pid } of dialling) {
       const client = alive.get(pod)
-      if (client && isAsked(state) && isNobodys(view, address))
-        add(address, referTo(client), [
-          { kind: 'neighbour', text: `pod ${pod}: ${address} dev ${device} ${state.toUpperCase()}` },
-        ])
+      if (!client || !isNobodys(view, to)) continue
+      const who = process === undefined ? '' : ` ${process}[${pid}]`
+      const own = neighbours.filter(({ address, state }) => address === to && isAsked(state))
+      add(to, referTo(client), [
+        { kind: 'socket', text: `pod ${pod}: tcp SYN_SENT ${from} > ${to}:${port}${who}` },
+        ...own.map(
+          ({ device, state }): Because => ({
+            kind: 'neighbour',
+            text: `pod ${pod}: ${to} dev ${device} ${state.toUpperCase()}`,
+          }),
+        ),
+        ...failed(view, to),
+      ])
     }
   for (const { node, connections } of view.machines)
     for (const { protocol, address, unanswered, samples } of connections.groups) {

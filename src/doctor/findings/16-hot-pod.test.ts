@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address } from '../../base/address.ts'
-import type { ConnectionGroup } from '../facts.ts'
+import type { ConnectionGroup, PodFacts } from '../facts.ts'
 import type { View } from '../types.ts'
 import { check as stale } from './15-stale-address.ts'
 import { check as hot } from './16-hot-pod.ts'
@@ -171,24 +171,26 @@ test('who sends to an address that no pod has is named, by the connection or by 
     found.map(({ code, object, evidence }) => [code, object.name, evidence.map(({ text }) => text)]),
     [['NoSuchPod', 'web-2', ['node1: tcp SYN_SENT 100.96.1.3:4000 > 100.96.2.77:80 [UNREPLIED]']]],
   )
-  const failed = (ip: string, state = 'failed'): View =>
-    view({
-      cluster: three3,
-      machines: [
-        machine('node1', {
-          pods: [podFacts('web', { neighbours: [{ address: address(ip), device: 'eth0', state }] })],
-        }),
-      ],
-    })
+  const dials = (ip: string, change: Partial<PodFacts> = {}): View => {
+    const dialling = [{ from: `${one}:4000`, to: address(ip), port: 80, process: 'node', pid: 7 }]
+    const neighbours = [{ address: address(ip), device: 'eth0', state: 'failed' }]
+    const pods = [podFacts('web', { neighbours, dialling, ...change })]
+    return view({ cluster: three3, machines: [machine('node1', { pods })] })
+  }
   assert.deepEqual(
-    stale.find(failed('100.96.1.77')).map(({ evidence }) => evidence[0]?.text),
-    ['pod shop/web: 100.96.1.77 dev eth0 FAILED'],
+    stale.find(dials('100.96.1.77')).map(({ evidence }) => evidence.map(({ text }) => text)),
+    [
+      [
+        'pod shop/web: tcp SYN_SENT 100.96.1.2:4000 > 100.96.1.77:80 node[7]',
+        'pod shop/web: 100.96.1.77 dev eth0 FAILED',
+      ],
+    ],
   )
   const rows: [string, View][] = [
-    ['a pod that is there and does not answer', failed(two)],
-    ['the node itself', failed('100.96.1.1')],
-    ['an address outside', failed('203.0.113.7')],
-    ['a neighbour that answers', failed('100.96.1.77', 'reachable')],
+    ['a pod that is there and does not answer', dials(two)],
+    ['the node itself', dials('100.96.1.1')],
+    ['an address outside', dials('203.0.113.7')],
+    ['somebody who has gone was only answered', dials('100.96.1.77', { dialling: [] })],
     ['an answered connection', withGroups([{ ...away, unanswered: 0 }])],
     ['a service’s address', withGroups([{ ...away, address: address('100.64.0.5') }])],
     [

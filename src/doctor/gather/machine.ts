@@ -33,7 +33,12 @@ export async function gatherMachine(environment: FactsEnvironment): Promise<Mach
   const home = inodeOf(ns === undefined ? '/proc/thread-self/ns/net' : `/proc/self/fd/${ns.fd}`) ?? 0
   const pods = await readPods(environment.pods(), home, unread)
   const places = new Set([home, ...pods.map(({ inode }) => inode)])
-  const sockets = new Set([machine, ...pods.flatMap(({ network }) => network ?? [])].flatMap((one) => one.sockets))
+  const sockets = new Set(
+    [machine, ...pods.flatMap(({ network }) => network ?? [])].flatMap(({ sockets, dialling }) => [
+      ...sockets,
+      ...dialling,
+    ]),
+  )
   const owners = await ownersOf(new Set([...sockets].map(({ inode }) => inode)), places)
 
   const here = pods.filter(({ network }) => network === undefined).map(({ here }) => here)

@@ -2,7 +2,12 @@ import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import { type WaitingSocket, waitingSockets } from '../../kernel/sockdiag/waiting.ts'
+import {
+  type DiallingSocket,
+  diallingSockets,
+  type WaitingSocket,
+  waitingSockets,
+} from '../../kernel/sockdiag/waiting.ts'
 import type { ForwardingEntry, LinkFact, NetworkFacts, NeighbourEntry, RouteEntry, SocketFact } from '../facts.ts'
 
 /** Enough for any node; a machine that routes for others may have more of each. */
@@ -10,10 +15,12 @@ const mostRoutes = 4096
 const mostNeighbours = 4096
 const mostForwarding = 4096
 const mostSockets = 512
+const mostDialling = 64
 
 export interface NetworkRead extends NetworkFacts {
   readonly forwarding: readonly ForwardingEntry[]
   readonly sockets: readonly (SocketFact & { readonly inode: number })[]
+  readonly dialling: readonly DiallingSocket[]
   /** What was left out, each a sentence. */
   readonly unread: readonly string[]
 }
@@ -36,6 +43,7 @@ export function readNetwork(ns: Netns | undefined): NetworkRead {
     neighbours: some('neighbours', neighboursOf(socket, names), mostNeighbours),
     forwarding: some('entries of bridges', forwardingOf(socket, links, names), mostForwarding),
     sockets: some('sockets', sockets.map(socketOf), mostSockets),
+    dialling: diallingSockets(ns).slice(0, mostDialling),
     ...(untold.length > 0 && { untold }),
     unread,
   }

@@ -1,5 +1,7 @@
 import { messageOf } from '../../base/errors.ts'
-import type { ContainerFact, PodFacts, SocketFact } from '../facts.ts'
+import { hostPort } from '../../base/address.ts'
+import type { DiallingSocket } from '../../kernel/sockdiag/waiting.ts'
+import type { ContainerFact, DiallingFact, PodFacts, SocketFact } from '../facts.ts'
 import type { PodHere } from './environment.ts'
 import type { NetworkRead } from './network.ts'
 import { namespaceOf, type SocketOwner } from './owners.ts'
@@ -42,22 +44,33 @@ export async function podFacts(
     const sockets = machine.filter((socket) => socket.pod === pod)
     return { ...common, hostNetwork: true, links: [], routes: [], neighbours: [], sockets }
   }
+  const containers = containersOf([here], false)
   return {
     ...common,
     ...(hostDevice !== undefined && { hostDevice }),
     links: network.links,
     routes: network.routes,
     neighbours: network.neighbours,
-    sockets: withOwners(network.sockets, owners, containersOf([here], false)),
+    sockets: withOwners(network.sockets, owners, containers),
+    ...(network.dialling.length > 0 && {
+      dialling: withOwners(network.dialling, owners, containers).map(diallingFact),
+    }),
     ...(network.untold && { untold: network.untold }),
   }
 }
 
-export function withOwners(
-  sockets: NetworkRead['sockets'],
+function diallingFact({ from, fromPort, to, toPort, ...owner }: Owned<DiallingSocket>): DiallingFact {
+  return { from: hostPort(from, fromPort), to, port: toPort, ...owner }
+}
+
+/** A socket, and whose it is where that can be seen; its inode means nothing elsewhere. */
+type Owned<T> = Omit<T, 'inode'> & Partial<Pick<SocketOwner, 'pid' | 'process'>> & Partial<Container>
+
+export function withOwners<T extends { readonly inode: number }>(
+  sockets: readonly T[],
   owners: ReadonlyMap<number, SocketOwner>,
   containers: ReadonlyMap<number, Container>,
-): SocketFact[] {
+): Owned<T>[] {
   return sockets.map(({ inode, ...socket }) => {
     const owner = owners.get(inode)
     if (!owner) return socket

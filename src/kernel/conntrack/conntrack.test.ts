@@ -97,6 +97,21 @@ test('a zone of both directions, one of a single direction, and a mark', () => {
   assert.deepEqual([one?.zone, one?.original.zone, one?.reply.zone, one?.mark], [undefined, 8, undefined, undefined])
 })
 
+test('details: the state of TCP, and what the kernel counted where it counts', () => {
+  assert.deepEqual(readConnection(message(tcp6), undefined, true)?.details, { tcpState: 'ESTABLISHED' })
+  assert.deepEqual(readConnection(message(udp), undefined, true)?.details, {})
+  assert.equal(readConnection(message(tcp6))?.details, undefined)
+  // CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY (packets, bytes) and CTA_TIMESTAMP (start, in nanoseconds).
+  const counted = bytesOf(`${hex(udp)}
+    1c000980 0c000100 0000000000000003 0c000200 00000000000000b4
+    1c000a80 0c000100 0000000000000002 0c000200 0000000000000064
+    10001480 0c000100 18a0f5ddc8e12000`)
+  assert.deepEqual(readConnection(message(counted), undefined, true)?.details, {
+    counters: { packets: 5, bytes: 280 },
+    began: Math.round(0x18a0f5ddc8e12000 / 1e6),
+  })
+})
+
 test('other messages and other families are no connections', () => {
   assert.equal(readConnection(message(udp, 0x102)), undefined)
   assert.equal(readConnection(message(Uint8Array.of(7, ...udp.subarray(1)))), undefined)

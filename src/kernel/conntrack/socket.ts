@@ -15,8 +15,10 @@ const CTA_STATS_GLOBAL_ENTRIES = 1
 
 /** The connection table of one network namespace. Everything on it is synchronous. */
 export interface Conntrack extends Disposable {
-  /** In no order. What begins or ends meanwhile may be missing, or be there twice: the kernel dumps a living table. */
-  list(filter?: ConnectionFilter): Connection[]
+  /**
+   * In no order. What begins or ends meanwhile may be missing, or be there twice: the kernel dumps a living table. `detailed`: with their details.
+   */
+  list(filter?: ConnectionFilter, detailed?: boolean): Connection[]
   /**
    * All of them with their details, some thousand in each turn of the event loop. Nothing else may be asked over this socket meanwhile.
    */
@@ -32,7 +34,7 @@ export interface Conntrack extends Disposable {
 export function openConntrack(ns?: Netns): Conntrack {
   const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns })
   return {
-    list: (filter = {}) => list(socket, filter),
+    list: (filter = {}, detailed = false) => list(socket, filter, detailed),
     listSlowly: () => listSlowly(socket),
     count: () => count(socket),
     delete: (connection) => deleteOne(socket, connection),
@@ -41,7 +43,7 @@ export function openConntrack(ns?: Netns): Conntrack {
   }
 }
 
-function list(socket: NetlinkSocket, filter: ConnectionFilter): Connection[] {
+function list(socket: NetlinkSocket, filter: ConnectionFilter, detailed: boolean): Connection[] {
   const matches = matcher(filter)
   const type = conntrackType(IPCTNL_MSG_CT.GET)
   const dump = (asked: ConnectionFilter): Connection[] =>
@@ -49,7 +51,7 @@ function list(socket: NetlinkSocket, filter: ConnectionFilter): Connection[] {
       'list connections',
       type,
       (writer) => writeDump(writer, asked),
-      (message) => readConnection(message, matches),
+      (message) => readConnection(message, matches, detailed),
     )
   try {
     const [first, ...others] = dumpsFor(filter)

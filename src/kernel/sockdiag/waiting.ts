@@ -3,6 +3,7 @@ import { errnoOf } from '../libc.ts'
 import { NetlinkError } from '../netlink/error.ts'
 import { type Message, splitHeader } from '../netlink/reader.ts'
 import { NETLINK_SOCK_DIAG, NetlinkSocket } from '../netlink/socket.ts'
+import type { MessageWriter } from '../netlink/writer.ts'
 import type { Netns } from '../netns.ts'
 import { AF_INET, AF_INET6 } from '../rtnetlink/request.ts'
 
@@ -13,6 +14,7 @@ const requestSize = 56
 const answerSize = 72
 const INET_DIAG_SKV6ONLY = 11
 // net/tcp_states.h: what waits for connections is in LISTEN; a datagram socket without a partner in CLOSE.
+const TCP_SYN_SENT = 2
 const TCP_CLOSE = 7
 const TCP_LISTEN = 10
 const protocols = [
@@ -48,16 +50,8 @@ export function waitingSockets(ns?: Netns): { sockets: WaitingSocket[]; untold: 
   const sockets = protocols.flatMap(({ name, number, state }) => {
     try {
       return [AF_INET, AF_INET6].flatMap((family) =>
-        socket.dump(
-          `list ${name} sockets`,
-          SOCK_DIAG_BY_FAMILY,
-          (writer) => {
-            const header = writer.header(requestSize)
-            header.setUint8(0, family)
-            header.setUint8(1, number)
-            header.setUint32(4, 1 << state, true)
-          },
-          (message) => readWaiting(message, name),
+        socket.dump(`list ${name} sockets`, SOCK_DIAG_BY_FAMILY, ask(family, number, state), (message) =>
+          readWaiting(message, name),
         ),
       )
     } catch (error) {
@@ -67,6 +61,48 @@ export function waitingSockets(ns?: Netns): { sockets: WaitingSocket[]; untold: 
     }
   })
   return { sockets, untold }
+}
+
+/** A connection that was begun and that nobody has answered: its SYN was sent, or waits to be. */
+export interface DiallingSocket {
+  readonly from: Address
+  readonly fromPort: number
+  readonly to: Address
+  readonly toPort: number
+  readonly inode: number
+}
+
+/** Every TCP socket of a namespace in SYN_SENT. */
+export function diallingSockets(ns?: Netns): DiallingSocket[] {
+  using socket = new NetlinkSocket({ protocol: NETLINK_SOCK_DIAG, ns, buffer: 256 * 1024 })
+  return [AF_INET, AF_INET6].flatMap((family) =>
+    socket.dump('list connections that were begun', SOCK_DIAG_BY_FAMILY, ask(family, 6, TCP_SYN_SENT), readDialling),
+  )
+}
+
+export function readDialling(message: Message): DiallingSocket | undefined {
+  if (message.type !== SOCK_DIAG_BY_FAMILY) return undefined
+  const { header } = splitHeader(message.body, answerSize)
+  const family = header.getUint8(0)
+  if (family !== AF_INET && family !== AF_INET6) return undefined
+  const length = family === AF_INET ? 4 : 16
+  return {
+    from: addressFromBytes(message.body.subarray(8, 8 + length)),
+    fromPort: header.getUint16(4),
+    to: addressFromBytes(message.body.subarray(24, 24 + length)),
+    toPort: header.getUint16(6),
+    inode: header.getUint32(68, true),
+  }
+}
+
+/** struct inet_diag_req_v2: what is in one state, of any address. */
+function ask(family: number, protocol: number, state: number): (writer: MessageWriter) => void {
+  return (writer) => {
+    const header = writer.header(requestSize)
+    header.setUint8(0, family)
+    header.setUint8(1, protocol)
+    header.setUint32(4, 1 << state, true)
+  }
 }
 
 /** Reads struct inet_diag_msg; undefined for other messages, and for a socket that nobody can send to yet. */
