@@ -171,6 +171,7 @@ test('where nothing begins, what stands already is listed with what went over it
   assert.deepEqual(more, [])
   assert.equal(one?.dst, '100.64.0.21:80')
   assert.equal(one?.servedBy, `${world.addressOf('far')}:8080`)
+  // The world's nodes do not note when a connection began, unless told to.
   assert.ok((one?.bytesOut ?? 0) > 50 && (one?.packetsIn ?? 0) > 1, JSON.stringify(one))
 })
 

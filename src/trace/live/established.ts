@@ -29,11 +29,8 @@ export function established(
         const counts = { bytesIn, bytesOut, packetsIn, packetsOut, idleMs }
         facts.set(key(sourcePort), { src: hostPort(source, sourcePort), dst, ...counts })
       }
-    for (const { original, reply, timeoutSeconds } of conntrack.list({
-      protocol: numbers[protocol],
-      destination,
-      destinationPort: port,
-    })) {
+    const filter = { protocol: numbers[protocol], destination, destinationPort: port }
+    for (const { original, reply, timeoutSeconds, details } of conntrack.list(filter, true)) {
       if (original.source !== source) continue
       const known = facts.get(key(original.sourcePort))
       // A TCP connection without a socket has ended, and is remembered for a while.
@@ -41,6 +38,8 @@ export function established(
       facts.set(key(original.sourcePort), {
         ...(known ?? { src: hostPort(source, original.sourcePort), dst }),
         servedBy: hostPort(reply.source, reply.sourcePort),
+        ...(details?.began !== undefined && { ageMs: Math.max(0, Date.now() - details.began) }),
+        ...(!known && details?.counters),
         ...(protocol !== 'tcp' && timeoutSeconds !== undefined && { forgottenInSeconds: timeoutSeconds }),
       })
     }

@@ -30,6 +30,11 @@ export interface EstablishedFact {
   readonly dst: string
   /** Whom the machine translated it to, where it remembers. */
   readonly servedBy?: string
+  /** Since it began; absent where the machine does not note that (nf_conntrack_timestamp), or did not yet. */
+  readonly ageMs?: number
+  /** Datagrams, there and back, as the machine counted them (nf_conntrack_acct): with their headers. */
+  readonly packets?: number
+  readonly bytes?: number
   /** Since it began, as the client's socket says: payload alone. */
   readonly bytesOut?: number
   readonly bytesIn?: number

@@ -80,7 +80,7 @@ test('where nothing began, what stands is shown, or a hint where to look', () =>
   const stands = { src: '1.1.1.1:9', dst: '2.2.2.2:80', servedBy: '3.3.3.3:8080' }
   assert.match(
     summary({ established: [{ ...stands, packetsOut: 12, packetsIn: 11, bytesOut: 3400, bytesIn: 9, idleMs: 2000 }] }),
-    /one connection that stood already goes on.*\n {4}1\.1\.1\.1:9 -> 2\.2\.2\.2:80 -> 3\.3\.3\.3:8080 {2}12 packets out, 11 in {2}3,400 bytes out, 9 in {2}idle for 2 s\n/,
+    /one stood already and goes on.*\n {4}1\.1\.1\.1:9 -> 2\.2\.2\.2:80 -> 3\.3\.3\.3:8080 {2}12 packets out, 11 in, 3,400 bytes out, 9 in, idle for 2\.0 s\n/,
   )
   assert.match(summary({ established: [{ ...stands, forgottenInSeconds: 20 }] }), / {2}forgotten in 20 s\n/)
 })

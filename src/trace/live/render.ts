@@ -81,15 +81,26 @@ function renderEstablished(all: readonly EstablishedFact[], isHint: boolean, { w
       : []
   const rows = all.map(({ src, dst, servedBy, ...rest }) => [
     `${src} -> ${dst}${servedBy === undefined || servedBy === dst ? '' : ` -> ${servedBy}`}`,
-    rest.packetsOut === undefined ? '' : `${number(rest.packetsOut)} packets out, ${number(rest.packetsIn ?? 0)} in`,
-    rest.bytesOut === undefined ? '' : `${number(rest.bytesOut)} bytes out, ${number(rest.bytesIn ?? 0)} in`,
-    rest.idleMs === undefined
-      ? ''
-      : `idle for ${rest.idleMs < 1000 ? `${rest.idleMs} ms` : `${Math.round(rest.idleMs / 1000)} s`}`,
-    rest.forgottenInSeconds === undefined ? '' : `forgotten in ${rest.forgottenInSeconds} s`,
+    [
+      rest.ageMs === undefined ? '' : `for ${sayAge(rest.ageMs)}`,
+      rest.packets === undefined ? '' : `${number(rest.packets)} packets, ${number(rest.bytes ?? 0)} bytes`,
+      rest.packetsOut === undefined ? '' : `${number(rest.packetsOut)} packets out, ${number(rest.packetsIn ?? 0)} in`,
+      rest.bytesOut === undefined ? '' : `${number(rest.bytesOut)} bytes out, ${number(rest.bytesIn ?? 0)} in`,
+      rest.idleMs === undefined ? '' : `idle for ${sayAge(rest.idleMs)}`,
+      rest.forgottenInSeconds === undefined ? '' : `forgotten in ${rest.forgottenInSeconds} s`,
+    ]
+      .filter(Boolean)
+      .join(', '),
   ])
-  const what = `  ${all.length === 1 ? 'one connection that stood already goes on' : `${all.length} connections that stood already go on`} (a connection that is kept alive begins only once):`
+  const what = `  ${all.length === 1 ? 'one stood already and goes' : `${all.length} stood already and go`} on (what is kept alive begins only once):`
   return ['', ...wrapped(what, 2, width), ...columns(rows).map((line) => `    ${line}`)]
+}
+
+/** `0.4 s`, `17 s`, `5 min`, `3 h` */
+function sayAge(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
+  if (ms < 300_000) return `${Math.round(ms / 1000)} s`
+  return ms < 18_000_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`
 }
 
 function painted(verdict: Verdict, paint: Paint): string {
