@@ -2,7 +2,7 @@ import { addressBytes } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
-import { carry } from './carry.ts'
+import { bounce, carry } from './carry.ts'
 import { isLocal, type Machine } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
@@ -33,15 +33,13 @@ export function answerTo(
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
-      const back = comeBack(
-        carriage,
-        origin,
-        sent,
-        machine,
-        reset ? answer : { ...answer, state: 'related' },
-        'refuses',
-      )
-      return { reply: back.hops, verdicts: [back.heard ? refusal(end) : 'no-answer'] }
+      if (reset && there.bridged) {
+        const { hops, packet: got } = bounce({ ...carriage, back: true }, machine, there.bridged, answer)
+        return { reply: [...hops, ...told(there.bridged, got, `is told no, by ${got.source}`)], verdicts: ['rejected'] }
+      }
+      const no: Packet = reset ? answer : { ...answer, state: 'related' }
+      const back = comeBack(carriage, origin, sent, machine, no, 'refuses')
+      return { reply: back.hops, verdicts: words(back, refusal(end), machine === origin) }
     }
     case 'unanswered':
     case 'no way': {
@@ -50,7 +48,7 @@ export function answerTo(
         return { reply: [], verdicts: ['unreachable', 'no-answer'] }
       if (machine === origin) return { reply: [], verdicts: ['unreachable'] }
       const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
-      if (!back.heard) return { reply: back.hops, verdicts: ['no-answer'] }
+      if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
       // A kernel asks for an Ethernet address for three seconds: whoever waits less hears nothing.
       return { reply: back.hops, verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
     }
@@ -60,6 +58,15 @@ export function answerTo(
     case 'silent':
       return { reply: [], verdicts: ['no-answer'] }
   }
+}
+
+/**
+ * Of a no: what its own machine forbids, a socket is told by errno, too; and what a machine that asked gets and its rules throw away is
+ * seen at its card all the same.
+ */
+function words({ heard, near }: { heard: boolean; near: boolean }, no: Verdict, home: boolean): Verdict[] {
+  if (heard) return [no]
+  return home || near ? ['no-answer', no] : ['no-answer']
 }
 
 /** Its containers declare ports, and not this one: a hint, no more (`containerPort` is for people). */
@@ -97,7 +104,7 @@ function comeBack(
   machine: Machine,
   answer: Packet,
   how: 'answers' | 'refuses',
-): { hops: Hop[]; heard: boolean } {
+): { hops: Hop[]; heard: boolean; near: boolean } {
   const path = new Path()
   const yes = how === 'answers'
   if (machine.place.kind === 'pod')
@@ -116,17 +123,22 @@ function comeBack(
       (back.packet.source === asked.source && back.packet.sourcePort === asked.sourcePort)) &&
     back.packet.destination === asked.destination
   const hops = [...path.hops, ...back.hops]
-  if (back.end.is !== 'arrived' || back.machine.place.kind !== 'pod') return { hops, heard }
-  const end = new Path()
-  end.add(back.machine, isLocal(machine, answer.destination) && machine === back.machine ? 'lo' : 'eth0', back.packet, {
-    component: 'pod',
-    action: 'delivered',
-    say: heard
-      ? `${nameless(origin)} ${yes ? 'has its answer, from' : 'is told no, by'} ${answer.state === 'related' ? nameless(machine) : back.packet.source}`
-      : `an answer from ${back.packet.source}, whom ${nameless(origin)} never asked: thrown away`,
-    because: { kind: 'object', text: `${back.machine.place.kind} ${back.machine.place.name}` },
-  })
-  return { hops: [...hops, ...end.hops], heard }
+  const near = back.machine === origin && origin.place.kind !== 'pod'
+  if (back.end.is !== 'arrived' || back.machine.place.kind !== 'pod') return { hops, heard, near }
+  const by = answer.state === 'related' ? nameless(machine) : back.packet.source
+  const say = heard
+    ? `${yes ? 'has its answer, from' : 'is told no, by'} ${by}`
+    : `never asked ${back.packet.source}, from whom this answer is: thrown away`
+  const itself = machine === back.machine && isLocal(machine, answer.destination)
+  return { hops: [...hops, ...told(back.machine, back.packet, say, itself ? 'lo' : 'eth0')], heard, near }
+}
+
+/** At the pod that asked. */
+function told(pod: Machine, packet: Packet, say: string, device = 'eth0'): Hop[] {
+  const path = new Path()
+  const because = { kind: 'object', text: `pod ${pod.place.name}` } as const
+  path.add(pod, device, packet, { component: 'pod', action: 'delivered', say: `${nameless(pod)} ${say}`, because })
+  return path.hops
 }
 
 /** Whether a socket takes it; undefined where nobody looked. An echo request needs none. */

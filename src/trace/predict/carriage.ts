@@ -27,6 +27,8 @@ export interface Carried {
   readonly packet: Packet
   /** Out of how many endpoints one was drawn. */
   readonly of: number
+  /** Refused on the bridge, on its way out of this pod's cable. */
+  readonly bridged?: Machine
 }
 
 export interface Carriage {

@@ -11,6 +11,11 @@ export function carry(carriage: Carriage, machine: Machine, packet: Packet): Car
   return new Carrier(carriage).send(machine, packet)
 }
 
+/** A reset that rules make of a bridged packet goes straight back out of the port that it came in by: nf_send_reset asks no rule. */
+export function bounce(carriage: Carriage, node: Machine, pod: Machine, packet: Packet): Carried {
+  return new Carrier(carriage).port(node, pod, packet)
+}
+
 /** Hops; more is a loop, which a packet's time to live ends. */
 const longest = 64
 
@@ -44,7 +49,7 @@ class Carrier {
     const route = loop ? undefined : routeTo(machine, packet.destination)
     const way = route?.kind === 'unicast' ? route : undefined
     if (!loop && !(way && this.#next(machine, way, packet))) {
-      if (!this.#to.back) this.#stays(machine, made, packet, route, by)
+      if (!this.#to.back) this.#path.stays(machine, made, packet, route, by)
       return this.#end(machine, { is: way ? 'unanswered' : 'no way' }, packet)
     }
     const device = loop ? 'lo' : (way?.device ?? 'eth0')
@@ -52,21 +57,6 @@ class Carrier {
     this.#translated(machine, device, made, packet, by)
     if (way) return this.#leave(machine, made, packet, way, by)
     return isPod ? this.#end(machine, { is: 'arrived' }, packet) : this.#itself(machine, made, packet)
-  }
-
-  /** Nothing leaves the machine; what its rules made of the packet before is told. */
-  #stays(
-    machine: Machine,
-    made: Packet,
-    packet: Packet,
-    route: MachineRoute | undefined,
-    by: Decider | undefined,
-  ): void {
-    if (packet.destination === made.destination) return this.#path.unsent(machine, made, route)
-    this.#path.sent(machine, route?.device ?? '', made)
-    this.#translated(machine, route?.device ?? '', made, packet, by)
-    if (route?.kind === 'unicast') this.#path.unanswered(machine, packet, route)
-    else this.#path.noWay(machine, packet)
   }
 
   /** Over lo: out by the last rules, and in again by the first ones. */
@@ -95,14 +85,15 @@ class Carrier {
     const mine = isLocal(machine, came.destination)
     if (early && !mine) this.#path.toGateway(machine, came)
     const pre = this.#meet(machine, 'prerouting', came)
-    if ('ended' in pre) return pre.ended
+    if ('ended' in pre) return pod && !early ? { ...pre.ended, bridged: pod } : pre.ended
     const { packet, by } = pre
     const bridge = bridgeOf(machine)?.name
     const device = pod ? (bridge ?? 'cbr0') : 'eth0'
     if (isLocal(machine, packet.destination)) {
+      this.#translated(machine, device, came, packet, by)
       const input = this.#meet(machine, 'input', packet, came)
       if ('ended' in input) return input.ended
-      this.#translated(machine, device, came, input.packet, by)
+      this.#translated(machine, device, packet, input.packet, by)
       if (!this.#to.back) this.#to.tracked.remember(machine, came, input.packet)
       this.#path.own(machine, input.packet, pod !== undefined)
       return this.#end(machine, { is: 'arrived' }, input.packet)
@@ -144,7 +135,7 @@ class Carrier {
     }
     if (machine.place.kind === 'pod') return this.#ontoBridge(machine, next, left.packet)
     if (machine.place.kind === 'node' && route.device === bridgeOf(machine)?.name)
-      return this.#port(machine, next, left.packet)
+      return this.port(machine, next, left.packet)
     this.#path.way(machine, left.packet, route)
     return this.#into(next, left.packet)
   }
@@ -156,7 +147,7 @@ class Carrier {
     if (!node) return this.#end(pod, { is: 'silent' }, packet)
     this.#path.cable(node, pod, packet)
     if (target === node) return this.#into(node, packet, pod)
-    if (!node.filtersBridged) return this.#port(node, target, packet, pod)
+    if (!node.filtersBridged) return this.port(node, target, packet, pod)
     const pre = this.#meet(node, 'prerouting', packet)
     if ('ended' in pre) return pre.ended
     if (pre.packet.destination !== packet.destination) return this.#into(node, packet, pod)
@@ -174,7 +165,7 @@ class Carrier {
   ): Carried {
     if (target === pod && !hairpinAt(node, pod)) {
       this.#translated(node, '', came, packet, by)
-      return this.#port(node, target, packet, pod)
+      return this.port(node, target, packet, pod)
     }
     const forward = this.#meet(node, 'forward', packet, came)
     if ('ended' in forward) return forward.ended
@@ -187,11 +178,11 @@ class Carrier {
     )
     if ('ended' in left) return left.ended
     this.#translated(node, bridgeOf(node)?.name ?? '', came, left.packet, left.by)
-    return this.#port(node, target, left.packet, pod)
+    return this.port(node, target, left.packet, pod)
   }
 
   /** Out of the bridge by a pod's port; `from`: whose port it came in by, where nothing was routed. */
-  #port(node: Machine, target: Machine, packet: Packet, from?: Machine): Carried {
+  port(node: Machine, target: Machine, packet: Packet, from?: Machine): Carried {
     if (from && target === from && !hairpinAt(node, from)) {
       this.#path.noHairpin(node, from, packet)
       return this.#end(node, { is: 'silent' }, packet)

@@ -1,7 +1,8 @@
-import { type Address, cidr, contains, nth, parseAddress, parseCidr } from '../../base/address.ts'
+import { type Address, cidr, contains, nth, parseAddress, parseCidr, rangeAround } from '../../base/address.ts'
 import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
-import { type Cluster, isAlive, nodeAddresses, podAddress, podKey } from '../cluster.ts'
+import { balancedAddresses } from '../../api/objects/service.ts'
+import { type Cluster, isAlive, nodeAddresses, nodesThatServe, podAddress, podKey } from '../cluster.ts'
 import type { Machine, MachineRoute } from './machine.ts'
 import type { Ranges } from './ranges.ts'
 
@@ -84,10 +85,11 @@ export function declaredPorts({ spec }: Pod): { protocol: string; port: number }
 
 /** The router's table has each node's range of pods, and nothing else. */
 export function promisedRouter(
-  { nodes, router }: Cluster,
+  cluster: Cluster,
   ranges: Ranges,
   outside: readonly MachineRoute[],
 ): Machine | undefined {
+  const { nodes, router } = cluster
   if (!router) return undefined
   return {
     ...plain,
@@ -107,11 +109,29 @@ export function promisedRouter(
         const [via] = nodeAddresses(node)
         return to && via !== undefined ? [{ to, kind: 'unicast', via, device: 'eth0' }] : []
       }),
+      ...balanced(cluster),
       ...onWire(ranges, router.address),
       ...outside,
     ],
     forwards: true,
   }
+}
+
+/** A load balancer's address leads to a node that answers for the service (src/routes). */
+function balanced(cluster: Cluster): MachineRoute[] {
+  return cluster.services.flatMap((service) => {
+    const node = cluster.nodes.find(({ metadata }) => metadata.name === nodesThatServe(cluster, service)[0])
+    const [via] = node ? nodeAddresses(node) : []
+    if (via === undefined) return []
+    return balancedAddresses(service).map(
+      (one): MachineRoute => ({
+        to: rangeAround(one, one.includes(':') ? 128 : 32),
+        kind: 'unicast',
+        via,
+        device: 'eth0',
+      }),
+    )
+  })
 }
 
 /** Somebody on the wire whose kernel is nobody's here to ask: the control plane. */

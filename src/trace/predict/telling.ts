@@ -41,6 +41,22 @@ export class Telling extends Path {
     this.add(machine, route?.device ?? 'eth0', packet, { component: 'pod', action: 'dropped', ...told })
   }
 
+  /** Nothing leaves the machine; what its rules made of the packet before is told. */
+  stays(
+    machine: Machine,
+    made: Packet,
+    packet: Packet,
+    route: MachineRoute | undefined,
+    by: Decider | undefined,
+  ): void {
+    if (packet.destination === made.destination) return this.unsent(machine, made, route)
+    const device = route?.device ?? ''
+    this.sent(machine, device, made)
+    this.translated(machine, device, made, packet, by, 1)
+    if (route?.kind === 'unicast') this.unanswered(machine, packet, route)
+    else this.noWay(machine, packet)
+  }
+
   cable(node: Machine, pod: Machine, packet: Packet): void {
     this.add(node, portOf(node, pod) ?? 'veth', packet, {
       component: 'veth',
