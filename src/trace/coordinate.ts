@@ -98,8 +98,10 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const told = { ...known, source: here.source, target, ...seen }
   const first = tell(told, explain)
   const { count = 1, sizes = false } = options
-  const repeats = count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
-  const measured = sizes === false ? undefined : await measureSizes(here, told, first, sizes)
+  // Who could not send once cannot send again.
+  const sent = seen.result.kind === 'sent'
+  const repeats = sent && count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
+  const measured = sent && sizes !== false ? await measureSizes(here, told, first, sizes) : undefined
   return {
     // What was measured may say why, too.
     ...(measured ? tell({ ...told, sizes: measured }, explain) : first),

@@ -57,7 +57,7 @@ async function* sendVolleys(
     const port = randomInt(32_768, 60_999 - span)
     const request = requestOf(sender, target, to, port, question)
     const repeat = { kind: 'repeat', at: request.at, timeoutMs: request.timeoutMs, count: span, request } as const
-    // Each of them may take the whole time, and four are begun every 200 ms at least.
+    // Each of them may take the whole time, and four are begun every 100 ms at least.
     const seconds = sender.timeoutMs / 1000 + span / 20 + 10
     const { observations, result } = await watched(watchers({ port, span, seconds }), sender, repeat)
     // What was sent until then is the story.

@@ -29,10 +29,11 @@ export async function measureSizes(sender: Sender, told: Told, first: Trace, wis
   const say = `${probe.protocol === 'icmp' ? 'echo requests' : 'datagrams'} to ${to.name}`
   if (wish !== true) {
     const [one] = await probe.send([wish], true)
+    if (!one) return { tried: [], hops: [], say: ended }
     // What the first device does not take is sent in pieces, too: that is what becomes of a large datagram.
-    const pieces = one?.tried.passed === false && one.hops.length === 0 ? await probe.send([wish], false) : []
+    const pieces = !one.tried.passed && one.hops.length === 0 ? await probe.send([wish], false) : []
     const cut = pieces.map(({ tried }) => ({ ...tried, cut: true as const }))
-    return { tried: [...(one ? [one.tried] : []), ...cut], hops: longest([...(one ? [one] : []), ...pieces]), say }
+    return { tried: [one.tried, ...cut], hops: longest([one, ...pieces]), say }
   }
   const all: ToldSize[] = []
   let [passes, fails] = [0, Infinity]
@@ -48,9 +49,12 @@ export async function measureSizes(sender: Sender, told: Told, first: Trace, wis
     const fitting = said.filter((mtu) => mtu > passes)
     next = fitting.length > 0 ? [Math.min(...fitting)] : between(passes, fails)
   }
+  if (all.length === 0) return { tried: [], hops: [], say: ended }
   const tried = all.map((one) => one.tried).sort((a, b) => b.bytes - a.bytes)
   return { ...(passes > 0 && { largest: passes }), tried: unique(tried), hops: longest(all), say }
 }
+
+const ended = 'the sender ended before anything could be measured'
 
 /** Sizes that cut what is left into equal parts. */
 function between(passes: number, fails: number): number[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Agent } from '../../src/trace/agent.ts'
 import type { RepeatedOutcome } from '../../src/trace/types.ts'
 import { World } from './trace-world.ts'
 
@@ -129,4 +130,46 @@ test('whoever ends the trace ends the rest of the requests', async () => {
   const { repeats } = await trace
   assert.ok((repeats?.count ?? 0) < 200, String(repeats?.count))
   assert.equal(repeats?.asked, 1000)
+})
+
+/** Node 1's agent, and what happens while it sends many requests, or behind the first of its volleys. */
+function agentsWhere(happens: { during?: () => void; behind?: () => void }): ReadonlyMap<string, Agent> {
+  const agent = world.agents.get('node1')
+  assert.ok(agent)
+  let once = false
+  const probe: Agent['probe'] = async (spec, signal) => {
+    if (spec.kind !== 'repeat' || once) return agent.probe(spec, signal)
+    once = true
+    const result = agent.probe(spec, signal)
+    happens.during?.()
+    await result
+    happens.behind?.()
+    return result
+  }
+  return new Map([...world.agents, ['node1', { ...agent, probe }]])
+}
+
+test('a sender that ends meanwhile has sent what it has', async () => {
+  world.pod('short', 'node1')
+  const agents = agentsWhere({ during: () => setTimeout(() => world.end('short'), 150) })
+  const to = `http://${world.addressOf('near')}:7070/`
+  const { repeats } = await world.trace('short', to, { count: 1000, timeoutMs: 300, agents })
+  assert.ok((repeats?.count ?? 0) < 65, String(repeats?.count))
+  assert.equal(repeats?.asked, 1000)
+})
+
+test('a target that ends meanwhile is another outcome', async () => {
+  world.pod('brief', 'node2')
+  await world.web('brief')
+  const agents = agentsWhere({ behind: () => world.end('brief') })
+  const { verdict, repeats } = await world.trace('client', 'pod/brief:8080', { count: 80, timeoutMs: 500, agents })
+  assert.equal(verdict, 'delivered')
+  const [delivered, ...others] = repeats?.outcomes ?? []
+  // The first, and a volley.
+  assert.deepEqual(delivered && [brief(delivered), delivered.count], ['delivered shop/brief node2', 65])
+  assert.equal(total(others), 15)
+  for (const { verdict: other, hops } of others) {
+    assert.notEqual(other, 'delivered')
+    assert.equal(hops?.at(-1)?.action, 'dropped')
+  }
 })

@@ -16,7 +16,9 @@ type Taken = Extract<ProbeResult, { kind: 'port-taken' }>
 export async function probe(spec: ProbeSpec, environment: TraceEnvironment, signal: AbortSignal): Promise<ProbeResult> {
   const ns = netnsAt(spec.at, environment)
   if (spec.kind === 'repeat') {
-    const send = (request: Request): Promise<Answer> => orPortTaken(() => sendRequest(request, ns, signal))
+    // Each time anew: the pod may end in the middle.
+    const send = (request: Request): Promise<Answer> =>
+      orPortTaken(() => sendRequest(request, netnsAt(spec.at, environment), signal))
     return { kind: 'repeated', results: await sendRepeated(spec, send, signal) }
   }
   if (spec.kind !== 'resolve') return orPortTaken(() => sendRequest(spec, ns, signal))
