@@ -25,9 +25,10 @@ export type Where =
 
 /** `kubehop doctor [NAMESPACE] [--for FROM TO] [options]`: 0 nothing is wrong (warnings are shown), 1 something is, 2 asked wrongly. */
 export async function doctor(args: string[], context: DoctorContext): Promise<number> {
-  const { values, positionals } = parse({
+  const { values, positionals, tokens } = parse({
     args,
     allowPositionals: true,
+    tokens: true,
     options: {
       for: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'text' },
@@ -47,7 +48,10 @@ export async function doctor(args: string[], context: DoctorContext): Promise<nu
     return 0
   }
   const where = readWhere(values)
-  const body = readBody(positionals, values)
+  // FROM and TO are the two words after --for, wherever that stands.
+  const at = tokens.find((one) => one.kind === 'option' && one.name === 'for')?.index ?? args.length
+  const before = tokens.filter((one) => one.kind === 'positional' && one.index < at).length
+  const body = readBody(positionals.toSpliced(before, 2), positionals.slice(before, before + 2), values)
   if (body.for && where.kind === 'kubeconfig')
     throw new UsageError('--for sends a request, which needs the agents of a lab: --kubeconfig looks at objects only')
   const diagnosis = await context.diagnose(body, where)
@@ -63,26 +67,26 @@ export async function doctor(args: string[], context: DoctorContext): Promise<nu
 
 /** `[NAMESPACE]`, and after `--for` FROM and TO. */
 function readBody(
-  words: readonly string[],
+  spaces: readonly string[],
+  request: readonly string[],
   { for: asked, namespace, timeout }: { for: boolean; namespace?: string; timeout?: string },
 ): DoctorBody {
-  const [only, ...more] = asked ? words.slice(0, -2) : words
+  const [only, ...more] = spaces
   if (more.length > 0) throw new UsageError(`one namespace at most, not ${[only, ...more].join(' ')}`)
-  const wanted = only ?? undefined
   if (only !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(only))
     throw new UsageError(`"${only}" is no namespace: write it alone, and a request after --for`)
   if (!asked) {
     if (timeout !== undefined) throw new UsageError('--timeout is for --for FROM TO')
-    const both = wanted ?? namespace
+    const both = only ?? namespace
     return both === undefined ? {} : { namespace: both }
   }
-  const [from, to] = words.slice(-2)
+  const [from, to] = request
   if (from === undefined || to === undefined) throw new UsageError('--for needs FROM and TO')
   check(() => parseSource(from))
   check(() => parseTarget(to))
   const timeoutMs = timeout === undefined ? undefined : seconds(timeout) * 1000
   return {
-    ...(wanted !== undefined && { namespace: wanted }),
+    ...(only !== undefined && { namespace: only }),
     for: {
       from,
       to,

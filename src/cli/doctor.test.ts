@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { doctor, type DoctorBody, type Where } from './doctor.ts'
+import { UsageError } from './usage.ts'
+
+class Asked extends Error {
+  readonly what: unknown[]
+  constructor(...what: unknown[]) {
+    super('asked')
+    this.what = what
+  }
+}
+
+/** What would be asked of which cluster; or what is wrong with the words. */
+async function asked(...words: string[]): Promise<unknown> {
+  const diagnose = (body: DoctorBody, where: Where): Promise<never> => Promise.reject(new Asked(body, where))
+  return doctor(words, { diagnose }).catch((error: unknown) => {
+    if (error instanceof Asked) return error.what
+    if (error instanceof UsageError) return error.message
+    throw error
+  })
+}
+
+test('a namespace, a request and a cluster are read from the words, in whatever order', async () => {
+  const lab = { kind: 'lab', name: undefined }
+  const request = { from: 'client', to: 'http://web/' }
+  const rows: [string, unknown][] = [
+    ['', [{}, lab]],
+    ['shop', [{ namespace: 'shop' }, lab]],
+    ['-n shop', [{ namespace: 'shop' }, lab]],
+    ['shop --lab two', [{ namespace: 'shop' }, { kind: 'lab', name: 'two' }]],
+    ['--for client http://web/', [{ for: request }, lab]],
+    ['shop --for client http://web/', [{ namespace: 'shop', for: request }, lab]],
+    ['--for client http://web/ shop', [{ namespace: 'shop', for: request }, lab]],
+    [
+      '--for client -v http://web/ --lab two shop',
+      [
+        { namespace: 'shop', for: request },
+        { kind: 'lab', name: 'two' },
+      ],
+    ],
+    ['--for client http://web/ -n shop', [{ for: { ...request, namespace: 'shop' } }, lab]],
+    ['--for client http://web/ --timeout 2', [{ for: { ...request, timeoutMs: 2000 } }, lab]],
+    ['--kubeconfig a --context b', [{}, { kind: 'kubeconfig', path: 'a', context: 'b' }]],
+  ]
+  for (const [words, expected] of rows)
+    assert.deepEqual(await asked(...words.split(' ').filter((word) => word !== '')), expected, words)
+})
+
+test('what cannot be meant is said in words', async () => {
+  const rows: [string, RegExp][] = [
+    ['one two', /^one namespace at most, not one two$/],
+    ['Shop', /^"Shop" is no namespace/],
+    ['--for', /^--for needs FROM and TO$/],
+    ['shop --for client', /^--for needs FROM and TO$/],
+    ['--for svc/web http://web/', /no place to send from/],
+    ['--for client web:0', /web:0/],
+    ['--timeout 2', /^--timeout is for --for FROM TO$/],
+    ['--for client http://web/ --timeout never', /--timeout is a number of seconds/],
+    ['--lab a --kubeconfig b', /^--lab or --kubeconfig, not both$/],
+    ['--context b', /needs --kubeconfig FILE$/],
+    ['--for client http://web/ --kubeconfig a', /--kubeconfig looks at objects only$/],
+    ['-o xml', /^-o is text, json, yaml, not "xml"$/],
+  ]
+  for (const [words, expected] of rows) assert.match(String(await asked(...words.split(' '))), expected, words)
+})
