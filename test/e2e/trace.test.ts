@@ -157,6 +157,33 @@ test('names that do not exist and pods that do not exist are told apart', async 
   assert.match(err, /clinet.*client/s)
 })
 
+test('an echo request is answered by a pod, and not by a service', async () => {
+  const { trace: pod, code } = await trace('across-nodes/left', 'icmp://right')
+  assert.deepEqual([pod.verdict, pod.agrees, code], ['delivered', true, 0], JSON.stringify(pod, null, 1))
+  const { trace: service, code: no } = await trace('client', 'icmp://svc/web')
+  assert.deepEqual([service.verdict, service.agrees, no], ['rejected', true, 1], JSON.stringify(service, null, 1))
+})
+
+test('no kernel here may have SCTP: then that is what is told', async () => {
+  const { trace: story } = await trace('across-nodes/left', 'sctp://pod/right:36412')
+  assert.equal(story.verdict, 'refused', JSON.stringify(story, null, 1))
+  assert.equal(story.reply[0]?.place, 'right')
+})
+
+test('many requests are counted by who got them, and the largest packet is found', async () => {
+  const { trace: story, code } = await trace('client', 'http://web/', '--count', '150', '--size')
+  assert.equal(code, 0, JSON.stringify(story, null, 1))
+  assert.equal(story.repeats?.count, 150)
+  assert.equal(
+    story.repeats?.outcomes.reduce((sum, { count }) => sum + count, 0),
+    150,
+  )
+  assert.equal(story.sizes?.largest, 1500)
+  const { out } = await lab.kubehop('trace', 'client', 'http://web/', '--count', '20', '--size', '4000')
+  assert.match(out, /^20 requests\n +20  delivered  pod web-\S+ on node\d  100 %/m)
+  assert.match(out, /^sizes +does not arrive without being cut .*\n.*nothing left\n  4000 bytes in pieces: arrived$/m)
+})
+
 test('as text it reads like a story', async () => {
   const { out } = await lab.kubehop('trace', 'client', 'http://web/')
   assert.match(out, /^client -> http:\/\/web\/ {4}delivered, 200 OK, [\d.]+ ms {4}predicted and observed agree\n/)
