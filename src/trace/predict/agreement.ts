@@ -21,7 +21,7 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
     return `predicted was ${verdicts.join(' or ')}, and it was ${seen.verdict}`
   // An answer that its own machine's rules stop is at no device.
   const within = predicted.reply.every(({ place, node }) => place === node && node === predicted.reply[0]?.node)
-  const stopped = within && seen.verdict === 'no-answer'
+  const stopped = seen.verdict === 'no-answer' && (within || verdicts.includes('no-answer'))
   if (seen.reply.length === 0 && (predicted.mayStaySilent || stopped)) return undefined
   // What a machine tells its own socket never leaves it.
   const itself = seen.hops[0]?.node

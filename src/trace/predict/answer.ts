@@ -49,15 +49,20 @@ export function answerTo(
       if (machine === origin) return { reply: [], verdicts: ['unreachable'] }
       const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
-      // A kernel asks for an Ethernet address for three seconds: whoever waits less hears nothing.
-      return { reply: back.hops, verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
+      // A kernel asks for an Ethernet address for three seconds, which not everybody waits; and that there is no way it says to each
+      // asker five times, then once a second (ip_error: net.ipv4.route.error_burst).
+      return { reply: back.hops, verdicts: ['unreachable', 'no-answer'] }
     }
     case 'dropped':
       // The rules' trace follows the sender's own ends: whom another node speaks for is out of its sight.
-      return { reply: [], verdicts: packet.source === sent.source ? ['dropped'] : ['dropped', 'no-answer'] }
+      return { reply: [], verdicts: isMasqueraded(sent, packet) ? ['dropped', 'no-answer'] : ['dropped'] }
     case 'silent':
       return { reply: [], verdicts: ['no-answer'] }
   }
+}
+
+function isMasqueraded(sent: Packet, { source, sourcePort }: Packet): boolean {
+  return source !== sent.source || sourcePort !== sent.sourcePort
 }
 
 /**

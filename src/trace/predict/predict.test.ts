@@ -156,7 +156,7 @@ const rows: readonly Row[] = [
     title: 'nothing is known of the world',
     to: '8.8.8.8:53',
     there: 'client sent, node1 veth bridge route, router dropped',
-    verdicts: ['unreachable'],
+    verdicts: ['unreachable', 'no-answer'],
   },
   { title: 'itself is reached on lo', to: '100.96.1.2:80', there: 'client sent delivered', verdicts: unknown },
   {
@@ -207,7 +207,7 @@ const rows: readonly Row[] = [
       return [stateOf(router, { routes: router.routes.filter(({ via }) => via !== '192.168.50.12') })]
     },
     there: 'client sent, node1 veth bridge route, router dropped',
-    verdicts: ['unreachable'],
+    verdicts: ['unreachable', 'no-answer'],
   },
   {
     title: 'a socket that waits is known, and so is one that does not',
