@@ -88,6 +88,11 @@ export class Flows {
     this.#ruled.get(id)?.rules.push(met)
   }
 
+  /** Packets were lost: of what is open nobody knows whether all of it was seen. */
+  forgetOpen(): void {
+    for (const key of this.#open.keys()) this.#drop(key)
+  }
+
   /** From now on only connections whose number ends with so many zero bits are seen everywhere. */
   thin(bits: number): void {
     this.#bits = Math.max(this.#bits, bits)
@@ -147,11 +152,13 @@ export class Flows {
 
   #settleIn(key: string, flow: Open, ms: number): void {
     clearTimeout(flow.timer)
-    flow.timer = setTimeout(() => this.#settle(key, flow), ms)
+    // In a turn of the event loop timers come before what waits in sockets, and after a long turn much does: that is read first.
+    flow.timer = setTimeout(() => setImmediate(setImmediate, () => this.#settle(key, flow)), ms)
   }
 
   #settle(key: string, { timer, first, packets, rules }: Open): void {
     clearTimeout(timer)
+    if (!this.#open.has(key)) return
     this.#forget(key)
     const source = first?.frame.ip?.source
     if (!first || source === undefined) return

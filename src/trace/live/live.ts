@@ -37,7 +37,7 @@ export interface LiveOptions extends TraceOptions {
 export const longest = 3600
 /** Connections that are followed at most. */
 export const mostFollowed = 1000
-const leastRate = 50
+const leastRate = 100
 /** How long a machine may take to set up its watchers, or to tell what they saw. */
 const patienceMs = 5000
 /** What other machines saw of a connection arrives a moment after its answer. */
@@ -99,7 +99,10 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     options.capture?.add([one])
     if (one.kind === 'packet') flows.see(one)
     else if (one.kind === 'rule') flows.rule(one)
-    else if (one.kind === 'thinned') flows.thin(one.bits)
+    else if (one.kind === 'thinned') {
+      flows.thin(one.bits)
+      if (one.lost > 0) flows.forgetOpen()
+    }
     known.see(one)
     // Nobody sees any more what begins.
     if (one.kind === 'unwatched' && one.node === source.node) events.end()

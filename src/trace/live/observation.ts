@@ -8,6 +8,8 @@ export interface Thinned {
   readonly kind: 'thinned'
   readonly place: Place
   readonly bits: number
+  /** Packets that had no room in the sockets until then. */
+  readonly lost: number
 }
 
 /** Connections that began (datagrams that were sent) where the client is, followed or not. */

@@ -2,6 +2,8 @@
 const window = 200_000_000n
 /** What may come at once without being too much. */
 const burst = 400
+/** A storm begins with a gust: less is guessed of it than its first moment says, because nothing takes back a part that is too small. */
+const leastShare = 0.2
 export const mostBits = 16
 
 /**
@@ -29,7 +31,7 @@ export class Thinning {
     const most = this.#most + burst
     if (this.#count < most || this.bits >= mostBits) return false
     // How many would have come in the whole window, had it gone on like this.
-    const share = Math.max(Number(time - this.#since) / Number(window), 0.05)
+    const share = Math.max(Number(time - this.#since) / Number(window), leastShare)
     const rate = this.#count / share
     this.bits = Math.min(mostBits, this.bits + Math.max(1, Math.ceil(Math.log2(rate / this.#most))))
     this.#since = time

@@ -110,7 +110,7 @@ export async function* observeLive(
     bits = to
     for (const watch of packets) watch.filter(liveFilter(spec, { bits, snap }))
     flag?.thin(bits)
-    queue.push({ kind: 'thinned', place: machine, bits })
+    queue.push({ kind: 'thinned', place: machine, bits, lost: packets.reduce((sum, watch) => sum + watch.lost(), 0) })
   }
 
   function* establishedAt({ place, ns: where }: Watched): Generator<Observation> {

@@ -33,6 +33,7 @@ export class PacketWatch {
   readonly #names: Map<number, string>
   #count = 0
   #bytes = 0
+  #told = 0
   #full = false
 
   constructor(place: Place, ns: Netns | undefined, what: What, queue: Queue<Observation>) {
@@ -53,9 +54,17 @@ export class PacketWatch {
     })
   }
 
+  /** Packets that found no room since this was asked last. */
+  lost(): number {
+    const all = this.#socket.drops()
+    const since = all - this.#told
+    this.#told = all
+    return since
+  }
+
   drain(): void {
     for (const packet of this.#socket.read()) this.#see(packet)
-    const drops = this.#socket.drops()
+    const drops = this.lost()
     if (drops > 0)
       this.#queue.push({ kind: 'lost', place: this.place, say: `${drops} packets came too fast to be seen` })
   }
