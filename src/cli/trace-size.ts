@@ -1,4 +1,5 @@
-import { largestSize, leastSize } from '../trace/sizes.ts'
+import { leastSize } from '../trace/largest.ts'
+import { largestSize } from '../trace/sizes.ts'
 import { UsageError } from './usage.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { RepeatSpec } from './probe/spec.ts'
+import { findLargest } from './largest.ts'
 import { requestOf, type Sender, watched, watchersOf } from './send.ts'
 import type { Target } from './target.ts'
 import { type SizeTarget, sizeTarget, tellSize, type ToldSize } from './tell/sizes.ts'
@@ -7,16 +8,8 @@ import { splitByPort } from './tell/split.ts'
 import type { Told } from './tell/tell.ts'
 import type { Sizes, SizeTried, Trace } from './types.ts'
 
-/** No link of IPv4 takes less (RFC 791, 3.2). */
-export const leastSize = 68
 export const largestSize = 65_535
-/** What every machine takes (RFC 1122, 3.3.3): nobody who has less needs to be looked for first. */
-const usualLeast = 576
 const usualMost = 1500
-/** Sizes that are tried at once, where nobody says what would fit. */
-const atOnce = 8
-/** More rounds than any path needs: each finds the size, a smaller limit, or an eighth of what was left. */
-const mostRounds = 12
 
 /**
  * Packets that nobody may cut, to where the request arrived (`told`, `first`): which sizes pass, who stops the others, and who keeps
@@ -35,36 +28,23 @@ export async function measureSizes(sender: Sender, told: Told, first: Trace, wis
     const cut = pieces.map(({ tried }) => ({ ...tried, cut: true as const }))
     return { tried: [one.tried, ...cut], hops: longest([one, ...pieces]), say }
   }
-  const all: ToldSize[] = []
-  let [passes, fails] = [0, Infinity]
-  let next = [to.mtu ?? usualMost]
-  for (let round = 0; round < mostRounds && next.length > 0; round++) {
-    const results = await probe.send(next, true)
-    all.push(...results)
-    for (const { tried } of results) if (tried.passed) passes = Math.max(passes, tried.bytes)
-    for (const { tried } of results) if (!tried.passed && tried.bytes > passes) fails = Math.min(fails, tried.bytes)
-    const said = all.flatMap(({ tried: { mtu } }) => (mtu !== undefined && mtu < fails ? [mtu] : []))
-    // Who says how much fits need not be tried with one byte more.
-    if (said.includes(passes)) break
-    const fitting = said.filter((mtu) => mtu > passes)
-    next = fitting.length > 0 ? [Math.min(...fitting)] : between(passes, fails)
-  }
+  const { largest, all } = await findLargest(to.mtu ?? usualMost, (sizes) => probe.send(sizes, true))
   if (all.length === 0) return { tried: [], hops: [], say: ended }
+  const hops = longest(all)
   const tried = all.map((one) => one.tried).sort((a, b) => b.bytes - a.bytes)
-  return { ...(passes > 0 && { largest: passes }), tried: unique(tried), hops: longest(all), say }
+  return { ...(largest > 0 && { largest }), tried: unique(tried).map((one) => withNext(one, hops)), hops, say }
 }
 
 const ended = 'the sender ended before anything could be measured'
 
-/** Sizes that cut what is left into equal parts. */
-function between(passes: number, fails: number): number[] {
-  if (!Number.isFinite(fails) || fails - passes <= 1) return []
-  const least = passes > 0 ? passes + 1 : fails > usualLeast ? usualLeast : leastSize
-  const most = fails - 1
-  if (least > most) return []
-  const count = Math.min(atOnce, most - least + 1)
-  const step = count === 1 ? 0 : (most - least) / (count - 1)
-  return [...new Set(Array.from({ length: count }, (_, at) => Math.round(least + at * step)))]
+/** Where a packet vanished without a word: what would have come next takes less, perhaps. */
+function withNext(tried: SizeTried, hops: ToldSize['hops']): SizeTried {
+  const { at, by, passed } = tried
+  if (passed || !at || by !== undefined) return tried
+  const next = hops[1 + hops.findLastIndex(({ place, device }) => place === at.place && device === at.device)]
+  if (!next) return tried
+  const takes = next.mtu === undefined ? '' : `, which takes ${next.mtu}`
+  return { ...tried, before: next, say: `${tried.say}; next would be ${next.place}’s ${next.device}${takes}` }
 }
 
 function longest(all: readonly ToldSize[]): ToldSize['hops'] {

@@ -136,6 +136,8 @@ export interface SizeTried {
   readonly cut?: true
   /** Where it was seen last. */
   readonly at?: { readonly place: string; readonly device: string }
+  /** The device that would have come next, where it vanished without a word. */
+  readonly before?: SizeHop
   /** Who said that it does not fit; absent where nobody did: it vanished (a black hole). */
   readonly by?: string
   /** The largest packet that fits there, as they said. */

@@ -122,7 +122,10 @@ test('one that keeps silent about it is found all the same, and called by its na
       assert.ok(lost.length > 1)
       for (const { at, by, say } of lost) {
         assert.deepEqual([at, by], [{ place: 'node1', device: 'cbr0' }, undefined])
-        assert.equal(say, 'not seen behind node1’s cbr0, and nobody said so')
+        assert.equal(
+          say,
+          'not seen behind node1’s cbr0, and nobody said so; next would be node1’s eth0, which takes 1200',
+        )
       }
       assert.ok(sizes?.tried.some(({ bytes, passed }) => bytes === 1201 && !passed))
     }),
@@ -137,7 +140,12 @@ test('a pod’s card that takes less is a black hole: the cable says nothing', a
     const smallest = sizes?.tried.filter(({ passed }) => !passed).at(-1)
     assert.deepEqual(
       [smallest?.bytes, smallest?.by, smallest?.at, smallest?.say],
-      [1005, undefined, { place: 'node2', device: 'veth1' }, 'not seen behind node2’s veth1, and nobody said so'],
+      [
+        1005,
+        undefined,
+        { place: 'node2', device: 'veth1' },
+        'not seen behind node2’s veth1, and nobody said so; next would be far’s eth0, which takes 1000',
+      ],
     )
     assert.deepEqual(sizes?.hops.at(-1), { place: 'far', device: 'eth0', mtu: 1000 })
   })
