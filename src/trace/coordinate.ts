@@ -100,12 +100,13 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const { count = 1, sizes = false } = options
   // Who could not send once cannot send again.
   const sent = seen.result.kind === 'sent'
-  const repeats = sent && count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
+  const many = sent && count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
   const measured = sent && sizes !== false ? await measureSizes(here, told, first, sizes) : undefined
+  // What was measured may say why, too.
+  const trace = measured ? tell({ ...told, sizes: measured }, explain) : first
   return {
-    // What was measured may say why, too.
-    ...(measured ? tell({ ...told, sizes: measured }, explain) : first),
-    ...(repeats && { repeats }),
+    ...trace,
+    ...(many && { repeats: many.repeats, why: [...trace.why, ...many.blind] }),
     ...(measured && { sizes: measured }),
   }
 }

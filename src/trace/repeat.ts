@@ -7,24 +7,27 @@ import { requestOf, type Sender, type Sent, watched, watchersOf } from './send.t
 import { type Target, transportOf } from './target.ts'
 import { Tally, type Volley } from './tell/repeats.ts'
 import type { Told } from './tell/tell.ts'
-import type { Repeats, Trace } from './types.ts'
+import type { Repeats, Trace, Why } from './types.ts'
 
 /** A reason to stop before all are sent: who does not get answers would wait for hours. */
 const mostMs = 60_000
 /** Volleys in which every port had an owner already. */
 const mostVain = 5
 
-/** Sends again what was sent once (`told`, `first`), until `count` requests are sent in all, and counts what becomes of them. */
+/**
+ * Sends again what was sent once (`told`, `first`), until `count` requests are sent in all, and counts what becomes of them. `blind`: what
+ * of them could not be seen.
+ */
 export async function repeatRequest(
   sender: Sender,
   told: Told & Sent,
   first: Trace,
   question: string,
   count: number,
-): Promise<Repeats> {
+): Promise<{ repeats: Repeats; blind: Why[] }> {
   const tally = new Tally(told, first)
   for await (const volley of sendVolleys(sender, told.target, told.to, question, count - 1)) tally.add(volley)
-  return tally.repeats(count, sharesOf(told))
+  return { repeats: tally.repeats(count, sharesOf(told)), blind: tally.blind(first.why) }
 }
 
 /** A service draws each of its endpoints as often as any other, unless it remembers who asked. By address. */

@@ -173,3 +173,24 @@ test('a target that ends meanwhile is another outcome', async () => {
     assert.equal(hops?.at(-1)?.action, 'dropped')
   }
 })
+
+test('what could not be seen of many requests is said once', async () => {
+  const agent = world.agents.get('node2')
+  assert.ok(agent)
+  let asked = 0
+  const observe: Agent['observe'] = (spec, signal) => {
+    if (asked++ > 0) throw new Error('this agent has had enough')
+    return agent.observe(spec, signal)
+  }
+  const agents = new Map([...world.agents, ['node2', { ...agent, observe }]])
+  const { repeats, why } = await world.trace('client', 'pod/far:8080', { count: 130, agents })
+  assert.equal(repeats?.count, 130)
+  assert.deepEqual(
+    repeats?.outcomes.map(({ verdict }) => verdict),
+    ['delivered'],
+  )
+  assert.deepEqual(
+    why.map(({ code, say }) => [code, say]),
+    [['Unwatched', 'node2 could not be watched: this agent has had enough']],
+  )
+})

@@ -2,10 +2,10 @@ import type { Address } from '../../base/address.ts'
 import { type Cluster, ownerOf, podKey } from '../cluster.ts'
 import type { Observation } from '../observation.ts'
 import type { Answer } from '../probe/spec.ts'
-import type { Hop, RepeatedOutcome, Repeats, Trace, Verdict } from '../types.ts'
+import type { Hop, RepeatedOutcome, Repeats, Trace, Verdict, Why } from '../types.ts'
 import { splitByPort } from './split.ts'
 import { ipOf } from './story.ts'
-import { storyOf, type Told, tell } from './tell.ts'
+import { blindSpots, storyOf, type Told, tell } from './tell.ts'
 import { verdictOf } from './verdict.ts'
 
 /** What some requests did that were sent from ports in a row, and what all watchers saw of them together. */
@@ -22,6 +22,8 @@ export class Tally {
   readonly #told: Told
   readonly #states: Told['observations']
   readonly #rows = new Map<string, Row>()
+  /** What of them could not be seen, by what is said of it. */
+  readonly #blind = new Map<string, Why>()
   #count = 1
 
   constructor(told: Told, first: Trace) {
@@ -33,6 +35,7 @@ export class Tally {
   }
 
   add({ observations, sent }: Volley): void {
+    for (const why of blindSpots(observations)) this.#blind.set(why.say, why)
     const ownOf = splitByPort(observations, new Set(sent.map(({ port }) => port)))
     for (const { port, result } of sent) {
       const told: Told = { ...this.#told, port, result, observations: [...this.#states, ...ownOf(port)] }
@@ -64,6 +67,11 @@ export class Tally {
         }
       })
     return { count: this.#count, ...(this.#count < asked && { asked }), outcomes }
+  }
+
+  /** Without what was said of the first already. */
+  blind(said: readonly Why[]): Why[] {
+    return [...this.#blind.values()].filter(({ say }) => !said.some((one) => one.say === say))
   }
 
   #row(verdict: Verdict, endpoint: Row['endpoint']): Row {

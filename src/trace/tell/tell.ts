@@ -187,7 +187,7 @@ function disagreement(differs: string | undefined): Why[] {
 }
 
 /** Where watching failed: what is missing from the hops is not missing from the world. */
-function blindSpots(observations: readonly Observation[]): Why[] {
+export function blindSpots(observations: readonly Observation[]): Why[] {
   return observations.flatMap((one): Why[] => {
     if (one.kind === 'lost')
       return [{ code: 'Lost', level: 'warning', say: `${one.place.name}: ${one.say}`, fix: 'trace again' }]
