@@ -138,7 +138,8 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
       watched: scope.say,
       begun: Math.max(flows.begun, known.isThinned ? known.begun : 0),
       notes: [...known.notes(), ...(await newEndpoints(options, scope))],
-      established: known.established,
+      // Of a storm not all that began was followed: then only what is known to be older stood before.
+      established: known.established.filter(({ ageMs }) => (ageMs === undefined ? !known.isThinned : ageMs > watched)),
     })
     yield { kind: 'summary', trace }
   } finally {

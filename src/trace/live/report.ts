@@ -70,7 +70,7 @@ export class LiveReport {
         ...middle(flows),
         flows,
         // What began while it was watched has been told.
-        established: established.filter(({ src }) => !mine.has(src)).map((one) => one),
+        established: established.filter(({ src }) => !mine.has(src)),
       },
     }
   }
