@@ -10,7 +10,7 @@ import type { Told } from './tell/tell.ts'
 import type { Repeats, Trace, Why } from './types.ts'
 
 /** A reason to stop before all are sent: who does not get answers would wait for hours. */
-const mostMs = 60_000
+const mostMs = 30_000
 /** Volleys in which every port had an owner already. */
 const mostVain = 5
 
@@ -53,7 +53,7 @@ async function* sendVolleys(
   count: number,
 ): AsyncGenerator<Volley, void, undefined> {
   const watchers = watchersOf(sender, target, to)
-  const until = performance.now() + Math.max(mostMs, sender.timeoutMs)
+  const until = performance.now() + mostMs
   let [left, vain] = [count, 0]
   while (left > 0 && !sender.signal.aborted && performance.now() < until) {
     const span = Math.min(left, mostRepeats)

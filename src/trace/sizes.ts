@@ -35,6 +35,9 @@ export async function measureSizes(sender: Sender, told: Told, first: Trace, wis
   return { ...(largest > 0 && { largest }), tried: unique(tried).map((one) => withNext(one, hops)), hops, say }
 }
 
+/** Of one packet, in ms: a request that was never answered says nothing of how long an answer takes. */
+const longestWait = 1000
+
 const ended = 'the sender ended before anything could be measured'
 
 /** Where a packet vanished without a word: what would have come next takes less, perhaps. */
@@ -65,7 +68,7 @@ function proberOf(sender: Sender, told: Told, to: SizeTarget, ms: number): Probe
   const protocol = told.target.protocol === 'udp' ? 'udp' : 'icmp'
   const target: Target = { ...told.target, protocol }
   // Who keeps silent does so for every size that is too large: a few round trips tell.
-  const timeoutMs = Math.min(sender.timeoutMs, Math.max(250, 8 * ms))
+  const timeoutMs = Math.min(sender.timeoutMs, longestWait, Math.max(250, 8 * ms))
   const watchers = watchersOf(sender, target, to)
   return {
     protocol,
