@@ -67,6 +67,7 @@ export async function trace(words: string[], context: TraceContext): Promise<num
   }
   if (watched !== undefined) {
     const output = liveFormat(format)
+    if (values.explain) throw new UsageError('--explain explains the words of one request: not with --live')
     if (sizes !== undefined) throw new UsageError('--size sends, and --live sends nothing: use one of them')
     if (values.count !== undefined) throw new UsageError('--count sends, and --live sends nothing: use one of them')
     const options = { format: output, text: textOptions(values.verbose), pcap: values.pcap }
