@@ -92,3 +92,47 @@ test('frames that are none are left out', () => {
     }),
   )
 })
+
+/** An IPv4 fragment in an Ethernet frame; `offset` in bytes. */
+function fragment(payload: Uint8Array, offset: number, more: boolean): string {
+  const bytes = Buffer.alloc(34 + payload.length)
+  bytes.writeUInt16BE(0x0800, 12)
+  bytes.set([0x45, 0], 14)
+  bytes.writeUInt16BE(20 + payload.length, 16)
+  bytes.writeUInt16BE((more ? 0x2000 : 0) | (offset / 8), 20)
+  bytes.set([64, 17], 22)
+  bytes.set([100, 96, 1, 2], 26)
+  bytes.set([100, 96, 2, 2], 30)
+  bytes.set(payload, 34)
+  return bytes.toString('base64')
+}
+
+test('a datagram in pieces is one request: later pieces have no ports, even where their bytes look like some', () => {
+  const head = Buffer.alloc(8)
+  head.writeUInt16BE(port, 0)
+  head.writeUInt16BE(53, 2)
+  head.writeUInt16BE(3008, 4)
+  const datagram = Buffer.concat([head, Buffer.alloc(3000, 'kubehop ')])
+  // What a later piece begins with is the sender's to choose: here it is the head once more.
+  datagram.copy(datagram, 1480, 0, 24)
+  const pieces = [0, 1480, 2960].map((at) => fragment(datagram.subarray(at, at + 1480), at, at < 2960))
+  const devices = [
+    { name: 'client', device: 'eth0', direction: 'out' },
+    { name: 'node1', device: 'veth1', direction: 'in' },
+  ] as const
+  const seen = devices.flatMap(({ name, device, direction }, at) =>
+    pieces.map(
+      (frame, piece): PacketSeen => ({
+        kind: 'packet',
+        place: { kind: name === 'client' ? 'pod' : 'node', node: 'node1', name },
+        device,
+        direction,
+        time: String(100 * at + piece),
+        frame,
+      }),
+    ),
+  )
+  const flow = followFlow(readSightings(seen), { ...probe, protocol: 'udp' })
+  assert.deepEqual(stations(flow.there), ['client eth0 out', 'node1 veth1 in'])
+  assert.deepEqual([flow.back, flow.tries], [[], 1])
+})
