@@ -26,9 +26,13 @@ export function withoutEchoes(findings: readonly Finding[]): Finding[] {
   for (const { code, object, also = [] } of findings)
     for (const echo of explains[code] ?? []) for (const one of [object, ...also]) explained.add(`${echo} ${keyOf(one)}`)
   if (explained.size === 0) return [...findings]
-  return findings.filter(
-    ({ code, object, also = [] }) => ![object, ...also].some((one) => explained.has(`${code} ${keyOf(one)}`)),
-  )
+  return findings.filter(({ code, object, also = [] }) => {
+    const isExplained = (one: ObjectReference): boolean => explained.has(`${code} ${keyOf(one)}`)
+    if (isExplained(object)) return false
+    // Of several pods in trouble each has to be explained: one whose port is taken says nothing about the others.
+    const pods = also.filter(({ kind }) => kind === 'Pod')
+    return pods.length > 0 ? !pods.every(isExplained) : !also.some(isExplained)
+  })
 }
 
 export function keyOf({ kind, namespace = '', name }: ObjectReference): string {
