@@ -15,7 +15,7 @@ import { flagLive, type LiveFlag } from './flag.ts'
 import { identities } from './identity.ts'
 import { LiveRules } from './rules.ts'
 import type { LiveSpec } from './spec.ts'
-import { Thinning } from './thinning.ts'
+import { mostBits, Thinning } from './thinning.ts'
 
 const mostPackets = 40_000
 const mostBytes = 16 * 1024 * 1024
@@ -60,7 +60,11 @@ export async function* observeLive(
     }
     for (const { place, ns: where } of places) {
       const filter = liveFilter(spec, { bits, snap })
-      const watch = new PacketWatch(place, where, { filter, snap, mostPackets, mostBytes, leaveOut: thinned() }, queue)
+      const leaveOut = thinned()
+      // Where all is wanted no part is chosen: what is missing is told at the end.
+      const onLost = spec.whole ? {} : { onLost: (count: number) => thin(bits + 1, count) }
+      const what = { filter, snap, mostPackets, mostBytes, leaveOut, ...onLost }
+      const watch = new PacketWatch(place, where, what, queue)
       open.push(() => watch.close())
       packets.push(watch)
     }
@@ -105,12 +109,16 @@ export async function* observeLive(
     }
   }
 
-  function thin(to: number): void {
-    if (to <= bits || finished) return
-    bits = to
-    for (const watch of packets) watch.filter(liveFilter(spec, { bits, snap }))
-    flag?.thin(bits)
-    queue.push({ kind: 'thinned', place: machine, bits, lost: packets.reduce((sum, watch) => sum + watch.lost(), 0) })
+  function thin(wanted: number, lost = 0): void {
+    const to = Math.min(wanted, mostBits)
+    if (finished || (to <= bits && lost === 0)) return
+    if (to > bits) {
+      bits = to
+      for (const watch of packets) watch.filter(liveFilter(spec, { bits, snap }))
+      flag?.thin(bits)
+    }
+    const all = packets.reduce((sum, watch) => sum + watch.lost(), lost)
+    queue.push({ kind: 'thinned', place: machine, bits, lost: all })
   }
 
   function* establishedAt({ place, ns: where }: Watched): Generator<Observation> {

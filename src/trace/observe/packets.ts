@@ -8,6 +8,7 @@ import type { Instruction } from '../../kernel/bpf.ts'
 import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
+const many = 64
 const nothing: readonly Instruction[] = [{ code: 0x06, jt: 0, jf: 0, k: 0 }]
 
 export interface What {
@@ -19,6 +20,8 @@ export interface What {
   readonly mostBytes: number
   /** Called with each packet's time; true: it has been left out by a {@link PacketWatch.filter} that came after it. */
   readonly leaveOut?: (time: bigint, bytes: Uint8Array) => boolean
+  /** Called when packets have found no room; without it they are told of at the end. */
+  readonly onLost?: (count: number) => void
 }
 
 /** One packet socket sees every device of a namespace. */
@@ -51,6 +54,9 @@ export class PacketWatch {
     })
     this.#socket.follow((packets) => {
       for (const packet of packets) this.#see(packet)
+      // Only a full buffer loses packets, and it was full only where many were in it.
+      const lost = what.onLost && packets.length >= many ? this.lost() : 0
+      if (lost > 0) what.onLost?.(lost)
     })
   }
 
