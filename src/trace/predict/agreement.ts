@@ -103,7 +103,10 @@ function podAct({ action }: Hop, first: boolean, hops: readonly Hop[]): string {
  * before rules changed it: there the rest of the packets is compared.
  */
 function same(one: Station, other: Station, { first, last }: { first: boolean; last: boolean }): boolean {
-  const unseen = one.acts.has('policy dropped') && other.acts.has('lost')
+  // The rules' trace knows the sender's own ends: of what was masqueraded only the rest is seen.
+  const hidden = one.packets.some((packet) => packet.includes(`:${anyPort}`))
+  const policy = one.acts.has('policy dropped') || one.acts.has('policy rejected')
+  const unseen = policy && (other.acts.has('lost') || (hidden && other.acts.has('route delivered')))
   if (one.place !== other.place || !(unseen || textOfActs(one) === textOfActs(other))) return false
   const { packets } = other
   const { length } = packets

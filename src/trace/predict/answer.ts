@@ -22,6 +22,8 @@ export function answerTo(
 ): Answered {
   const { end, machine, packet } = there
   const answer: Packet = { ...reversed(packet), state: 'established' }
+  // A node may get back what it sent, translated by another.
+  const home = machine === origin && there.hops.every(({ place }) => place === there.hops[0]?.place)
   switch (end.is) {
     case 'arrived': {
       const listens = listensAt(machine, packet)
@@ -29,6 +31,7 @@ export function answerTo(
       const closed = listens === false && packet.protocol === protocolNumbers.udp
       const said: Packet = closed ? { ...answer, state: 'related' } : answer
       const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
+      if (listens === false && !back.heard) return { reply: back.hops, verdicts: words(back, 'refused', false) }
       return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol, declaresOther(machine, packet)) }
     }
     case 'rejected': {
@@ -39,14 +42,13 @@ export function answerTo(
       }
       const no: Packet = reset ? answer : { ...answer, state: 'related' }
       const back = comeBack(carriage, origin, sent, machine, no, 'refuses')
-      return { reply: back.hops, verdicts: words(back, refusal(end), machine === origin) }
+      return { reply: back.hops, verdicts: words(back, refusal(end), home) }
     }
     case 'unanswered':
     case 'no way': {
       // What rules sent another way than the one that its socket had found is lost in silence, for TCP at least.
-      if (machine === origin && packet.destination !== sent.destination)
-        return { reply: [], verdicts: ['unreachable', 'no-answer'] }
-      if (machine === origin) return { reply: [], verdicts: ['unreachable'] }
+      if (home && packet.destination !== sent.destination) return { reply: [], verdicts: ['unreachable', 'no-answer'] }
+      if (home) return { reply: [], verdicts: ['unreachable'] }
       const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
       // A kernel asks for an Ethernet address for three seconds, which not everybody waits; and that there is no way it says to each

@@ -3,7 +3,7 @@ import { cidr } from '../../base/address.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Origin } from '../origin.ts'
 import type { Machine, MachineState } from './machine.ts'
-import { othersOnWire, promisedNode, promisedOther, promisedPod, promisedRouter } from './promised.ts'
+import { othersOnWire, podsByNode, promisedNode, promisedOther, promisedPod, promisedRouter } from './promised.ts'
 import type { Ranges } from './ranges.ts'
 import { readTable } from './tables.ts'
 import type { Topology } from './topology.ts'
@@ -16,9 +16,10 @@ export function topologyOf(
   source?: Origin,
 ): Topology {
   const outside = source?.kind === 'outside' ? beyond(source.address) : undefined
+  const here = podsByNode(cluster)
   const promised = [
     promisedRouter(cluster, ranges, outside ? [outside.route] : []),
-    ...cluster.nodes.map((node) => promisedNode(cluster, ranges, node)),
+    ...cluster.nodes.map((node) => promisedNode(cluster, ranges, node, here.get(node.metadata.name) ?? [])),
     ...podsOf(cluster),
     ...othersOnWire(cluster, ranges).map((address) => promisedOther(cluster, ranges, address)),
     outside?.machine,
@@ -34,7 +35,7 @@ export function topologyOf(
 /** A cluster of thousands is not built anew for each request: as long as the lists are the same, so are the machines. */
 function podsOf(cluster: Cluster): readonly (Machine | undefined)[] {
   const known = built.get(cluster.pods)
-  if (known?.nodes === cluster.nodes) return known.machines
+  if (known?.nodes === cluster.nodes && known.machines.length === cluster.pods.length) return known.machines
   const machines = cluster.pods.map((pod) => promisedPod(cluster, pod))
   built.set(cluster.pods, { nodes: cluster.nodes, machines })
   return machines

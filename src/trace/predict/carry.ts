@@ -205,21 +205,23 @@ class Carrier {
   /** What the rules of one hook make of it; of an answer, what the machine remembers. */
   #meet(machine: Machine, hook: HookName, packet: Packet, came: Packet = packet): Passed {
     const { speaker, dice, back, tracked } = this.#to
-    const met = machine.place.kind === 'pod' ? undefined : meet(speaker, machine, hook, packet, dice)
+    const undo =
+      hook === 'prerouting' || hook === 'output'
+        ? (now: Packet): Packet => tracked.asker(machine, now)
+        : (now: Packet): Packet => (hook === 'forward' ? now : tracked.asked(machine, came, now))
+    const isPod = machine.place.kind === 'pod'
+    const met = isPod ? undefined : meet(speaker, machine, hook, packet, dice, back ? undo : undefined)
     this.#of = Math.max(this.#of, met?.of ?? 1)
     if (met && met.fate !== 'accept') {
       const how = met.fate === 'drop' ? 'drop' : met.fate.reject
       const end: End = how === 'drop' ? { is: 'dropped' } : { is: 'rejected', with: how }
       // One table may have translated what another is against.
-      if (!back) this.#translated(machine, '', packet, met.packet, met.by)
+      this.#translated(machine, '', packet, met.packet, met.by)
       this.#path.refused(machine, met.packet, how, met.by)
       return { ended: this.#end(machine, end, met.packet) }
     }
-    const by = met?.by ? { by: met.by } : {}
-    if (!back) return { packet: met?.packet ?? packet, masquerade: met?.masquerade ?? false, ...by }
-    if (hook === 'prerouting' || hook === 'output') return { packet: tracked.asker(machine, packet), masquerade: false }
-    if (hook === 'forward') return { packet, masquerade: false }
-    return { packet: tracked.asked(machine, came, packet), masquerade: false }
+    const by = met?.by && !back ? { by: met.by } : {}
+    return { packet: met?.packet ?? packet, masquerade: !back && (met?.masquerade ?? false), ...by }
   }
 
   #translated(machine: Machine, device: string, before: Packet, after: Packet, by: Decider | undefined): void {

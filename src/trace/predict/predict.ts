@@ -54,7 +54,7 @@ export function predict(asked: Asked): Prediction {
     destinationPort: hasPorts ? to.port : 0,
     protocol: number,
   }
-  const speaker = { cluster, ranges, source: source.key }
+  const speaker = { cluster, ranges, source: source.key, made: new Map() }
   const draw = (slot: number): { carriage: Carriage; there: Carried } => {
     const dice = { slot, ...(asked.drawn !== undefined && { prefer: asked.drawn }) }
     const carriage = { topology, speaker, dice, tracked: new Tracked(), back: false }

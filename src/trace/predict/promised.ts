@@ -11,13 +11,17 @@ import type { Ranges } from './ranges.ts'
 const everywhere = cidr('0.0.0.0/0')
 
 /** cbr0 with its pods, and a card on the wire. */
-export function promisedNode(cluster: Cluster, ranges: Ranges, node: Node): Machine {
+export function promisedNode(
+  cluster: Cluster,
+  ranges: Ranges,
+  node: Node,
+  pods: readonly Pod[] = podsByNode(cluster).get(node.metadata.name) ?? [],
+): Machine {
   const { name } = node.metadata
   const range = parseCidr(node.spec?.podCIDR ?? '')
   const gateway = range?.family === 4 ? nth(range, 1) : undefined
   const { nodeDns, router } = cluster
   const own = nodeAddresses(node)
-  const pods = cluster.pods.filter((pod) => pod.spec.nodeName === name && hasNetwork(pod))
   return {
     place: { kind: 'node', node: name, name },
     devices: [
@@ -50,6 +54,10 @@ export function promisedNode(cluster: Cluster, ranges: Ranges, node: Node): Mach
     tables: [],
     known: 'objects',
   }
+}
+
+export function podsByNode({ pods }: Cluster): Map<string, Pod[]> {
+  return Map.groupBy(pods.filter(hasNetwork), ({ spec }) => spec.nodeName ?? '')
 }
 
 export function promisedPod(cluster: Cluster, pod: Pod): Machine | undefined {

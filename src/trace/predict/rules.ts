@@ -37,15 +37,33 @@ export type Decider =
 export interface RuleBook {
   readonly cluster: Cluster
   readonly ranges: Ranges
+  /** Of one prediction: a machine meets the same packet in several hooks. */
+  readonly made?: Map<string, Ruleset>
 }
 
-/** Every table of the machine in the kernel's order: each base chain by its priority, whosever it is. */
-export function meet(book: RuleBook, machine: Machine, hook: HookName, packet: Packet, dice: Dice): Met {
+/**
+ * Every table of the machine in the kernel's order: each base chain by its priority, whosever it is. `undo`: what the machine remembers of
+ * the connection puts back in this hook; chains before that see the packet as it came.
+ */
+export function meet(
+  book: RuleBook,
+  machine: Machine,
+  hook: HookName,
+  packet: Packet,
+  dice: Dice,
+  undo?: (packet: Packet) => Packet,
+): Met {
   const bases = [...servicesOf(book, machine, packet), ...machine.tables]
     .flatMap((ruleset) => basesOf(ruleset, hook))
     .sort((a, b) => a.place - b.place)
   let met: Met = { fate: 'accept', packet, of: 1, masquerade: false }
-  for (const { alone, services } of bases) {
+  let undone = undo === undefined
+  const putBack = (): void => {
+    if (!undone && undo) met = { ...met, packet: undo(met.packet) }
+    undone = true
+  }
+  for (const { alone, services, place } of bases) {
+    if (place >= (isEarly(hook) ? dstnat : srcnat)) putBack()
     const { passage, of } = draw(alone, hook, met.packet, dice)
     const changed =
       passage.packet.destination !== met.packet.destination ||
@@ -65,7 +83,16 @@ export function meet(book: RuleBook, machine: Machine, hook: HookName, packet: P
     }
     if (met.fate !== 'accept') return met
   }
+  putBack()
   return published(book, machine, hook, met)
+}
+
+/** NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC (linux/netfilter_ipv4.h). */
+const dstnat = -100
+const srcnat = 100
+
+function isEarly(hook: HookName): boolean {
+  return hook === 'prerouting' || hook === 'output'
 }
 
 function draw(
@@ -112,8 +139,7 @@ function basesOf(ruleset: Ruleset & { readonly services?: true }, hook: HookName
 function placeOf({ hook }: Chain): number {
   if (!hook) return 0
   if (hook.type !== 'nat') return hook.priority
-  const early = hook.hook === 'prerouting' || hook.hook === 'output'
-  return (early ? -100 : 100) + hook.priority / 100_000
+  return (isEarly(hook.hook) ? dstnat : srcnat) + hook.priority / 100_000
 }
 
 function deciderOf(services: boolean, { table }: Ruleset, steps: readonly Step[]): Decider {
@@ -130,11 +156,19 @@ function deciderOf(services: boolean, { table }: Ruleset, steps: readonly Step[]
  * A node's rules for services. They are made of each service alone, so only those that have the packet's address matter, or, to the
  * node itself, those with its node port.
  */
-function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }: Machine, packet: Packet): Ruleset[] {
+function servicesOf(
+  { cluster, ranges, made }: RuleBook,
+  { place, addresses, serves }: Machine,
+  packet: Packet,
+): Ruleset[] {
   if (place.kind !== 'node' || !serves) return []
   const node = cluster.nodes.find(({ metadata }) => metadata.name === place.name)
   // Which rules masquerade is decided by where the connection was for.
   const { destination: to, destinationPort: port } = packet.original ?? packet
+  const itself = packet.source === packet.destination
+  const key = `${place.name} ${to} ${port} ${itself ? packet.source : ''}`
+  const known = made?.get(key)
+  if (known) return [known]
   const own = addresses.map(({ address }) => address).filter((address) => !address.startsWith('127.'))
   const primary = primaryOf(cluster, place.name)
   const named = new Set(servicesWith(cluster, to))
@@ -142,7 +176,7 @@ function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }:
     (service) =>
       named.has(service) ||
       // Whoever reaches itself is masqueraded where any service leads to it.
-      (packet.source === packet.destination && leadsTo(cluster, service, packet.destination)) ||
+      (itself && leadsTo(cluster, service, packet.destination)) ||
       (primary === to && service.spec.ports?.some(({ nodePort }) => nodePort === port)),
   )
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
@@ -157,7 +191,9 @@ function servicesOf({ cluster, ranges }: RuleBook, { place, addresses, serves }:
     nodePortAddresses: primary === undefined ? [] : [primary],
     addresses: own,
   })
-  return [{ ...ruleset, services: true } as Ruleset]
+  const marked = { ...ruleset, services: true } as Ruleset
+  made?.set(key, marked)
+  return [marked]
 }
 
 function leadsTo(cluster: Cluster, service: Service, to: Address): boolean {
@@ -177,7 +213,7 @@ function primaryOf(cluster: Cluster, name: string): Address | undefined {
 function published({ cluster }: RuleBook, { place }: Machine, hook: HookName, met: Met): Met {
   const { packet } = met
   if (place.kind !== 'node' || (packet.state ?? 'new') !== 'new') return met
-  const early = hook === 'prerouting' || hook === 'output'
+  const early = isEarly(hook)
   const done = ((packet.status ?? 0) & ctStatus.dnat) !== 0
   if ((hook !== 'postrouting' && !early) || done === early || met.masquerade) return met
   const original = packet.original ?? { destination: packet.destination, destinationPort: packet.destinationPort }

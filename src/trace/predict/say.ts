@@ -1,18 +1,15 @@
 import { type Address, contains, formatCidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import { type Cluster, nodeOfRange, ownerOf, podKey, serviceAt, slicesOf } from '../cluster.ts'
+import { nodeOfRange, ownerOf, podKey, serviceAt, slicesOf } from '../cluster.ts'
 import { keptOut } from '../kept-out.ts'
 import type { Because } from '../types.ts'
 import { type Machine, type MachineRoute, routeTo } from './machine.ts'
 import { endsOfPacket } from './path.ts'
-import type { Ranges } from './ranges.ts'
-import type { Decider } from './rules.ts'
+import type { Decider, RuleBook } from './rules.ts'
 
 // What the hops of a prediction say: the objects' names for addresses, and which object or line promises it.
 
-export interface Speaker {
-  readonly cluster: Cluster
-  readonly ranges: Ranges
+export interface Speaker extends RuleBook {
   /** The sender's `namespace/name`, or a machine. */
   readonly source: string
 }
