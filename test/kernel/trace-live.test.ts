@@ -194,7 +194,7 @@ test('of a storm of connections a part is followed, whole ones and no others, an
   assert.ok(count > 2000, `a storm of ${count}`)
   // The kernel counts packets: one that is sent again is two.
   assert.ok(begun >= count && begun < count * 1.05, `${begun} of ${count}`)
-  assert.ok(followed > 10 && followed <= 1000, String(followed))
+  assert.ok(followed > 0 && followed <= 1000, String(followed))
   assert.ok(
     notes.some((note) => note.includes('one in')),
     notes.join(),

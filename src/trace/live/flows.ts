@@ -18,6 +18,10 @@ export interface FlowSeen {
 interface Open {
   first: Sighting | undefined
   isAnswered: boolean
+  /** Packets were lost while it was open: that no answer was seen says nothing. */
+  isDoubtful: boolean
+  /** How often it was looked at. */
+  looks: number
   readonly packets: PacketSeen[]
   readonly rules: RuleMet[]
   timer: ReturnType<typeof setTimeout> | undefined
@@ -33,12 +37,16 @@ export interface FlowOptions {
   /** How long an answer is waited for; and, after it came, for what the other machines saw of it. */
   readonly patienceMs: number
   readonly graceMs: number
-  readonly settled: (flow: FlowSeen) => void
+  /** False: it is not whole yet, and is to be shown once more when what is late has come; not so when it `isLast`. */
+  readonly settled: (flow: FlowSeen, isLast: boolean) => boolean
 }
 
 const mostPackets = 64
 const mostOpen = 8192
 const mostArp = 500
+/** One that is not whole is looked at again: a machine may be slow to tell. */
+const mostLooks = 3
+const againMs = 500
 
 /** Splits what the watchers of several machines saw into connections, and says of each when it is answered. */
 export class Flows {
@@ -89,8 +97,8 @@ export class Flows {
   }
 
   /** Packets were lost: of what is open nobody knows whether all of it was seen. */
-  forgetOpen(): void {
-    for (const key of this.#open.keys()) this.#drop(key)
+  doubt(): void {
+    for (const flow of this.#open.values()) flow.isDoubtful = true
   }
 
   /** From now on only connections whose number ends with so many zero bits are seen everywhere. */
@@ -115,7 +123,7 @@ export class Flows {
 
   /** Those that are open are settled with what was seen of them. */
   finish(): void {
-    for (const [key, flow] of this.#open) if (flow.first) this.#settle(key, flow)
+    for (const [key, flow] of this.#open) if (flow.first) this.#settle(key, flow, true)
     for (const { timer } of this.#open.values()) clearTimeout(timer)
     this.#open.clear()
   }
@@ -128,7 +136,15 @@ export class Flows {
     }
     const known = this.#open.get(key)
     if (known || is !== 'request' || this.#done.has(key) || this.#open.size >= mostOpen) return known
-    const flow: Open = { first: undefined, isAnswered: false, packets: [], rules: [], timer: undefined }
+    const flow: Open = {
+      first: undefined,
+      isAnswered: false,
+      isDoubtful: false,
+      looks: 0,
+      packets: [],
+      rules: [],
+      timer: undefined,
+    }
     this.#open.set(key, flow)
     return flow
   }
@@ -156,26 +172,31 @@ export class Flows {
     flow.timer = setTimeout(() => setImmediate(setImmediate, () => this.#settle(key, flow)), ms)
   }
 
-  #settle(key: string, { timer, first, packets, rules }: Open): void {
+  #settle(key: string, open: Open, isEnd = false): void {
+    const { timer, first, packets, rules, isDoubtful } = open
     clearTimeout(timer)
     if (!this.#open.has(key)) return
-    this.#forget(key)
     const source = first?.frame.ip?.source
-    if (!first || source === undefined) return
+    if (!first || source === undefined) return this.#forget(key)
     const { protocol, settled } = this.#options
     const port = portOf(first)
     const flow = followFlow(readSightings(packets), { protocol, source, port })
     const { answer } = flow
+    if (isDoubtful && answer === undefined) return this.#drop(key)
     const last = flow.back.at(-1)?.time
     const ms = Number((last ?? BigInt(Date.now()) * 1_000_000n) - first.time) / 1e6
     const arp = this.#arp.filter(({ time }) => BigInt(time) >= first.time)
-    settled({
+    const seen: FlowSeen = {
       first,
       port,
       observations: [...packets, ...arp, ...rules],
       result: { kind: 'sent', outcome: answer === undefined ? 'timeout' : outcomes[answer], ms },
       flow,
-    })
+    }
+    open.looks++
+    const isLast = isEnd || answer === undefined || open.looks === mostLooks
+    if (settled(seen, isLast)) this.#forget(key)
+    else this.#settleIn(key, open, againMs)
   }
 
   #waiting(): number {

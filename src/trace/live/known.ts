@@ -8,6 +8,7 @@ export class Known {
   readonly #unwatched = new Map<string, string>()
   readonly #lost = new Set<string>()
   #bits = 0
+  #isLossy = false
   /** Connections that began where the client is, as the kernel counted them. */
   begun = 0
   established: readonly EstablishedFact[] = []
@@ -28,6 +29,7 @@ export class Known {
         break
       case 'thinned':
         this.#bits = Math.max(this.#bits, one.bits)
+        this.#isLossy ||= one.lost > 0
         break
       case 'counted':
         this.begun = one.begun
@@ -37,6 +39,11 @@ export class Known {
         break
       default:
     }
+  }
+
+  /** Packets found no room somewhere. */
+  get isLossy(): boolean {
+    return this.#isLossy || this.#lost.size > 0
   }
 
   get isThinned(): boolean {

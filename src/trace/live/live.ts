@@ -73,13 +73,18 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     most: mostFollowed,
     patienceMs: timeoutMs,
     graceMs,
-    settled(seen) {
+    settled(seen, isLast) {
       const verdict = verdictOf(storyOf(seen), seen.result)
       // What a place had no room for while the part was made smaller.
-      if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return
-      const event: LiveEvent = { kind: 'flow', flow: report.add(seen, verdict, () => told(seen)) }
+      if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return isLast
+      const story = report.wants(verdict) ? told(seen) : undefined
+      if (story && !story.agrees && !isLast) return false
+      // A story with holes is none: they are where packets were lost, and not where the request went.
+      const whole = story && (story.agrees || !known.isLossy) ? story : undefined
+      const event: LiveEvent = { kind: 'flow', flow: report.add(seen, verdict, whole) }
       if (isOver) late.push(event)
       else events.push(event)
+      return true
     },
   })
   const told = ({ port, observations, result, first }: FlowSeen): Trace => {
@@ -101,7 +106,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     else if (one.kind === 'rule') flows.rule(one)
     else if (one.kind === 'thinned') {
       flows.thin(one.bits)
-      if (one.lost > 0) flows.forgetOpen()
+      if (one.lost > 0) flows.doubt()
     }
     known.see(one)
     // Nobody sees any more what begins.

@@ -25,15 +25,17 @@ export class LiveReport {
     this.#stories = stories
   }
 
-  /** `tell`: makes a story of what was seen, which takes long; it is asked for some. */
-  add({ first, flow: { there, tries }, result }: FlowSeen, verdict: Verdict, tell: () => Trace): LiveFlow {
+  /** Whether there is room for one more whole story. */
+  wants(verdict: Verdict): boolean {
+    return this.#flows.length < this.#stories || (verdict !== 'delivered' && this.#failed < mostFailed)
+  }
+
+  add({ first, flow: { there, tries }, result }: FlowSeen, verdict: Verdict, story: Trace | undefined): LiveFlow {
     const request = endsOf(ipOf(first))
     const end = endsOf(ipOf(there.at(-1) ?? first))
     const endpoint = end.dst === request.dst ? undefined : end.dst
     const pod = podAt(this.#cluster, end.dst)
-    const failed = verdict !== 'delivered'
-    const whole = this.#flows.length < this.#stories || (failed && this.#failed < mostFailed)
-    if (failed) this.#failed++
+    if (verdict !== 'delivered') this.#failed++
     const flow: LiveFlow = {
       at: timeText(first.time),
       src: request.src,
@@ -43,7 +45,7 @@ export class LiveReport {
       verdict,
       ms: Math.round(result.ms * 100) / 100,
       ...(tries > 1 && { tries }),
-      ...(whole && { story: tell() }),
+      ...(story && { story }),
     }
     this.#flows.push(flow)
     return flow
