@@ -107,8 +107,14 @@ function pid(title: string): number {
   return found
 }
 
+/** The node that the watched pod is on. */
+async function homeOfWeb(): Promise<string> {
+  const { items } = await lab.json<{ items: { spec: { nodeName: string } }[] }>('get', 'pods', '-l', 'app=web')
+  return items[0]?.spec.nodeName ?? assert.fail('no pod of web')
+}
+
 test('kill -9 of the program leaves no socket on any node', async () => {
-  const node = pid('kubehop node node1')
+  const node = pid(`kubehop node ${await homeOfWeb()}`)
   // A trace makes what stays: connections between the supervisor and the agents.
   await request()
   const { child, code } = await watch('deploy/web', 'api', '--live=60')
@@ -131,8 +137,7 @@ test('kill -9 of an agent ends its watching at once, pods go on, and others’ t
   const pods = async (): Promise<string> =>
     (await lab.kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}')).out
   const before = await pods()
-  const web = await lab.json<{ items: { spec: { nodeName: string } }[] }>('get', 'pods', '-l', 'app=web')
-  const home = web.items[0]?.spec.nodeName ?? ''
+  const home = await homeOfWeb()
   const { rest, code } = await watch('deploy/web', 'api', '--live=10')
   process.kill(pid(`kubehop node ${home}`), 'SIGKILL')
   assert.notEqual(await code, null)
