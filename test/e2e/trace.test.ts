@@ -198,3 +198,32 @@ test('many traces at once leave no trace of themselves', async () => {
     new Array(6).fill('delivered'),
   )
 })
+
+test('a dry run foretells what is seen then, and sends nothing', async () => {
+  const requests: [string, string][] = [
+    ['same-node/left', 'same-node/right:8080'],
+    ['across-nodes/left', 'pod/right:8080'],
+    ['across-nodes/left', 'icmp://right'],
+    ['client', 'http://store/'],
+    ['client', 'wbe:80'],
+    ['node/node1', '192.168.50.1:80'],
+  ]
+  const places = (hops: Trace['hops']): string[] => hops.map(({ place, component }) => `${place} ${component}`)
+  for (const [from, to] of requests) {
+    const { trace: foretold, code } = await trace(from, to, '--dry-run')
+    const { trace: seen } = await trace(from, to)
+    assert.ok(
+      foretold.expected?.includes(seen.verdict),
+      `${from} -> ${to}: ${foretold.expected?.join()}, ${seen.verdict}`,
+    )
+    assert.equal(code, foretold.verdict === 'delivered' ? 0 : 1)
+    // What no server answers is asked again: each question counts once.
+    const asked = ({ dns }: Trace): string[] => [
+      ...new Set(
+        dns.filter(({ type }) => type === 'A').map(({ question, answers }) => `${question} ${answers.join()}`),
+      ),
+    ]
+    assert.deepEqual(asked(foretold), asked(seen), `${from} -> ${to}`)
+    if (seen.verdict === 'delivered') assert.deepEqual(places(foretold.hops), places(seen.hops), `${from} -> ${to}`)
+  }
+})

@@ -3,7 +3,7 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
 import { bounce, carry } from './carry.ts'
-import { isLocal, type Machine } from './machine.ts'
+import { isLocal, type Machine, routeTo } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
@@ -36,6 +36,9 @@ export function answerTo(
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
+      // It is routed for its address all the same (ip_route_me_harder).
+      if (reset && there.bridged && routeTo(machine, answer.destination)?.kind !== 'unicast')
+        return { reply: [], verdicts: ['no-answer'] }
       if (reset && there.bridged) {
         const { hops, packet: got } = bounce({ ...carriage, back: true }, machine, there.bridged, answer)
         return { reply: [...hops, ...told(there.bridged, got, `is told no, by ${got.source}`)], verdicts: ['rejected'] }
@@ -116,7 +119,7 @@ function comeBack(
   const yes = how === 'answers'
   if (machine.place.kind === 'pod')
     path.add(machine, isLocal(machine, answer.destination) ? 'lo' : 'eth0', answer, {
-      component: yes ? 'app' : 'pod',
+      component: yes && answer.protocol !== protocolNumbers.icmp ? 'app' : 'pod',
       action: yes ? 'answered' : 'rejected',
       say: yes ? 'the answer leaves' : 'no: the pod’s kernel says that nobody listens',
       because: { kind: 'object', text: `pod ${machine.place.name}` },

@@ -88,7 +88,8 @@ function arrival({ end, machine, packet }: Carried): Hop[] {
   const path = new Path()
   const listens = listensAt(machine, packet)
   path.add(machine, isLoop(machine, packet) ? 'lo' : 'eth0', packet, {
-    component: listens === false ? 'pod' : 'app',
+    // Echoes the kernel answers, no program.
+    component: listens === false || packet.protocol === protocolNumbers.icmp ? 'pod' : 'app',
     action: listens === false ? 'rejected' : 'delivered',
     say: sayListens(machine, packet, listens),
     because:
