@@ -45,7 +45,7 @@ export function answerTo(
       }
       const no: Packet = reset ? answer : { ...answer, state: 'related' }
       const back = comeBack(carriage, origin, sent, machine, no, 'refuses')
-      return { reply: back.hops, verdicts: words(back, refusal(end), home) }
+      return { reply: back.hops, verdicts: words(back, refusal(end), home || end.seldom === true) }
     }
     case 'unanswered':
     case 'no way': {
@@ -75,7 +75,7 @@ function isMasqueraded(sent: Packet, { source, sourcePort }: Packet): boolean {
  * seen at its card all the same.
  */
 function words({ heard, near }: { heard: boolean; near: boolean }, no: Verdict, home: boolean): Verdict[] {
-  if (heard) return [no]
+  if (heard) return home ? [no, 'no-answer'] : [no]
   return home || near ? ['no-answer', no] : ['no-answer']
 }
 

@@ -29,7 +29,7 @@ export function topologyOf(
   // A watcher may stand where no object speaks of a machine.
   const known = new Set(machines.map(keyOf))
   const more = [...read].flatMap(([key, machine]) => (known.has(key) ? [] : [machine]))
-  return { machines: [...machines, ...more], ...(ranges.nodes && { wire: ranges.nodes }) }
+  return { machines: [...machines, ...more] }
 }
 
 /** A cluster of thousands is not built anew for each request: as long as the lists are the same, so are the machines. */

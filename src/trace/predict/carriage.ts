@@ -10,7 +10,12 @@ import type { Tracked } from './track.ts'
 export type End =
   | { readonly is: 'arrived' }
   /** Rules answer with a refusal: `tcp reset`, `icmp 3`. */
-  | { readonly is: 'rejected'; readonly with: string }
+  | {
+      readonly is: 'rejected'
+      readonly with: string
+      /** By the routing table (prohibit), which says so only so often. */
+      readonly seldom?: true
+    }
   | { readonly is: 'dropped' }
   /** Nobody has the address on the last wire. */
   | { readonly is: 'unanswered' }

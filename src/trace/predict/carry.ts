@@ -117,6 +117,8 @@ class Carrier {
     }
     if (route?.kind !== 'unicast') {
       this.#path.noWay(machine, packet)
+      if (route?.kind === 'prohibit')
+        return this.#end(machine, { is: 'rejected', with: 'icmp 13', seldom: true }, packet)
       return this.#end(machine, { is: route?.kind === 'blackhole' ? 'silent' : 'no way' }, packet)
     }
     const forward = this.#meet(machine, 'forward', packet, came)

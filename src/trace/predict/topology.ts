@@ -1,12 +1,10 @@
-import type { Address, Cidr } from '../../base/address.ts'
+import type { Address } from '../../base/address.ts'
 import type { Place } from '../observation.ts'
 import { isLocal, type Machine } from './machine.ts'
 
 /** Machines and the wires between them. */
 export interface Topology {
   readonly machines: readonly Machine[]
-  /** The wire between machines, where its range is known. */
-  readonly wire?: Cidr
 }
 
 /** Who answers "who has this address?" on the wire that a device is on; undefined when nobody does. */

@@ -39,6 +39,15 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     const say = `"who has ${destination}?": nobody answered`
     return [...hops, hopAt(story, last, { component: 'route', action: 'dropped', say, because })]
   }
+  // A line of the routing table (prohibit), where no rule had a say.
+  if (error?.here && error.kind === 'prohibited' && !decided && story.flow.back[0]?.place.name === last.place.name) {
+    const because: Because = { kind: 'route', text: `prohibit: ${destination}` }
+    const say = `the routing table forbids ${destination}: refused with an ICMP message`
+    return [
+      ...(told.action === 'dropped' ? hops.slice(0, -1) : hops),
+      hopAt(story, last, { component: 'route', action: 'dropped', say, because }),
+    ]
+  }
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
   const stopped = told.action === 'dropped' && told.component === 'route' && error && byRule.has(error.kind)
   if (refused && (goesOn.has(told.action) || told.action === 'delivered' || told.action === 'sent' || stopped)) {
