@@ -14,7 +14,10 @@ async function main([name, ...args]: string[]): Promise<number> {
   // A reader that goes away (`kubehop trace ... | head -1`) is no failure, and must not break off what is being done.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (error.code === 'EPIPE') return
+      // Whatever else is wrong with it, such as a full disk: the rest would be lost in silence.
+      if (stream === process.stdout) console.error(`kubehop: the output cannot be written: ${error.message}`)
+      process.exit(1)
     })
   }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') return help(args[0])

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { KubehopError, messageOf } from '../base/errors.ts'
 
 /** Where a capture goes: a file that is there as a whole or not at all, or standard output. */
@@ -12,11 +12,17 @@ export interface PcapOutput {
 
 /**
  * `-` is standard output. A file is written beside its place under another name and renamed when it is whole, so that an older one is not lost to one that
- * broke off; only its owner may read it, for packets hold what programs say to each other.
+ * broke off; only its owner may read it, for packets hold what programs say to each other. A symbolic link stays one. Devices and pipes are
+ * written as they are: a file in the place of /dev/null would be everybody's loss.
  */
 export function openPcap(path: string): PcapOutput {
   if (path === '-') return { write: (bytes) => void process.stdout.write(bytes), finish() {}, close() {} }
-  const draft = `${path}.${process.pid}.part`
+  if (path === '') throw cannotWrite('""', 'name a file, or - for standard output')
+  const there = orSay(path, () => statSync(path, { throwIfNoEntry: false }))
+  if (there?.isDirectory()) throw cannotWrite(path, 'it is a directory: name a file in it')
+  if (there && !there.isFile()) return toDevice(path)
+  const file = there ? orSay(path, () => realpathSync(path)) : path
+  const draft = `${file}.${process.pid}.part`
   const fd = orSay(path, () => openSync(draft, 'wx', 0o600))
   let open = true
   const shut = (): void => {
@@ -25,12 +31,10 @@ export function openPcap(path: string): PcapOutput {
   }
   let done = false
   return {
-    write(bytes) {
-      for (let at = 0; at < bytes.length; ) at += orSay(path, () => writeSync(fd, bytes, at))
-    },
+    write: (bytes) => writeAll(path, fd, bytes),
     finish() {
       shut()
-      orSay(path, () => renameSync(draft, path))
+      orSay(path, () => renameSync(draft, file))
       done = true
     },
     close() {
@@ -40,15 +44,27 @@ export function openPcap(path: string): PcapOutput {
   }
 }
 
+function toDevice(path: string): PcapOutput {
+  const fd = orSay(path, () => openSync(path, constants.O_WRONLY))
+  return {
+    write: (bytes) => writeAll(path, fd, bytes),
+    finish() {},
+    close: () => closeSync(fd),
+  }
+}
+
+function writeAll(path: string, fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += orSay(path, () => writeSync(fd, bytes, at))
+}
+
 function orSay<T>(path: string, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    throw new KubehopError(
-      'trace',
-      'write the capture',
-      'CannotWrite',
-      `${path} cannot be written: ${messageOf(error)}`,
-    )
+    throw cannotWrite(path, messageOf(error))
   }
+}
+
+function cannotWrite(path: string, why: string): KubehopError {
+  return new KubehopError('trace', 'write the capture', 'CannotWrite', `${path} cannot be written: ${why}`)
 }

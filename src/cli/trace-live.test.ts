@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { openPcap } from './pcap-file.ts'
 import { takeLive } from './trace-live.ts'
@@ -43,6 +55,40 @@ test('a capture has its name when it is whole, is for its owner alone, and leave
     assert.deepEqual(readdirSync(folder), ['a.pcapng'])
     assert.throws(() => openPcap(join(folder, 'none', 'a')), /cannot be written: ENOENT/)
     assert.ok(!existsSync(join(folder, 'none')))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a capture takes the place of no device, no pipe, no link and no directory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kubehop-pcap-'))
+  const [pipe, link, target] = [join(folder, 'pipe'), join(folder, 'link'), join(folder, 'target')]
+  try {
+    execFileSync('mkfifo', [pipe])
+    const read = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const heard = text(read.stdout)
+    const through = openPcap(pipe)
+    through.write(Buffer.from('packets'))
+    through.finish()
+    through.close()
+    assert.equal(await heard, 'packets')
+    assert.ok(statSync(pipe).isFIFO())
+
+    writeFileSync(target, 'older')
+    symlinkSync(target, link)
+    const linked = openPcap(link)
+    linked.write(Buffer.from('new'))
+    linked.finish()
+    linked.close()
+    assert.deepEqual([lstatSync(link).isSymbolicLink(), readFileSync(target, 'utf8')], [true, 'new'])
+
+    assert.throws(() => openPcap(folder), /it is a directory: name a file in it/)
+    assert.throws(() => openPcap(''), /name a file, or - for standard output/)
+    assert.deepEqual(readdirSync(folder).sort(), ['link', 'pipe', 'target'])
+    const full = openPcap('/dev/full')
+    assert.throws(() => full.write(Buffer.from('x')), /\/dev\/full cannot be written: ENOSPC/)
+    full.close()
+    assert.ok(statSync('/dev/full').isCharacterDevice())
   } finally {
     rmSync(folder, { recursive: true })
   }
