@@ -83,7 +83,7 @@ export function liveExtensions(tracer: LiveTracer): Extensions {
   return {
     [livePath]: async (body, gone) => live(body, gone),
     async [liveStopPath](body) {
-      const { id } = body as { id?: unknown }
+      const { id } = (typeof body === 'object' && body !== null ? body : {}) as { id?: unknown }
       const stop = typeof id === 'string' ? running.get(id) : undefined
       if (!stop) throw new ApiError(404, 'NotFound', 'no watch with this id runs: it has ended already')
       stop.abort()
