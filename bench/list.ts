@@ -9,6 +9,7 @@ export const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   services: () => import('./services.ts'),
   dns: () => import('./dns.ts'),
   doctor: () => import('./doctor.ts'),
+  facts: () => import('./facts.ts'),
   wire: () => import('./wire.ts'),
   trace: () => import('./trace.ts'),
   watched: () => import('./watched.ts'),

@@ -173,7 +173,7 @@ export interface PodFacts extends NetworkFacts {
   readonly hostNetwork?: true
   /** The node's end of its cable. */
   readonly hostDevice?: string
-  /** Connections that its programs began and that nobody has answered yet (SYN_SENT); at most 64. */
+  /** Connections that its programs began and that nobody has answered yet (SYN_SENT), where a neighbour did not answer; at most 64. */
   readonly dialling?: readonly DiallingFact[]
   /** Its /etc/resolv.conf. */
   readonly resolvConf?: string

@@ -1,16 +1,19 @@
 import { gatherMachine } from '../../src/doctor/gather/machine.ts'
-import type { PodHere } from '../../src/doctor/gather/environment.ts'
+import type { FactsEnvironment, PodHere } from '../../src/doctor/gather/environment.ts'
 import type { MachineFacts } from '../../src/doctor/facts.ts'
 import { cidr } from '../../src/base/address.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import type { World } from './trace-world.ts'
 
 /** What a node of a world says, as its agent would tell it. `more`: containers of pods and what they printed, by the pods' keys. */
-export function factsOf(
-  world: World,
-  node: string,
-  more: Readonly<Record<string, Partial<Pick<PodHere, 'containers' | 'lastWords'>>>> = {},
-): Promise<MachineFacts> {
+export function factsOf(world: World, node: string, more: More = {}): Promise<MachineFacts> {
+  return gatherMachine(environmentOf(world, node, more))
+}
+
+type More = Readonly<Record<string, Partial<Pick<PodHere, 'containers' | 'lastWords'>>>>
+
+/** What an agent would lend whoever gathers, made once. */
+export function environmentOf(world: World, node: string, more: More = {}): FactsEnvironment {
   const ns = world.node(node)
   using here = openRouteSocket(ns)
   const cables = new Map(here.links().map(({ index, name }) => [index, name]))
@@ -30,5 +33,5 @@ export function factsOf(
         ...more[`${namespace}/${name}`],
       }
     })
-  return gatherMachine({ node, kind: 'node', ns, services: [cidr('100.64.0.0/13')], pods: () => pods })
+  return { node, kind: 'node', ns, services: [cidr('100.64.0.0/13')], pods: () => pods }
 }

@@ -2,12 +2,7 @@ import { formatCidr } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import {
-  type DiallingSocket,
-  diallingSockets,
-  type WaitingSocket,
-  waitingSockets,
-} from '../../kernel/sockdiag/waiting.ts'
+import { type DiallingSocket, openSockets, type WaitingSocket } from '../../kernel/sockdiag/waiting.ts'
 import type { ForwardingEntry, LinkFact, NetworkFacts, NeighbourEntry, RouteEntry, SocketFact } from '../facts.ts'
 
 /** Enough for any node; a machine that routes for others may have more of each. */
@@ -36,14 +31,17 @@ export function readNetwork(ns: Netns | undefined): NetworkRead {
   using socket = openRouteSocket(ns)
   const links = socket.links()
   const names = new Map(links.map(({ index, name }) => [index, name]))
-  const { sockets, untold } = waitingSockets(ns)
+  const neighbours = neighboursOf(socket, names)
+  // Who sends beyond this namespace is seen in the node's connections; whom nobody on the link has is never sent to.
+  const inVain = neighbours.some(({ state }) => state === 'failed' || state === 'incomplete')
+  const { waiting, dialling, untold } = openSockets(ns, inVain)
   return {
     links: linksOf(socket, links, names),
     routes: some('routes', routesOf(socket, names), mostRoutes),
-    neighbours: some('neighbours', neighboursOf(socket, names), mostNeighbours),
+    neighbours: some('neighbours', neighbours, mostNeighbours),
     forwarding: some('entries of bridges', forwardingOf(socket, links, names), mostForwarding),
-    sockets: some('sockets', sockets.map(socketOf), mostSockets),
-    dialling: diallingSockets(ns).slice(0, mostDialling),
+    sockets: some('sockets', waiting.map(socketOf), mostSockets),
+    dialling: dialling.slice(0, mostDialling),
     ...(untold.length > 0 && { untold }),
     unread,
   }
