@@ -28,7 +28,10 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   if (predicted.reply.length === 0 && seen.reply.every(({ place }) => place === itself)) return undefined
   // Which of two answers comes cannot be known, and an error about an echo is ICMP as well: then its way is compared, not what it is.
   const either = verdicts.length > 1 || (asked === 'icmp' && seen.verdict !== 'delivered')
-  const back = differ(predicted.reply, seen.reply, unwatched, either ? 'either' : asked, true)
+  const kind = either ? 'either' : asked
+  // Whether a machine's rules let its own socket have an ICMP error, no watcher sees.
+  const home = verdicts.length > 1 ? itself : undefined
+  const back = differ(predicted.reply, seen.reply, unwatched, kind, { home })
   return back === undefined ? undefined : `on the way back: ${back}`
 }
 
@@ -37,8 +40,9 @@ function differ(
   seen: readonly Hop[],
   unwatched: ReadonlySet<string>,
   asked: string | undefined,
-  back = false,
+  wayBack?: { readonly home: string | undefined },
 ): string | undefined {
+  const back = wayBack !== undefined
   const expected = stationsOf(
     predicted.filter(({ node }) => !unwatched.has(node)),
     asked,
@@ -49,6 +53,7 @@ function differ(
     const [one, other] = [expected[at], found[at]]
     const edge = { first: back && at === 0, last: at === expected.length - 1 }
     if (one && other && same(one, other, edge)) continue
+    if (edge.last && one?.place === wayBack?.home && one?.place === other?.place && at === found.length - 1) continue
     if (!one) return `nothing was predicted after step ${at}, and this was seen: ${other && textOf(other)}`
     return `predicted was ${textOf(one)}, seen was ${other ? textOf(other) : 'nothing more'}`
   }
