@@ -49,7 +49,8 @@ test('what is foretold of random requests in random clusters is what is seen', {
   }
   t.diagnostic(JSON.stringify(told))
   assert.ok(wrong.length === 0, `${wrong.length} disagreements:\n${wrong.join('\n')}`)
-  if (given === undefined)
+  const total = Object.values(told).reduce((sum, count) => sum + count, 0)
+  if (given === undefined && total > 200)
     for (const verdict of ['delivered', 'refused', 'rejected', 'dropped', 'unreachable', 'no-answer'])
       assert.ok((told[verdict] ?? 0) > 0, `nothing was ${verdict}`)
 })
