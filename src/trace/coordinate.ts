@@ -85,7 +85,10 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     // Nobody answers questions about names: the way of the question is what there is to show.
     const question = { ...target, protocol: 'dns' as const }
     const seen = await sendWatched(sender, question, names.silent, names.question)
-    return tell({ ...known, target: question, ...seen }, explain)
+    return tell(
+      { ...known, target: question, ...(target.protocol !== 'dns' && { nameless: true as const }), ...seen },
+      explain,
+    )
   }
   const server = names.steps.find(({ server: one }) => !one.startsWith('/'))?.server as Address | undefined
   const address = target.protocol === 'dns' ? (server ?? names.address) : names.address

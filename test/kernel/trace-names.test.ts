@@ -16,6 +16,7 @@ before(async () => {
   world.pod('web-1', 'node2')
   world.pod('dns-1', 'node2', {}, 'kube-system')
   world.pod('old-dns', 'node2')
+  world.pod('hung-dns', 'node2')
   world.service('web', '100.64.0.30', 80, 8080, ['web-1'])
   world.service('other', '100.64.0.31', 80, 8080, ['web-1'], {}, 'bank')
   world.service('pets', 'None', 8080, 8080, ['web-1'])
@@ -146,6 +147,29 @@ test('when no name server answers, the way of the question is shown', async () =
     )
     assert.equal(trace.hops[0]?.packet.dst, '100.64.0.11:53')
     assert.equal(trace.hops.at(-1)?.component, 'proxy')
+  } finally {
+    world.resolvConf = before
+  }
+})
+
+test('a name server that takes questions and answers none, or not them, delivers nothing', async () => {
+  const server = `
+    const socket = require('dgram').createSocket('udp4')
+    socket.on('message', (bytes, from) => socket.send(Buffer.from('garbage'), from.port, from.address))
+    socket.bind(53, () => console.log('ready'))`
+  await world.program('hung-dns', server)
+  const before = world.resolvConf
+  world.resolvConf = `nameserver ${world.addressOf('hung-dns')}\noptions ndots:1 timeout:1 attempts:1\n`
+  try {
+    for (const to of ['http://web/', 'dns://web']) {
+      const trace = await world.trace('client', to, { timeoutMs: 300 })
+      assert.equal(trace.verdict, 'no-answer', to)
+      assert.ok(trace.agrees, JSON.stringify(trace.why))
+      assert.deepEqual(
+        trace.why.map(({ code, level }) => `${level} ${code}`),
+        ['error NoNameServer', 'error ProgramSilent', 'info Silence'],
+      )
+    }
   } finally {
     world.resolvConf = before
   }

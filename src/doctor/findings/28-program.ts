@@ -1,3 +1,4 @@
+import { tookDatagram } from '../../trace/tell/verdict.ts'
 import type { Check } from '../types.ts'
 
 /** Taken by the pod's kernel, and then nothing: the program itself is at fault, or needs no answer. */
@@ -24,6 +25,17 @@ export const check: Check = {
           level: 'info',
           say: `a socket in ${pod} has the datagram; no answer came, and UDP asks for none`,
           fix: 'if the program should have answered: kubectl logs',
+        },
+      ]
+    if (target.protocol === 'dns' && result.outcome === 'timeout' && tookDatagram(story, last))
+      return [
+        {
+          ...common,
+          evidence,
+          code: 'ProgramSilent',
+          level: 'error',
+          say: `a socket in ${pod} has the question, and no answer to it came within ${Math.round(result.ms / 100) / 10} s`,
+          fix: 'the network did its part; look at the name server: kubectl logs',
         },
       ]
     if (result.outcome !== 'connected') return []

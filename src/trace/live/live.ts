@@ -74,7 +74,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     patienceMs: timeoutMs,
     graceMs,
     settled(seen, isLast) {
-      const verdict = verdictOf(storyOf(seen), seen.result)
+      const verdict = verdictOf(storyOf(seen), seen.result, target.protocol)
       // What a place had no room for while the part was made smaller.
       if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return isLast
       const story = report.wants(verdict) ? told(seen) : undefined

@@ -87,16 +87,16 @@ export function declaresOther({ declares = [] }: Machine, packet: Packet): boole
 }
 
 function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protocol, unlikely: boolean): Verdict[] {
-  const datagram = protocol === 'udp' || protocol === 'dns'
   if (protocol === 'icmp') return [heard ? 'delivered' : 'no-answer']
-  // A program need not answer a datagram, nor speak HTTP.
-  const taken: Verdict[] = datagram
-    ? ['delivered']
-    : heard
-      ? protocol === 'tcp' || protocol === 'sctp'
-        ? ['delivered']
-        : ['delivered', 'no-answer']
-      : ['no-answer']
+  // A program need not answer a datagram, nor speak HTTP or DNS.
+  const taken: Verdict[] =
+    protocol === 'udp'
+      ? ['delivered']
+      : heard
+        ? protocol === 'tcp' || protocol === 'sctp'
+          ? ['delivered']
+          : ['delivered', 'no-answer']
+        : ['no-answer']
   const refused: Verdict = heard ? 'refused' : 'no-answer'
   if (listens === undefined) return [...new Set(unlikely ? [refused, ...taken] : [...taken, refused])]
   return listens ? taken : [refused]

@@ -40,7 +40,7 @@ export class Tally {
     for (const { port, result } of sent) {
       const told: Told = { ...this.#told, port, result, observations: [...this.#states, ...ownOf(port)] }
       const { story } = storyOf(told)
-      const verdict = verdictOf(story, result)
+      const verdict = verdictOf(story, result, told.target.protocol)
       const last = story.flow.there.at(-1)
       const row = this.#row(verdict, last && endpointOf(told.cluster, ipOf(last).destination))
       row.ms.push(result.ms)

@@ -33,6 +33,8 @@ export interface Told {
   readonly port: number
   readonly observations: readonly Observation[]
   readonly result: ProbeResult | Unsent | undefined
+  /** The request was for something else, whose name nobody told: what was sent is a question about it. */
+  readonly nameless?: true
   /** What was measured afterwards: how large packets may be on the same way. */
   readonly sizes?: Sizes
 }
@@ -58,7 +60,9 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
   const hops: Hop[] = stayed
     ? [neverSent(story, shortName(source.key), source.node, packet, to.address)]
     : withEnding(story, tellHops(story, 'there'))
-  const verdict = verdictOf(story, result)
+  const met = verdictOf(story, result, target.protocol)
+  // That a question is answered now sends nothing of what was wished.
+  const verdict = told.nameless && met === 'delivered' ? 'no-answer' : met
   const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
   const reply = stayed ? [] : withReplyEnding(story, tellHops(story, 'back'))
   const states = observations.flatMap((one) => (one.kind === 'state' ? [one.state] : []))

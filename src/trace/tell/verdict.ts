@@ -1,13 +1,13 @@
 import type { Sighting } from '../flow.ts'
 import type { ProbeResult } from '../probe/spec.ts'
-import type { Verdict } from '../types.ts'
+import type { Protocol, Verdict } from '../types.ts'
 import { listenerOn } from './atpod.ts'
 import { errorOf, verdictOfError } from './error.ts'
 import { droppedBy, refuses } from './rules.ts'
 import { factsOf, ipOf, type Story } from './story.ts'
 
 /** One word for what became of the request: from what the sender's kernel said, and from where the answer was first seen. */
-export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'sent' }>): Verdict {
+export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'sent' }>, protocol: Protocol): Verdict {
   const error = errorOf(story)
   if (error?.heard && result.outcome !== 'answered' && result.outcome !== 'connected')
     return verdictOfError(error, refusedBy(story))
@@ -25,7 +25,8 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
       return 'too-big'
     case 'timeout': {
       const last = story.flow.there.at(-1)
-      if (last && tookDatagram(story, last)) return 'delivered'
+      // UDP asks for no answer; a question does.
+      if (last && protocol !== 'dns' && tookDatagram(story, last)) return 'delivered'
       const drop = last && droppedBy(story, last.place, ipOf(last))
       // A refusal that got lost is no word to who asked.
       return drop && !refuses(drop) ? 'dropped' : 'no-answer'
