@@ -188,7 +188,14 @@ test('agents behind HTTP see the same, and a broken connection ends their watchi
   )
   await assert.rejects(
     remote('node1').probe(
-      { kind: 'resolve', at: { kind: 'pod', name: 'shop/nobody' }, filesOf: 'shop/nobody', name: 'x', port: 4000, timeoutMs: 10 },
+      {
+        kind: 'resolve',
+        at: { kind: 'pod', name: 'shop/nobody' },
+        filesOf: 'shop/nobody',
+        name: 'x',
+        port: 4000,
+        timeoutMs: 10,
+      },
       new AbortController().signal,
     ),
     /pod shop\/nobody does not run on node1/,
