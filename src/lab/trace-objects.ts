@@ -48,7 +48,9 @@ export function answerTraces(
   async function answer(object: TraceObject, signal: AbortSignal): Promise<void> {
     const startTime = now()
     if (!(await write(object, { phase: 'Running', startTime }))) return
-    const status = await trace(wishOf(object), signal).then(
+    // What is refused at once is a reason like any other, and not the end of the lab.
+    const sent = async (): Promise<Trace> => trace(wishOf(object), signal)
+    const status = await sent().then(
       (told) => statusOf(told, startTime, now()),
       (error: unknown): TraceObjectStatus => ({
         phase: 'Failed',

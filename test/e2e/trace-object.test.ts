@@ -47,6 +47,13 @@ test('why it failed is in the status, and in a column', async () => {
   assert.match(out, /^port +client +web:81 +Succeeded +rejected +[\d.]+ms +service default\/web has no port 81/m)
 })
 
+test('what is refused before anything is asked ends as Failed, and the lab goes on', async () => {
+  await lab.apply(traceOf('long', `source: { pod: client }\ndestination: { url: "http://${'a'.repeat(5000)}/" }`))
+  const { status } = await finished('long')
+  assert.equal(status?.phase, 'Failed')
+  assert.match(status?.reason ?? '', /^a trace is /)
+})
+
 test('what cannot be traced ends as Failed, with the reason', async () => {
   await lab.apply(traceOf('nobody', 'source: { pod: clent }\ndestination: { service: web }'))
   const { status } = await finished('nobody')

@@ -10,6 +10,7 @@ const made = (spec: TraceSpec): TraceObject => ({
   spec,
 })
 const source = { pod: 'client' }
+const nothing = ['spec.source', 'spec.destination'].map((path) => [path, 'Required value'].join(': '))
 const said = (spec: TraceSpec): string[] =>
   (strategy.validate?.(made(spec)) ?? []).map(({ path, say }) => `${path}: ${say}`)
 
@@ -23,6 +24,17 @@ test('a trace has one source and one destination', () => {
     'spec.source: Invalid value: "pod, outside": only one of pod, node, outside can be given',
     'spec.destination: Invalid value: "pod, ip": only one of pod, service, node, ip, name, url can be given',
   ])
+})
+
+test('a trace without a spec, or with half of one, is refused by field', () => {
+  const half = (spec: object | undefined): string[] =>
+    (strategy.validate?.({ ...made({} as TraceSpec), spec } as TraceObject) ?? []).map(({ path, say }) =>
+      `${path}: ${say}`.replace(/(Required value).*/, '$1'),
+    )
+  assert.deepEqual(half(undefined), nothing)
+  assert.deepEqual(half({}), nothing)
+  assert.deepEqual(half({ source }), nothing.slice(1))
+  assert.deepEqual(half({ destination: { pod: 'a' } }), nothing.slice(0, 1))
 })
 
 test('what does not go together is refused by field', () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Fault, fault } from '../errors.ts'
-import type { TraceDestination, TraceObject, TraceSource } from '../objects/trace.ts'
+import type { TraceDestination, TraceObject, TraceSource, TraceSpec } from '../objects/trace.ts'
 import { inRange, ipAddress, oneOf, portNumberOrName } from './checks.ts'
 import type { Strategy } from './strategy.ts'
 
@@ -12,14 +12,14 @@ const destinations = ['pod', 'service', 'node', 'ip', 'name', 'url'] as const
 export const traceStrategy: Strategy<TraceObject> = {
   names: 'subdomain',
   generation: true,
-  validate: ({ spec }) => [
+  validate: ({ spec = {} }: { spec?: Partial<TraceSpec> }) => [
     ...oneIn('spec.source', spec.source, sources),
     ...oneIn('spec.destination', spec.destination, destinations),
     ...(spec.protocol === undefined ? [] : oneOf('spec.protocol', spec.protocol, protocols)),
     ...(spec.timeout === undefined || inRange(spec.timeout, 1, 100)
       ? []
       : [fault.invalid('spec.timeout', spec.timeout, 'must be between 1 and 100, inclusive')]),
-    ...destination(spec.destination, spec.protocol),
+    ...destination(spec.destination ?? {}, spec.protocol),
   ],
   validateUpdate: ({ spec }, old) =>
     isDeepStrictEqual(spec, old.spec) ? [] : [fault.forbidden('spec', 'a trace is sent once: make another one')],
@@ -27,7 +27,7 @@ export const traceStrategy: Strategy<TraceObject> = {
 
 function oneIn<T extends TraceSource | TraceDestination>(
   path: string,
-  value: T,
+  value: T = {} as T,
   among: readonly (keyof T & string)[],
 ): Fault[] {
   const given = among.filter((name) => value[name] !== undefined && value[name] !== false && value[name] !== '')
