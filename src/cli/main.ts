@@ -1,5 +1,6 @@
 import { KubehopError, messageOf } from '../base/errors.ts'
 import { version } from '../base/version.ts'
+import { visible } from '../base/visible.ts'
 import { didYouMean } from '../base/nearest.ts'
 import { type Command, commands } from './commands.ts'
 import { UsageError } from './usage.ts'
@@ -38,7 +39,8 @@ async function main([name, ...args]: string[]): Promise<number> {
       console.error(`kubehop ${name}: ${error.message}\n\n${synopsis(name, command)}`)
       return 2
     }
-    console.error(`kubehop ${name}: ${sayOf(error, name)}`)
+    // It may be what a server said.
+    console.error(`kubehop ${name}: ${visible(sayOf(error, name))}`)
     return 1
   }
 }

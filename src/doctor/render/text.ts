@@ -1,3 +1,4 @@
+import { allVisible } from '../../base/visible.ts'
 import { type Paint, painter, type TextOptions } from '../../trace/render/paint.ts'
 import { wrapped } from '../../trace/render/wrap.ts'
 import { renderTrace } from '../../trace/render/text.ts'
@@ -7,7 +8,9 @@ import type { Finding } from '../types.ts'
 import { commandOf } from './command.ts'
 
 /** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
-export function renderDiagnosis(diagnosis: Diagnosis, options: TextOptions): string {
+export function renderDiagnosis(found: Diagnosis, options: TextOptions): string {
+  // What a probe printed, say, is a stranger's word.
+  const diagnosis = allVisible(found)
   const paint = painter(options.color)
   const { request, findings, aboutRequest } = diagnosis
   // With a request, what is wrong elsewhere stands apart from what it met.

@@ -1,3 +1,4 @@
+import { allVisible } from '../../base/visible.ts'
 import { columns } from '../render/names.ts'
 import { type Paint, painter, sayMs, type TextOptions } from '../render/paint.ts'
 import { renderTrace } from '../render/text.ts'
@@ -8,7 +9,8 @@ import type { EstablishedFact } from './observation.ts'
 import type { LiveEvent, LiveFlow, LiveTrace } from './types.ts'
 
 /** A watch as people read it, event by event: a head, a line for each connection, an account at the end. */
-export function renderLive(event: LiveEvent, options: TextOptions): string {
+export function renderLive(told: LiveEvent, options: TextOptions): string {
+  const event = allVisible(told)
   const paint = painter(options.color)
   switch (event.kind) {
     case 'watching':

@@ -1,3 +1,4 @@
+import { allVisible } from '../../base/visible.ts'
 import type { Hop, Trace } from '../types.ts'
 import { sayMs } from './paint.ts'
 import { words } from './verdict.ts'
@@ -7,7 +8,7 @@ import { words } from './verdict.ts'
  * each place what it decided. An arrow with a cross ends a request that went no further.
  */
 export function renderMermaid(trace: Trace): string {
-  const { from, to, verdict, status, ms, dns, hops, reply } = trace
+  const { from, to, verdict, status, ms, dns, hops, reply } = allVisible(trace)
   const stays = staysOf(hops)
   const returns = staysOf(reply)
   const names = [...new Set([...stays, ...returns].map(({ place }) => place))]

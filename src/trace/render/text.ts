@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { allVisible } from '../../base/visible.ts'
 import type { Trace } from '../types.ts'
 import { renderRepeats } from './count.ts'
 import { renderForetold } from './foretold.ts'
@@ -10,7 +11,9 @@ import { words } from './verdict.ts'
 import { renderWhy } from './why.ts'
 
 /** A trace as people read it: one line for each hop, there and back, then why it failed and what to do. */
-export function renderTrace(trace: Trace, options: TextOptions): string {
+export function renderTrace(seen: Trace, options: TextOptions): string {
+  // Names, answers and messages are others' words.
+  const trace = allVisible(seen)
   const paint = painter(options.color)
   const lines = [
     ...renderHead(trace, options, paint),
