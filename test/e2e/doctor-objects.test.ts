@@ -208,6 +208,17 @@ test('23: a load balancer that nobody makes is told, and a node port cures it', 
   await remove(lab, file)
 })
 
+test('23: a cluster IP leads nowhere from outside, and a node port does', async () => {
+  const asked = ['--for', 'outside', 'svc/web']
+  const { findings, code } = await finds(lab, asked, ['ClusterOnly Service/web'])
+  assert.equal(code, 1)
+  assert.ok(findings[0])
+  await cure(lab, findings[0])
+  await finds(lab, asked, [])
+  assert.equal(await verdict('outside', 'svc/web'), 'delivered')
+  await lab.kubectl('patch', 'service', 'web', '--type=merge', '-p', '{"spec":{"type":"ClusterIP"}}')
+})
+
 test('24: nodes without a pod of a Local service drop what comes from outside', async () => {
   const file = 'examples/broken/24-local-policy.yaml'
   await apply(lab, file)

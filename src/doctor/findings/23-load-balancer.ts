@@ -8,13 +8,14 @@ import { ageOf, nameOf, referTo } from './finding.ts'
 export const check: Check = {
   number: 23,
   title: 'pending or unreachable: nobody makes the load balancer, or no way to the node port',
-  codes: ['LoadBalancerPending', 'NodePortUnreachable'],
+  codes: ['LoadBalancerPending', 'NodePortUnreachable', 'ClusterOnly'],
   needs: 'objects',
   find: (view) => [
     ...view.cluster.services
       .filter(({ spec, metadata }) => spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined)
       .flatMap((service) => pending(view, service)),
     ...unreachable(view),
+    ...clusterOnly(view),
   ],
 }
 
@@ -53,6 +54,36 @@ function pending(view: View, service: Service): Finding[] {
           ? `be content with node ports (type NodePort: ${ports.join(', ')} of every node), or run what gives out addresses`
           : 'be content with node ports (type NodePort), or run what gives out addresses',
       patch: { ...referTo(service), type: 'merge', body: { spec: { type: 'NodePort' } } },
+    },
+  ]
+}
+
+/** A cluster IP is translated by nodes, so nobody else knows a way to it. */
+function clusterOnly({ cluster, request }: View): Finding[] {
+  if (!request?.to || request.verdict === 'delivered' || request.source.kind !== 'outside') return []
+  const owner = ownerOf(cluster, request.to.address)
+  if (owner.kind !== 'service' || !(owner.service.spec.clusterIPs ?? []).includes(request.to.address)) return []
+  const { service } = owner
+  const name = nameOf(service)
+  const ports = (service.spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? [])
+  return [
+    {
+      number: 23,
+      code: 'ClusterOnly',
+      level: 'error',
+      object: referTo(service),
+      field: 'spec.type',
+      sure: 'certain',
+      evidence: [
+        { kind: 'object', text: `${name}: type ${service.spec.type ?? 'ClusterIP'}, cluster IP ${request.to.address}` },
+      ],
+      say: `${request.to.address} is the cluster IP of ${name}: only pods and nodes can use it, because nodes are who translates it`,
+      ...(ports.length > 0
+        ? { fix: `ask a node port: ${ports.map((port) => `ADDRESS-OF-A-NODE:${port}`).join(', ')}` }
+        : {
+            fix: 'give the service a port on every node (type NodePort), or a load balancer',
+            patch: { ...referTo(service), type: 'merge', body: { spec: { type: 'NodePort' } } },
+          }),
     },
   ]
 }
