@@ -10,6 +10,7 @@ import { parse } from './usage.ts'
 const tryThis = [
   './kubehop trace client http://web/',
   './kubehop trace client http://store/    # what a wrong port looks like',
+  './kubehop doctor                         # is anything wrong in the whole cluster?',
   'kubectl exec client -- getent hosts web',
 ]
 
