@@ -2,13 +2,14 @@ import { ApiError } from '../api/client/client.ts'
 import { connect } from '../api/client/http.ts'
 import { connectionFrom } from '../api/client/kubeconfig.ts'
 import { Transport } from '../api/client/transport.ts'
-import { KubehopError, messageOf } from '../base/errors.ts'
+import { KubehopError } from '../base/errors.ts'
 import { type Diagnosis, diagnosisOf } from '../doctor/diagnosis.ts'
 import { lookAt } from '../doctor/look.ts'
 import type { View, Workload } from '../doctor/types.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { doctorPath } from '../lab/doctor.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
+import { sayAway } from './away.ts'
 import { doctor, type DoctorBody } from './doctor.ts'
 
 /** A lab's supervisor looks for itself, with the kernels of its nodes; any other cluster is looked at from here, by its objects. */
@@ -60,16 +61,7 @@ async function elsewhere(body: DoctorBody, path: string, context: string | undef
     }
     return diagnosisOf(view, untold)
   } catch (error) {
-    if (error instanceof KubehopError || error instanceof ApiError) throw error
-    throw new KubehopError(
-      'doctor',
-      'look at the cluster',
-      'Unreachable',
-      `${connection.server}: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    throw sayAway('doctor', connection.server, error)
   } finally {
     client.close()
     transport.close()

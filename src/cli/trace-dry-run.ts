@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { connect } from '../api/client/http.ts'
 import { connectionFrom, contextNamespace } from '../api/client/kubeconfig.ts'
 import { dryRun } from '../trace/predict/dry-run.ts'
+import { sayAway } from './away.ts'
 import { trace, type TraceBody, type TraceContext } from './trace.ts'
 import { UsageError } from './usage.ts'
 
@@ -64,7 +65,8 @@ export function dryContext(request: TraceContext['request']): TraceContext {
 /** `kubehop trace --dry-run --kubeconfig FILE [--context NAME] FROM TO`: by the API alone; needs no lab and no rights on any machine. */
 export async function traceAbroad(words: string[], { kubeconfig, context }: DryRunFlags): Promise<number> {
   const path = kubeconfig ?? usualKubeconfig()
-  const client = connect(await connectionFrom(path, context))
+  const connection = await connectionFrom(path, context)
+  const client = connect(connection)
   const namespace = await contextNamespace(path, context)
   try {
     return await trace(
@@ -73,6 +75,8 @@ export async function traceAbroad(words: string[], { kubeconfig, context }: DryR
         dryRun({ client, from: body.from, to: body.to, ...of(body.namespace ?? namespace) }),
       ),
     )
+  } catch (error) {
+    throw sayAway('trace', connection.server, error)
   } finally {
     client.close()
   }

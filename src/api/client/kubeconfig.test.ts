@@ -47,7 +47,13 @@ test('what is not understood is said, not tried', async () => {
     [{ username: 'me', password: 'x' }, {}, /by a password, which API servers no longer take/],
     [{ token: 'x', as: 'root' }, {}, /acts as another \(as\)/],
     [{ token: 'x' }, { 'insecure-skip-tls-verify': true }, /unchecked .*: name its certificate-authority/],
+    [{ token: 'x' }, { server: 'http://127.0.0.1:8001' }, /its server http:\/\/127.0.0.1:8001 is not reached by https/],
     [{ token: 'x' }, { 'proxy-url': 'http://proxy' }, /by proxy-url, which Kubehop does not know/],
   ]
   for (const [user, cluster, expected] of cases) await assert.rejects(connectionFrom(file(user, cluster)), expected)
+  for (const text of ['', 'null', '5', 'contexts: 5', '{"contexts": [null]}']) {
+    const path = join(folder, 'none')
+    writeFileSync(path, text)
+    await assert.rejects(connectionFrom(path), /it is no kubeconfig: contexts, clusters, users are lists in it/, text)
+  }
 })

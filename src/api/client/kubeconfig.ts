@@ -27,10 +27,19 @@ export async function contextNamespace(path: string, contextName?: string): Prom
 
 /** JSON is YAML too, and reading it needs no library: agents that start by the dozen have it so. */
 async function parsed(text: string): Promise<Kubeconfig> {
-  if (text.trimStart().startsWith('{')) return JSON.parse(text) as Kubeconfig
+  if (text.trimStart().startsWith('{')) return checked(JSON.parse(text))
   // A CommonJS module is whole in its default alone.
   const { parse } = (await import('yaml')).default
-  return parse(text) as Kubeconfig
+  return checked(parse(text))
+}
+
+function checked(config: unknown): Kubeconfig {
+  const lists = ['contexts', 'clusters', 'users'] as const
+  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+  const isList = (value: unknown): boolean => value === undefined || (Array.isArray(value) && value.every(isObject))
+  if (!isObject(config) || !lists.every((name) => isList(config[name])))
+    throw new Error(`it is no kubeconfig: ${lists.join(', ')} are lists in it (kubectl config view shows one)`)
+  return config
 }
 
 interface Kubeconfig {
@@ -59,6 +68,8 @@ function connectionOf(config: Kubeconfig, folder: string, contextName = config['
       `its user ${context.user} logs in by a program, which is not started here: give the user a token (kubectl create token NAME)`,
     )
   if (cluster?.['server'] === undefined) throw new Error(`it has no server for cluster ${context.cluster}`)
+  if (!cluster['server'].startsWith('https://'))
+    throw new Error(`its server ${cluster['server']} is not reached by https: name the API server itself`)
   refuseUnknown(context.user, user, cluster)
   // Data stands in the file in base64, or in a file of its own, named relative to the kubeconfig.
   const pem = (from: Record<string, string>, name: string): string | undefined => {
