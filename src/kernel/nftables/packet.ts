@@ -19,7 +19,11 @@ export interface Packet {
   readonly status?: number
   /** Sent by the node itself: it comes, or came, by the hook output. */
   readonly byNode?: boolean
+  /** Of an ICMP error: the ends of the answer in whose place it comes. By what it quotes conntrack knows its connection. */
+  readonly instead?: PacketEnds
 }
+
+export type PacketEnds = Pick<Packet, 'source' | 'sourcePort' | 'destination' | 'destinationPort'>
 
 /** IPv4 or IPv6 without options; what rules load from. */
 export function networkHeader(packet: Packet): Uint8Array {

@@ -19,9 +19,12 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   const { verdicts } = predicted
   if (verdicts.length > 0 && !verdicts.includes(seen.verdict))
     return `predicted was ${verdicts.join(' or ')}, and it was ${seen.verdict}`
-  // An answer that its own machine's rules stop is at no device.
+  // An answer that its own machine's rules stop is at no device, and may be a refusal of what the machine itself asked.
   const within = predicted.reply.every(({ place, node }) => place === node && node === predicted.reply[0]?.node)
-  const stopped = seen.verdict === 'no-answer' && (within || verdicts.includes('no-answer'))
+  const own =
+    within && predicted.reply[0]?.node === seen.hops[0]?.place && predicted.reply.at(-1)?.action !== 'delivered'
+  const stopped =
+    (seen.verdict === 'no-answer' && (within || verdicts.includes('no-answer'))) || (seen.verdict === 'rejected' && own)
   if (seen.reply.length === 0 && (predicted.mayStaySilent || stopped)) return undefined
   // What a machine tells its own socket never leaves it.
   const itself = seen.hops[0]?.node

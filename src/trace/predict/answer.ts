@@ -3,7 +3,7 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
 import { bounce, carry } from './carry.ts'
-import { isLocal, type Machine, routeTo } from './machine.ts'
+import { isLocal, type Machine, routeTo, sourceFor } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
@@ -29,7 +29,7 @@ export function answerTo(
       const listens = listensAt(machine, packet)
       // A closed port of TCP answers with a reset, one of UDP by ICMP.
       const closed = listens === false && packet.protocol === protocolNumbers.udp
-      const said: Packet = closed ? { ...answer, state: 'related' } : answer
+      const said = closed ? errorAbout(machine, packet) : answer
       const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
       if (listens === false && !back.heard) return { reply: back.hops, verdicts: words(back, 'refused', false) }
       return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol, declaresOther(machine, packet)) }
@@ -43,8 +43,9 @@ export function answerTo(
         const { hops, packet: got } = bounce({ ...carriage, back: true }, machine, there.bridged, answer)
         return { reply: [...hops, ...told(there.bridged, got, `is told no, by ${got.source}`)], verdicts: ['rejected'] }
       }
-      const no: Packet = reset ? answer : { ...answer, state: 'related' }
+      const no = reset ? answer : errorAbout(machine, packet)
       const back = comeBack(carriage, origin, sent, machine, no, 'refuses')
+      if (home && !back.heard) return { reply: back.hops, verdicts: [...untold(protocol), refusal(end)] }
       return { reply: back.hops, verdicts: words(back, refusal(end), home || end.seldom === true) }
     }
     case 'unanswered':
@@ -52,7 +53,7 @@ export function answerTo(
       // What rules sent another way than the one that its socket had found is lost in silence, for TCP at least.
       if (home && packet.destination !== sent.destination) return { reply: [], verdicts: ['unreachable', 'no-answer'] }
       if (home) return { reply: [], verdicts: ['unreachable'] }
-      const back = comeBack(carriage, origin, sent, machine, { ...answer, state: 'related' }, 'refuses')
+      const back = comeBack(carriage, origin, sent, machine, errorAbout(machine, packet), 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
       // A kernel asks for an Ethernet address for three seconds, which not everybody waits; and that there is no way it says to each
       // asker five times, then once a second (ip_error: net.ipv4.route.error_burst).
@@ -64,6 +65,23 @@ export function answerTo(
     case 'silent':
       return { reply: [], verdicts: ['no-answer'] }
   }
+}
+
+/**
+ * An ICMP error, from the address that was asked for where the machine has it; else from the one by which it reaches who asked, as for
+ * everything that it sends (icmp_send).
+ */
+function errorAbout(machine: Machine, packet: Packet): Packet {
+  const instead = reversed(packet)
+  const { source: mine, destination: to } = instead
+  const route = routeTo(machine, to)
+  const own = isLocal(machine, mine) ? mine : isLocal(machine, to) ? to : route && sourceFor(machine, route)
+  return { ...instead, source: own ?? mine, state: 'related', instead }
+}
+
+/** Whom his own machine refuses, and its own rules keep the message from him: all but TCP hear of it at once (EPERM). */
+function untold(protocol: Protocol): Verdict[] {
+  return protocol === 'tcp' || protocol === 'http' || protocol === 'https' ? ['no-answer'] : ['rejected']
 }
 
 function isMasqueraded(sent: Packet, { source, sourcePort }: Packet): boolean {

@@ -241,6 +241,7 @@ class Carrier {
 }
 
 /** What one machine remembers of a packet does not go with it to the next. */
-function onWire({ source, sourcePort, destination, destinationPort, protocol, state }: Packet): Packet {
-  return { source, sourcePort, destination, destinationPort, protocol, ...(state && { state }) }
+function onWire({ source, sourcePort, destination, destinationPort, protocol, state, instead }: Packet): Packet {
+  const ends = { source, sourcePort, destination, destinationPort }
+  return { ...ends, protocol, ...(state && { state }), ...(instead && { instead }) }
 }

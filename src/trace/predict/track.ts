@@ -20,21 +20,28 @@ export class Tracked {
   asker(machine: Machine, answer: Packet): Packet {
     const entry = this.#find(machine, answer)
     if (!entry) return answer
-    return { ...answer, destination: entry.before.source, destinationPort: entry.before.sourcePort }
+    const asker = { destination: entry.before.source, destinationPort: entry.before.sourcePort }
+    return { ...answer, ...asker, ...(answer.instead && { instead: { ...answer.instead, ...asker } }) }
   }
 
   /** Whom it asked: what an answer's source becomes when it leaves. `arrived`: as it came to the machine. */
   asked(machine: Machine, arrived: Packet, answer: Packet): Packet {
     const entry = this.#find(machine, arrived)
     if (!entry) return answer
-    return { ...answer, source: entry.before.destination, sourcePort: entry.before.destinationPort }
+    const { before, after } = entry
+    const asked = { source: before.destination, sourcePort: before.destinationPort }
+    if (!answer.instead) return { ...answer, ...asked }
+    // Who makes an error on the way is hidden where the connection was translated (nf_nat_icmp_reply_translation), and only there.
+    const isTranslated = after.destination !== before.destination || after.destinationPort !== before.destinationPort
+    return { ...answer, ...(isTranslated && asked), instead: { ...answer.instead, ...asked } }
   }
 
   knows(machine: Machine, answer: Packet): boolean {
     return this.#find(machine, answer) !== undefined
   }
 
-  #find(machine: Machine, { source, sourcePort, destination, destinationPort }: Packet): Entry | undefined {
+  #find(machine: Machine, packet: Packet): Entry | undefined {
+    const { source, sourcePort, destination, destinationPort } = packet.instead ?? packet
     return this.#entries.find(
       ({ machine: at, after }) =>
         at === machine &&

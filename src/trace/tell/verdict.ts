@@ -1,5 +1,6 @@
 import type { Sighting } from '../flow.ts'
 import type { ProbeResult } from '../probe/spec.ts'
+import type { RuleMet } from '../observation.ts'
 import type { Protocol, Verdict } from '../types.ts'
 import { listenerOn } from './atpod.ts'
 import { errorOf, verdictOfError } from './error.ts'
@@ -19,8 +20,10 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
       return 'no-answer'
     case 'refused':
       return refusedBy(story) === 'target' ? 'refused' : 'rejected'
-    case 'unreachable':
-      return stoppedAtHome(story) ? 'dropped' : 'unreachable'
+    case 'unreachable': {
+      const by = stoppedAtHome(story)
+      return by ? (refuses(by) ? 'rejected' : 'dropped') : 'unreachable'
+    }
     case 'too-big':
       return 'too-big'
     case 'timeout': {
@@ -35,11 +38,12 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
 }
 
 /** Whom a rule of its own machine stops is told so at once (EPERM), as if there were no way. */
-function stoppedAtHome(story: Story): boolean {
+function stoppedAtHome(story: Story): RuleMet | undefined {
   const { there, answer } = story.flow
   const last = there.at(-1)
-  if (!last?.local || answer !== undefined) return false
-  return droppedBy(story, last.place, ipOf(last)) !== undefined
+  // Translated before another rule was against it, no device saw it either.
+  if (!last || answer !== undefined || there.some(({ local, ruled }) => !local && !ruled)) return undefined
+  return droppedBy(story, last.place, ipOf(last))
 }
 
 /**
