@@ -38,10 +38,12 @@ export async function holdLab(args: readonly string[], env: Record<string, strin
     const code = await ended
     throw new Error(`kubehop up ended with ${code}: ${said.filter((line) => line.trim() !== '').join('\n')}`)
   }
-  quiet(child)
+  keep(child, 'unref')
   return {
     lab: answer,
     async release() {
+      // Whoever waits for the end has a reason to go on; a program with nothing else to do would end first (exit code 13).
+      keep(child, 'ref')
       child.stdin.end()
       const code = await ended
       if (code !== 0) throw new Error(`the lab ${answer.name} could not be removed: ${said.slice(-5).join('\n')}`)
@@ -61,7 +63,7 @@ async function firstJson(out: Readable): Promise<HeldLab | undefined> {
 }
 
 /** A process that only waits for its lab to be released is no reason for a test run to go on. */
-function quiet(child: ChildProcessByStdio<Writable, Readable, Readable>): void {
-  child.unref()
-  for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as { unref?(): void }).unref?.()
+function keep(child: ChildProcessByStdio<Writable, Readable, Readable>, how: 'ref' | 'unref'): void {
+  child[how]()
+  for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as { ref?(): void; unref?(): void })[how]?.()
 }

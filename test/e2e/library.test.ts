@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { Lab } from 'kubehop'
 import { freshState, run } from './harness.ts'
@@ -48,6 +49,17 @@ test('what does not become ready is told, and nothing is left', async () => {
 test('a lab that cannot start says why', async () => {
   await assert.rejects(Lab.start({ nodes: 0, state: folder }), /--nodes/)
   await assert.rejects(Lab.start({ files: ['/no/such.yaml'], state: folder }), /\/no\/such\.yaml.*no such file/)
+})
+
+test('a program that has nothing else to do waits until its lab has gone', async () => {
+  const program = `const { Lab } = await import('kubehop'); const lab = await Lab.start({ nodes: 1 }); await lab.down(); console.log('gone')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...process.env, ...state.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
+  assert.deepEqual([said, code], ['gone\n', 0])
+  assert.deepEqual(labs(), [])
 })
 
 test('a test run that is killed takes its lab along', async () => {
