@@ -48,6 +48,38 @@ test('a pinged service says nothing about it', async () => {
   assert.deepEqual(found(trace), ['ServicePinged: ask one of its ports: tcp://web.shop:80'])
 })
 
+test('what to do after a no depends on who said what', async () => {
+  const fixOf = async (to: string): Promise<string> =>
+    (await world.trace('client', to, { timeoutMs: 500 })).why.find(({ code }) => code === 'SaidNo')?.fix ?? ''
+  assert.equal(
+    await fixOf('203.0.113.9:80'),
+    '203.0.113.9 is outside the cluster, and pods have no way out: router would need a route there, such as ip route add default via GATEWAY',
+  )
+  assert.equal(
+    await fixOf('100.96.2.77:80'),
+    'the way ends at node2: no pod has it: kubectl get pods -A -o wide has the addresses of now',
+  )
+  const listens = 'the way there is right: look at what listens in pod shop/far, and on which port'
+  assert.equal(await fixOf('pod/far:81'), listens)
+  assert.equal(await fixOf('udp://pod/far:81'), listens.replace('shop/', ''))
+  assert.match(await fixOf('svc/web:81'), /^the way to node1 is right, and a rule there answers/)
+})
+
+test('a program that answers something else is quoted, and not called silent', async () => {
+  await world.program(
+    'far',
+    `require('net').createServer((one) => one.end('SSH-2.0-nobody\\r\\n')).listen(2222, () => console.log('ready'))`,
+  )
+  const { verdict, why } = await world.trace('client', `http://${world.addressOf('far')}:2222/`, { timeoutMs: 500 })
+  assert.equal(verdict, 'no-answer')
+  assert.deepEqual(
+    why.map(({ code }) => code),
+    ['ProgramSilent'],
+  )
+  assert.match(why[0]?.say ?? '', /took the connection, and no HTTP answer came over it \(.*SSH-2\.0-nobody/)
+})
+
+// The last: node2's routes go with its card.
 test('a node port whose node no packet reaches is not blamed on the service', async () => {
   const down = (up: boolean): void => {
     using socket = openRouteSocket(world.node('node2'))

@@ -6,15 +6,21 @@ import { ipOf, packetText } from '../../trace/tell/story.ts'
 import { refusedBy } from '../../trace/tell/verdict.ts'
 import type { Because } from '../../trace/types.ts'
 import type { Check, Finding, ObjectReference } from '../types.ts'
+import { afterNo, afterRefusal } from './21-after-no.ts'
 import { senderOf } from './finding.ts'
 
 /** "Refused" and "timeout" have an author: the place that said no, or the last one that saw the request before the silence. */
 export const check: Check = {
   number: 21,
   title: 'refused or timeout: which hop said so, or stayed silent',
-  codes: ['SaidNo', 'AnswerLost', 'Silence', 'NotSent'],
+  codes: ['SaidNo', 'AnswerLost', 'AnsweredElse', 'Silence', 'NotSent'],
   needs: 'request',
-  find: ({ request }) => (request === undefined || request.verdict === 'delivered' ? [] : [authorOf(request)]),
+  find: ({ request }) => {
+    if (request === undefined || request.verdict === 'delivered') return []
+    // What came from a pod's program, 28 tells.
+    const author = authorOf(request)
+    return author.code === 'AnsweredElse' && author.object.kind === 'Pod' ? [] : [author]
+  },
 }
 
 function authorOf(one: Case): Finding {
@@ -28,16 +34,19 @@ function authorOf(one: Case): Finding {
   if (error) {
     const { destination, length } = ipOf(last)
     const say = `${error.here ? nameOf(error.first.place) : error.by} said no ${after(first, error.first)}: ${sayError(error, length, destination)} (ICMP: ${error.name})${heard ? '' : lost(back)}`
-    return finding(one, heard ? 'SaidNo' : 'AnswerLost', error.first.place, say, wordsOf(error.first))
+    const fix = heard ? afterNo(one, error, refusedBy(story), destination) : fixes.AnswerLost
+    return finding(one, heard ? 'SaidNo' : 'AnswerLost', error.first.place, say, wordsOf(error.first), fix)
   }
   const reply = back[0]
   if (reply && answer === 'reset') {
+    const speaker = refusedBy(story)
     const who =
-      refusedBy(story) === 'target'
+      speaker === 'target'
         ? `the kernel of ${nameOf(reply.place)}`
         : `a rule of ${nameOf(reply.place)}, in the place of the address that was asked for,`
     const say = `${who} said no ${after(first, reply)}: it reset the connection${heard ? '' : lost(back)}`
-    return finding(one, heard ? 'SaidNo' : 'AnswerLost', reply.place, say, wordsOf(reply))
+    const fix = heard ? afterRefusal(nameOf(reply.place), speaker) : fixes.AnswerLost
+    return finding(one, heard ? 'SaidNo' : 'AnswerLost', reply.place, say, wordsOf(reply), fix)
   }
   if (reply && !heard)
     return finding(
@@ -46,15 +55,20 @@ function authorOf(one: Case): Finding {
       (back.at(-1) ?? reply).place,
       `${nameOf(reply.place)} answered ${after(first, reply)}${lost(back)}`,
       wordsOf(back.at(-1) ?? reply),
+      fixes.AnswerLost,
     )
   const answered = back.at(-1)
   if (reply && answered && ipOf(answered).source !== ipOf(first).destination) {
     const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(answered).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
-    return finding(one, 'AnswerLost', answered.place, say, wordsOf(answered))
+    return finding(one, 'AnswerLost', answered.place, say, wordsOf(answered), fixes.AnswerLost)
+  }
+  if (reply && result?.kind === 'sent' && result.status !== undefined) {
+    const say = `${nameOf(reply.place)} took the connection ${after(first, reply)}, and over it came no answer to this request: ${result.status}`
+    return finding(one, 'AnsweredElse', reply.place, say, wordsOf(reply), fixes.AnsweredElse)
   }
   if (reply && result?.kind === 'sent') {
     const say = `the kernel of ${nameOf(reply.place)} took the connection ${after(first, reply)}; what is silent is the program behind it: nothing more came within ${seconds(result.ms)}`
-    return finding(one, 'Silence', reply.place, say, wordsOf(reply))
+    return finding(one, 'Silence', reply.place, say, wordsOf(reply), fixes.Silence)
   }
   return silence(one, last)
 }
@@ -76,7 +90,14 @@ function silence(one: Case, last: Sighting): Finding {
         : `it left ${place} by ${last.device}, and nobody behind saw it`
   const more = unwatched.length > 0 ? `; ${unwatched.join(', ')} could not be watched` : ''
   const because: Because = drop?.action === 'dropped' ? drop.because : wordsOf(last)
-  return finding(one, 'Silence', last.place, `nobody said anything${time}${tries}: ${seen}${more}`, because)
+  return finding(
+    one,
+    'Silence',
+    last.place,
+    `nobody said anything${time}${tries}: ${seen}${more}`,
+    because,
+    fixes.Silence,
+  )
 }
 
 function notSent(one: Case): Finding {
@@ -113,15 +134,21 @@ function noAddress(one: Case): Finding {
 const common = { number: 21, level: 'info', sure: 'certain' } as const
 
 const fixes = {
-  SaidNo: 'who says no is reached: the way there is right, look at that place',
+  AnsweredElse: 'the network did its part: look at the program, and whether it speaks what was asked for',
   AnswerLost: 'the request arrived: look at the way back, from the place that saw the answer last',
   Silence: 'look at the place that saw it last, and at what should have come after it',
   NotSent: 'look at the sender’s own routes and neighbours: ip route and ip neigh in its namespace',
 } as const
 
-function finding(one: Case, code: keyof typeof fixes, place: Place, say: string, because: Because): Finding {
-  const object = objectOf(place)
-  return { ...common, code, object, also: [senderOf(one)], evidence: [because], say, fix: fixes[code] }
+function finding(
+  one: Case,
+  code: Exclude<keyof typeof fixes, 'NotSent'> | 'SaidNo',
+  place: Place,
+  say: string,
+  because: Because,
+  fix: string,
+): Finding {
+  return { ...common, code, object: objectOf(place), also: [senderOf(one)], evidence: [because], say, fix }
 }
 
 const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
