@@ -1,5 +1,7 @@
+import { ApiError } from '../api/client/client.ts'
 import { connectionFrom } from '../api/client/kubeconfig.ts'
 import { Transport } from '../api/client/transport.ts'
+import { codeOf, KubehopError } from '../base/errors.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
 import { liveStopPath } from '../lab/trace-live.ts'
@@ -13,33 +15,48 @@ export async function traceCommand(args: string[]): Promise<number> {
   const { flags, rest: words } = takeDryRun(args)
   if (flags.kubeconfig !== undefined || flags.context !== undefined) return traceAbroad(words, flags)
   const { lab, rest } = takeLab(words)
-  const transport = new Transport(await connectionFrom(kubeconfigOf(chooseLab(lab).name)))
+  // Found when something is asked of it: what the words mean, and what is wrong with them, is said without any lab.
+  let found: Promise<Transport> | undefined
+  const theLab = (): Promise<Transport> => (found ??= connectTo(lab))
+  const context: TraceContext = {
+    request: async (path, body) =>
+      (await (await theLab()).call(
+        { method: 'POST', path, body },
+        AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000),
+      )) as Trace,
+    async *stream(path, body) {
+      const response = await (await theLab()).open({ method: 'POST', path, body }, never)
+      for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object
+    },
+    async stop(id) {
+      await (await theLab()).call({ method: 'POST', path: liveStopPath, body: { id } })
+    },
+  }
+  const dry = dryContext((path, body) => context.request(path, { ...body, dryRun: true }))
   try {
-    const context: TraceContext = {
-      request: async (path, body) =>
-        (await transport.call(
-          { method: 'POST', path, body },
-          AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000),
-        )) as Trace,
-      async *stream(path, body) {
-        const response = await transport.open({ method: 'POST', path, body }, never)
-        for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object
-      },
-      async stop(id) {
-        await transport.call({ method: 'POST', path: liveStopPath, body: { id } })
-      },
-    }
-    if (!flags.dry) return await trace(rest, context)
-    return await trace(
-      rest,
-      dryContext((path, body) => context.request(path, { ...body, dryRun: true })),
-    )
+    return await trace(rest, flags.dry ? dry : context)
+  } catch (error) {
+    throw sayGone(error)
   } finally {
-    transport.close()
+    const transport = await found?.catch(() => undefined)
+    transport?.close()
   }
 }
 
 const never = new AbortController().signal
+
+async function connectTo(lab: string | undefined): Promise<Transport> {
+  return new Transport(await connectionFrom(kubeconfigOf(chooseLab(lab).name)))
+}
+
+/** What a socket says when the lab on its other side ends, or had ended. */
+const goneCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE'])
+
+function sayGone(error: unknown): unknown {
+  if (error instanceof KubehopError || error instanceof ApiError || !goneCodes.has(codeOf(error))) return error
+  const say = 'the lab ended, or its API is away: `kubehop status` says which labs run, `kubehop up` starts one'
+  return new KubehopError('trace', 'trace', 'BrokeOff', `the trace broke off: ${say}`, { cause: error })
+}
 
 /** Which lab is this file's business, everything else the trace's own. */
 function takeLab(args: string[]): { lab: string | undefined; rest: string[] } {
