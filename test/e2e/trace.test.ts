@@ -102,6 +102,25 @@ test('by a service name: one question, the address, the translation there, and p
   assert.ok([...story.hops, ...story.reply].every((hop) => hop.say.length > 0 && hop.because.text.length > 0))
 })
 
+test('to the API service it goes to a machine that nobody watches: the rest agrees, and the story says so', async () => {
+  const rows: [from: string, to: string, verdict: Trace['verdict']][] = [
+    ['client', 'https://kubernetes/', 'delivered'],
+    ['client', 'tcp://kubernetes:443', 'delivered'],
+    ['node/node1', 'svc/kubernetes', 'delivered'],
+    ['node/node2', 'https://192.168.50.2:6443/', 'delivered'],
+    ['client', '192.168.50.2:6444', 'refused'],
+    ['client', 'icmp://192.168.50.2', 'delivered'],
+  ]
+  for (const [from, to, verdict] of rows) {
+    const { trace: story } = await trace(from, to)
+    assert.deepEqual([story.verdict, story.agrees], [verdict, true], JSON.stringify(story, null, 1))
+    assert.match(
+      story.hops.at(-1)?.say ?? '',
+      /; 192\.168\.50\.2 is not watched: what it does with the packet is not seen$/,
+    )
+  }
+})
+
 test('a service without endpoints, a port that nobody listens on and a port that a service lacks are refusals told apart', async () => {
   const nobody = await trace('same-node/left', 'same-node/right:9090')
   assert.deepEqual([nobody.trace.verdict, nobody.code], ['refused', 1])

@@ -29,9 +29,12 @@ before(async () => {
   world.service('pets', 'None', 8080, 8080, ['far'])
   world.balance('big', '203.0.113.7')
   world.balance('local', '203.0.113.8')
+  world.service('kubernetes', '100.64.0.1', 443, 6443, [])
+  const api = world.slices.at(-1)
+  if (api) api.endpoints = [{ addresses: ['192.168.50.2'], conditions: { ready: true } }]
   world.resolvConf = ''
   world.teach()
-  await Promise.all([world.web('near'), world.web('far'), world.web('exporter', 9100)])
+  await Promise.all([world.web('near'), world.web('far'), world.web('exporter', 9100), world.web('control', 6443)])
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
@@ -42,6 +45,14 @@ const senders = ['client', 'near', 'far', 'agent', 'node/node1', 'node/node2', '
 /** The verdict, and where the request was seen last; where senders differ, by sender. */
 type Outcome = readonly [Verdict, string]
 type Expected = Outcome | (Partial<Record<(typeof senders)[number], Outcome>> & { readonly else: Outcome })
+
+/** What leads to the control plane's machine, which nobody watches, was seen last where it went onto the wire. */
+const toWire = (verdict: Verdict, outside: Outcome = [verdict, 'router']): Expected => ({
+  else: [verdict, 'node1'],
+  far: [verdict, 'node2'],
+  'node/node2': [verdict, 'node2'],
+  outside,
+})
 
 const table: Record<string, Expected> = {
   'pod/near:8080': ['delivered', 'near'],
@@ -71,6 +82,11 @@ const table: Record<string, Expected> = {
   '203.0.113.8:80': ['delivered', 'far'],
   'node/node1:8888': ['delivered', 'near'],
   'node/node2:8888': ['delivered', 'far'],
+  'svc/kubernetes': toWire('delivered', ['unreachable', 'router']),
+  'http://192.168.50.2:6443/': toWire('delivered'),
+  '192.168.50.2:6444': toWire('refused'),
+  'udp://192.168.50.2:6444': toWire('refused'),
+  'icmp://192.168.50.2': toWire('delivered'),
   'http://web/': ['name-not-found', ''],
 }
 
@@ -84,3 +100,13 @@ for (const [to, expected] of Object.entries(table))
       assert.ok(trace.agrees, story)
     }
   })
+
+test('where nobody watches, the story says so', async () => {
+  const last = async (from: string): Promise<string> =>
+    (await world.trace(from, 'svc/kubernetes')).hops.at(-1)?.say ?? ''
+  const unseen = '192.168.50.2 is not watched: what it does with the packet is not seen'
+  assert.equal(await last('client'), `192.168.50.2 is a machine on the same wire: straight to it; ${unseen}`)
+  assert.equal(await last('node/node2'), `192.168.50.2 is a machine on the same wire: straight to it; ${unseen}`)
+  const outside = await world.trace('outside', '192.168.50.2:6443')
+  assert.equal(outside.hops.at(-1)?.say, `192.168.50.2 is on this very wire; ${unseen}`)
+})

@@ -106,6 +106,7 @@ export class World extends Objects implements AsyncDisposable {
   /** A pod's namespace, a node's, the router's or that of the machine outside. */
   netns(name: string, namespace = 'shop'): Netns {
     if (name === 'outside') return this.outside.ns
+    if (name === 'control') return this.#home
     return this.#netns.get(`${namespace}/${name}`) ?? this.node(name)
   }
 

@@ -3,7 +3,7 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
 import { bounce, carry } from './carry.ts'
-import { isLocal, type Machine, routeTo, sourceFor } from './machine.ts'
+import { isLocal, isStranger, type Machine, routeTo, sourceFor } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
@@ -32,7 +32,12 @@ export function answerTo(
       const said = closed ? errorAbout(machine, packet) : answer
       const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
       if (listens === false && !back.heard) return { reply: back.hops, verdicts: words(back, 'refused', false) }
-      return { reply: back.hops, verdicts: arrivals(listens, back.heard, protocol, declaresOther(machine, packet)) }
+      const verdicts = arrivals(listens, back.heard, protocol, declaresOther(machine, packet))
+      // A machine that nobody watches may throw away what it likes.
+      return {
+        reply: back.hops,
+        verdicts: isStranger(machine) ? [...new Set([...verdicts, 'no-answer' as const])] : verdicts,
+      }
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
@@ -52,7 +57,8 @@ export function answerTo(
     case 'no way': {
       // What rules sent another way than the one that its socket had found is lost in silence, for TCP at least.
       if (home && packet.destination !== sent.destination) return { reply: [], verdicts: ['unreachable', 'no-answer'] }
-      if (home) return { reply: [], verdicts: ['unreachable'] }
+      // A kernel asks for three seconds who has an address, which not everybody waits.
+      if (home) return { reply: [], verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
       const back = comeBack(carriage, origin, sent, machine, errorAbout(machine, packet), 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
       // A kernel asks for an Ethernet address for three seconds, which not everybody waits; and that there is no way it says to each

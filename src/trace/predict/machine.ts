@@ -72,6 +72,11 @@ export function isLocal({ addresses }: Machine, address: Address): boolean {
   return address.startsWith('127.') || addresses.some((one) => one.address === address)
 }
 
+/** A machine of the nodes' wire that is none of this cluster's: what it does with a packet, nobody sees. */
+export function isStranger({ place: { kind, name } }: Machine): boolean {
+  return kind === 'outside' && name !== 'outside'
+}
+
 /** The longest prefix goes first, then the lowest metric, as in the kernel's table. */
 export function routeTo({ routes, devices }: Machine, to: Address): MachineRoute | undefined {
   const down = new Set(devices.filter(({ up }) => !up).map(({ name }) => name))

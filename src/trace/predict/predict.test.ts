@@ -115,7 +115,7 @@ const rows: readonly Row[] = [
     to: '100.96.1.77:80',
     there: 'client dropped',
     back: '',
-    verdicts: ['unreachable'],
+    verdicts: ['unreachable', 'no-answer'],
   },
   {
     title: 'an address that no pod of another node has is unreachable there',

@@ -146,7 +146,7 @@ function balanced(cluster: Cluster): MachineRoute[] {
 export function promisedOther({ router }: Cluster, ranges: Ranges, address: Address): Machine {
   return {
     ...plain,
-    place: { kind: 'outside', node: 'the wire', name: address },
+    place: { kind: 'outside', node: address, name: address },
     devices: [{ name: 'eth0', up: true }],
     addresses: [{ address, device: 'eth0' }],
     routes: [

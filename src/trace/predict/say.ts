@@ -31,6 +31,11 @@ export function nameOf({ cluster, source }: Speaker, address: Address): string |
   }
 }
 
+/** Of a machine on the nodes' wire that is no node: the control plane's, for example. */
+export function sayStranger(address: Address): string {
+  return `${address} is not watched: what it does with the packet is not seen`
+}
+
 export function saySent(speaker: Speaker, packet: Packet): string {
   const { cluster, ranges } = speaker
   const { destination } = packet
@@ -46,7 +51,9 @@ export function saySent(speaker: Speaker, packet: Packet): string {
             ? 'an address for services, and no service has it'
             : contains(ranges.pods, destination)
               ? 'an address for pods, and no pod has it'
-              : 'an address outside the cluster'
+              : ranges.nodes && contains(ranges.nodes, destination)
+                ? 'an address on the nodes’ wire, and no node has it'
+                : 'an address outside the cluster'
   return `sent to ${endsOfPacket(packet).dst}, ${what}`
 }
 

@@ -1,9 +1,9 @@
 import { type Cidr, cidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import { bridgeOf, type Machine, type MachineRoute } from './machine.ts'
+import { bridgeOf, isStranger, type Machine, type MachineRoute } from './machine.ts'
 import { Path, withPort } from './path.ts'
 import type { Decider } from './rules.ts'
-import { nameOf, podName, sayChosen, sayNoWay, sayRefusal, saySent, sayWay, type Speaker } from './say.ts'
+import { nameOf, podName, sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
 
 /** The hops of one packet, told as they happen: what a machine does, and which object or line of its kernel says so. */
 export class Telling extends Path {
@@ -81,7 +81,9 @@ export class Telling extends Path {
     this.add(machine, fromPod ? (bridgeOf(machine)?.name ?? 'cbr0') : 'eth0', packet, {
       component: fromPod ? 'bridge' : 'route',
       action: 'delivered',
-      say: `for ${destination}, ${fromPod ? 'the node’s own address' : `${machine.place.name} itself`}`,
+      say: isStranger(machine)
+        ? sayStranger(destination)
+        : `for ${destination}, ${fromPod ? 'the node’s own address' : `${machine.place.name} itself`}`,
       because: {
         kind: 'object',
         text: `${nameOf(this.#speaker, destination) ?? machine.place.name} has ${destination}`,

@@ -69,6 +69,8 @@ function unowned(story: Story, destination: Address): string {
   if (contains(story.ranges.services, destination)) return 'an address for services, and no service has it'
   if (contains(story.ranges.pods, destination)) return 'an address for pods, and no pod has it'
   if (destination.startsWith('127.')) return `${shortName(story.source)} itself`
+  const { nodes } = story.ranges
+  if (nodes && contains(nodes, destination)) return 'an address on the nodes’ wire, and no node has it'
   return 'an address outside the cluster'
 }
 

@@ -1,6 +1,7 @@
 import { nodeOfRange, ownerOf } from '../cluster.ts'
 import type { Because, Hop } from '../types.ts'
-import { factsOf, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
+import { sayStranger } from '../predict/say.ts'
+import { factsOf, hopAt, ipOf, isStranger, nameOf, type Story, type Visit } from './story.ts'
 
 /** The cluster's route table: each node's range of pod addresses, and the node. */
 export function atRouter(story: Story, visit: Visit): Hop[] {
@@ -31,7 +32,9 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
       ? `${route?.entry ?? range.range} belongs to ${range.node.metadata.name}${route?.via === undefined ? '' : ` (${route.via})`}`
       : via !== undefined
         ? `${destination} is ${service ? `an address of ${service}: ${via} is to take it` : `out of the cluster: on to ${via}`}`
-        : `${destination}${nameOf(story, destination) === undefined ? '' : ` is ${nameOf(story, destination)}:`} on this very wire`
+        : isStranger(story, destination)
+          ? `${destination} is on this very wire; ${sayStranger(destination)}`
+          : `${destination}${nameOf(story, destination) === undefined ? '' : ` is ${nameOf(story, destination)}:`} on this very wire`
   const text =
     route?.entry === undefined
       ? `no route to ${destination}`

@@ -7,7 +7,7 @@ import type { Ip } from '../packet/ip.ts'
 import { type ErrorKind, errorOf, sayError } from './error.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { droppedBy, isServiceRule, refuses, rulesText, ruleText } from './rules.ts'
-import { hopAt, ipOf, portOf, shortName, type Story } from './story.ts'
+import { hopAt, ipOf, isStranger, portOf, shortName, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
 /** The hops with what ended a request that did not arrive. Those of one that did stay as they are. */
@@ -71,7 +71,8 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     // That it did not go on, or was for the node itself, is no finding any more.
     return [...(told.action === 'dropped' || told.action === 'delivered' ? hops.slice(0, -1) : hops), dropped]
   }
-  if (!goesOn.has(told.action)) return [...hops]
+  // Nobody stands behind this place who could have seen it.
+  if (!goesOn.has(told.action) || (last.direction === 'out' && isStranger(story, destination))) return [...hops]
   return [
     ...hops,
     hopAt(story, last, {

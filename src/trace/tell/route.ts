@@ -3,7 +3,8 @@ import type { Sighting } from '../flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'
-import { type Direction, hopAt, ipOf, nameOf, type Story, type Visit } from './story.ts'
+import { sayStranger } from '../predict/say.ts'
+import { type Direction, hopAt, ipOf, isStranger, nameOf, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
 export function routed(
@@ -33,6 +34,8 @@ function sayWay(story: Story, one: Sighting, route: RouteFact | undefined): stri
   const gateway = route?.via === undefined ? undefined : ownerOf(story.cluster, route.via)
   const range = nodeOfRange(story.cluster, destination)
   const isPod = range !== undefined
+  if (route?.via === undefined && isStranger(story, destination))
+    return `${destination} is a machine on the same wire: straight to it; ${sayStranger(destination)}`
   if (route?.via === undefined)
     return `${destination} is ${nameOf(story, destination) ?? 'a machine'} on the same wire: straight to it`
   if (gateway?.kind === 'node' && isPod)

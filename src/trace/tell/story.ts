@@ -4,6 +4,7 @@ import { endsOf, type Flow, type Sighting } from '../flow.ts'
 import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
+import { othersOnWire } from '../predict/promised.ts'
 import type { Ranges } from '../predict/ranges.ts'
 import type { Because, Hop } from '../types.ts'
 
@@ -72,6 +73,11 @@ export function ipOf(one: Sighting): Ip {
   const { ip } = one.frame
   if (!ip) throw new TypeError('trace: a sighting without an IP packet is in a flow')
   return ip
+}
+
+/** Whether an address is that of a machine on the nodes' wire where nobody watches: the control plane's. */
+export function isStranger({ cluster, ranges }: Story, address: Address): boolean {
+  return othersOnWire(cluster, ranges).includes(address)
 }
 
 /** The port that a packet is for; undefined where its protocol has none. */

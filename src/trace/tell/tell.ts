@@ -8,6 +8,7 @@ import { knowsClusterNames, notesOf } from '../notes.ts'
 import { namespaceOf, type Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
 import { predict } from '../predict/predict.ts'
+import { othersOnWire } from '../predict/promised.ts'
 import type { Ranges } from '../predict/ranges.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import { withRuled } from '../ruled.ts'
@@ -63,7 +64,10 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
   const met = verdictOf(story, result, target.protocol)
   // That a question is answered now sends nothing of what was wished.
   const verdict = told.nameless && met === 'delivered' ? 'no-answer' : met
-  const unwatched = new Set(observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])))
+  const unwatched = new Set<string>([
+    ...observations.flatMap((one) => (one.kind === 'unwatched' ? [one.node] : [])),
+    ...othersOnWire(cluster, told.ranges),
+  ])
   const reply = stayed ? [] : withReplyEnding(story, tellHops(story, 'back'))
   const states = observations.flatMap((one) => (one.kind === 'state' ? [one.state] : []))
   const drawn = hops.find(({ action }) => action === 'translated')?.after?.dst
