@@ -3,18 +3,18 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { bundle, bundleInPieces } from './bundle.ts'
+import { bundle, bundleForOthers, bundleInPieces } from './bundle.ts'
 
 // The one that scripts/ready looks at is last.
 await replace('src/cli/cni-main.ts', 'dist/kubehop-cni.mjs')
-await replace('src/library/index.ts', 'dist/library.mjs')
+await replace('src/library/index.ts', 'dist/library.mjs', bundleForOthers)
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' })
 await pieces('src/cli/main.ts', 'dist/main.mjs')
 await replace('src/cli/start.ts', 'dist/kubehop.mjs')
 compile('dist/kubehop.mjs', 'dist/cache')
 
-async function replace(entry: string, outfile: string): Promise<void> {
-  await bundle(entry, `${outfile}.new`)
+async function replace(entry: string, outfile: string, make = bundle): Promise<void> {
+  await make(entry, `${outfile}.new`)
   renameSync(`${outfile}.new.map`, `${outfile}.map`)
   renameSync(`${outfile}.new`, outfile)
 }

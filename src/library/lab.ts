@@ -7,6 +7,7 @@ import { connect } from '../api/client/http.ts'
 import { Transport } from '../api/client/transport.ts'
 import { type Manifest, parseManifests } from '../api/manifest.ts'
 import { checkTogether } from '../api/manifest-set.ts'
+import { didYouMean } from '../base/nearest.ts'
 import { waitReady } from '../lab/ready.ts'
 import type { Diagnosis } from '../doctor/diagnosis.ts'
 import type { Trace } from '../trace/types.ts'
@@ -95,6 +96,7 @@ export class Lab implements AsyncDisposable {
 
   /** @throws Error when the lab cannot start, or what is in `files` does not become ready in time. Then nothing is left of it. */
   static async start(options: LabOptions = {}): Promise<Lab> {
+    refuseUnknown(options)
     const held = await holdLab(
       argumentsFor(options),
       options.state === undefined ? {} : { KUBEHOP_STATE: options.state },
@@ -166,7 +168,8 @@ export class Lab implements AsyncDisposable {
     await this.down()
   }
 
-  #ask(path: string, body: object, timeoutMs = 0): Promise<unknown> {
+  async #ask(path: string, body: object, timeoutMs = 0): Promise<unknown> {
+    if (this.#down !== undefined) throw new Error(`the lab ${this.name} has ended: ask before \`down\``)
     return this.#transport.call({ method: 'POST', path, body }, AbortSignal.timeout(timeoutMs * 3 + 60_000))
   }
 
@@ -201,6 +204,30 @@ export class Lab implements AsyncDisposable {
       throw new Error(`this did not become ready:\n${(stuck.length > 0 ? stuck : waiting).join('\n')}`)
   }
 }
+
+/** For programs whose types nobody checks: a wish that is spelt wrongly would be left out in silence. */
+function refuseUnknown(options: object): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const like = didYouMean(name, known)
+    throw new TypeError(
+      `Lab.start has no option "${name}"${like === '' ? `; there is ${known.join(', ')}` : `; ${like}`}`,
+    )
+  }
+}
+
+const known: readonly string[] = [
+  'name',
+  'nodes',
+  'files',
+  'podCidr',
+  'serviceCidr',
+  'nodeCidr',
+  'zone',
+  'nodeDns',
+  'timeoutMs',
+  'state',
+] satisfies (keyof LabOptions)[]
 
 function argumentsFor({ name, nodes, files, timeoutMs, nodeDns, ...ranges }: LabOptions): string[] {
   const given: [string, string | number | undefined][] = [

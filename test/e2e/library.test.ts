@@ -78,6 +78,26 @@ test('a test run that is killed takes its lab along', async () => {
   }
 })
 
+test('it runs on the Node of PATH, too, which may be older than ours', async (t) => {
+  const { out: version } = await run('node', ['-p', 'process.versions.node'])
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < 16)) return t.skip(`no Node from 20.16 on in PATH, but ${version.trim()}`)
+  const program = `
+    import { Lab } from 'kubehop'
+    await Lab.start({ node: 2 }).catch((error) => console.log(error.message))
+    const lab = await Lab.start({ nodes: 1 })
+    console.log((await lab.doctor()).looked.nodes, (await lab.trace('node/node1', '100.64.0.10:53')).verdict)
+    await lab.down()
+    await lab.trace('node/node1', '100.64.0.10:53').catch((error) => console.log(error.message))`
+  const { code, out, err } = await run('node', ['--input-type=module', '-e', program], state.env)
+  assert.deepEqual([code, err], [0, ''])
+  assert.match(
+    out,
+    /^Lab.start has no option "node"; did you mean nodes[^\n]*\n1 delivered\nthe lab \S+ has ended: ask before `down`\n$/,
+  )
+  assert.deepEqual(labs(), [])
+})
+
 test('`up --hold` ends with its standard input, and with a signal', async () => {
   const held = spawn(resolve('kubehop'), ['up', 'held', '--nodes', '1', '--hold'], {
     env: { ...process.env, ...state.env },
