@@ -1,3 +1,4 @@
+import type { Address } from '../../base/address.ts'
 import type { HookName } from '../../kernel/nftables/chain.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
@@ -20,9 +21,7 @@ export function bounce(carriage: Carriage, node: Machine, pod: Machine, packet: 
 const longest = 64
 
 /** What the rules of one hook let through, or its end. */
-type Passed =
-  | { readonly packet: Packet; readonly by?: Decider; readonly masquerade: boolean }
-  | { readonly ended: Carried }
+type Passed = { readonly packet: Packet; readonly by?: Decider } | { readonly ended: Carried }
 
 class Carrier {
   readonly #to: Carriage
@@ -42,7 +41,7 @@ class Carrier {
       if (!this.#to.back) this.#path.unsent(machine, made, asked)
       return this.#end(machine, { is: 'no way' }, made)
     }
-    const out = isPod ? { packet: made, masquerade: false } : this.#meet(machine, 'output', { ...made, byNode: true })
+    const out = isPod ? { packet: made } : this.#meet(machine, 'output', { ...made, byNode: true })
     if ('ended' in out) return out.ended
     const { packet, by } = out
     const loop = isLocal(machine, packet.destination)
@@ -195,35 +194,38 @@ class Carrier {
 
   /** The last rules, and what the machine remembers. */
   #post(machine: Machine, came: Packet, packet: Packet, route: MachineRoute, by: Decider | undefined): Passed {
-    const post = this.#meet(machine, 'postrouting', packet, came)
+    const post = this.#meet(machine, 'postrouting', packet, came, sourceFor(machine, route))
     if ('ended' in post) return post
-    const source = post.masquerade ? sourceFor(machine, route) : undefined
-    const left = source === undefined ? post.packet : { ...post.packet, source, sourcePort: 0 }
-    if (!this.#to.back) this.#to.tracked.remember(machine, came, left)
+    if (!this.#to.back) this.#to.tracked.remember(machine, came, post.packet)
     const decided = post.by ?? by
-    return { packet: left, masquerade: post.masquerade, ...(decided && { by: decided }) }
+    return { packet: post.packet, ...(decided && { by: decided }) }
   }
 
   /** What the rules of one hook make of it; of an answer, what the machine remembers. */
-  #meet(machine: Machine, hook: HookName, packet: Packet, came: Packet = packet): Passed {
+  #meet(machine: Machine, hook: HookName, packet: Packet, came: Packet = packet, sender?: Address): Passed {
     const { speaker, dice, back, tracked } = this.#to
     const undo =
       hook === 'prerouting' || hook === 'output'
         ? (now: Packet): Packet => tracked.asker(machine, now)
         : (now: Packet): Packet => (hook === 'forward' ? now : tracked.asked(machine, came, now))
     const isPod = machine.place.kind === 'pod'
-    const met = isPod ? undefined : meet(speaker, machine, hook, packet, dice, back ? undo : undefined)
+    const met = isPod
+      ? undefined
+      : meet(speaker, machine, hook, packet, dice, {
+          ...(back && { undo }),
+          ...(sender !== undefined && { sender }),
+        })
     this.#of = Math.max(this.#of, met?.of ?? 1)
     if (met && met.fate !== 'accept') {
       const how = met.fate === 'drop' ? 'drop' : met.fate.reject
       const end: End = how === 'drop' ? { is: 'dropped' } : { is: 'rejected', with: how }
       // One table may have translated what another is against.
-      this.#translated(machine, '', packet, met.packet, met.by)
+      this.#translated(machine, '', packet, met.packet, met.translatedBy)
       this.#path.refused(machine, met.packet, how, met.by)
       return { ended: this.#end(machine, end, met.packet) }
     }
     const by = met?.by && !back ? { by: met.by } : {}
-    return { packet: met?.packet ?? packet, masquerade: !back && (met?.masquerade ?? false), ...by }
+    return { packet: met?.packet ?? packet, ...by }
   }
 
   #translated(machine: Machine, device: string, before: Packet, after: Packet, by: Decider | undefined): void {

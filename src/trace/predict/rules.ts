@@ -1,38 +1,23 @@
 import { type Address, hostPort, parseAddress, parseCidr } from '../../base/address.ts'
-import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import type { HookName } from '../../kernel/nftables/chain.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Chain, Ruleset } from '../../kernel/nftables/ruleset.ts'
 import { type Passage, type Step, walk } from '../../kernel/nftables/walk.ts'
 import { model } from '../../proxy/model.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { type Cluster, nodeAddresses, podAddress, podKey, servicesWith, slicesOf } from '../cluster.ts'
-import { hostPortAt } from '../host-port.ts'
+import { type Cluster, nodeAddresses, servicesWith, slicesOf } from '../cluster.ts'
 import type { Machine } from './machine.ts'
-import { endsOfPacket } from './path.ts'
+import { type Decider, isEarly, masqueraded, type Met } from './met.ts'
+import { published } from './published.ts'
 import type { Ranges } from './ranges.ts'
+
+export type { Decider, Met } from './met.ts'
 
 /** Which of several endpoints is drawn: `slot`, or, where it can be, the one with this address and port. */
 export interface Dice {
   readonly slot: number
   readonly prefer?: string
 }
-
-/** What all rules of a machine make of a packet in one hook. */
-export interface Met {
-  readonly fate: Passage['fate']
-  readonly packet: Packet
-  /** Whose rule decided, where one did. */
-  readonly by?: Decider
-  /** Out of how many endpoints one was drawn. */
-  readonly of: number
-  readonly masquerade: boolean
-}
-
-export type Decider =
-  | { readonly kind: 'services'; readonly rule?: string }
-  | { readonly kind: 'host port'; readonly pod: string }
-  | { readonly kind: 'table'; readonly table: string; readonly chain: string; readonly rule?: string }
 
 export interface RuleBook {
   readonly cluster: Cluster
@@ -43,7 +28,7 @@ export interface RuleBook {
 
 /**
  * Every table of the machine in the kernel's order: each base chain by its priority, whosever it is. `undo`: what the machine remembers of
- * the connection puts back in this hook; chains before that see the packet as it came.
+ * the connection puts back in this hook; chains before that see the packet as it came. `sender`: the address that a masquerade puts.
  */
 export function meet(
   book: RuleBook,
@@ -51,7 +36,7 @@ export function meet(
   hook: HookName,
   packet: Packet,
   dice: Dice,
-  undo?: (packet: Packet) => Packet,
+  { undo, sender }: { undo?: (packet: Packet) => Packet; sender?: Address } = {},
 ): Met {
   const bases = [...servicesOf(book, machine, packet), ...machine.tables]
     .flatMap((ruleset) => basesOf(ruleset, hook))
@@ -62,8 +47,15 @@ export function meet(
     if (!undone && undo) met = { ...met, packet: undo(met.packet) }
     undone = true
   }
+  let isPublished = false
+  const publish = (): void => {
+    if (!isPublished) met = published(book.cluster, machine, hook, met, sender)
+    isPublished = true
+  }
+  const nat = isEarly(hook) ? dstnat : srcnat
   for (const { alone, services, place } of bases) {
-    if (place >= (isEarly(hook) ? dstnat : srcnat)) putBack()
+    if (place >= nat) putBack()
+    if (place >= nat + 1) publish()
     const { passage, of } = draw(alone, hook, met.packet, dice)
     const changed =
       passage.packet.destination !== met.packet.destination ||
@@ -73,27 +65,24 @@ export function meet(
     const by = decided ? deciderOf(services, alone, passage.steps) : met.by
     met = {
       fate: passage.fate,
-      // What is translated once is not translated again.
-      packet: passage.masquerade
-        ? { ...passage.packet, status: (passage.packet.status ?? 0) | ctStatus.snat }
-        : passage.packet,
+      packet: passage.masquerade ? masqueraded(passage.packet, sender) : passage.packet,
       of: Math.max(met.of, of),
       masquerade: met.masquerade || passage.masquerade,
       ...(by && { by }),
+      ...(changed || passage.masquerade
+        ? by && { translatedBy: by }
+        : met.translatedBy && { translatedBy: met.translatedBy }),
     }
     if (met.fate !== 'accept') return met
   }
   putBack()
-  return published(book, machine, hook, met)
+  publish()
+  return met
 }
 
 /** NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC (linux/netfilter_ipv4.h). */
 const dstnat = -100
 const srcnat = 100
-
-function isEarly(hook: HookName): boolean {
-  return hook === 'prerouting' || hook === 'output'
-}
 
 function draw(
   ruleset: Ruleset,
@@ -204,28 +193,4 @@ function primaryOf(cluster: Cluster, name: string): Address | undefined {
   const node = cluster.nodes.find(({ metadata }) => metadata.name === name)
   const internal = node?.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))
   return internal ? parseAddress(internal.address) : node && nodeAddresses(node)[0]
-}
-
-/**
- * Ports of the node that lead to pods on it (`hostPort`), behind the services, and their masquerade: what comes from the pod itself, or
- * from the node's 127.0.0.1 (src/cni/host-ports-table.ts).
- */
-function published({ cluster }: RuleBook, { place }: Machine, hook: HookName, met: Met): Met {
-  const { packet } = met
-  if (place.kind !== 'node' || (packet.state ?? 'new') !== 'new') return met
-  const early = isEarly(hook)
-  const done = ((packet.status ?? 0) & ctStatus.dnat) !== 0
-  if ((hook !== 'postrouting' && !early) || done === early || met.masquerade) return met
-  const original = packet.original ?? { destination: packet.destination, destinationPort: packet.destinationPort }
-  const { proto } = endsOfPacket(packet)
-  const found = hostPortAt(cluster, original.destination, original.destinationPort, proto, place.name)
-  const to = found && podAddress(found.pod)
-  if (!found || to === undefined || found.pod.spec.nodeName !== place.name) return met
-  const by: Decider = { kind: 'host port', pod: podKey(found.pod) }
-  if (!early) {
-    const returns = packet.destination === to && (packet.source === to || packet.source.startsWith('127.'))
-    return returns ? { ...met, masquerade: true, by } : met
-  }
-  const status = (packet.status ?? 0) | ctStatus.dnat
-  return { ...met, by, packet: { ...packet, destination: to, destinationPort: found.containerPort, original, status } }
 }
