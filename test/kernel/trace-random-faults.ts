@@ -12,6 +12,8 @@ import type { World } from './trace-world.ts'
 /** Something that goes wrong in a kernel while the objects say that all is well. */
 export interface Fault {
   readonly name: string
+  /** It may come twice in one cluster. */
+  readonly again?: true
   make(world: World, random: Random): void
 }
 
@@ -75,6 +77,7 @@ export const faults: readonly Fault[] = [
   ...(['prerouting', 'forward', 'input', 'output', 'postrouting'] as const).map(
     (hook): Fault => ({
       name: `somebody else’s rule in ${hook} is against an address`,
+      again: true,
       make: (world, random) => foreignRule(world, random, hook),
     }),
   ),

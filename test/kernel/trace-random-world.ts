@@ -32,6 +32,8 @@ export class RandomWorld extends World {
     this.teachAll()
     for (let n = random.pick([0, 0, 1, 1, 2]); n > 0; n--) {
       const fault = random.pick(faults)
+      // What is gone cannot be taken away again.
+      if (this.broken.includes(fault) && !fault.again) continue
       this.broken.push(fault)
       fault.make(this, random)
     }

@@ -10,18 +10,24 @@ import { RandomWorld } from './trace-random-world.ts'
 
 /** Longer on demand: KUBEHOP_RANDOM_SECONDS=600. */
 const seconds = Number(process.env['KUBEHOP_RANDOM_SECONDS'] ?? 15)
+/** One cluster alone: KUBEHOP_RANDOM_SEED=N. */
 const given = process.env['KUBEHOP_RANDOM_SEED']
+/** Clusters in which the two once disagreed; they come first. */
+const known = [658232836, 499866267, 840979049]
 const requestsInWorld = 60
+/** On a slow machine, too. */
+const leastRequests = 300
 const atOnce = 6
 const patienceMs = 400
 
 test('what is foretold of random requests in random clusters is what is seen', {
   timeout: (seconds + 120) * 1000,
 }, async (t) => {
+  const until = performance.now() + seconds * 1000
   const told: Record<string, number> = {}
   const wrong: string[] = []
-  let seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
-  for (const until = performance.now() + seconds * 1000; performance.now() < until; seed++) {
+  let requestsSent = 0
+  for (const seed of seeds(() => performance.now() < until || requestsSent < leastRequests)) {
     const random = new Random(seed)
     await using world = new RandomWorld(random)
     const requests = Array.from({ length: requestsInWorld }, () => requestIn(world, random))
@@ -36,24 +42,32 @@ test('what is foretold of random requests in random clusters is what is seen', {
             trace.verdict === 'dropped' ||
             trace.hops.some(({ say }) => / times\)/.test(say))
           if (!trace.agrees && late) trace = await world.trace(from, to, { timeoutMs: 10 * patienceMs })
+          requestsSent++
           told[trace.verdict] = (told[trace.verdict] ?? 0) + 1
           const differs = disagreement(trace)
           if (differs !== undefined)
             wrong.push(
-              `KUBEHOP_RANDOM_SEED=${seed}: ${from} -> ${to} (${world.broken.map(({ name }) => name).join('; ') || 'nothing broken'}): ${trace.verdict}, ${differs}`,
+              `seed ${seed}: ${from} -> ${to} (${world.broken.map(({ name }) => name).join('; ') || 'nothing broken'}): ${trace.verdict}, ${differs}`,
             )
         }
       }),
     )
-    if (given !== undefined || wrong.length > 20) break
+    if (wrong.length > 20) break
   }
   t.diagnostic(JSON.stringify(told))
-  assert.ok(wrong.length === 0, `${wrong.length} disagreements:\n${wrong.join('\n')}`)
-  const total = Object.values(told).reduce((sum, count) => sum + count, 0)
-  if (given === undefined && total > 200)
+  const repeat = 'to repeat: KUBEHOP_RANDOM_SEED=(the seed) node scripts/test.ts test/kernel/trace-random.test.ts'
+  assert.ok(wrong.length === 0, `${wrong.length} disagreements:\n${wrong.join('\n')}\n${repeat}`)
+  if (given === undefined)
     for (const verdict of ['delivered', 'refused', 'rejected', 'dropped', 'unreachable', 'no-answer'])
       assert.ok((told[verdict] ?? 0) > 0, `nothing was ${verdict}`)
 })
+
+/** The one that was given, or those that are known and then others, as long as there is time. */
+function* seeds(more: () => boolean): Generator<number> {
+  if (given !== undefined) return yield Number(given)
+  yield* known
+  for (let seed = Math.floor(Math.random() * 2 ** 31); more(); seed++) yield seed
+}
 
 function disagreement(trace: Trace): string | undefined {
   const { agrees, why } = trace
