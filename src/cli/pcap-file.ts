@@ -61,7 +61,8 @@ function orSay<T>(path: string, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    throw cannotWrite(path, messageOf(error))
+    // Under which name it is written until it is whole is nobody's business.
+    throw cannotWrite(path, messageOf(error).replace(/\.\d+\.part(?=')/, ''))
   }
 }
 

@@ -87,7 +87,7 @@ test('a port that the service does not have is compared with those it has', () =
   assert.equal(why?.code, 'NoSuchPort')
   assert.equal(
     why?.say,
-    'service shop/web has no port 8080/TCP; it has 80/TCP; 8080 is its targetPort, which is meant for others',
+    'service shop/web has no port 8080/TCP; it has 80/TCP; 8080 is its targetPort, which its pods have',
   )
   assert.equal(why?.fix, 'ask for port 80, or add port 8080 to the service')
 })

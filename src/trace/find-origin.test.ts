@@ -112,8 +112,14 @@ test('what cannot send says why, and what can', () => {
     ['rs/idle', /^replicaset shop\/idle has no pod that runs$/],
     ['done', /^pod shop\/done does not run: Succeeded$/],
     ['new', /^pod shop\/new does not run: Pending, on no node yet$/],
-    ['two:metric', /^pod shop\/two has no container "metric"; app, metrics run; did you mean metrics\?$/],
-    ['two:broken', /^container "broken" of pod shop\/two does not run: CrashLoopBackOff; app, metrics run$/],
+    [
+      'two:metric',
+      /^pod shop\/two has no container "metric"; of its containers app, metrics run; did you mean metrics\?$/,
+    ],
+    [
+      'two:broken',
+      /^container "broken" of pod shop\/two does not run: CrashLoopBackOff; of its containers app, metrics run$/,
+    ],
     ['client:app', /^pod shop\/client has no container "app"; none of its containers runs$/],
   ]
   for (const [text, plainly] of rows)

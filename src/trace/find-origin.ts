@@ -86,7 +86,9 @@ function findContainer(pod: Pod, name: string): void {
   )
   const run = all.filter((one) => states.get(one)?.running)
   const running =
-    run.length === 0 ? 'none of its containers runs' : `${run.join(', ')} ${run.length === 1 ? 'runs' : 'run'}`
+    run.length === 0
+      ? 'none of its containers runs'
+      : `of its containers ${run.join(', ')} ${run.length === 1 ? 'runs' : 'run'}`
   const fail = (code: string, say: string): KubehopError => new KubehopError('trace', 'find the container', code, say)
   if (!all.includes(name)) {
     const hint = didYouMean(name, all)

@@ -131,6 +131,17 @@ test('what is no destination says what would be one', () => {
   for (const [text, code, message] of rows) assert.throws(() => to(text), { code, message }, text)
 })
 
+test('a service that is nearly meant is named before a missing port, and a path is no pod', () => {
+  const rows: [string, RegExp][] = [
+    ['web.shp', /"web\.shp": nothing is in a namespace "shp"; did you mean web\?/],
+    ['wbe', /"wbe": there is no service wbe in namespace shop; did you mean web\?/],
+    ['web/path', /there is no pod web\/path; web is a service: write http:\/\/web\/path$/],
+    ['bank/path', /there is no pod bank\/path$/],
+  ]
+  for (const [text, message] of rows) assert.throws(() => to(text), { code: 'NotFound', message }, text)
+  assert.throws(() => to('example.com'), { code: 'Usage', message: /the port is missing/ })
+})
+
 test('what is in another namespace is named, and how it is written', () => {
   const there = (text: string) => () => to(text, 'node/node1', 'default')
   const rows: [string, RegExp][] = [

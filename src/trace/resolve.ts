@@ -1,6 +1,7 @@
 import { balancedAddresses, type Service } from '../api/objects/service.ts'
 import { type Address, parseAddress } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import { type Cluster, nodesThatServe, readyEndpoints } from './cluster.ts'
 import { findPod, findService } from './find-object.ts'
 import { addressOfNode, running } from './find-origin.ts'
@@ -27,6 +28,8 @@ export function findDestination(cluster: Cluster, target: Target, origin: Origin
   if (!service && isKind(host.name) && target.path !== '/') throw objectInUrl(target, host.name)
   const machine = target.protocol === 'icmp' && !service ? machineNamed(cluster, host.name, here) : undefined
   if (machine) return ofObject(cluster, target, machine, origin, here)
+  if (!service && target.port === undefined && target.protocol !== 'icmp')
+    refuseNearName(cluster, target, host.name, here)
   const port = service ? servicePort(service, target) : plainPort(target, `${host.name}:80`)
   return { kind: 'name', name: host.name, port }
 }
@@ -42,6 +45,29 @@ export function serviceNamed(cluster: Cluster, name: string, namespace: string):
   return cluster.services.find(({ metadata }) => metadata.name === service && metadata.namespace === of)
 }
 
+/** Without a port only the name of a service is enough: one that is nearly that is said before the port is. */
+function refuseNearName(cluster: Cluster, { text }: Target, name: string, here: string): void {
+  const short = name.toLowerCase().replace(/\.$/, '')
+  const [first = '', of] = short
+    .replace(`.svc.${cluster.zone}`, '')
+    .replace(/\.svc$/, '')
+    .split('.')
+  const namesOf = ({ metadata }: Service): string =>
+    metadata.namespace === here ? metadata.name : `${metadata.name}.${metadata.namespace}`
+  const same = cluster.services.filter(({ metadata }) => metadata.name === first).map(namesOf)
+  const like = same.length > 0 ? same : nearest(short, cluster.services.map(namesOf))
+  if (like.length === 0) return
+  const spaces = new Set([...cluster.services, ...cluster.pods].map(({ metadata }) => metadata.namespace ?? 'default'))
+  const lost = of !== undefined && !spaces.has(of)
+  const say = lost ? `nothing is in a namespace "${of}"` : `there is no service ${first} in namespace ${of ?? here}`
+  throw new KubehopError(
+    'trace',
+    'find the service',
+    'NotFound',
+    `"${text}": ${say}; did you mean ${like.slice(0, 3).join(' or ')}? (a name of somebody else needs its port: ${name}:80)`,
+  )
+}
+
 /** An echo request is for a machine: a name that no service has is a pod's, or a node's, before it is one for DNS. */
 function machineNamed(cluster: Cluster, name: string, namespace: string): ObjectName | undefined {
   if (cluster.pods.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace))
@@ -55,10 +81,20 @@ function ofObject(cluster: Cluster, target: Target, object: ObjectName, origin: 
     return { kind: 'address', address: addressOfNode(cluster, object.name), port }
   }
   if (object.kind === 'service') return ofService(cluster, target, findService(cluster, object, here), origin)
+  refusePath(cluster, target, object, here)
   const pod = findPod(cluster, object, here)
   const { address } = running(pod)
   if (address.includes(':')) throw onlyIpv4(target, address)
   return { kind: 'address', address, port: podPort(pod, target) }
+}
+
+/** `web/path`, which is read as pod `path` of namespace `web`, where there is a service web and no such namespace. */
+function refusePath(cluster: Cluster, { text }: Target, { namespace, name }: ObjectName, here: string): void {
+  if (namespace === undefined || text.split('/').length !== 2) return
+  if (cluster.pods.some(({ metadata }) => metadata.namespace === namespace)) return
+  if (!serviceNamed(cluster, namespace, here)) return
+  const say = `"${text}": there is no pod ${namespace}/${name}; ${namespace} is a service: write http://${namespace}/${name}`
+  throw new KubehopError('trace', 'find the pod', 'NotFound', say)
 }
 
 function ofService(cluster: Cluster, target: Target, service: Service, origin: Origin): Destination {

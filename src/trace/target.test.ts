@@ -59,6 +59,22 @@ test('what is no target is refused with what would be one', () => {
     assert.throws(() => parseTarget(text), { code: 'Usage' }, JSON.stringify(text))
 })
 
+test('what is wrong with a target is said, and not all that could be one', () => {
+  const rows: [string, RegExp][] = [
+    ['web/', /"web\/": a path belongs to http:\/\/ only: write http:\/\/web\/, or web:PORT for a connection alone$/],
+    ['web:80/', /write http:\/\/web:80\/, or web:80 for a connection alone$/],
+    ['tcp://web/path', /a path belongs to http:\/\/ only: write http:\/\/web\/path/],
+    ['http:/web', /two slashes follow http: write http:\/\/web$/],
+    ['http://web:99999/', /there is no port 99999: ports end at 65535$/],
+    ['web:0', /there is no port 0: ports begin at 1$/],
+    ['300.1.1.1:80', /300\.1\.1\.1 is no IPv4 address$/],
+    ['http://300.1.1.1/', /300\.1\.1\.1 is no IPv4 address$/],
+    ['1.2.3:80', /1\.2\.3 is no IPv4 address$/],
+  ]
+  for (const [text, message] of rows) assert.throws(() => parseTarget(text), { code: 'Usage', message }, text)
+  assert.equal(parseTarget('tcp://web:80/').port, 80)
+})
+
 test('any text is a target or a usage error', () => {
   fc.assert(
     fc.property(

@@ -33,6 +33,9 @@ export function parseTarget(text: string): Target {
       `"${protocol}://" is not understood: http, https, tcp, udp, sctp, icmp and dns are${hint === '' ? '' : `; ${hint}`}`,
     )
   }
+  const short = /^([a-z]+):\/(?!\/)(.*)$/is.exec(text)
+  if (short?.[1] !== undefined && Object.hasOwn(transports, short[1].toLowerCase()))
+    throw usage(`"${text}": two slashes follow ${short[1]}: write ${short[1].toLowerCase()}://${short[2]}`)
   const rest = text.slice(scheme?.[0].length ?? 0)
   const http = protocol === 'http' || protocol === 'https'
   if (!http) {
@@ -49,14 +52,19 @@ export function parseTarget(text: string): Target {
   const slash = rest.search(/[/?#]/)
   const authority = slash < 0 ? rest : rest.slice(0, slash)
   const path = slash < 0 ? '/' : rest.slice(slash).replace(/#.*$/s, '')
-  if (!http && path !== '/' && path !== '') throw usage(`"${text}": a path belongs to http:// only`)
+  // `tcp://web:80/` is how some write a URL; `web/` alone would be HTTP for most.
+  if (!http && slash >= 0 && (scheme === null || path !== '/')) {
+    const name = authority.replace(/:\d+$/, '')
+    const bare = `, or ${authority === name ? `${name}:PORT` : authority} for a connection alone`
+    throw usage(`"${text}": a path belongs to http:// only: write http://${authority}${path}${bare}`)
+  }
   // A request line must stay one line (RFC 9112, 3.2).
   if (/[^\x21-\x7e]/.test(path)) throw usage(`"${text}": the path has characters that must be written as %XX`)
-  const { host, port } = parsePort(authority) ?? fail(text)
+  const { host, port } = parsePort(authority) ?? fail(text, authority)
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
   const address = parseAddress(bare)
   const isName = address === undefined && hostName.test(host) && !/^[\d.]+$/.test(host) && !host.includes('..')
-  if (address === undefined && !isName) fail(text)
+  if (address === undefined && !isName) fail(text, authority)
   refusePort(protocol, port, text)
   return {
     protocol,
@@ -106,7 +114,11 @@ function parsePort(text: string): { host: string; port: number | string | undefi
   return /^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(port) ? { host, port } : undefined
 }
 
-function fail(text: string): never {
+function fail(text: string, authority: string): never {
+  const [, host = authority, port] = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(authority) ?? []
+  if (host !== '' && port !== undefined && (Number(port) < 1 || Number(port) > 65535))
+    throw usage(`"${text}": there is no port ${port}: ports ${Number(port) < 1 ? 'begin at 1' : 'end at 65535'}`)
+  if (/^\d[\d.]*\.[\d.]*$/.test(host)) throw usage(`"${text}": ${host} is no IPv4 address`)
   throw usage(
     `"${text}" is nothing to send to: write http://NAME/, pod/NAME:PORT, svc/NAME:PORT, NAMESPACE/svc/NAME:PORT, node/NAME:PORT, NAME:PORT, ADDRESS:PORT, udp://NAME:PORT, sctp://NAME:PORT, icmp://NAME or dns://NAME`,
   )

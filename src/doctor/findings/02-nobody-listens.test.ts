@@ -128,7 +128,7 @@ test('one pod of two that does not listen is told as that pod’s matter', () =>
   assert.deepEqual(others, [])
   assert.deepEqual(found?.object, { kind: 'Pod', namespace: 'shop', name: 'web-2' })
   assert.equal(found?.patch, undefined)
-  assert.match(found?.say ?? '', /while other pods of it serve; nothing listens there$/)
+  assert.match(found?.say ?? '', /while other pods of it serve; nothing listens there on any port$/)
 })
 
 test('UDP: sockets of clients are not proposed, and a kernel that tells nothing is not believed to say no', () => {

@@ -147,7 +147,7 @@ function fromMachines({ now }: View, { service, port, at, protocol, endpoints }:
 
 function whatListens(waiting: readonly Socket[]): string {
   const others = waiting.filter((one) => !isLoopback(one))
-  return others.length === 0 ? 'nothing listens there' : `what listens there: ${others.map(socketText).join('; ')}`
+  return others.length === 0 ? 'nothing listens there on any port' : `what listens there: ${others.map(socketText).join('; ')}`
 }
 
 /** Ports that could be meant: those of clients, which UDP cannot be told from servers', are not. */

@@ -50,13 +50,13 @@ test('one size arrives or not, and in pieces', () => {
     '',
   ])
   const tried = [
-    { bytes: 4000, passed: false, by: 'client', say: 'client’s own device takes less: nothing left' },
+    { bytes: 4000, passed: false, by: 'client', say: 'client’s own device takes less, so nothing was sent' },
     { bytes: 4000, passed: true, cut: true as const },
   ]
   assert.deepEqual(text({ tried, hops: [], say }), [
     '',
     `sizes    does not arrive without being cut (${say})`,
-    '  4000 bytes: client’s own device takes less: nothing left',
+    '  4000 bytes: client’s own device takes less, so nothing was sent',
     '  4000 bytes in pieces: arrived',
     '',
   ])

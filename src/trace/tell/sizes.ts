@@ -23,7 +23,7 @@ export function tellSize(told: Told, bytes: number, result: Extract<Answer, { ki
   if (!first || !last) {
     const by = shortName(told.source.key)
     const own = result.outcome === 'too-big'
-    const say = own ? `${by}’s own device takes less: nothing left` : 'nothing left'
+    const say = own ? `${by}’s own device takes less, so nothing was sent` : 'nothing left'
     return { tried: { bytes, passed: false, ...(own && { by }), say }, hops }
   }
   const at = { place: last.place, device: last.device }
