@@ -1,5 +1,6 @@
 import type { Address } from '../../base/address.ts'
 import type { HookName } from '../../kernel/nftables/chain.ts'
+import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
 import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
@@ -68,9 +69,14 @@ class Carrier {
       undefined,
     )
     if ('ended' in left) return left.ended
-    const input = this.#meet(machine, 'input', left.packet, made)
+    this.#translated(machine, 'lo', packet, left.packet, left.by)
+    // It is not translated again: nf_nat_initialized.
+    const settled = { ...left.packet, status: (left.packet.status ?? 0) | ctStatus.dnat }
+    const pre = this.#meet(machine, 'prerouting', settled, made)
+    if ('ended' in pre) return pre.ended
+    const input = this.#meet(machine, 'input', { ...pre.packet, status: left.packet.status ?? 0 }, made)
     if ('ended' in input) return input.ended
-    this.#translated(machine, 'lo', packet, input.packet, left.by)
+    this.#translated(machine, 'lo', left.packet, input.packet, left.by)
     this.#path.own(machine, input.packet, false)
     return this.#end(machine, { is: 'arrived' }, input.packet)
   }
