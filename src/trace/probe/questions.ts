@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto'
 import type { Address } from '../../base/address.ts'
-import { decodeMessage, encodeMessage } from '../../dns/wire/codec.ts'
+import { encodeMessage } from '../../dns/wire/codec.ts'
 import { flags, type Message, types } from '../../dns/wire/message.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { openPartner } from '../../kernel/partner.ts'
 import { connectTcp } from '../../kernel/socket.ts'
+import { answerTo } from './is-answer.ts'
 
 // Questions to a name server, several at once, as the C library asks for both kinds of address: over one UDP socket (RFC 1035, 4.2.1), or
 // over one TCP connection where an answer did not fit (RFC 7766).
@@ -111,8 +112,9 @@ function collect(
   try {
     begin(
       (bytes) => {
-        const message = decodeMessage(bytes)
-        if (!message || !questions.some(({ id }) => id === message.id)) return
+        const message = firstOf(questions, (one) => answerTo(one.bytes, bytes))
+        // Of several answers to one question the first counts, as for the C library.
+        if (!message || heard.has(message.id)) return
         heard.set(message.id, { message, outcome: 'answered', ms: performance.now() - started })
         if (heard.size === questions.length) end('timeout')
       },
@@ -125,4 +127,12 @@ function collect(
     clearTimeout(timer)
     signal?.removeEventListener('abort', giveUp)
   })
+}
+
+function firstOf<T, Found>(all: readonly T[], find: (one: T) => Found | undefined): Found | undefined {
+  for (const one of all) {
+    const found = find(one)
+    if (found !== undefined) return found
+  }
+  return undefined
 }

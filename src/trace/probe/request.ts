@@ -7,6 +7,7 @@ import { sendDatagram } from './datagram.ts'
 import { get, type HttpAnswer, resetText } from './http.ts'
 import { outcomes } from './outcomes.ts'
 import { sendPacket } from './packet.ts'
+import { answerTo } from './is-answer.ts'
 import { payloadOf } from './payload.ts'
 import { encodeQuestion } from './questions.ts'
 import { answersOf } from './resolve.ts'
@@ -23,7 +24,7 @@ async function datagram(spec: DatagramSpec, ns: Netns | undefined, signal: Abort
   const payload = spec.kind === 'dns' ? encodeQuestion(id, spec.name) : payloadOf(spec.size)
   const dontFragment = spec.kind === 'udp' && spec.dontFragment === true
   const { from, to, timeoutMs } = spec
-  const accepts = spec.kind === 'dns' ? (bytes: Buffer): boolean => decodeMessage(bytes)?.id === id : undefined
+  const accepts = spec.kind === 'dns' ? (bytes: Buffer): boolean => answerTo(payload, bytes) !== undefined : undefined
   const result = await sendDatagram({
     ns,
     from,
