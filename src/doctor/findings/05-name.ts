@@ -1,11 +1,13 @@
+import type { Service } from '../../api/objects/service.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Case } from '../../trace/case.ts'
+import type { Cluster } from '../../trace/cluster.ts'
 import { hasOnlyIpv6, knowsClusterNames } from '../../trace/notes.ts'
 import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/resolve.ts'
-import type { Why } from '../../trace/types.ts'
+import type { DnsStep, Why } from '../../trace/types.ts'
 import type { Check, Finding } from '../types.ts'
-import { senderOf } from './finding.ts'
+import { listed, senderOf } from './finding.ts'
 
 /** The name has no address: a service of that name elsewhere, or one whose name is nearly that. */
 export const check: Check = {
@@ -17,19 +19,28 @@ export const check: Check = {
     if (!request || !isMissing(request) || request.target.host.kind !== 'name') return []
     // Elsewhere no name of the cluster is known at all: the trace says that itself.
     if (!knowsClusterNames(request.cluster, request.source, request.dns) || hasOnlyIpv6(request.dns)) return []
-    const namespace = namespaceOf(request.source) ?? 'default'
-    const asked = request.dns.map(({ question, rcode }) => `${question} ${rcode}`).join('; ')
     return [
       {
-        ...whyMissing(request, request.target.host.name, namespace),
+        ...whyMissing(request, request.target.host.name),
         number: 5,
         level: 'error',
         object: senderOf(request),
         sure: 'certain',
-        evidence: [{ kind: 'packet', text: asked === '' ? 'no question was answered' : asked }],
+        evidence: [{ kind: 'packet', text: askedText(request.dns) }],
       },
     ]
   },
+}
+
+/** What was asked and said, in short: the trace has every question in its table. */
+function askedText(dns: readonly DnsStep[]): string {
+  const [first] = dns
+  if (!first) return 'no question was answered'
+  const distinct = (of: (step: DnsStep) => string): string[] => [...new Set(dns.map(of))]
+  const names = distinct(({ question }) => question)
+  const said = listed(distinct(({ rcode }) => rcode))
+  const more = names.length > 1 ? `, the first of ${names.length} names,` : ''
+  return `${first.question}${more} asked of ${listed(distinct(({ server }) => server))}: ${said}`
 }
 
 /** A question itself is delivered when a server answers it, though the answer is that there is no such name. */
@@ -39,31 +50,39 @@ function isMissing({ verdict, target, dns }: Case): boolean {
   return asked && dns.every(({ answers }) => answers.length === 0)
 }
 
-function whyMissing({ cluster }: Case, name: string, namespace: string): Pick<Why, 'code' | 'say' | 'fix'> {
-  const service = serviceNamed(cluster, name, namespace)
+function whyMissing({ cluster, source }: Case, name: string): Pick<Why, 'code' | 'say' | 'fix'> {
+  // Who is no pod is in no namespace, and completes no name.
+  const namespace = namespaceOf(source)
+  const written = ({ metadata }: Service): string =>
+    namespace === undefined
+      ? `${metadata.name}.${metadata.namespace}.svc.${cluster.zone}`
+      : metadata.namespace === namespace
+        ? metadata.name
+        : `${metadata.name}.${metadata.namespace}`
+  const service = serviceNamed(cluster, name, namespace ?? 'default')
   if (service?.spec.type === 'ExternalName') return externalName(name, service.spec.externalName ?? '', cluster)
-  if (service)
+  if (service && (namespace !== undefined || name.replace(/\.$/, '').endsWith(`.${cluster.zone}`)))
     return {
       code: 'NameNotServed',
       say: `there is a service for "${name}", and DNS has no address for it`,
       fix: 'a headless service needs a ready pod; else look at the logs of the cluster’s DNS',
     }
-  const [first = ''] = name.split('.')
-  const elsewhere = cluster.services.filter(
-    ({ metadata }) => metadata.name === first && metadata.namespace !== namespace,
-  )
   const say = `nothing is called "${name}"`
+  const elsewhere = othersOf(cluster, name, namespace)
   if (elsewhere.length > 0) {
-    const names = elsewhere.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
+    const [first] = elsewhere.map(({ metadata }) => metadata.name)
+    const spaces = elsewhere.map(({ metadata }) => metadata.namespace ?? 'default')
+    const whom = namespace === undefined ? `at ${source.key}` : `for a pod in namespace ${namespace}`
     return {
       code: 'NameElsewhere',
-      say: `${say} for a pod in namespace ${namespace}; a service ${first} is in ${elsewhere.map(({ metadata }) => metadata.namespace).join(', ')}`,
-      fix: `write ${names.join(' or ')}`,
+      say: `${say} ${whom}; a service ${first} is in ${listed(spaces, 3)}`,
+      fix:
+        elsewhere.length > 3
+          ? `write ${first}.NAMESPACE${namespace === undefined ? `.svc.${cluster.zone}` : ''} with the one that is meant: kubectl get services -A has all`
+          : `write ${elsewhere.map(written).join(' or ')}`,
     }
   }
-  const here = cluster.services.flatMap(({ metadata }) =>
-    metadata.namespace === namespace ? [metadata.name] : [`${metadata.name}.${metadata.namespace}`],
-  )
+  const here = cluster.services.map(written)
   const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
   if (pod)
     return {
@@ -86,6 +105,21 @@ function whyMissing({ cluster }: Case, name: string, namespace: string): Pick<Wh
         ? `did you mean ${like.join(' or ')}?`
         : `make a Service of this name, or write the name of one that exists: ${here.slice(0, 5).join(', ')}`,
   }
+}
+
+/** Services of the same name: in the namespace most like the one that was written, in the sender's, then by name. */
+function othersOf(cluster: Cluster, name: string, namespace: string | undefined): Service[] {
+  const [first = '', space, ...rest] = name.toLowerCase().replace(/\.$/, '').split('.')
+  // `api.example.com` is no service called "api".
+  if (rest.length > 0 && !isInside(name, cluster)) return []
+  const found = cluster.services.filter(({ metadata }) => metadata.name === first)
+  const spaceOf = ({ metadata }: Service): string => metadata.namespace ?? 'default'
+  const near = space === undefined ? [] : nearest(space, found.map(spaceOf))
+  const order = [...near, ...(namespace === undefined ? [] : [namespace])]
+  const rank = (one: Service): number => (order.includes(spaceOf(one)) ? order.indexOf(spaceOf(one)) : order.length)
+  return found.sort(
+    (one, other) => rank(one) - rank(other) || spaceOf(one).localeCompare(spaceOf(other), 'en', { numeric: true }),
+  )
 }
 
 /** The service is only another name, and that one has no address. */

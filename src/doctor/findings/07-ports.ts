@@ -1,5 +1,7 @@
+import type { ServicePort } from '../../api/objects/service.ts'
+import type { Case } from '../../trace/case.ts'
 import { ownerOf, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import { type Target, transportOf } from '../../trace/target.ts'
 import { directoryOf, spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { listed, nameOf, referTo } from './finding.ts'
@@ -22,12 +24,13 @@ function atService({ cluster, request }: View): Finding[] {
   if (owner.kind !== 'service' || protocol === 'ICMP') return []
   const ports = owner.service.spec.ports ?? []
   if (ports.some((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)) return []
-  const meant = ports.find((one) => one.targetPort === to.port || one.nodePort === to.port)
+  const others = ports.filter((one) => one.targetPort === to.port || one.nodePort === to.port)
+  const meant = others.find((one) => (one.protocol ?? 'TCP') === protocol) ?? others[0]
   const list = ports.map((one) => `${one.port}/${one.protocol ?? 'TCP'}`).join(', ')
   const which =
     meant === undefined
       ? ''
-      : `; ${to.port} is its ${meant.nodePort === to.port ? 'nodePort' : 'targetPort'}, which is meant for others`
+      : `; ${to.port} is its ${meant.nodePort === to.port ? 'nodePort, which the nodes’ own addresses have' : 'targetPort, which its pods have'}`
   return [
     {
       number: 7,
@@ -38,9 +41,35 @@ function atService({ cluster, request }: View): Finding[] {
       sure: 'certain',
       evidence: [{ kind: 'object', text: `${nameOf(owner.service)}: ports ${list === '' ? 'none' : list}` }],
       say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}`,
-      fix: `ask for port ${meant?.port ?? ports[0]?.port ?? '...'}, or add port ${to.port} to the service`,
+      fix: [...instead(request, ports, meant), `add port ${to.port} to the service`].join(', or '),
     },
   ]
+}
+
+/** What to ask instead: by the right scheme, by the right protocol, or for the right port. */
+function instead({ to, target, nameless }: Case, ports: readonly ServicePort[], meant?: ServicePort): string[] {
+  const protocol = transportOf(target.protocol).toUpperCase()
+  const of = (one: ServicePort): string => one.protocol ?? 'TCP'
+  const scheme = target.protocol === 'https' ? 'http' : 'https'
+  const usual = { http: 80, https: 443 }
+  const isUsual = (target.protocol === 'http' || target.protocol === 'https') && to?.port === usual[target.protocol]
+  if (!meant && isUsual && ports.some((one) => of(one) === 'TCP' && one.port === usual[scheme]))
+    return [`use ${scheme}://${hostOf(target)}${target.path}`]
+  const port =
+    ports.find((one) => one.port === to?.port) ?? meant ?? ports.find((one) => of(one) === protocol) ?? ports[0]
+  if (!port) return []
+  if (of(port) === protocol) return [`ask for port ${port.port}`]
+  // What was sent is a question, and the name in it is not whom it was sent to.
+  const host = nameless === true || target.protocol === 'dns' ? to?.address : hostOf(target)
+  return [`ask by ${of(port)}: ${of(port).toLowerCase()}://${host}:${port.port}`]
+}
+
+/** As it was written, without scheme, port and path: `web`, `svc/web`, `100.64.0.5`. */
+function hostOf({ text, protocol }: Target): string {
+  const bare = text.replace(/^[a-z]+:\/\//i, '')
+  const authority =
+    protocol === 'http' || protocol === 'https' ? bare.replace(/[/?#].*$/s, '') : bare.replace(/\/$/, '')
+  return authority.replace(/:[^:]*$/, '')
 }
 
 /** A node is asked on the port of a service: there it is its nodePort that leads on. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address } from '../../base/address.ts'
+import type { RuleMet } from '../../trace/observation.ts'
 import type { ErrorKind } from '../../trace/tell/error.ts'
 import { told } from '../../trace/testing/across.ts'
-import { afterNo, afterRefusal, type Speaker } from './21-after-no.ts'
+import { afterDrop, afterNo, afterRefusal, type Speaker } from './21-after-no.ts'
 
 const said = (kind: ErrorKind, by: string, to: string, speaker: Speaker = 'node', hasPort = true): string =>
   afterNo(told, { kind, by, hasPort }, speaker, address(to))
@@ -75,4 +76,27 @@ test('too long, too far, and what has no name', () => {
     'look for a circle: ip route get 100.96.2.2, at node1 and at each place before it',
   )
   assert.match(said('other', 'node1', '100.96.2.2'), /^the way leads as far as node1/)
+})
+
+test('after silence the rule that threw it away is named, and whose it is counts', () => {
+  const met = (table: string, rule?: string): RuleMet => ({
+    kind: 'rule',
+    place: { kind: 'node', name: 'node2', node: 'node2' },
+    packet: 1,
+    table,
+    chain: 'guard',
+    verdict: 'drop',
+    ...(rule !== undefined && { rule }),
+  })
+  const where = 'on node2: nft -a list ruleset; it is in table firewall, chain guard'
+  assert.equal(
+    afterDrop('node2', met('firewall', 'drop')),
+    `let that rule pass it, or delete it by its handle: ${where}`,
+  )
+  assert.equal(
+    afterDrop('node2', met('firewall')),
+    `add a rule that lets it pass, before the end of that chain: ${where}`,
+  )
+  assert.match(afterDrop('node2', met('kubehop', 'drop')), /^ask for an address and a port that a service has/)
+  assert.match(afterDrop('node2', undefined), /^look at the place that saw it last/)
 })

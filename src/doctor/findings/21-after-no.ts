@@ -1,5 +1,7 @@
 import { type Address, contains, formatCidr, parseCidr } from '../../base/address.ts'
 import type { Case } from '../../trace/case.ts'
+import type { RuleMet } from '../../trace/observation.ts'
+import { isServiceRule } from '../../trace/tell/rules.ts'
 import type { IcmpError } from '../../trace/tell/error.ts'
 
 /** What of a request says where its way should have gone on. */
@@ -43,6 +45,16 @@ export function afterRefusal(by: string, speaker: Speaker): string {
   return speaker === 'node'
     ? `the way to ${by} is right, and a rule there answers in the place of the address: it is in the last hop, and in nft list ruleset there`
     : `the way there is right: look at what listens in ${by}, and on which port`
+}
+
+/** After silence: where it was seen last, a rule threw it away, or nobody knows what became of it. */
+export function afterDrop(place: string, rule: RuleMet | undefined): string {
+  if (rule === undefined) return 'look at the place that saw it last, and at what should have come after it'
+  if (isServiceRule(rule)) return 'ask for an address and a port that a service has: kubectl get services -A'
+  const where = `on ${place}: nft -a list ruleset; it is in table ${rule.table}, chain ${rule.chain}`
+  // The end of a chain has no handle.
+  if (rule.rule === undefined) return `add a rule that lets it pass, before the end of that chain: ${where}`
+  return `let that rule pass it, or delete it by its handle: ${where}`
 }
 
 /** The last link was reached, and nobody on it has the address, or who has it does not hear. */

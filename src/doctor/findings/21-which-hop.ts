@@ -2,11 +2,12 @@ import type { Case } from '../../trace/case.ts'
 import type { Sighting } from '../../trace/flow.ts'
 import type { Place } from '../../trace/observation.ts'
 import { errorOf, sayError } from '../../trace/tell/error.ts'
+import { droppedBy } from '../../trace/tell/rules.ts'
 import { ipOf, packetText } from '../../trace/tell/story.ts'
 import { refusedBy } from '../../trace/tell/verdict.ts'
 import type { Because } from '../../trace/types.ts'
 import type { Check, Finding, ObjectReference } from '../types.ts'
-import { afterNo, afterRefusal } from './21-after-no.ts'
+import { afterDrop, afterNo, afterRefusal } from './21-after-no.ts'
 import { senderOf } from './finding.ts'
 
 /** "Refused" and "timeout" have an author: the place that said no, or the last one that saw the request before the silence. */
@@ -96,7 +97,7 @@ function silence(one: Case, last: Sighting): Finding {
     last.place,
     `nobody said anything${time}${tries}: ${seen}${more}`,
     because,
-    fixes.Silence,
+    afterDrop(place, droppedBy(story, last.place, ipOf(last))),
   )
 }
 
@@ -127,7 +128,9 @@ function noAddress(one: Case): Finding {
     object: senderOf(one),
     evidence: evidence.length > 0 ? evidence : [none],
     say,
-    fix: 'see the questions one by one: the search list of the pod’s resolv.conf makes them',
+    fix: last
+      ? 'see the questions one by one: the search list of the pod’s resolv.conf makes them'
+      : 'write an address, or an object: svc/NAME, pod/NAME:PORT',
   }
 }
 
@@ -136,7 +139,7 @@ const common = { number: 21, level: 'info', sure: 'certain' } as const
 const fixes = {
   AnsweredElse: 'the network did its part: look at the program, and whether it speaks what was asked for',
   AnswerLost: 'the request arrived: look at the way back, from the place that saw the answer last',
-  Silence: 'look at the place that saw it last, and at what should have come after it',
+  Silence: 'the network did its part: look at the program, kubectl logs',
   NotSent: 'look at the sender’s own routes and neighbours: ip route and ip neigh in its namespace',
 } as const
 

@@ -41,7 +41,9 @@ function noNameServer({ cluster, request }: View): Finding[] {
       code: 'NoNameServer',
       object: senderOf(request),
       say: `${first.server} did not answer a question about "${first.question}", so nothing could be sent; this is the way of the question`,
-      fix: known ? 'repair the way to the name server first' : 'look at the pod’s /etc/resolv.conf',
+      fix: known
+        ? 'repair the way to the name server first'
+        : `look at the /etc/resolv.conf of ${request.source.kind === 'pod' ? `pod ${request.source.key}` : request.source.node}`,
     },
   ]
 }
