@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Trace } from '../../src/trace/types.ts'
 import { apply, cure, diagnose, finds, namesOf, remove, shell } from './doctor-lab.ts'
-import { run, startTestLab, type TestLab } from './harness.ts'
+import { startTestLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
 before(async () => {
@@ -16,27 +16,6 @@ const verdict = async (from: string, to: string): Promise<string> => {
   assert.ok(out.startsWith('{'), err)
   return (JSON.parse(out) as Trace).verdict
 }
-
-test('a healthy lab has nothing wrong, and the doctor says how much it looked at', async () => {
-  const healthy = await diagnose(lab)
-  assert.deepEqual(namesOf(healthy.findings), [])
-  assert.deepEqual([healthy.code, healthy.untold], [0, []])
-  assert.ok(healthy.looked.services >= 5 && healthy.looked.pods >= 5, JSON.stringify(healthy.looked))
-  assert.deepEqual([healthy.looked.nodes, healthy.looked.machines], [3, 4])
-  const { out } = await lab.kubehop('doctor')
-  assert.match(out, /^looked at \d+ services, \d+ pods, 3 nodes, 4 kernels: \d+ of \d+ checks, nothing wrong\n/)
-  const asked = await diagnose(lab, '--for', 'deploy/web', 'http://api/')
-  assert.deepEqual(namesOf(asked.findings), [])
-  assert.equal(asked.request?.verdict, 'delivered')
-})
-
-test('a service that was just made is not finished yet, and no mistake', async () => {
-  const made = await lab.kubectl('create', 'service', 'clusterip', 'soon', '--tcp=80:8080')
-  assert.equal(made.code, 0, made.err)
-  const { findings, early } = await diagnose(lab)
-  assert.deepEqual([namesOf(findings), namesOf(early)], [[], ['SelectorMatchesNothing Service/soon']])
-  assert.equal((await lab.kubectl('delete', 'service', 'soon')).code, 0)
-})
 
 test('1: a selector that matches nothing is compared with the labels there are, and the patch cures it', async () => {
   const file = 'examples/broken/01-selector.yaml'
@@ -230,67 +209,4 @@ test('24: nodes without a pod of a Local service drop what comes from outside', 
   await cure(lab, failed.findings[0])
   await finds(lab, asked, [])
   await remove(lab, file)
-})
-
-test('a rollout that goes well is never a mistake, at no moment of it', async () => {
-  const deployments = ['deployment/web', 'deployment/api']
-  assert.equal((await lab.kubectl('rollout', 'restart', ...deployments)).code, 0)
-  const done = Promise.all(deployments.map((one) => lab.kubectl('rollout', 'status', one, '--timeout=60s')))
-  let over = false
-  void done.then(() => {
-    over = true
-  })
-  while (!over) assert.deepEqual(namesOf((await diagnose(lab, 'default')).findings), [])
-  assert.deepEqual(
-    (await done).map(({ code }) => code),
-    [0, 0],
-  )
-})
-
-test('an agent that does not answer is said, and the rest goes on', async () => {
-  const agent = lab.pidOf('kubehop node node3')
-  assert.ok(agent)
-  process.kill(agent, 'SIGSTOP')
-  try {
-    const { untold, looked, findings } = await diagnose(lab, 'default')
-    assert.match(untold.join('; '), /^the kernel of node3: .*no answer within 5 s$/)
-    assert.deepEqual([looked.machines, namesOf(findings)], [3, []])
-  } finally {
-    process.kill(agent, 'SIGCONT')
-  }
-})
-
-test('any cluster is looked at by its kubeconfig, and what needs an agent is named', async () => {
-  const kubeconfig = (await lab.kubehop('kubeconfig')).out.trim()
-  const { looked, checks, findings, code } = await diagnose(lab, 'default', '--kubeconfig', kubeconfig)
-  assert.deepEqual([looked.machines, looked.nodes, code], [0, 3, 0])
-  assert.deepEqual(namesOf(findings), [])
-  assert.equal(checks.find(({ number }) => number === 3)?.because, 'needs agents on the nodes')
-  assert.equal(checks.find(({ number }) => number === 1)?.ran, true)
-})
-
-test('what is asked for wrongly is said before anything is looked at', async () => {
-  const rows: [string[], RegExp, number][] = [
-    [['--for', 'client'], /--for needs FROM and TO/, 2],
-    [['Shop!'], /"Shop!" is no namespace/, 2],
-    [['nowhere'], /there is no namespace "nowhere"; there is .*default/, 1],
-    [['-o', 'xml'], /-o is text, json, yaml, not "xml"/, 2],
-    [['--context', 'x'], /needs --kubeconfig FILE/, 2],
-    [['--kubeconfig', '/nonexistent'], /nonexistent/, 1],
-    [['--for', 'nobody', 'http://web/'], /there is no pod default\/nobody/, 1],
-  ]
-  for (const [words, expected, status] of rows) {
-    const { code, err } = await lab.kubehop('doctor', ...words)
-    assert.match(err, expected)
-    assert.equal(code, status, words.join(' '))
-  }
-})
-
-test('a pipe that closes early is no failure', async () => {
-  const { code, err } = await run(
-    'sh',
-    ['-c', `"$0" src/cli/main.ts doctor --list | head -1`, process.execPath],
-    lab.env,
-  )
-  assert.deepEqual([code, err], [0, ''])
 })
