@@ -65,6 +65,6 @@ test('what stands apart from the request is marked in the text', () => {
   const text = renderDiagnosis(found, { width: 80, color: false, verbose: false })
   assert.match(
     text,
-    /^shop\/client -> http:\/\/web:8080\/.*\nerror {2}service shop\/web.*\nbesides, not of this request:\n\nerror {2}service other\/lonely/s,
+    /^shop\/client -> http:\/\/web:8080\/.*\nerror {2}service shop\/web.*\nbesides, not of this request \(-v: in full\):\n {2}error {2}service other\/lonely/s,
   )
 })

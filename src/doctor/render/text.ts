@@ -1,11 +1,13 @@
 import { allVisible } from '../../base/visible.ts'
 import { type Paint, painter, type TextOptions } from '../../trace/render/paint.ts'
-import { wrapped } from '../../trace/render/wrap.ts'
 import { renderTrace } from '../../trace/render/text.ts'
-import { type CheckDone, type Diagnosis, mistakes } from '../diagnosis.ts'
-import { listed, plural } from '../findings/finding.ts'
-import type { Finding } from '../types.ts'
+import { reasonsOf } from '../../trace/render/why.ts'
+import { wrapped } from '../../trace/render/wrap.ts'
+import { type Diagnosis, mistakes } from '../diagnosis.ts'
+import { plural } from '../findings/finding.ts'
+import type { Finding, ObjectReference } from '../types.ts'
 import { commandOf } from './command.ts'
+import { renderIdle } from './idle.ts'
 
 /** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
 export function renderDiagnosis(found: Diagnosis, options: TextOptions): string {
@@ -13,19 +15,43 @@ export function renderDiagnosis(found: Diagnosis, options: TextOptions): string 
   const diagnosis = allVisible(found)
   const paint = painter(options.color)
   const { request, findings, aboutRequest } = diagnosis
-  // With a request, what is wrong elsewhere stands apart from what it met.
-  const apart = request !== undefined && aboutRequest < findings.length
+  // With a request, what is wrong elsewhere stands apart from what it met, and does not bury it.
+  const apart = request === undefined ? findings.length : aboutRequest
+  const { verbose } = options
+  const met = verbose ? findings.slice(0, apart) : reasonsOf(findings.slice(0, apart))
+  const besides = findings.slice(apart)
+  const shown = [...met, ...besides]
   const lines = [
     // What the doctor says of the request stands below, with its evidence.
     ...(request ? [renderTrace({ ...request, why: [] }, options).trimEnd(), ''] : []),
-    ...findings.flatMap((one, at) => [
-      ...(apart && at === aboutRequest ? [paint('dim', 'besides, not of this request:'), ''] : []),
-      ...renderFinding(one, options, paint),
-      '',
-    ]),
-    ...renderEnd(diagnosis, options, paint),
+    ...met.flatMap((one) => [...renderFinding(one, options, paint), '']),
+    ...renderBesides(besides, options, paint),
+    ...renderEnd({ ...diagnosis, findings: shown }, options, paint),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** A line for each; in full when asked for. */
+function renderBesides(findings: readonly Finding[], options: TextOptions, paint: Paint): string[] {
+  if (findings.length === 0) return []
+  const { width, verbose } = options
+  if (verbose)
+    return [
+      paint('dim', 'besides, not of this request:'),
+      '',
+      ...findings.flatMap((one) => [...renderFinding(one, options, paint), '']),
+    ]
+  const lines = findings.map(({ level, object, say }) => {
+    const name = nameOf(object)
+    const text = `${level}  ${say.startsWith(name) ? say : `${name}: ${say}`}`
+    const line = width > 0 && text.length + 2 > width ? `${text.slice(0, width - 3)}…` : text
+    return `  ${paint(styles[level], line.slice(0, level.length))}${line.slice(level.length)}`
+  })
+  return [paint('dim', 'besides, not of this request (-v: in full):'), ...lines, '']
+}
+
+function nameOf({ kind, namespace, name }: ObjectReference): string {
+  return `${kind.toLowerCase()} ${namespace === undefined ? '' : `${namespace}/`}${name}`
 }
 
 const styles = { error: 'red', warning: 'yellow', info: 'cyan' } as const
@@ -37,13 +63,12 @@ const certainty = {
 
 function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Paint): string[] {
   const { level, number, object, field, say, fix, patch, sure, code } = one
-  const name = `${object.kind.toLowerCase()} ${object.namespace === undefined ? '' : `${object.namespace}/`}${object.name}`
   const evidence = verbose ? one.evidence : one.evidence.slice(0, 2)
   const style = styles[level]
   // What is to be changed may be another object than the one that suffers: the Deployment that makes a service's pods.
   const owner = patch && patch.kind !== object.kind ? `${patch.kind.toLowerCase()}/${patch.name} ` : ''
   return [
-    `${paint(style, level)}  ${paint('bold', name)}${field === undefined ? '' : paint('dim', `  ${owner}${field}`)}`,
+    `${paint(style, level)}  ${paint('bold', nameOf(object))}${field === undefined ? '' : paint('dim', `  ${owner}${field}`)}`,
     ...wrapped(`  ${say}`, 2, width),
     ...evidence.flatMap(({ kind, text }) => wrapped(`  ${kind}: ${text}`, 4, width).map((line) => paint('dim', line))),
     ...wrapped(`  -> ${fix}`, 5, width),
@@ -65,7 +90,9 @@ function renderEnd(diagnosis: Diagnosis, { width, verbose }: TextOptions, paint:
     ),
     ...early.flatMap(({ say }) => wrapped(`not finished yet: ${say}`, 2, width).map((line) => paint('yellow', line))),
     ...untold.flatMap((say) => wrapped(`not looked at: ${say}`, 2, width).map((line) => paint('yellow', line))),
-    ...idle(known, verbose).flatMap((line) => wrapped(line, 6, width).map((text) => paint('dim', text))),
+    ...renderIdle(known, looked.machines > 0, verbose).flatMap((line) =>
+      wrapped(line, 6, width).map((text) => paint('dim', text)),
+    ),
   ]
 }
 
@@ -84,25 +111,6 @@ function paintCounts(line: string, paint: Paint): string {
     .replace(/\d+ errors?/, (text) => paint('red', text))
     .replace(/\d+ warnings?/, (text) => paint('yellow', text))
     .replace(/\d+ for information/, (text) => paint('cyan', text))
-}
-
-/** Which checks did not run, by what they lack; each by its name when asked for. */
-function idle(checks: readonly CheckDone[], verbose: boolean): string[] {
-  const left = Map.groupBy(
-    checks.filter(({ because }) => because !== undefined),
-    ({ because = '', ran }) => (ran ? `${because} to see everything` : because),
-  )
-  return [...left].flatMap(([because, those]) => {
-    const numbers = listed(
-      those.map(({ number }) => String(number)),
-      those.length,
-    )
-    // "needs agents" of one, "need agents" of several; what is no need is a sentence of its own.
-    const [, need] = /^needs (.*)$/.exec(because) ?? []
-    const line =
-      need === undefined ? `${numbers}: ${because}` : `${numbers} ${those.length > 1 ? 'need' : 'needs'} ${need}`
-    return [line, ...(verbose ? those.map(({ number, title }) => `  ${String(number).padStart(2)}  ${title}`) : [])]
-  })
 }
 
 /** `doctor --list`: every mistake with its number and what is needed to see it. */

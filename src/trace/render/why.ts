@@ -1,14 +1,26 @@
-import type { Trace } from '../types.ts'
+import type { Trace, Why } from '../types.ts'
 import type { Paint, TextOptions } from './paint.ts'
 import { wrapped } from './wrap.ts'
 
-/** What is wrong, and what to do: a line each. */
-export function renderWhy({ why, verdict }: Trace, { width }: TextOptions, paint: Paint): string[] {
+/** What is wrong, and what to do: a line each. With `-v` also who said no, where something else says why. */
+export function renderWhy({ why, verdict }: Trace, { width, verbose }: TextOptions, paint: Paint): string[] {
   if (why.length === 0) return []
   const styles = { error: 'red', warning: 'yellow', info: 'dim' } as const
-  const lines = why.flatMap(({ level, say, fix }) => [
+  const lines = (verbose ? why : reasonsOf(why)).flatMap(({ level, say, fix }) => [
     ...wrapped(`  ${say}`, 2, width).map((text) => paint(styles[level], text)),
     ...wrapped(`  -> ${fix}`, 5, width),
   ])
   return ['', verdict === 'delivered' ? 'note' : 'why', ...lines]
+}
+
+/** Mistake 21 (src/doctor/findings/21-which-hop.ts): not why a request failed, but who said so. */
+export const authors: readonly string[] = ['SaidNo', 'AnswerLost', 'AnsweredElse', 'Silence', 'NotSent']
+
+/**
+ * Without who said no, or fell silent, where an error says why: the last hop has told that. Never empty of what was not: where nothing
+ * else is known, who said so is the reason.
+ */
+export function reasonsOf<T extends Pick<Why, 'code' | 'level'>>(why: readonly T[]): readonly T[] {
+  const isAuthor = ({ code, level }: T): boolean => level === 'info' && authors.includes(code)
+  return why.some(({ level }) => level === 'error') ? why.filter((one) => !isAuthor(one)) : why
 }
