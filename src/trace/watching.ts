@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { messageOf } from '../base/errors.ts'
 import type { Agent } from './agent.ts'
 import type { LiveSpec } from './live/spec.ts'
@@ -27,6 +28,8 @@ export function watchAll(
   hear?: (observation: Observation) => void,
 ): Watching {
   const stop = new AbortController()
+  // Each watcher listens to it: a cluster has many.
+  setMaxListeners(0, stop.signal)
   const all: Observation[] = []
   const running = watchers.map((watcher) =>
     watch(watcher, stop.signal, patienceMs, hear ?? ((observation) => all.push(observation))),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Answer, RepeatSpec, Request } from './spec.ts'
 
 /** At once; more would wait for each other on this machine, and be told as slower than they are. */
@@ -14,6 +15,8 @@ export async function sendRepeated(
   send: (request: Request) => Promise<Answer>,
   signal: AbortSignal,
 ): Promise<Answer[]> {
+  // Each request that waits listens to it: many are no leak.
+  setMaxListeners(0, signal)
   const answers: Promise<Answer>[] = []
   const lanes = new Set<Promise<void>>()
   const over = new AbortController()
