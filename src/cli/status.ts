@@ -1,16 +1,24 @@
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
-import { chooseLab } from '../lab/choose.ts'
+import { chooseLab, runningLabs } from '../lab/choose.ts'
 import { kubeconfigOf, type LabRecord } from '../lab/folder.ts'
+import { columns } from '../trace/render/names.ts'
 import { atMostOne, parse } from './usage.ts'
 
-/** `kubehop status [NAME] [--json]` */
+/** `kubehop status [NAME] [--json]`: one lab; where several run and none is named, all of them, a line each (JSON: a list). */
 export async function status(args: string[]): Promise<number> {
   const { values, positionals } = parse({
     args,
     allowPositionals: true,
     options: { json: { type: 'boolean' }, lab: { type: 'string' } },
   })
-  const lab = await describeLab(chooseLab(atMostOne(positionals) ?? values.lab))
+  const name = atMostOne(positionals) ?? values.lab
+  const all = name === undefined && !process.env['KUBEHOP_LAB'] ? runningLabs() : []
+  if (all.length > 1) {
+    const labs = await Promise.all(all.map(describeLab))
+    console.log(values.json ? JSON.stringify(labs, null, 2) : renderLabs(labs))
+    return 0
+  }
+  const lab = await describeLab(chooseLab(name))
   console.log(values.json ? JSON.stringify(lab, null, 2) : renderLab(lab, 'is running'))
   return 0
 }
@@ -54,6 +62,22 @@ export async function describeLab(record: LabRecord): Promise<LabStatus> {
   } finally {
     client.close()
   }
+}
+
+/** `one  2 nodes (2 Ready)  8 pods  KUBECONFIG`, and how to see one of them. */
+export function renderLabs(labs: readonly LabStatus[]): string {
+  const rows = labs.map(({ name, nodes, kubeconfig }) => {
+    const pods = nodes.reduce((sum, one) => sum + one.pods, 0)
+    const ready = nodes.filter((one) => one.ready).length
+    return [
+      name,
+      `${nodes.length} node${nodes.length === 1 ? '' : 's'} (${ready} Ready)`,
+      `${pods} pod${pods === 1 ? '' : 's'}`,
+      kubeconfig,
+    ]
+  })
+  const lines = columns(rows).map((line) => `  ${line}`)
+  return [`${labs.length} labs run`, '', ...lines, '', '  `kubehop status NAME` says more of one'].join('\n')
 }
 
 export function renderLab(lab: LabStatus, says: string): string {

@@ -5,6 +5,7 @@ import { codeOf, KubehopError } from '../base/errors.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
 import { liveStopPath } from '../lab/trace-live.ts'
+import { visible } from '../base/visible.ts'
 import { linesOf, longestLine } from '../trace/http.ts'
 import type { Trace } from '../trace/types.ts'
 import { trace, type TraceContext } from './trace.ts'
@@ -13,17 +14,15 @@ import { dryContext, takeDryRun, traceAbroad } from './trace-dry-run.ts'
 /** `kubehop trace [--lab NAME] ...`: the lab's supervisor does the tracing, this asks for it and shows it. */
 export async function traceCommand(args: string[]): Promise<number> {
   const { flags, rest: words } = takeDryRun(args)
-  if (flags.kubeconfig !== undefined || flags.context !== undefined) return traceAbroad(words, flags)
   const { lab, rest } = takeLab(words)
   // Found when something is asked of it: what the words mean, and what is wrong with them, is said without any lab.
   let found: Promise<Transport> | undefined
   const theLab = (): Promise<Transport> => (found ??= connectTo(lab))
   const context: TraceContext = {
     request: async (path, body) =>
-      (await (await theLab()).call(
-        { method: 'POST', path, body },
-        AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000),
-      )) as Trace,
+      (await (
+        await theLab()
+      ).call({ method: 'POST', path, body }, AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000))) as Trace,
     async *stream(path, body) {
       const response = await (await theLab()).open({ method: 'POST', path, body }, never)
       for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object
@@ -34,13 +33,25 @@ export async function traceCommand(args: string[]): Promise<number> {
   }
   const dry = dryContext((path, body) => context.request(path, { ...body, dryRun: true }))
   try {
+    if (flags.kubeconfig !== undefined || flags.context !== undefined) return await traceAbroad(words, flags)
     return await trace(rest, flags.dry ? dry : context)
   } catch (error) {
-    throw sayGone(error)
+    if (!isWrongQuestion(error)) throw sayGone(error)
+    console.error(`kubehop trace: ${visible(error.plain ?? error.message)}`)
+    return 2
   } finally {
     const transport = await found?.catch(() => undefined)
     transport?.close()
   }
+}
+
+/** What the cluster does not have, or no request can be, by the codes of the rooms' errors. */
+const wrongQuestions: ReadonlySet<unknown> = new Set(['Usage', 'NotFound', 'OnlyIpv4', 'ManyMachines'])
+
+/** A question that nobody can answer, such as one about a pod that does not exist: said by the lab, or here in a dry run. */
+function isWrongQuestion(error: unknown): error is Error & { plain?: string } {
+  if (error instanceof ApiError) return error.code === 422 && wrongQuestions.has(error.reason)
+  return error instanceof KubehopError && error.room === 'trace' && wrongQuestions.has(error.code)
 }
 
 const never = new AbortController().signal

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -35,11 +35,21 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
+/** The user `nobody` of most distributions: any that is not root would do. */
+const nobody = 65_534
+
 /** No lab, and nobody's rights but those to read this kubeconfig. */
 function trace(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return traceAs({}, ...words)
+}
+
+function traceAs(
+  who: { uid?: number; gid?: number },
+  ...words: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = { ...process.env, KUBEHOP_STATE: join(folder, 'none') }
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, 'trace', ...words], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, [main, 'trace', ...words], { env, ...who }, (error, stdout, stderr) =>
       resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
     )
   })
@@ -55,6 +65,18 @@ test('any cluster is foretold by its kubeconfig, and says what is not known of i
   assert.match(stdout, /how node1 reaches node2 is this cluster’s network plugin’s business/)
 })
 
+test('it needs no rights on this machine: nobody is told the same as root', {
+  skip:
+    process.getuid?.() !== 0 && 'these tests have no more rights than an ordinary user: every other test here shows it',
+}, async () => {
+  chmodSync(folder, 0o755)
+  chmodSync(kubeconfig, 0o644)
+  const mine = await trace(...abroad, 'shop/client', 'http://web/')
+  const theirs = await traceAs({ uid: nobody, gid: nobody }, ...abroad, 'shop/client', 'http://web/')
+  assert.deepEqual(theirs, mine)
+  assert.equal(theirs.code, 0, theirs.stderr)
+})
+
 test('what would not be delivered ends with 1; JSON says that nothing was observed', async () => {
   const { code, stdout } = await trace(...abroad, '-o', 'json', 'shop/client', '100.64.0.20:81')
   assert.equal(code, 1)
@@ -65,7 +87,8 @@ test('what would not be delivered ends with 1; JSON says that nothing was observ
 
 test('what cannot be asked is said, with what to do', async () => {
   const cases: [string[], number, RegExp][] = [
-    [[...abroad, 'shop/nobody', 'http://web/'], 1, /there is no pod shop\/nobody/],
+    [[...abroad, 'shop/nobody', 'http://web/'], 2, /^kubehop trace: there is no pod shop\/nobody/],
+    [[...abroad, 'shop/client', 'svc/web:htp'], 2, /has no port named "htp"/],
     [[...abroad, '--context', 'there', 'shop/client', 'http://web/'], 1, /it has no context there; it has kubehop/],
     [['--dry-run', '--kubeconfig', join(folder, 'missing'), 'shop/client', 'http://web/'], 1, /missing/],
     [['--kubeconfig', kubeconfig, 'shop/client', 'http://web/'], 2, /--kubeconfig and --context are for --dry-run/],

@@ -18,4 +18,5 @@ export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
   --live [SECONDS]      sends nothing: watches what FROM itself sends to TO, for 10 s or as long as said; Ctrl-C ends it early
   --pcap FILE           all packets of all hops in one pcapng file, with the interface of each; -: to standard output, the rest to standard error
 
-Sends one real request and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not.`
+Sends one real request and shows what the kernel did with it. Exit code 0 when it was delivered, 1 when not (also when a name
+server's answer is no), 2 for a wrong question.`

@@ -4,6 +4,7 @@ import { type PcapEvent, pcapPath } from '../lab/trace-pcap.ts'
 import { mostRequests } from '../trace/coordinate.ts'
 import { parseSource } from '../trace/source.ts'
 import { parseTarget } from '../trace/target.ts'
+import { saysNo } from '../trace/render/verdict.ts'
 import type { Trace } from '../trace/types.ts'
 import { openPcap } from './pcap-file.ts'
 import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
@@ -55,7 +56,8 @@ export async function trace(words: string[], context: TraceContext): Promise<num
     writeWords()
     return 0
   }
-  if (from === undefined || to === undefined || rest.length > 0) throw new UsageError('FROM and TO are needed')
+  if (from === undefined || to === undefined) throw new UsageError('FROM and TO are needed')
+  if (rest.length > 0) throw new UsageError(tooMany(positionals, words))
   check(() => parseSource(from))
   check(() => parseTarget(to))
   const timeoutMs = values.timeout === undefined ? undefined : seconds(values.timeout) * 1000
@@ -86,7 +88,21 @@ export async function trace(words: string[], context: TraceContext): Promise<num
   const all = [result, ...(result.repeats?.outcomes ?? [])]
   // One packet of a size that was asked for has to arrive in one piece.
   const fits = typeof sizes !== 'number' || result.sizes?.tried.some(({ passed, cut }) => passed && !cut) === true
-  return fits && all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
+  return fits && !saysNo(result) && all.every(({ verdict }) => verdict === 'delivered') ? 0 : 1
+}
+
+/** Which word is one too many. What stands behind an option that may stand alone was probably meant as its value. */
+function tooMany(positionals: readonly string[], words: readonly string[]): string {
+  const [extra = ''] = positionals.slice(2)
+  const option = ['--size', '--live'].find(
+    (one) => positionals.includes(words[words.indexOf(one) + 1] ?? '') && words.includes(one),
+  )
+  if (option === undefined) return `"${extra}" is one word too many: only FROM and TO stand without an option`
+  const value = words[words.indexOf(option) + 1] ?? ''
+  // Only TO has a port or a path: then the word before FROM was one too many.
+  const which =
+    value === extra || /[:/]/.test(extra) ? `"${value}"` : `one of ${positionals.map((one) => `"${one}"`).join(', ')}`
+  return `${which} is one word too many; ${option} takes a number, or stands alone`
 }
 
 /** The trace, and its packets in a file. */

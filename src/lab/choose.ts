@@ -9,11 +9,7 @@ import { labName } from './settings.ts'
 export function chooseLab(named: string | undefined): LabRecord {
   const name = named ?? (process.env['KUBEHOP_LAB'] || undefined)
   if (name !== undefined) return theLab(name)
-  const running = allLabs().filter((each) => {
-    if (strangerOf(each) !== undefined) return false
-    const record = readRecord(each)
-    return record !== undefined && isRunning(record)
-  })
+  const running = runningLabs().map((one) => one.name)
   const [only, second] = running
   if (only !== undefined && second === undefined) return theLab(only)
   if (only !== undefined)
@@ -24,6 +20,15 @@ export function chooseLab(named: string | undefined): LabRecord {
   const [dead] = allLabs()
   if (dead !== undefined) return theLab(dead)
   throw refuse('NoLab', 'no lab runs: start one with `kubehop up`')
+}
+
+/** All labs of this user that run. */
+export function runningLabs(): LabRecord[] {
+  return allLabs().flatMap((each) => {
+    if (strangerOf(each) !== undefined) return []
+    const record = readRecord(each)
+    return record !== undefined && isRunning(record) ? [record] : []
+  })
 }
 
 function theLab(name: string): LabRecord {

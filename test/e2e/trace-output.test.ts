@@ -57,7 +57,7 @@ test('as YAML it says what it says as JSON', async () => {
 test('as a diagram it names every place on the way, and as text the words that are in it', async () => {
   const trace = JSON.parse(await output('-o', 'json')) as Trace
   const diagram = await output('-o', 'mermaid')
-  assert.match(diagram, /^sequenceDiagram\n {2}title default\/client -> http:\/\/web\/: delivered, 200 OK, [\d.]+ ms\n/)
+  assert.match(diagram, /^sequenceDiagram\n {2}title default\/client -> http:\/\/web\/: delivered, 200 OK after [\d.]+ ms\n/)
   const named = [...diagram.matchAll(/^ {2}participant p\d+ as (.*)$/gm)].map(([, name]) => name)
   assert.deepEqual(named.toSorted(), [...new Set([...trace.hops, ...trace.reply].map(({ place }) => place))].toSorted())
   assert.match(diagram, /\n {2}p1->>dns: web\.default\.svc\.cluster\.local A\?\n/)

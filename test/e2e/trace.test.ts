@@ -205,7 +205,7 @@ test('many requests are counted by who got them, and the largest packet is found
 
 test('as text it reads like a story', async () => {
   const { out } = await lab.kubehop('trace', 'client', 'http://web/')
-  assert.match(out, /^client -> http:\/\/web\/ {4}delivered, 200 OK, [\d.]+ ms {4}predicted and observed agree\n/)
+  assert.match(out, /^client -> http:\/\/web\/ {4}delivered, 200 OK after [\d.]+ ms {4}predicted and observed agree\n/)
   assert.match(out, /\nthere\n +1 +\+0 us {2}client +eth0 +sent to /)
   assert.match(out, /\nback\n/)
 })

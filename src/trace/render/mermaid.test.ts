@@ -11,7 +11,7 @@ test('a delivered request is a sequence diagram, there and back', () => {
   assert.equal(
     renderMermaid(trace),
     `sequenceDiagram
-  title shop/client -> http://web/: delivered, 200 OK, 0.9 ms
+  title shop/client -> http://web/: delivered, 200 OK after 0.9 ms
   participant p1 as client
   participant p2 as node1
   participant p3 as router
@@ -70,4 +70,12 @@ test('whatever a sentence says, it stays one statement', () => {
       assert.match(lines[3] ?? '', /^ {2}note over p1: x([^;#]|#(35|59);)*$/s)
     }),
   )
+})
+
+test('why it failed stands at the end', () => {
+  const why = [{ code: 'X', level: 'error', say: 'nobody listens; so it refuses', fix: 'start it' }] as const
+  const lines = renderMermaid({ ...trace, verdict: 'refused', why })
+    .trimEnd()
+    .split('\n')
+  assert.equal(lines.at(-1), '  note over p1: why: nobody listens#59; so it refuses -> start it')
 })

@@ -1,20 +1,21 @@
 import { allVisible } from '../../base/visible.ts'
 import type { Hop, Trace } from '../types.ts'
-import { sayMs } from './paint.ts'
-import { words } from './verdict.ts'
+import { headline, outcomeOf } from './verdict.ts'
 
 /**
  * A trace as a sequence diagram in Mermaid's language, for pages that draw it (GitHub, GitLab, most wikis): who sent what to whom, and beneath
  * each place what it decided. An arrow with a cross ends a request that went no further.
  */
 export function renderMermaid(trace: Trace): string {
-  const { from, to, verdict, status, ms, dns, hops, reply } = allVisible(trace)
+  const seen = allVisible(trace)
+  const { from, to, ms, dns, hops, reply, observed, why } = seen
   const stays = staysOf(hops)
   const returns = staysOf(reply)
   const names = [...new Set([...stays, ...returns].map(({ place }) => place))]
   const ids = new Map(names.map((place, at) => [place, `p${at + 1}`]))
   const id = (place: string): string => ids.get(place) ?? 'p1'
-  const outcome = [words[verdict], status, sayMs(ms)].filter(Boolean).join(', ')
+  const { word, status } = outcomeOf(seen)
+  const outcome = observed === false ? `${word} (foretold)` : headline(word, status, ms)
   const lines = [
     `title ${escaped(`${from} -> ${to}: ${outcome}`)}`,
     ...(stays.length === 0 ? [`participant p1 as ${escaped(from)}`] : []),
@@ -26,6 +27,10 @@ export function renderMermaid(trace: Trace): string {
     ]),
     ...walk(stays, '->>', id),
     ...walk(returns, '-->>', id),
+    ...why.map(
+      ({ say, fix }) =>
+        `note over p1: ${escaped(`${seen.verdict === 'delivered' ? 'note' : 'why'}: ${say} -> ${fix}`)}`,
+    ),
   ]
   return ['sequenceDiagram', ...lines.map((line) => `  ${line}`), ''].join('\n')
 }

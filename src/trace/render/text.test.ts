@@ -12,7 +12,7 @@ const trace = tell(told)
 test('a delivered request reads so', () => {
   assert.equal(
     renderTrace(trace, { width: 0, color: false, verbose: false }),
-    `shop/client -> http://web/    delivered, 200 OK, 0.9 ms    predicted and observed agree
+    `shop/client -> http://web/    delivered, 200 OK after 0.9 ms    predicted and observed agree
 
 name     web = web.shop.svc.cluster.local = 100.64.0.20    1 question to 100.64.0.10 (kube-system/dns-1, node2), 0.3 ms
 there

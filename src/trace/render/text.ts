@@ -5,9 +5,9 @@ import { renderRepeats } from './count.ts'
 import { renderForetold } from './foretold.ts'
 import { renderHops } from './hops.ts'
 import { renderNames } from './names.ts'
-import { type Paint, painter, sayMs, type TextOptions } from './paint.ts'
+import { type Paint, painter, type TextOptions } from './paint.ts'
 import { renderSizes } from './size.ts'
-import { words } from './verdict.ts'
+import { headline, outcomeOf } from './verdict.ts'
 import { renderWhy } from './why.ts'
 
 /** A trace as people read it: one line for each hop, there and back, then why it failed and what to do. */
@@ -29,18 +29,16 @@ export function renderTrace(seen: Trace, options: TextOptions): string {
 }
 
 /** In one line where it fits, else part by part. */
-function renderHead(
-  { from, to, verdict, status, ms, agrees, hops, observed }: Trace,
-  { width }: TextOptions,
-  paint: Paint,
-): string[] {
-  const outcome = paint(verdict === 'delivered' ? 'green' : 'red', words[verdict])
+function renderHead(trace: Trace, { width }: TextOptions, paint: Paint): string[] {
+  const { from, to, ms, agrees, hops, observed } = trace
+  const { word, status, style } = outcomeOf(trace)
+  const outcome = paint(style, word)
   const agreement = agrees
     ? paint('dim', 'predicted and observed agree')
     : paint('yellow', 'predicted and observed differ')
   const parts = [
     paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
-    observed === false ? outcome : [outcome, status, sayMs(ms)].filter(Boolean).join(', '),
+    observed === false ? outcome : headline(outcome, status, ms),
     ...(observed === false ? [paint('dim', 'foretold: nothing was sent')] : hops.length === 0 ? [] : [agreement]),
   ]
   const line = parts.join('    ')

@@ -1,4 +1,5 @@
-import type { Verdict } from '../types.ts'
+import type { Trace, Verdict } from '../types.ts'
+import { sayMs } from './paint.ts'
 
 /** A verdict as people say it. */
 export const words: Readonly<Record<Verdict, string>> = {
@@ -11,4 +12,28 @@ export const words: Readonly<Record<Verdict, string>> = {
   'no-answer': 'no answer',
   'name-not-found': 'name not found',
   'not-sent': 'not sent',
+}
+
+/**
+ * A name server answered a question, and its answer is no: NXDOMAIN, REFUSED, SERVFAIL, ... (RFC 1035, 4.1.1). The packets were delivered, which is what
+ * the verdict says; for who asked it is a failure.
+ */
+export function saysNo({ protocol, verdict, status }: Pick<Trace, 'protocol' | 'verdict' | 'status'>): boolean {
+  return protocol === 'dns' && verdict === 'delivered' && status !== undefined && !/^NOERROR\b/.test(status)
+}
+
+/** `delivered, 200 OK`, `refused`, `answered: NXDOMAIN`; and how that reads at a glance. */
+export function outcomeOf(trace: Pick<Trace, 'protocol' | 'verdict' | 'status'>): {
+  readonly word: string
+  readonly status: string | undefined
+  readonly style: 'green' | 'yellow' | 'red'
+} {
+  const { verdict, status } = trace
+  if (saysNo(trace)) return { word: `answered: ${status}`, status: undefined, style: 'yellow' }
+  return { word: words[verdict], status, style: verdict === 'delivered' ? 'green' : 'red' }
+}
+
+/** `delivered, 200 OK after 26 ms`: when the answer was there, which is later than its first packet; or when it was given up. */
+export function headline(outcome: string, status: string | undefined, ms: number): string {
+  return `${[outcome, status].filter(Boolean).join(', ')} after ${sayMs(ms)}`
 }

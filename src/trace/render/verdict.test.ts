@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { headline, outcomeOf, saysNo } from './verdict.ts'
+
+test('a name server that says no is not shown as delivered', () => {
+  const refused = { protocol: 'dns', verdict: 'delivered', status: 'REFUSED' } as const
+  assert.ok(saysNo(refused))
+  assert.deepEqual(outcomeOf(refused), { word: 'answered: REFUSED', status: undefined, style: 'yellow' })
+  const found = { protocol: 'dns', verdict: 'delivered', status: 'NOERROR 100.64.0.20' } as const
+  assert.deepEqual(outcomeOf(found), { word: 'delivered', status: found.status, style: 'green' })
+  assert.ok(!saysNo({ protocol: 'http', verdict: 'delivered', status: '404 Not Found' }))
+  assert.ok(!saysNo({ protocol: 'dns', verdict: 'no-answer' }))
+  assert.equal(headline('delivered', '200 OK', 26.2), 'delivered, 200 OK after 26 ms')
+  assert.equal(headline('refused', undefined, 0.31), 'refused after 0.3 ms')
+})
