@@ -37,11 +37,11 @@ const udp = (port: number): ServicePort => ({ port, targetPort: 5353, protocol: 
 test('what to ask instead is what helps: another port, another protocol, or another scheme', () => {
   const rows: [string, number, ServicePort[], string][] = [
     ['http://web:8080/', 8080, [tcp(80)], 'ask for port 80, or add port 8080 to the service'],
-    ['udp://web:80', 80, [tcp(80)], 'ask by TCP: tcp://web:80, or add port 80 to the service'],
+    ['udp://web:80', 80, [tcp(80)], 'ask by TCP: tcp://web:80, or add port 80/UDP to the service'],
     ['tcp://svc/web:53', 53, [tcp(80), udp(53)], 'ask by UDP: udp://svc/web:53, or add port 53 to the service'],
-    ['udp://100.64.0.20:81', 81, [tcp(80)], 'ask by TCP: tcp://100.64.0.20:80, or add port 81 to the service'],
+    ['udp://100.64.0.20:81', 81, [tcp(80)], 'ask by TCP: tcp://100.64.0.20:80, or add port 81/UDP to the service'],
     ['tcp://web:81', 81, [udp(53), tcp(80)], 'ask for port 80, or add port 81 to the service'],
-    ['dns://other', 53, [tcp(53)], 'ask by TCP: tcp://100.64.0.20:53, or add port 53 to the service'],
+    ['dns://other', 53, [tcp(53)], 'ask by TCP: tcp://100.64.0.20:53, or add port 53/UDP to the service'],
     ['https://web/a?b', 443, [tcp(80)], 'use http://web/a?b, or add port 443 to the service'],
     ['http://web/', 80, [tcp(443)], 'use https://web/, or add port 80 to the service'],
     ['http://web/', 80, [udp(443)], 'ask by UDP: udp://web:443, or add port 80 to the service'],

@@ -129,7 +129,7 @@ function noAddress(one: Case): Finding {
     evidence: evidence.length > 0 ? evidence : [none],
     say,
     fix: last
-      ? 'see the questions one by one: the search list of the pod’s resolv.conf makes them'
+      ? `see the questions one by one: the search list ${one.source.kind === 'pod' ? 'of the pod’s resolv.conf' : `in the resolv.conf of ${one.source.node}`} makes them`
       : 'write an address, or an object: svc/NAME, pod/NAME:PORT',
   }
 }
