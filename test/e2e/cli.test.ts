@@ -47,7 +47,11 @@ test('status tells nodes, addresses and the kubeconfig, for people and for progr
 test('two labs live side by side with the same addresses; a command has to say which', async () => {
   const second = await kubehop('up', 'two', '--nodes', '1')
   assert.equal(second.code, 0, second.err)
-  const unclear = await kubehop('status')
+  const both = await kubehop('status')
+  assert.equal(both.code, 0, both.err)
+  assert.match(both.out, /^2 labs run\n\n {2}one {2}1 node \(1 Ready\) .*\n {2}two {2}1 node /)
+  assert.equal((JSON.parse((await kubehop('status', '--json')).out) as object[]).length, 2)
+  const unclear = await kubehop('kubeconfig')
   assert.equal(unclear.code, 1)
   assert.match(unclear.err, /2 labs run \(one, two\): say which with --lab NAME or KUBEHOP_LAB/)
   assert.equal((await run(process.execPath, [main, 'status'], { ...state.env, KUBEHOP_LAB: 'two' })).code, 0)

@@ -68,6 +68,6 @@ test('a node and a container send, too; what does not run is told with what does
   const { trace: container } = await trace('client:client', 'http://web/')
   assert.deepEqual([container.status, container.from, container.container], ['200 OK', 'default/client', 'client'])
   const { code, err } = await lab.kubehop('trace', 'client:clinet', 'http://web/')
-  assert.equal(code, 1)
-  assert.match(err, /pod default\/client has no container "clinet"; client runs; did you mean client\?/)
+  assert.equal(code, 2)
+  assert.match(err, /pod default\/client has no container "clinet"; of its containers client runs; did you mean client\?/)
 })

@@ -172,7 +172,7 @@ test('names that do not exist and pods that do not exist are told apart', async 
   const outside = await trace('client', 'http://example.com/')
   assert.match(outside.trace.why.map((why) => why.say).join(), /"example.com" in the cluster/)
   const { code, err } = await lab.kubehop('trace', 'clinet', 'http://web/')
-  assert.equal(code, 1)
+  assert.equal(code, 2)
   assert.match(err, /clinet.*client/s)
 })
 
