@@ -1,5 +1,5 @@
 import type { Client } from '../api/client/client.ts'
-import { type Address, address as parsed } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Explain } from './case.ts'
@@ -15,6 +15,7 @@ import { findDestination } from './resolve.ts'
 import { type Places, type Sender, sendWatched } from './send.ts'
 import { measureSizes } from './sizes.ts'
 import { parseSource } from './source.ts'
+import { loopback, oneMachine } from './special.ts'
 import { parseTarget } from './target.ts'
 import { tell } from './tell/tell.ts'
 import type { Trace } from './types.ts'
@@ -48,7 +49,6 @@ export interface TraceOptions {
 }
 
 const defaultTimeout = 4000
-const loopback = parsed('127.0.0.1')
 /** What one trace sends at most (`count`). */
 export const mostRequests = 1000
 
@@ -91,10 +91,12 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     )
   }
   const server = names.steps.find(({ server: one }) => !one.startsWith('/'))?.server as Address | undefined
-  const address = target.protocol === 'dns' ? (server ?? names.address) : names.address
+  const found = target.protocol === 'dns' ? (server ?? names.address) : names.address
+  const address = found && oneMachine(cluster, ranges, found, target.text)
   if (address === undefined) {
     log.debug({ from: source.key, name: destination }, 'the name has no address')
-    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: names.unsent }, explain)
+    const late = names.late && { late: timeoutMs }
+    return tell({ ...known, target, to: undefined, port: 0, observations: [], result: names.unsent, ...late }, explain)
   }
   const here = address.startsWith('127.') ? onLoopback(sender) : sender
   const seen = await sendWatched(here, target, { address, port: destination.port }, names.question)
@@ -115,7 +117,7 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
 }
 
 /** A cluster of Kubehop's own, whose network is known. */
-function dryRunOf({ client, from, to, namespace, zone, ranges, places, nodeDns }: TraceOptions): DryRun {
+function dryRunOf({ client, from, to, namespace, zone, ranges, places, nodeDns, explain }: TraceOptions): DryRun {
   const { router } = places
   const own = {
     ranges,
@@ -128,6 +130,7 @@ function dryRunOf({ client, from, to, namespace, zone, ranges, places, nodeDns }
     from,
     to,
     own,
+    ...(explain && { explain }),
     ...(namespace !== undefined && { namespace }),
     ...(zone !== undefined && { zone }),
   }

@@ -17,6 +17,8 @@ export interface LookedUp {
   readonly unsent?: Unsent
   /** The server, when no server answered anything. */
   readonly silent?: { readonly address: Address; readonly port: number }
+  /** Not all questions had an answer in time: that the name has no address, nobody said. */
+  readonly late?: true
 }
 
 /**
@@ -56,12 +58,16 @@ export async function lookUp(sender: Sender, destination: Destination): Promise<
     return by === undefined || unanswered(step) || step.server === '/etc/hosts' ? step : { ...step, by }
   })
   const [address] = result.addresses
+  const silent = steps.length > 0 && steps.every(unanswered)
+  const last = steps.at(-1)
+  const late = address === undefined && !silent && (result.outOfTime || (last !== undefined && unanswered(last)))
   const server = steps.find(({ server: one }) => one !== '/etc/hosts')?.server as Address | undefined
   return {
     steps,
     question: result.name ?? steps.at(-1)?.question ?? name,
     ...(address !== undefined && { address }),
-    ...(server !== undefined && steps.every(unanswered) && { silent: { address: server, port: 53 } }),
+    ...(server !== undefined && silent && { silent: { address: server, port: 53 } }),
+    ...(late && { late }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Cluster, ownerOf, podAddress, podKey } from './cluster.ts'
 import type { Origin } from './origin.ts'
+import { isThisHost, loopback, sayThisHost } from './special.ts'
 import type { Told } from './tell/tell.ts'
 import { type DnsStep, unanswered, type Verdict, type Why } from './types.ts'
 
@@ -7,6 +8,7 @@ import { type DnsStep, unanswered, type Verdict, type Why } from './types.ts'
 
 export function notesOf(told: Told, verdict: Verdict): Why[] {
   return [
+    ...thisHostMeant(told),
     ...hostNetworkSender(told),
     ...hostNetworkReceiver(told),
     ...namesUnknownHere(told, verdict),
@@ -22,6 +24,18 @@ export function knowsClusterNames(cluster: Cluster, source: Origin, dns: readonl
 
 function has(server: string): (service: { spec: { clusterIP?: string } }) => boolean {
   return ({ spec }) => spec.clusterIP === server
+}
+
+function thisHostMeant({ target: { host }, dns, to }: Told): Why[] {
+  const named = host.kind === 'address' ? isThisHost(host.address) : dns.some(({ answers }) => answers.some(isThisHost))
+  if (!named || to?.address !== loopback) return []
+  return [
+    note(
+      'ThisHost',
+      sayThisHost,
+      'name the machine that is meant; programs listen on 0.0.0.0, nobody is sent to there',
+    ),
+  ]
 }
 
 function hostNetworkSender({ source }: Told): Why[] {

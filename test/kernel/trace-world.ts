@@ -156,6 +156,7 @@ export class World extends Objects implements AsyncDisposable {
       ...options
     }: {
       timeoutMs?: number
+      dryRun?: boolean
       count?: number
       sizes?: boolean | number
       signal?: AbortSignal

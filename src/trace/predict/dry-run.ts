@@ -3,14 +3,17 @@ import type { KindName, Kinds } from '../../api/objects/index.ts'
 import type { NetworkPolicy } from '../../api/objects/networkpolicy.ts'
 import { selectorMatches } from '../../api/select/labels.ts'
 import { type Address, parseAddress } from '../../base/address.ts'
+import type { Case, Explain } from '../case.ts'
 import type { Cluster } from '../cluster.ts'
 import { podKey } from '../cluster.ts'
 import { findOrigin, type Outside } from '../find-origin.ts'
 import type { Origin } from '../origin.ts'
 import { findDestination } from '../resolve.ts'
 import { parseSource } from '../source.ts'
+import { oneMachine, sayThisHost } from '../special.ts'
 import { parseTarget, type Target } from '../target.ts'
-import type { Trace } from '../types.ts'
+import { storyOf } from '../tell/tell.ts'
+import type { Trace, Why } from '../types.ts'
 import { predictAbroad } from './abroad.ts'
 import { guessRanges } from './guess.ts'
 import { type ForetoldName, foretellName } from './names.ts'
@@ -23,6 +26,8 @@ export interface DryRun {
   readonly to: string
   /** Where the sender is looked for when FROM names no namespace. Default: `default`. */
   readonly namespace?: string
+  /** Says why it would not be delivered. */
+  readonly explain?: Explain
   /** Default: `cluster.local`. */
   readonly zone?: string
   /** What is known of a cluster of Kubehop's own; without it the network is another's, and is not told about. */
@@ -52,10 +57,11 @@ export async function dryRun(options: DryRun): Promise<Trace> {
   const destination = findDestination(cluster, target, source, namespace)
   const name: ForetoldName =
     destination.kind === 'name'
-      ? foretellName(cluster, namespaces, source, destination.name)
+      ? foretellName(cluster, namespaces, source, destination.name, own ? 'REFUSED' : 'FORWARDED')
       : { steps: [], question: '', address: destination.address, notes: [] }
   const server = name.steps.flatMap(({ server: one }) => parseAddress(one) ?? [])[0]
-  const address = target.protocol === 'dns' ? (server ?? name.address) : name.address
+  const found = target.protocol === 'dns' ? (server ?? name.address) : name.address
+  const address = found && oneMachine(cluster, ranges, found, target.text)
   const common = {
     from: source.key,
     to: target.text,
@@ -65,7 +71,15 @@ export async function dryRun(options: DryRun): Promise<Trace> {
     observed: false,
     agrees: true,
   } as const
-  if (address === undefined) return nameless(common, target, name, [...notes, ...name.notes])
+  const told = { cluster, ranges, target, source, dns: name.steps, observations: [], result: undefined }
+  const why = (one: Pick<Case, 'to' | 'port' | 'verdict' | 'hops'>): Why[] =>
+    options.explain?.({ ...told, ...one, ...storyOf({ ...told, ...one }), foretold: true }) ?? []
+  if (address === undefined) {
+    const unnamed = nameless(common, target, name, [...notes, ...name.notes])
+    const { verdict, hops } = unnamed
+    const found = why({ to: undefined, port: 0, verdict, hops })
+    return { ...unnamed, why: found.length > 0 ? found : unnamed.why }
+  }
   const asked = {
     cluster,
     ranges,
@@ -81,12 +95,16 @@ export async function dryRun(options: DryRun): Promise<Trace> {
     ...(guessed ? [abroad, ...guessed.notes] : []),
     ...notes,
     ...name.notes,
+    ...(address === found ? [] : [sayThisHost]),
     ...doubts(prediction),
     ...policyNotes(policies, cluster, source, prediction),
   ]
+  const verdict = verdicts[0] ?? 'no-answer'
+  const no = target.protocol === 'dns' && name.address === undefined ? name.steps.at(-1)?.rcode : undefined
   return {
     ...common,
-    verdict: verdicts[0] ?? 'no-answer',
+    verdict,
+    ...(verdict === 'delivered' && no !== undefined && no !== 'FORWARDED' && { status: no }),
     hops,
     reply,
     predicted: hops,
@@ -94,7 +112,7 @@ export async function dryRun(options: DryRun): Promise<Trace> {
     expected: verdicts,
     ...(endpoints.length > 0 && { endpoints }),
     notes: said,
-    why: [],
+    why: why({ to: asked.to, port: examplePort, verdict, hops }),
   }
 }
 

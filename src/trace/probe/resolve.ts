@@ -11,6 +11,8 @@ export interface Resolution {
   /** The name that had an answer. */
   readonly name?: string
   readonly addresses: readonly Address[]
+  /** The time for all questions was over before the last of them was asked. */
+  readonly outOfTime?: true
 }
 
 export interface Asker {
@@ -46,7 +48,8 @@ export async function resolveName(name: string, asker: Asker): Promise<Resolutio
     if (silent && at < questions.length - 1) continue
     for (const server of rounds(conf.servers, conf.attempts)) {
       const left = until - performance.now()
-      if (left < 1 || asker.signal?.aborted) return { steps, addresses: [] }
+      if (asker.signal?.aborted) return { steps, addresses: [] }
+      if (left < 1) return { steps, addresses: [], outOfTime: true }
       const asked = await ask(question, kinds, server, Math.min(left, conf.timeout * 1000), asker)
       steps.push(...asked.steps)
       if (asked.found) return { steps, name: question, addresses: asked.addresses }

@@ -16,7 +16,7 @@ import { serviceNamed } from '../resolve.ts'
 import type { Unsent } from '../send.ts'
 import { type Target, transportOf } from '../target.ts'
 import { timeText } from '../time.ts'
-import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, type Why } from '../types.ts'
+import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, unanswered, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
 import { shortName, type Story } from './story.ts'
@@ -36,6 +36,8 @@ export interface Told {
   readonly result: ProbeResult | Unsent | undefined
   /** The request was for something else, whose name nobody told: what was sent is a question about it. */
   readonly nameless?: true
+  /** The time that there was for names, in milliseconds, where it did not suffice. */
+  readonly late?: number
   /** What was measured afterwards: how large packets may be on the same way. */
   readonly sizes?: Sizes
 }
@@ -166,8 +168,21 @@ function nameless(
   const known = service !== undefined && service.spec.type !== 'ExternalName'
   const verdict = 'name-not-found'
   const ms = round(lookUpMs(told.dns))
+  const nothing = { hops: [], reply: [], predicted: [] }
+  if (told.late !== undefined)
+    return { ...common, verdict: 'no-answer', ms, ...nothing, agrees: true, why: [timeRanOut(told, told.late)] }
   const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
+}
+
+/** Nobody said that the name has no address. */
+function timeRanOut({ target: { host, text }, dns }: Told, ms: number): Why {
+  const name = host.kind === 'name' ? host.name : text
+  const last = dns.at(-1)
+  const open = last && unanswered(last) ? `: ${last.server} did not answer a question about ${last.question}` : ''
+  const asked = last === undefined ? 'before anybody was asked' : `before the name servers had said all${open}`
+  const say = `time ran out (${ms / 1000} s) ${asked}: whether "${name}" has an address is not known`
+  return { code: 'TimeRanOut', level: 'error', say, fix: 'give it more time, for example --timeout 10 (seconds)' }
 }
 
 /** The story ends before it began. What packets were seen nevertheless, is told. */
