@@ -37,6 +37,8 @@ export function run(file: string, args: string[], env: Record<string, string> = 
       (error: ExecFileException | null, out, err) =>
         done({ code: error ? (typeof error.code === 'number' ? error.code : 255) : 0, out, err }),
     )
+    // One that ends without reading its input says by its code whether it failed.
+    child.stdin?.on('error', () => {})
     child.stdin?.end(input)
   })
 }
