@@ -27,8 +27,8 @@ switch (what) {
   case 'drop':
     dropForwarded()
     break
-  case 'forget':
-    forget()
+  case 'conntrack':
+    conntrack(process.argv.slice(3))
     break
   case 'undo':
     openNftables().apply({ table, ops: [{ op: 'delete table' }] })
@@ -67,11 +67,16 @@ function dropForwarded(): void {
   })
 }
 
-/** Connection entries of datagrams to `first`, port `second`. */
-function forget(): void {
-  using conntrack = openConntrack()
-  const filter = { protocol: UDP, destination: address(first), destinationPort: Number(second) }
-  for (const one of conntrack.list(filter)) conntrack.delete(one)
+/** `conntrack -D -p udp --orig-dst ADDRESS --orig-port-dst PORT`, word for word, where conntrack-tools are not installed. */
+function conntrack(words: string[]): void {
+  const [, destination = '', port = ''] =
+    /^-D -p udp --orig-dst (\S+) --orig-port-dst (\d+)$/.exec(words.join(' ')) ?? []
+  if (destination === '') throw new Error(`conntrack is not installed, and this is not understood: ${words.join(' ')}`)
+  using table = openConntrack()
+  const entries = table.list({ protocol: UDP, destination: address(destination), destinationPort: Number(port) })
+  // conntrack(8) fails when it has deleted nothing.
+  if (entries.length === 0) throw new Error('0 flow entries have been deleted')
+  for (const one of entries) table.delete(one)
 }
 
 /** Datagrams to `first`, whatever their port, go to `second`, port `third`: before the rules for services (-100). */

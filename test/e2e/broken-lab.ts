@@ -41,14 +41,31 @@ export async function whileBroken(
   }
 }
 
-/** break-node.ts in a node's namespaces, which are its agent's. */
+/** break-node.ts in a node's namespaces. */
 export async function breakNode(lab: TestLab, node: string, ...words: string[]): Promise<void> {
+  await onNode(lab, node, process.execPath, resolve('test/e2e/break-node.ts'), ...words)
+}
+
+/** What a finding's fix says is to be done on a node, `on NODE: COMMAND`, is done there as it stands. Returns what it wrote. */
+export async function mend(lab: TestLab, fix = ''): Promise<string> {
+  const [, node = '', command = ''] = /\bon (\S+): ([^;,)]+)/.exec(fix) ?? []
+  assert.notEqual(command, '', `"${fix}" names no command on a node`)
+  const has = await run('sh', ['-c', 'command -v conntrack'])
+  if (command.startsWith('conntrack ') && has.code !== 0) {
+    await breakNode(lab, node, ...command.split(' '))
+    return ''
+  }
+  return onNode(lab, node, 'sh', '-c', command)
+}
+
+/** A command in a node's namespaces, which are its agent's. Returns what it wrote. */
+export async function onNode(lab: TestLab, node: string, ...command: string[]): Promise<string> {
   const pid = lab.pidOf(`kubehop node ${node}`)
   assert.ok(pid)
   // A namespace that one is in already cannot be entered.
   const user = readlinkSync('/proc/self/ns/user') === readlinkSync(`/proc/${pid}/ns/user`) ? [] : ['--user']
   const enter = ['--target', String(pid), ...user, '--preserve-credentials', '--net', '--mount']
-  const script = resolve('test/e2e/break-node.ts')
-  const { code, err } = await run('nsenter', [...enter, process.execPath, script, ...words])
-  assert.equal(code, 0, err)
+  const { code, out, err } = await run('nsenter', [...enter, ...command])
+  assert.equal(code, 0, `${command.join(' ')}\n${err}`)
+  return out
 }

@@ -64,13 +64,16 @@ export async function cure(lab: TestLab, { patch, code }: Finding): Promise<void
   await shell(lab, commandOf(patch))
 }
 
-export async function shell(lab: TestLab, line: string): Promise<void> {
+/** Returns what it wrote. */
+export async function shell(lab: TestLab, line: string): Promise<string> {
+  assert.match(line, /^kubectl /)
   const kubeconfig = (await lab.kubehop('kubeconfig', lab.name)).out.trim()
   const kubectl = process.env['KUBECTL'] ?? 'kubectl'
   const { code, out, err } = await run('sh', ['-c', line.replace(/^kubectl /, `${kubectl} `)], {
     KUBECONFIG: kubeconfig,
   })
   assert.equal(code, 0, `${line}\n${out}\n${err}`)
+  return out
 }
 
 /** A namespace's pods would only take time from the tests after it. */

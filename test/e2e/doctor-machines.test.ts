@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
+import type { Diagnosis } from '../../src/doctor/diagnosis.ts'
 import { delivered, verdict } from './broken-lab.ts'
-import { apply, cure, finds, remove } from './doctor-lab.ts'
+import { apply, cure, finds, remove, shell } from './doctor-lab.ts'
 import { startTestLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
@@ -40,7 +41,9 @@ test('3: a program that listens on 127.0.0.1 only is found by its socket', async
   assert.match(findings[0]?.say ?? '', /^node in pod broken-03\/web-\S+ listens on 127\.0\.0\.1:8080 only/)
   assert.match(findings[0]?.evidence[0]?.text ?? '', /^tcp 127\.0\.0\.1:8080 node\[\d+\] in container web$/)
   assert.equal(await verdict(lab, 'broken-03/client', 'http://web/'), 'refused')
-  const cured = await lab.kubectl('-n', 'broken-03', 'set', 'env', 'deployment/web', 'LISTEN=0.0.0.0')
+  // What the author of the program is to do: this one listens where LISTEN says.
+  const [, listen = ''] = /^let it listen on (\S+)$/.exec(findings[0]?.fix ?? '') ?? []
+  const cured = await lab.kubectl('-n', 'broken-03', 'set', 'env', 'deployment/web', `LISTEN=${listen}`)
   assert.equal(cured.code, 0, cured.err)
   await lab.kubectl('-n', 'broken-03', 'rollout', 'status', 'deployment/web', '--timeout=60s')
   await finds(lab, ['broken-03'], [])
@@ -57,9 +60,12 @@ test('11: a container whose port another one has is told with the one that has i
     /^container second of pod broken-11\/web ends at once.*: port 8080 is taken by container first \(node, process \d+\)$/,
   )
   assert.match(findings[0]?.evidence[0]?.text ?? '', /EADDRINUSE: address already in use 0\.0\.0\.0:8080/)
+  assert.equal(findings[0]?.fix, 'let one of the two listen on another port: containers of one pod share one network')
   const pod = await lab.json<Pod>('get', 'pod', 'web', '-n', 'broken-11')
-  const second = pod.spec.containers[1]
-  assert.ok(second)
+  // The one that the finding's field names.
+  const [, at = ''] = /^spec\.containers\[(\d+)\]$/.exec(findings[0].field ?? '') ?? []
+  const second = pod.spec.containers[Number(at)]
+  assert.ok(at && second)
   second.env = [{ name: 'PORT', value: '8081' }]
   await lab.kubectl('delete', 'pod', 'web', '-n', 'broken-11')
   await lab.apply(
@@ -94,9 +100,15 @@ test('15: who keeps the address of a pod that has gone is named', async () => {
     new RegExp(`^${address.replaceAll('.', '\\.')} is an address for pods, and no pod has it`),
   )
   assert.match(findings[0]?.evidence.map(({ text }) => text).join() ?? '', /SYN_SENT/)
+  const { fix = '' } = findings[0] ?? {}
+  assert.match(fix, /^pods come and go: ask a service\. kubectl get pods -A -o wide has the addresses of now$/)
   await lab.kubectl('-n', 'broken-15', 'delete', 'pod', 'client')
   await apply(lab, file)
   await lab.until('the client asks again', log, (out) => out.includes(': 200'))
+  // The addresses of now are where the fix says, and the client has one of them.
+  const now = await shell(lab, /kubectl .* wide/.exec(fix)?.[0] ?? '')
+  const [, asked = ''] = /(\S+): 200/.exec(await log()) ?? []
+  assert.deepEqual([asked !== '', now.includes(` ${asked} `), now.includes(` ${address} `)], [true, true, false], now)
   await finds(lab, ['broken-15'], [])
   await remove(lab, file)
 })
@@ -119,6 +131,8 @@ test('16: a connection that is kept open gives one pod all the work', async () =
     hot,
     /has 100 % of the work of service broken-16\/web, port 80: 1 connection of 1 client is kept open, since \d+ s, and 2 other endpoints of 3 have none/,
   )
+  const [found] = (JSON.parse(hot) as Diagnosis).findings
+  assert.match(found?.fix ?? '', /^let clients end connections now and then .*, or choose an endpoint for each request/)
   await lab.kubectl('-n', 'broken-16', 'set', 'env', 'deployment/client', 'KEEP_ALIVE=no')
   await lab.kubectl('-n', 'broken-16', 'rollout', 'status', 'deployment/client', '--timeout=60s')
   await finds(lab, ['broken-16'], [])

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Pod } from '../../src/api/objects/pod.ts'
 import type { Service } from '../../src/api/objects/service.ts'
-import { breakNode, delivered, trace, verdict, whileBroken } from './broken-lab.ts'
+import { breakNode, delivered, mend, onNode, trace, verdict, whileBroken } from './broken-lab.ts'
 import { apply, diagnose, finds, remove } from './doctor-lab.ts'
 import { startTestLab, type TestLab } from './harness.ts'
 
@@ -30,9 +30,10 @@ test('12: a pod cannot reach itself through its service while its port of the br
     await finds(lab, asked, ['HairpinOff Node/node1'])
     const { why } = await trace(lab, 'broken-12/alone', 'http://web/', '--timeout', '1')
     assert.equal(why[0]?.code, 'HairpinOff')
+    await mend(lab, findings[0]?.fix)
+    await finds(lab, ['broken-12'], [])
+    await delivered(lab, 'broken-12/alone', 'http://web/')
   })
-  await finds(lab, ['broken-12'], [])
-  await delivered(lab, 'broken-12/alone', 'http://web/')
   await remove(lab, file)
 })
 
@@ -59,25 +60,35 @@ test('17: a UDP client whose connection entry leads to nobody is named, and dele
     findings[0]?.evidence[0]?.text ?? '',
     /^node1: udp \S+:4000 > \S+:53 \[UNREPLIED\], reply 100\.96\.2\.250:5353 > /,
   )
-  await breakNode(lab, 'node1', 'forget', clusterIP, '53')
+  await mend(lab, findings[0]?.fix)
   await lab.until('an answer again', log, (out) => out.includes('who is there?'))
   await finds(lab, ['broken-17'], [])
   await remove(lab, file)
 })
 
-test('18: a card that takes less than the others send is told, and the same MTU cures it', async () => {
+test('18: over a card that takes less than the others send large answers hang, and the same MTU cures it', async () => {
   const file = 'examples/broken/18-mtu.yaml'
   await apply(lab, file)
   await finds(lab, [], [])
+  const ask = async (bytes: number): Promise<string> => {
+    const program = `fetch('http://web/${bytes}', { signal: AbortSignal.timeout(2000) }).then((r) => r.text()).then((t) => t.length, (e) => e.name).then(console.log)`
+    return (await lab.kubectl('-n', 'broken-18', 'exec', 'client', '--', 'node', '-e', program)).out.trim()
+  }
+  // Virtual cards hand on many segments as one, whatever their MTU; this one sends each by itself, as real ones do.
+  await onNode(lab, 'node2', 'ip', 'link', 'set', 'dev', 'eth0', 'gso_max_segs', '1')
+  assert.equal(await ask(100_000), '100000')
   await whileBroken(lab, 'node1', ['mtu', 'eth0', '1300'], ['mtu', 'eth0', '1500'], async () => {
     const { findings } = await finds(lab, [], ['MtuDiffers Node/node1'])
     assert.match(
       findings[0]?.say ?? '',
       /^eth0 of node1 takes packets of up to 1300 bytes, others on 192\.168\.50\.0\/24 send up to 1500/,
     )
+    assert.deepEqual([await ask(10), await ask(100_000)], ['10', 'TimeoutError'])
+    await mend(lab, findings[0]?.fix)
+    await finds(lab, [], [])
+    assert.equal(await ask(100_000), '100000')
   })
-  await finds(lab, [], [])
-  await delivered(lab, 'broken-18/client', 'http://web/')
+  await onNode(lab, 'node2', 'ip', 'link', 'set', 'dev', 'eth0', 'gso_max_segs', '65535')
   await remove(lab, file)
 })
 
@@ -94,16 +105,18 @@ test('19: settings of a node’s kernel are told by their names, and the value t
     assert.equal(asked.verdict, 'no-answer')
     assert.equal(asked.why[0]?.code, 'BridgeSkipsRules')
     const skips = await finds(lab, [], ['BridgeSkipsRules Node/node1'])
-    assert.deepEqual([skips.findings[0]?.field, skips.findings[0]?.fix], [bridged, `on node1: sysctl -w ${bridged}=1`])
+    assert.equal(skips.findings[0]?.field, bridged)
+    await mend(lab, skips.findings[0]?.fix)
+    await finds(lab, [], [])
+    await delivered(lab, 'broken-19/client', web)
   })
-  await finds(lab, [], [])
-  await delivered(lab, 'broken-19/client', web)
 
   const forward = 'net.ipv4.ip_forward'
   await whileBroken(lab, 'node2', ['sysctl', forward, '0'], ['sysctl', forward, '1'], async () => {
-    await finds(lab, [], ['ForwardingOff Node/node2'])
+    const { findings } = await finds(lab, [], ['ForwardingOff Node/node2'])
+    await mend(lab, findings[0]?.fix)
+    await finds(lab, [], [])
   })
-  await finds(lab, [], [])
   await remove(lab, file)
 })
 
@@ -114,8 +127,12 @@ test('21: of a timeout the place that threw the request away is named, with its 
   await finds(lab, asked, [])
   const address = (await lab.json<Pod>('get', 'pod', 'web', '-n', 'broken-21')).status?.podIP ?? ''
   await whileBroken(lab, 'node2', ['drop', address], ['undo'], async () => {
-    const { findings, request } = await diagnose(lab, ...asked)
-    assert.equal(request?.verdict, 'dropped')
+    // A machine with much to do may not report each rule.
+    const { findings } = await lab.until(
+      'the rule is seen',
+      () => diagnose(lab, ...asked),
+      ({ request }) => request?.verdict === 'dropped',
+    )
     assert.deepEqual(
       findings.map(({ number, code, object: { kind, name } }) => `${number} ${code} ${kind}/${name}`),
       ['21 Silence Node/node2'],
@@ -124,8 +141,13 @@ test('21: of a timeout the place that threw the request away is named, with its 
       findings[0]?.say ?? '',
       /^nobody said anything within 1 s.*: a rule of node2 threw it away without a word \(somebody-else guard/,
     )
+    const { fix = '' } = findings[0] ?? {}
+    const rules = await mend(lab, fix)
+    const [, table = '', chain = ''] = /; it is in table (\S+), chain (\S+)$/.exec(fix) ?? []
+    const [, handle] = /drop # handle (\d+)/.exec(rules.slice(rules.indexOf(`table ip ${table} `))) ?? []
+    await onNode(lab, 'node2', 'nft', 'delete', 'rule', 'ip', table, chain, 'handle', handle ?? '')
+    await finds(lab, asked, [])
+    await delivered(lab, 'broken-21/client', 'http://web/')
   })
-  await finds(lab, asked, [])
-  await delivered(lab, 'broken-21/client', 'http://web/')
   await remove(lab, file)
 })
