@@ -85,6 +85,20 @@ test('what would not be delivered ends with 1; JSON says that nothing was observ
   assert.ok(hops.every(({ us }) => us === undefined))
 })
 
+test('what would go wrong is explained by what the objects show', async () => {
+  const cases: [string, RegExp][] = [
+    ['http://wbe/', /\nwhy\n {2}nothing is called "wbe"\n {2}-> did you mean web\?\n/],
+    ['http://web:8080/', /\nwhy\n {2}service shop\/web has no port 8080\/TCP; .*\n {2}-> ask for port 80/],
+    // What leads out of another's cluster is not ours to judge.
+    ['http://example.com/', /\nwhy\n {2}example\.com is no name of this cluster: /],
+  ]
+  for (const [to, expected] of cases) {
+    const { code, stdout } = await trace(...abroad, 'shop/client', to)
+    assert.match(stdout, expected)
+    assert.equal(code, 1)
+  }
+})
+
 test('what cannot be asked is said, with what to do', async () => {
   const cases: [string[], number, RegExp][] = [
     [[...abroad, 'shop/nobody', 'http://web/'], 2, /^kubehop trace: there is no pod shop\/nobody/],

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '../api/client/http.ts'
 import { connectionFrom, contextNamespace } from '../api/client/kubeconfig.ts'
+import { explain } from '../doctor/explain.ts'
 import { dryRun } from '../trace/predict/dry-run.ts'
 import { sayAway } from './away.ts'
 import { trace, type TraceBody, type TraceContext } from './trace.ts'
@@ -72,7 +73,7 @@ export async function traceAbroad(words: string[], { kubeconfig, context }: DryR
     return await trace(
       words,
       dryContext(async (_, body: TraceBody) =>
-        dryRun({ client, from: body.from, to: body.to, ...of(body.namespace ?? namespace) }),
+        dryRun({ client, explain, from: body.from, to: body.to, ...of(body.namespace ?? namespace) }),
       ),
     )
   } catch (error) {

@@ -89,7 +89,7 @@ test('a name is looked for in the search list, and where it ends is said', async
       'nobody.shop.svc.cluster.local NXDOMAIN',
       'nobody.svc.cluster.local NXDOMAIN',
       'nobody.cluster.local NXDOMAIN',
-      'nobody FORWARDED',
+      'nobody REFUSED',
     ],
   )
   assert.deepEqual(

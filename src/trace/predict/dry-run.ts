@@ -73,7 +73,7 @@ export async function dryRun(options: DryRun): Promise<Trace> {
   } as const
   const told = { cluster, ranges, target, source, dns: name.steps, observations: [], result: undefined }
   const why = (one: Pick<Case, 'to' | 'port' | 'verdict' | 'hops'>): Why[] =>
-    options.explain?.({ ...told, ...one, ...storyOf({ ...told, ...one }), foretold: true }) ?? []
+    options.explain?.({ ...told, ...one, ...storyOf({ ...told, ...one }), foretold: own ? 'own' : 'others' }) ?? []
   if (address === undefined) {
     const unnamed = nameless(common, target, name, [...notes, ...name.notes])
     const { verdict, hops } = unnamed

@@ -22,13 +22,14 @@ export interface ForetoldName {
 
 /**
  * Question by question what the cluster's DNS service answers: the search list by the pod's dnsPolicy and dnsConfig, the answers by the
- * Kubernetes DNS specification (1.1.0).
+ * Kubernetes DNS specification (1.1.0). `elsewhere`: what becomes of names of other zones; where nobody is known who could be asked on, they are refused.
  */
 export function foretellName(
   cluster: Cluster,
   namespaces: readonly string[],
   source: Origin,
   name: string,
+  elsewhere: 'FORWARDED' | 'REFUSED' = 'FORWARDED',
 ): ForetoldName {
   const local = inHosts(source.pod, cluster.zone, name)
   if (local !== undefined) {
@@ -41,7 +42,7 @@ export function foretellName(
   const zone = zoneOf(cluster, namespaces)
   const steps: DnsStep[] = []
   for (const question of candidates(name, conf)) {
-    const { step, address, outside } = ask(zone, cluster.zone, question, server)
+    const { step, address, outside } = ask(zone, cluster.zone, question, server, elsewhere)
     steps.push(step)
     if (outside !== undefined) return { steps, question, outside, notes }
     if (address !== undefined) return { steps, question, address, notes }
@@ -54,6 +55,7 @@ function ask(
   domain: string,
   question: string,
   server: Address,
+  elsewhere: 'FORWARDED' | 'REFUSED',
 ): { step: DnsStep; address?: Address; outside?: string } {
   const answers: string[] = []
   let answeredBy: string | undefined
@@ -69,7 +71,7 @@ function ask(
   let asked = question.toLowerCase()
   // An alias may lead to an alias.
   for (let at = 0; at < mostAliases; at++) {
-    if (asked !== domain && !asked.endsWith(`.${domain}`)) return { step: step('FORWARDED'), outside: asked }
+    if (asked !== domain && !asked.endsWith(`.${domain}`)) return { step: step(elsewhere), outside: asked }
     const found = zone.find(asked.split('.'), types.A)
     if (found.kind === 'alias') {
       answeredBy = `cluster: ${found.from}`
