@@ -19,10 +19,9 @@ function noNameServer({ cluster, request }: View): Finding[] {
     number: 26,
     level: 'error',
     sure: 'certain',
-    evidence: request.dns.map(({ question, server, rcode }) => ({
-      kind: 'packet' as const,
-      text: `${question}, asked of ${server}: ${rcode}`,
-    })),
+    evidence: [
+      ...new Set(request.dns.map(({ question, server, rcode }) => `${question}, asked of ${server}: ${rcode}`)),
+    ].map((text) => ({ kind: 'packet' as const, text })),
   } as const
   if (first.server === nodeDns?.address && first.rcode === 'TIMEOUT')
     return [

@@ -49,8 +49,15 @@ export const check: Check = {
         code: 'ProgramSilent',
         level: 'error',
         say: `the kernel of ${pod} took the connection, and ${what} ${detail}`,
-        fix: 'the network did its part; look at the program: kubectl logs',
+        fix: result.status?.includes('is not HTTP')
+          ? `the network did its part; ask it in its own protocol: tcp://${authorityOf(target.text)} sends nothing but the connection`
+          : 'the network did its part; look at the program: kubectl logs',
       },
     ]
   },
+}
+
+/** `store:6379` of `http://store:6379/path`. */
+function authorityOf(text: string): string {
+  return text.replace(/^[a-z]+:\/\//i, '').replace(/[/?#].*$/s, '')
 }

@@ -76,6 +76,16 @@ test('what is wrong elsewhere is a line each below the answer; in full with -v',
   assert.match(all, /say SaidNo[^]*besides, not of this request:\n\nwarning[^]*evidence of HotPod[^]*fix HotPod/)
 })
 
+test('what only the trace knows of FROM and TO is told with it, and is reason enough', () => {
+  const note = { code: 'OutsideNames', level: 'error', say: 'say OutsideNames', fix: 'fix OutsideNames' } as const
+  const found = diagnosis([author], 1)
+  const text = renderDiagnosis({ ...found, request: { ...request, why: [note, author] } }, plain)
+  assert.match(text, /\nwhy\n {2}say OutsideNames\n {2}-> fix OutsideNames\n\nlooked at/)
+  const alone = renderDiagnosis({ ...found, request: { ...request, why: [author] } }, plain)
+  assert.match(alone, /say SaidNo[^]*mistake 21/)
+  assert.doesNotMatch(alone, /\nwhy\n/)
+})
+
 test('an object is named once in such a line', () => {
   const say = 'service shop/hotpod has one pod for all'
   const text = renderDiagnosis(diagnosis([wrong, { ...finding('HotPod', 'error'), say }], 1), plain)

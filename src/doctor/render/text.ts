@@ -1,8 +1,9 @@
 import { allVisible } from '../../base/visible.ts'
 import { type Paint, painter, type TextOptions } from '../../trace/render/paint.ts'
 import { renderTrace } from '../../trace/render/text.ts'
-import { reasonsOf } from '../../trace/render/why.ts'
+import { authors, reasonsOf } from '../../trace/render/why.ts'
 import { wrapped } from '../../trace/render/wrap.ts'
+import type { Trace, Why } from '../../trace/types.ts'
 import { type Diagnosis, mistakes } from '../diagnosis.ts'
 import { plural } from '../findings/finding.ts'
 import type { Finding, ObjectReference } from '../types.ts'
@@ -18,18 +19,28 @@ export function renderDiagnosis(found: Diagnosis, options: TextOptions): string 
   // With a request, what is wrong elsewhere stands apart from what it met, and does not bury it.
   const apart = request === undefined ? findings.length : aboutRequest
   const { verbose } = options
-  const met = verbose ? findings.slice(0, apart) : reasonsOf(findings.slice(0, apart))
+  const notes = request ? notesOf(request) : []
+  const all = findings.slice(0, apart)
+  const reasons = new Set<Pick<Why, 'code' | 'level'>>(reasonsOf([...all, ...notes]))
+  const met = verbose ? all : all.filter((one) => reasons.has(one))
   const besides = findings.slice(apart)
   const shown = [...met, ...besides]
   const lines = [
     // What the doctor says of the request stands below, with its evidence.
-    ...(request ? [renderTrace({ ...request, why: [] }, options).trimEnd(), ''] : []),
+    ...(request ? [renderTrace({ ...request, why: notes }, options).trimEnd(), ''] : []),
     ...met.flatMap((one) => [...renderFinding(one, options, paint), '']),
     ...renderBesides(besides, options, paint),
     ...renderEnd({ ...diagnosis, findings: shown }, options, paint),
   ]
   return `${lines.join('\n')}\n`
 }
+
+/** What the trace says of FROM and TO and of itself, and no finding tells. */
+function notesOf({ why }: Trace): Why[] {
+  return why.filter(({ code, level }) => !codes.has(code) || (level === 'error' && authors.includes(code)))
+}
+
+const codes = new Set(mistakes.flatMap(({ parts }) => parts.flatMap((part) => part.codes)))
 
 /** A line for each; in full when asked for. */
 function renderBesides(findings: readonly Finding[], options: TextOptions, paint: Paint): string[] {
