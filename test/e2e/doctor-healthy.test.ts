@@ -65,11 +65,11 @@ test('a rollout that goes well is never a mistake, at no moment of it', async ()
   const deployments = ['deployment/web', 'deployment/api']
   assert.equal((await lab.kubectl('rollout', 'restart', ...deployments)).code, 0)
   const done = Promise.all(deployments.map((one) => lab.kubectl('rollout', 'status', one, '--timeout=60s')))
-  let over = false
+  const rollout = { over: false }
   void done.then(() => {
-    over = true
+    rollout.over = true
   })
-  while (!over) assert.deepEqual(namesOf((await diagnose(lab, 'default')).findings), [])
+  while (!rollout.over) assert.deepEqual(namesOf((await diagnose(lab, 'default')).findings), [])
   assert.deepEqual(
     (await done).map(({ code }) => code),
     [0, 0],
