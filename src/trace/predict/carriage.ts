@@ -44,3 +44,14 @@ export interface Carriage {
   /** It is the answer: what was translated is put back. */
   readonly back: boolean
 }
+
+/** Nothing was put in the place of its destination. */
+export function isUntranslated(one: Packet, other: Packet): boolean {
+  return one.destination === other.destination && one.destinationPort === other.destinationPort
+}
+
+/** What one machine remembers of a packet does not go with it to the next. */
+export function onWire({ source, sourcePort, destination, destinationPort, protocol, state, instead }: Packet): Packet {
+  const ends = { source, sourcePort, destination, destinationPort }
+  return { ...ends, protocol, ...(state && { state }), ...(instead && { instead }) }
+}

@@ -2,7 +2,7 @@ import type { Address } from '../../base/address.ts'
 import type { HookName } from '../../kernel/nftables/chain.ts'
 import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import type { Carriage, Carried, End } from './carriage.ts'
+import { type Carriage, type Carried, type End, onWire, isUntranslated } from './carriage.ts'
 import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
 import { type Decider, meet } from './rules.ts'
 import { everywhere, hairpinAt, Telling } from './telling.ts'
@@ -95,6 +95,7 @@ class Carrier {
     const bridge = bridgeOf(machine)?.name
     const device = pod ? (bridge ?? 'cbr0') : 'eth0'
     if (isLocal(machine, packet.destination)) {
+      if (early && mine && !this.#to.back && !isUntranslated(came, packet)) this.#path.toGateway(machine, came)
       this.#translated(machine, device, came, packet, by)
       const input = this.#meet(machine, 'input', packet, came)
       if ('ended' in input) return input.ended
@@ -246,10 +247,4 @@ class Carrier {
     if (route.device === undefined) return undefined
     return neighbourOf(this.#to.topology, machine, route.device, route.via ?? packet.destination)
   }
-}
-
-/** What one machine remembers of a packet does not go with it to the next. */
-function onWire({ source, sourcePort, destination, destinationPort, protocol, state, instead }: Packet): Packet {
-  const ends = { source, sourcePort, destination, destinationPort }
-  return { ...ends, protocol, ...(state && { state }), ...(instead && { instead }) }
 }
