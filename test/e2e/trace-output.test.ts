@@ -45,7 +45,7 @@ const output = async (...more: string[]): Promise<string> => {
 test('as YAML it says what it says as JSON', async () => {
   const [json, yaml] = [await output('--dry-run', '-o', 'json'), await output('--dry-run', '-o', 'yaml')]
   assert.throws(() => JSON.parse(yaml))
-  const timeless = ({ ms: _, ...rest }: Trace): object => rest
+  const timeless = (trace: Trace): object => ({ ...trace, ms: 0 })
   assert.deepEqual(timeless(parse(yaml) as Trace), timeless(JSON.parse(json) as Trace))
   const seen = parse(await output('-o', 'yaml')) as Trace
   assert.deepEqual([seen.verdict, seen.status, seen.agrees], ['delivered', '200 OK', true])
@@ -57,7 +57,10 @@ test('as YAML it says what it says as JSON', async () => {
 test('as a diagram it names every place on the way, and as text the words that are in it', async () => {
   const trace = JSON.parse(await output('-o', 'json')) as Trace
   const diagram = await output('-o', 'mermaid')
-  assert.match(diagram, /^sequenceDiagram\n {2}title default\/client -> http:\/\/web\/: delivered, 200 OK after [\d.]+ ms\n/)
+  assert.match(
+    diagram,
+    /^sequenceDiagram\n {2}title default\/client -> http:\/\/web\/: delivered, 200 OK after [\d.]+ ms\n/,
+  )
   const named = [...diagram.matchAll(/^ {2}participant p\d+ as (.*)$/gm)].map(([, name]) => name)
   assert.deepEqual(named.toSorted(), [...new Set([...trace.hops, ...trace.reply].map(({ place }) => place))].toSorted())
   assert.match(diagram, /\n {2}p1->>dns: web\.default\.svc\.cluster\.local A\?\n/)
@@ -119,6 +122,26 @@ const watching = (nodes: readonly string[]): number[] =>
     const lines = readFileSync(`/proc/${lab.pidOf(`kubehop node ${node}`)}/net/packet`, 'utf8').trim()
     return lines.split('\n').length - 1
   })
+
+test('Ctrl-C ends many requests with the account of those that were sent', async () => {
+  const child = spawn(process.execPath, [main, 'trace', 'client', 'http://web/', '--count', '1000', '-o', 'json'], {
+    env: { ...process.env, ...lab.env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let out = ''
+  child.stdout.on('data', (text) => (out += String(text)))
+  const ended = once(child, 'close')
+  await lab.until(
+    'the trace stands',
+    async () => watching(['node1', 'node2']),
+    (counts) => counts.some((count) => count > 0),
+  )
+  child.kill('SIGINT')
+  const [code] = await ended
+  const { repeats } = JSON.parse(out) as Trace
+  assert.deepEqual([code, repeats?.asked, repeats?.stopped], [0, 1000, true])
+  assert.ok((repeats?.count ?? 0) >= 1 && (repeats?.count ?? 0) < 1000)
+})
 
 // The last test: it ends the lab.
 test('kill -9 of the whole lab ends a watch and a trace with a clear error at once, and leaves nothing', async () => {
