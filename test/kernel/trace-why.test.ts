@@ -1,14 +1,8 @@
 // However a request fails: why is never empty, and names who said no, or the last place that saw it.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { address } from '../../src/base/address.ts'
-import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { packAddress } from '../../src/kernel/nftables/packed.ts'
-import type { Netns } from '../../src/kernel/netns.ts'
-import { setLink } from '../../src/kernel/rtnetlink/link.ts'
-import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
-import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
 import type { Trace } from '../../src/trace/types.ts'
+import { cable, type Fault, firewall, node, router, setting, shortCard } from './trace-why-faults.ts'
 import { World } from './trace-world.ts'
 
 let world: World
@@ -29,74 +23,6 @@ before(async () => {
 after(async () => {
   await world[Symbol.asyncDispose]()
 })
-
-/** Something that is broken, and put right again. */
-type Fault = (world: World) => () => void
-
-const setting =
-  (of: (world: World) => Netns, name: string, value: number): Fault =>
-  (world) => {
-    const ns = of(world)
-    const before = readSysctl(name, ns)
-    writeSysctl(name, value, ns)
-    return () => writeSysctl(name, before, ns)
-  }
-const node =
-  (name: string) =>
-  (world: World): Netns =>
-    world.node(name)
-const router = (world: World): Netns => world.routerNetns
-
-/** The node's end of a pod's cable. */
-function cableOf(world: World, pod: string): number {
-  using inside = openRouteSocket(world.netns(pod))
-  return inside.link('eth0')?.peer?.index ?? assert.fail()
-}
-
-const cable =
-  (pod: string, broken: Parameters<typeof setLink>[1], whole: Parameters<typeof setLink>[1]): Fault =>
-  (world) => {
-    const index = cableOf(world, pod)
-    using socket = openRouteSocket(world.node(pod === 'far' ? 'node2' : 'node1'))
-    socket.apply(setLink(index, broken))
-    return () => {
-      using again = openRouteSocket(world.node(pod === 'far' ? 'node2' : 'node1'))
-      again.apply(setLink(index, whole))
-    }
-  }
-
-/** A rule of somebody else's that throws away what is for (16) or from (12) the far pod. */
-const firewall =
-  (at: string, offset: 12 | 16): Fault =>
-  (world) => {
-    const table = { family: 'ip', name: 'firewall' } as const
-    using nft = openNftables(world.node(at))
-    nft.apply({
-      table,
-      ops: [
-        { op: 'add table' },
-        {
-          op: 'add chain',
-          chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
-        },
-        {
-          op: 'add rule',
-          chain: 'guard',
-          rule: {
-            exprs: [
-              { kind: 'payload', base: 'network', offset, length: 4, to: 0 },
-              { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
-              { kind: 'immediate', verdict: { verdict: 'drop' } },
-            ],
-          },
-        },
-      ],
-    })
-    return () => {
-      using again = openNftables(world.node(at))
-      again.apply({ table, ops: [{ op: 'delete table' }] })
-    }
-  }
 
 const healthy: Fault = () => () => {}
 const port = 'http://100.64.0.21/'
@@ -226,18 +152,6 @@ test('a node that could not be watched is named beside the silence', async () =>
     mend()
   }
 })
-
-/** One card of a node takes less than the others on its segment. */
-const shortCard =
-  (name: string): Fault =>
-  (world) => {
-    const set = (mtu: number): void => {
-      using socket = openRouteSocket(world.node(name))
-      socket.apply(setLink('eth0', { mtu }))
-    }
-    set(1300)
-    return () => set(1500)
-  }
 
 test('packets that are measured say why large ones are told off, or vanish', async () => {
   const rows: [string, RegExp][] = [
