@@ -41,7 +41,10 @@ function atService({ cluster, request }: View): Finding[] {
       sure: 'certain',
       evidence: [{ kind: 'object', text: `${nameOf(owner.service)}: ports ${list === '' ? 'none' : list}` }],
       say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}`,
-      fix: [...instead(request, ports, meant), `add port ${to.port}${protocol === 'TCP' ? '' : `/${protocol}`} to the service`].join(', or '),
+      fix: [
+        ...instead(request, ports, meant),
+        `add port ${to.port}${protocol === 'TCP' ? '' : `/${protocol}`} to the service`,
+      ].join(', or '),
     },
   ]
 }
