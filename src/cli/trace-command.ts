@@ -27,8 +27,8 @@ export async function traceCommand(args: string[]): Promise<number> {
       const response = await (await theLab()).open({ method: 'POST', path, body }, never)
       for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object
     },
-    async stop(id) {
-      await (await theLab()).call({ method: 'POST', path: liveStopPath, body: { id } })
+    async stop(id, path = liveStopPath) {
+      await (await theLab()).call({ method: 'POST', path, body: { id } })
     },
   }
   const dry = dryContext((path, body) => context.request(path, { ...body, dryRun: true }))

@@ -11,8 +11,8 @@ import { UsageError } from './usage.ts'
 export interface LiveContext {
   /** Asks the lab's API, which answers one object a line. */
   stream(path: string, body: object): AsyncIterable<object>
-  /** Ends a watch early. */
-  stop(id: string): Promise<void>
+  /** Ends a watch early, or, at another path, many requests. */
+  stop(id: string, path?: string): Promise<void>
 }
 
 export interface LiveBody {

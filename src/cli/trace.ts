@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { KubehopError } from '../base/errors.ts'
 import { tracePath } from '../lab/trace.ts'
 import { type PcapEvent, pcapPath } from '../lab/trace-pcap.ts'
+import { traceStopPath } from '../lab/trace-stop.ts'
 import { mostRequests } from '../trace/coordinate.ts'
 import { parseSource } from '../trace/source.ts'
 import { parseTarget } from '../trace/target.ts'
@@ -30,6 +32,8 @@ export interface TraceBody {
   sizes?: true | number
   /** Nothing is sent: the prediction alone. */
   dryRun?: true
+  /** By which it may be ended early. */
+  id?: string
 }
 
 /** `kubehop trace FROM TO [options]`: 0 delivered, 1 not, or, of several, not all. */
@@ -80,9 +84,9 @@ export async function trace(words: string[], context: TraceContext): Promise<num
     ...(values.count !== undefined && { count: requests(values.count) }),
     ...(sizes !== undefined && { sizes }),
   }
-  const result = await (values.pcap === undefined
-    ? context.request(tracePath, body)
-    : withPcap(values.pcap, body, context))
+  const ask = (wish: TraceBody): Promise<Trace> =>
+    values.pcap === undefined ? context.request(tracePath, wish) : withPcap(values.pcap, wish, context)
+  const result = await (values.count === undefined ? ask(body) : stoppable(body, ask, context))
   const output = { format, verbose: values.verbose, explain: values.explain }
   writeTrace(result, output, values.pcap === '-' ? process.stderr : process.stdout)
   const all = [result, ...(result.repeats?.outcomes ?? [])]
@@ -103,6 +107,26 @@ function tooMany(positionals: readonly string[], words: readonly string[]): stri
   const which =
     value === extra || /[:/]/.test(extra) ? `"${value}"` : `one of ${positionals.map((one) => `"${one}"`).join(', ')}`
   return `${which} is one word too many; ${option} takes a number, or stands alone`
+}
+
+/** Ctrl-C ends many requests with the account of those that were sent; once more ends the program itself. */
+async function stoppable(
+  body: TraceBody,
+  ask: (wish: TraceBody) => Promise<Trace>,
+  context: TraceContext,
+): Promise<Trace> {
+  const id = randomBytes(8).toString('hex')
+  const stop = (): void => {
+    console.error('kubehop trace: no more are sent; what became of the others is told when all have their answer')
+    // Where it has ended by itself meanwhile, its account is on the way.
+    context.stop(id, traceStopPath).catch(() => {})
+  }
+  process.once('SIGINT', stop)
+  try {
+    return await ask({ ...body, id })
+  } finally {
+    process.removeListener('SIGINT', stop)
+  }
 }
 
 /** The trace, and its packets in a file. */

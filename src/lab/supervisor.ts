@@ -22,6 +22,7 @@ import { doctorExtension, doctorPath } from './doctor.ts'
 import { aroundOf, traceExtension, tracePath, tracerOf } from './trace.ts'
 import { liveExtensions, liveTracerOf } from './trace-live.ts'
 import { pcapExtensions } from './trace-pcap.ts'
+import { TraceStops } from './trace-stop.ts'
 import { answerTraces } from './trace-objects.ts'
 import { layWire, type Wire } from './wire.ts'
 
@@ -62,7 +63,8 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
   }
   const around = aroundOf(config, wire, authority, theClient, log.child({ room: 'trace' }))
   const tracer = tracerOf(around)
-  const trace = traceExtension(tracer)
+  const stops = new TraceStops()
+  const trace = traceExtension(tracer, stops)
   const api = await startApi({
     stateDir: config.folder,
     serviceCidr: config.serviceCidr,
@@ -72,7 +74,8 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     extensions: {
       [tracePath]: trace,
       ...liveExtensions(liveTracerOf(around)),
-      ...pcapExtensions(around),
+      ...pcapExtensions(around, stops),
+      ...stops.extensions(),
       [doctorPath]: doctorExtension(config, wire, authority, theClient, tracer),
     },
     log: log.child({ room: 'api' }),

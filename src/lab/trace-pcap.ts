@@ -5,6 +5,7 @@ import { Capture } from '../trace/pcap/capture.ts'
 import { pcapFile } from '../trace/pcap/file.ts'
 import type { Trace } from '../trace/types.ts'
 import { type Around, optionsOf, readTraceWish, refusal } from './trace.ts'
+import type { TraceStops } from './trace-stop.ts'
 
 export const pcapPath = '/kubehop/trace/pcap'
 
@@ -16,11 +17,14 @@ export interface PcapBytes {
 }
 
 /** Answers `POST /kubehop/trace/pcap`: what `/kubehop/trace` does, and first the file, piece by piece. */
-export function pcapExtensions(around: () => Around): Extensions {
+export function pcapExtensions(around: () => Around, stops: TraceStops): Extensions {
   async function* answer(body: unknown, signal: AbortSignal): AsyncGenerator<PcapEvent> {
     const capture = new Capture()
     try {
-      const trace = await traceRequest({ ...around(), ...optionsOf(readTraceWish(body)), capture, signal, explain })
+      const wish = readTraceWish(body)
+      const trace = await stops.during(wish.id, (stop) =>
+        traceRequest({ ...around(), ...optionsOf(wish), capture, signal, stop, explain }),
+      )
       yield* piecesOf(pcapFile(capture, [trace], `${trace.from} -> ${trace.to}: ${trace.verdict}`))
       yield { kind: 'trace', trace }
     } catch (error) {

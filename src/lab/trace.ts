@@ -18,6 +18,7 @@ import type { Trace } from '../trace/types.ts'
 import { withKeptLists } from './kept-lists.ts'
 import { layOutside, outsideCidr } from './outside.ts'
 import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
+import type { TraceStops } from './trace-stop.ts'
 import type { Wire } from './wire.ts'
 
 export const tracePath = '/kubehop/trace'
@@ -26,8 +27,14 @@ export const tracePath = '/kubehop/trace'
 export type Tracer = (wish: TraceWish, signal: AbortSignal, explain: Explain) => Promise<Trace>
 
 /** Answers `POST /kubehop/trace`. */
-export function traceExtension(tracer: Tracer): (body: unknown, gone: AbortSignal) => Promise<Trace> {
-  return (body, signal) => tracer(readTraceWish(body), signal, explain)
+export function traceExtension(
+  tracer: Tracer,
+  stops: TraceStops,
+): (body: unknown, gone: AbortSignal) => Promise<Trace> {
+  return async (body, signal) => {
+    const wish = readTraceWish(body)
+    return stops.during(wish.id, (stop) => tracer({ ...wish, stop }, signal, explain))
+  }
 }
 
 /** What every trace in a lab is asked with. */
@@ -91,7 +98,8 @@ export function optionsOf({
   count,
   sizes,
   dryRun,
-}: TraceWish): Pick<TraceOptions, 'from' | 'to' | 'namespace' | 'timeoutMs' | 'count' | 'sizes' | 'dryRun'> {
+  stop,
+}: TraceWish): Pick<TraceOptions, 'from' | 'to' | 'namespace' | 'timeoutMs' | 'count' | 'sizes' | 'dryRun' | 'stop'> {
   return {
     from,
     to,
@@ -100,6 +108,7 @@ export function optionsOf({
     ...(count !== undefined && { count }),
     ...(sizes !== undefined && { sizes }),
     ...(dryRun === true && { dryRun }),
+    ...(stop && { stop }),
   }
 }
 
@@ -142,11 +151,15 @@ export interface TraceWish {
   sizes?: boolean | number | undefined
   /** Nothing is sent: the prediction alone. */
   dryRun?: boolean | undefined
+  /** By which it may be ended early. */
+  id?: string | undefined
+  /** Not from the wire: set when it was. */
+  stop?: AbortSignal
 }
 
 /** Checks what came over the wire. */
 export function readTraceWish(body: unknown): TraceWish {
-  const { from, to, namespace, timeoutMs, count, sizes, dryRun } = (
+  const { from, to, namespace, timeoutMs, count, sizes, dryRun, id } = (
     typeof body === 'object' && body !== null ? body : {}
   ) as Record<string, unknown>
   const texts = [from, to].every((text) => typeof text === 'string' && text.length < 1000)
@@ -155,14 +168,15 @@ export function readTraceWish(body: unknown): TraceWish {
   const counted = count === undefined || isWhole(count, 1, mostRequests)
   const sized = sizes === undefined || typeof sizes === 'boolean' || isWhole(sizes, leastSize, largestSize)
   const dry = dryRun === undefined || typeof dryRun === 'boolean'
-  if (!texts || !named || !timed || !counted || !sized || !dry) {
+  const called = id === undefined || (typeof id === 'string' && id.length < 100)
+  if (!texts || !named || !timed || !counted || !sized || !dry || !called) {
     throw new ApiError(
       400,
       'BadRequest',
-      `a trace is { from, to } and, if wished, a namespace, timeoutMs (up to 100000), count (1 to ${mostRequests}), sizes (true, or ${leastSize} to ${largestSize}) and dryRun (true)`,
+      `a trace is { from, to } and, if wished, a namespace, timeoutMs (up to 100000), count (1 to ${mostRequests}), sizes (true, or ${leastSize} to ${largestSize}) dryRun (true) and id (a text)`,
     )
   }
-  return { from, to, namespace, timeoutMs, count, sizes, dryRun } as TraceWish
+  return { from, to, namespace, timeoutMs, count, sizes, dryRun, id } as TraceWish
 }
 
 function isWhole(value: unknown, least: number, most: number): boolean {

@@ -41,6 +41,8 @@ export interface TraceOptions {
   /** Also looks for the largest packet that arrives without being cut (true), or sends one of so many bytes. */
   sizes?: boolean | number
   signal?: AbortSignal
+  /** Of many requests, begins no more: those that were sent are told. */
+  stop?: AbortSignal
   /** Says why it went as it did. Without it a trace has no causes but what watching itself missed. */
   explain?: Explain
   /** Gets every packet that was seen, for a file. */
@@ -105,7 +107,8 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   const { count = 1, sizes = false } = options
   // Who could not send once cannot send again.
   const sent = seen.result.kind === 'sent'
-  const many = sent && count > 1 ? await repeatRequest(here, told, first, names.question, count) : undefined
+  const many =
+    sent && count > 1 ? await repeatRequest(here, told, first, names.question, count, options.stop) : undefined
   const measured = sent && sizes !== false ? await measureSizes(here, told, first, sizes) : undefined
   // What was measured may say why, too.
   const trace = measured ? tell({ ...told, sizes: measured }, explain) : first

@@ -16,7 +16,7 @@ const mostVain = 5
 
 /**
  * Sends again what was sent once (`told`, `first`), until `count` requests are sent in all, and counts what becomes of them. `blind`: what
- * of them could not be seen.
+ * of them could not be seen. `stop` ends it after the volley that is on its way.
  */
 export async function repeatRequest(
   sender: Sender,
@@ -24,10 +24,12 @@ export async function repeatRequest(
   first: Trace,
   question: string,
   count: number,
+  stop?: AbortSignal,
 ): Promise<{ repeats: Repeats; blind: Why[] }> {
   const tally = new Tally(told, first)
-  for await (const volley of sendVolleys(sender, told.target, told.to, question, count - 1)) tally.add(volley)
-  return { repeats: tally.repeats(count, sharesOf(told)), blind: tally.blind(first.why) }
+  for await (const volley of sendVolleys(sender, told.target, told.to, question, count - 1, stop)) tally.add(volley)
+  const repeats = { ...tally.repeats(count, sharesOf(told)), ...(stop?.aborted && { stopped: true as const }) }
+  return { repeats, blind: tally.blind(first.why) }
 }
 
 /** A service draws each of its endpoints as often as any other, unless it remembers who asked. By address. */
@@ -51,11 +53,13 @@ async function* sendVolleys(
   to: Sent['to'],
   question: string,
   count: number,
+  stop: AbortSignal | undefined,
 ): AsyncGenerator<Volley, void, undefined> {
   const watchers = watchersOf(sender, target, to)
   const until = performance.now() + mostMs
   let [left, vain] = [count, 0]
-  while (left > 0 && !sender.signal.aborted && performance.now() < until) {
+  const ends = AbortSignal.any([sender.signal, ...(stop ? [stop] : [])])
+  while (left > 0 && !ends.aborted && performance.now() < until) {
     const span = Math.min(left, mostRepeats)
     const port = randomInt(32_768, 60_999 - span)
     const request = requestOf(sender, target, to, port, question)

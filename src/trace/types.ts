@@ -123,6 +123,8 @@ export interface Repeats {
   readonly count: number
   /** How many were asked for, where the time did not suffice for all. */
   readonly asked?: number
+  /** It was ended by hand. */
+  readonly stopped?: true
   /** The most frequent first. */
   readonly outcomes: readonly RepeatedOutcome[]
 }

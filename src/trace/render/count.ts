@@ -8,8 +8,11 @@ import { wrapped } from './wrap.ts'
 export function renderRepeats(trace: Trace, options: TextOptions, paint: Paint): string[] {
   const { repeats } = trace
   if (!repeats) return []
-  const { count, asked, outcomes } = repeats
-  const few = asked === undefined ? '' : ` of ${asked}: there was no time for more`
+  const { count, asked, stopped, outcomes } = repeats
+  const few =
+    asked === undefined
+      ? ''
+      : ` of ${asked}: ${stopped ? 'it was ended before more were sent' : 'there was no time for more'}`
   const numbers = Math.max(...outcomes.map((one) => String(one.count).length))
   const verdicts = Math.max(...outcomes.map(({ verdict }) => words[verdict].length))
   const whom = Math.max(...outcomes.map((one) => endpointText(one).length))
@@ -19,7 +22,7 @@ export function renderRepeats(trace: Trace, options: TextOptions, paint: Paint):
     const line = `${start}${endpointText(one).padEnd(whom)}  ${shareText(one, count)}, ${timesText(one)}`
     return wrapped(line, numbers + 4, options.width)
   })
-  return ['', `${count} requests${few}`, ...rows, ...otherWays(trace, options, paint)]
+  return ['', `${count} request${count === 1 ? '' : 's'}${few}`, ...rows, ...otherWays(trace, options, paint)]
 }
 
 function otherWays(trace: Trace, options: TextOptions, paint: Paint): string[] {
