@@ -1,5 +1,5 @@
-import { leastSize } from '../trace/largest.ts'
-import { largestSize } from '../trace/sizes.ts'
+import { leastSize } from '../trace/send/largest.ts'
+import { largestSize } from '../trace/send/sizes.ts'
 import { UsageError } from './usage.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/objects/meta.ts'
 import type { Pod } from '../api/objects/pod.ts'
 import type { Service, ServicePort } from '../api/objects/service.ts'
 import type { Address } from '../base/address.ts'
-import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../trace/cluster.ts'
+import { type Cluster, isAlive, nodeAddresses, podAddress, serviceAddresses } from '../trace/cluster/cluster.ts'
 
 export type Labels = Readonly<Record<string, string>>
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { address } from '../base/address.ts'
 import { hasOnlyIpv6, knowsClusterNames, notesOf } from './notes.ts'
 import type { Origin } from './origin.ts'
-import { parseTarget } from './target.ts'
+import { parseTarget } from './ask/target.ts'
 import { cluster, told } from './testing/across.ts'
 import type { DnsStep, Verdict } from './types.ts'
 

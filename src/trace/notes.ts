@@ -1,4 +1,4 @@
-import { type Cluster, ownerOf, podAddress, podKey } from './cluster.ts'
+import { type Cluster, ownerOf, podAddress, podKey } from './cluster/cluster.ts'
 import type { Origin } from './origin.ts'
 import { isThisHost, loopback, sayThisHost } from './special.ts'
 import type { Told } from './tell/tell.ts'

@@ -1,6 +1,6 @@
 import { type Address, address, cidr, contains, formatCidr, nth, parseCidr, size } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import { type Cluster, ownerOf } from './cluster.ts'
+import { type Cluster, ownerOf } from './cluster/cluster.ts'
 import type { Ranges } from './predict/ranges.ts'
 
 // Destinations that are no machine's (RFC 6890). Whatever else is in those registers, a kernel routes as any other address.

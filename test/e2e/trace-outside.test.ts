@@ -69,5 +69,8 @@ test('a node and a container send, too; what does not run is told with what does
   assert.deepEqual([container.status, container.from, container.container], ['200 OK', 'default/client', 'client'])
   const { code, err } = await lab.kubehop('trace', 'client:clinet', 'http://web/')
   assert.equal(code, 2)
-  assert.match(err, /pod default\/client has no container "clinet"; of its containers client runs; did you mean client\?/)
+  assert.match(
+    err,
+    /pod default\/client has no container "clinet"; of its containers client runs; did you mean client\?/,
+  )
 })

@@ -200,7 +200,10 @@ test('many requests are counted by who got them, and the largest packet is found
   assert.equal(story.sizes?.largest, 1500)
   const { out } = await lab.kubehop('trace', 'client', 'http://web/', '--count', '20', '--size', '4000')
   assert.match(out, /^20 requests\n +20  delivered  pod web-\S+ on node\d  100 %/m)
-  assert.match(out, /^sizes +does not arrive without being cut .*\n.*nothing was sent\n  4000 bytes in pieces: arrived$/m)
+  assert.match(
+    out,
+    /^sizes +does not arrive without being cut .*\n.*nothing was sent\n  4000 bytes in pieces: arrived$/m,
+  )
 })
 
 test('as text it reads like a story', async () => {

@@ -1,5 +1,5 @@
 import type { Service } from '../../api/objects/service.ts'
-import { readyEndpoints } from '../../trace/cluster.ts'
+import { readyEndpoints } from '../../trace/cluster/cluster.ts'
 import { directoryOf, type Labels, meets, spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { ageOf, failedAt, nameOf, referTo } from './finding.ts'

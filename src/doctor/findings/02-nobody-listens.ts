@@ -1,5 +1,5 @@
-import { ownerOf, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { transportOf } from '../../trace/ask/target.ts'
 import { factsOf, ipOf } from '../../trace/tell/story.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
@@ -147,7 +147,9 @@ function fromMachines({ now }: View, { service, port, at, protocol, endpoints }:
 
 function whatListens(waiting: readonly Socket[]): string {
   const others = waiting.filter((one) => !isLoopback(one))
-  return others.length === 0 ? 'nothing listens there on any port' : `what listens there: ${others.map(socketText).join('; ')}`
+  return others.length === 0
+    ? 'nothing listens there on any port'
+    : `what listens there: ${others.map(socketText).join('; ')}`
 }
 
 /** Ports that could be meant: those of clients, which UDP cannot be told from servers', are not. */

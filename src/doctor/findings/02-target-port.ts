@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service, ServicePort } from '../../api/objects/service.ts'
 import { nearest } from '../../base/nearest.ts'
-import { isAlive, isReady } from '../../trace/cluster.ts'
+import { isAlive, isReady } from '../../trace/cluster/cluster.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
 import { targetPortPatch } from './patches.ts'

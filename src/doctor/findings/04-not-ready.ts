@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { Event } from '../../api/objects/simple.ts'
-import { isAlive, isReady, podKey, readyEndpoints } from '../../trace/cluster.ts'
+import { isAlive, isReady, podKey, readyEndpoints } from '../../trace/cluster/cluster.ts'
 import { directoryOf, spaceOf } from '../directory.ts'
 import { machinesOf } from '../machines.ts'
 import type { Check, Finding, Patch, View } from '../types.ts'

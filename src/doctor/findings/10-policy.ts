@@ -1,6 +1,6 @@
 import type { NetworkPolicy } from '../../api/objects/networkpolicy.ts'
 import { formatSelector, selectorMatches } from '../../api/select/labels.ts'
-import { isAlive } from '../../trace/cluster.ts'
+import { isAlive } from '../../trace/cluster/cluster.ts'
 import { directoryOf, spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { ageOf, listed, nameOf, plural, referTo } from './finding.ts'

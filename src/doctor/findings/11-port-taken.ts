@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
-import { podKey } from '../../trace/cluster.ts'
+import { podKey } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { meets, spaceOf } from '../directory.ts'
 import type { PodFacts, SocketFact } from '../facts.ts'

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/objects/pod.ts'
-import { podKey } from '../../trace/cluster.ts'
+import { podKey } from '../../trace/cluster/cluster.ts'
 import { kernelsOf, type Cable, type Kernel } from '../kernels.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { listed, nameOf, referTo } from './finding.ts'

@@ -1,6 +1,6 @@
 import type { Service } from '../../api/objects/service.ts'
 import { parseAddress } from '../../base/address.ts'
-import { serviceNamed } from '../../trace/resolve.ts'
+import { serviceNamed } from '../../trace/ask/resolve.ts'
 import { namespaceOf } from '../../trace/origin.ts'
 import { spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'

@@ -1,5 +1,5 @@
 import { type Address, contains, parseAddress } from '../../base/address.ts'
-import { isAlive, nodeOfRange, ownerOf, podKey } from '../../trace/cluster.ts'
+import { isAlive, nodeOfRange, ownerOf, podKey } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
 import { machinesOf } from '../machines.ts'

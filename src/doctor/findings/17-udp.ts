@@ -1,5 +1,5 @@
 import { hostPort, parseAddress } from '../../base/address.ts'
-import { ownerOf } from '../../trace/cluster.ts'
+import { ownerOf } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
 import type { ConnectionFact, ConnectionGroup, MachineFacts } from '../facts.ts'

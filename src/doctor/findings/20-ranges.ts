@@ -9,7 +9,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../base/address.ts'
-import { nodeAddresses } from '../../trace/cluster.ts'
+import { nodeAddresses } from '../../trace/cluster/cluster.ts'
 import type { MachineFacts } from '../facts.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, referTo } from './finding.ts'

@@ -1,5 +1,5 @@
 import type { Case } from '../../trace/case.ts'
-import type { Sighting } from '../../trace/flow.ts'
+import type { Sighting } from '../../trace/flow/flow.ts'
 import type { Place } from '../../trace/observation.ts'
 import { errorOf, sayError } from '../../trace/tell/error.ts'
 import { droppedBy } from '../../trace/tell/rules.ts'

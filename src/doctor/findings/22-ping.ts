@@ -1,4 +1,4 @@
-import { ownerOf } from '../../trace/cluster.ts'
+import { ownerOf } from '../../trace/cluster/cluster.ts'
 import type { Check } from '../types.ts'
 import { nameOf, referTo } from './finding.ts'
 

@@ -1,6 +1,6 @@
 import type { Service } from '../../api/objects/service.ts'
-import { ownerOf, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { transportOf } from '../../trace/ask/target.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { ageOf, nameOf, referTo } from './finding.ts'
 

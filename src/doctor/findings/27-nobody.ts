@@ -1,5 +1,5 @@
 import { contains } from '../../base/address.ts'
-import { nodeOfRange, ownerOf } from '../../trace/cluster.ts'
+import { nodeOfRange, ownerOf } from '../../trace/cluster/cluster.ts'
 import type { Check } from '../types.ts'
 import { senderOf } from './finding.ts'
 

@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/objects/meta.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { Case } from '../../trace/case.ts'
-import { ownerOf, serviceAt } from '../../trace/cluster.ts'
-import { transportOf } from '../../trace/target.ts'
+import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { transportOf } from '../../trace/ask/target.ts'
 import type { ObjectReference, View } from '../types.ts'
 
 export function referTo({ kind, metadata: { namespace, name } }: KubeObject): ObjectReference {

@@ -3,7 +3,7 @@ import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { address, cidr } from '../../base/address.ts'
-import type { Cluster } from '../../trace/cluster.ts'
+import type { Cluster } from '../../trace/cluster/cluster.ts'
 import type { ConnectionGroup, LinkFact, MachineFacts, PodFacts, SocketFact } from '../facts.ts'
 import type { View } from '../types.ts'
 

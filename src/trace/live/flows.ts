@@ -1,4 +1,4 @@
-import { type Flow, followFlow, readSightings, type Sighting } from '../flow.ts'
+import { type Flow, followFlow, readSightings, type Sighting } from '../flow/flow.ts'
 import type { Observation, PacketSeen, Place, RuleMet } from '../observation.ts'
 import { readIp } from '../packet/ip.ts'
 import type { ProbeResult } from '../probe/spec.ts'

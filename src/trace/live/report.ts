@@ -1,6 +1,6 @@
 import { parseAddress } from '../../base/address.ts'
-import { type Cluster, ownerOf, podKey } from '../cluster.ts'
-import { endsOf } from '../flow.ts'
+import { type Cluster, ownerOf, podKey } from '../cluster/cluster.ts'
+import { endsOf } from '../flow/flow.ts'
 import { ipOf } from '../tell/story.ts'
 import { timeText } from '../time.ts'
 import type { Trace, Verdict } from '../types.ts'

@@ -1,12 +1,20 @@
 import { balancedAddresses } from '../../api/objects/service.ts'
 import { type Address, family, hostPort, parseAddress } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
-import { type Cluster, gatewayOf, nodeAddresses, ownerOf, podKey, readyEndpoints, serviceAt } from '../cluster.ts'
-import { concerned } from '../concerned.ts'
-import { hostPortAt } from '../host-port.ts'
+import {
+  type Cluster,
+  gatewayOf,
+  nodeAddresses,
+  ownerOf,
+  podKey,
+  readyEndpoints,
+  serviceAt,
+} from '../cluster/cluster.ts'
+import { concerned } from '../send/concerned.ts'
+import { hostPortAt } from '../cluster/host-port.ts'
 import type { Origin } from '../origin.ts'
-import { type Destination, serviceNamed } from '../resolve.ts'
-import { type Target, transportOf } from '../target.ts'
+import { type Destination, serviceNamed } from '../ask/resolve.ts'
+import { type Target, transportOf } from '../ask/target.ts'
 import type { Transport } from '../types.ts'
 import { type LiveEnd, mostEnds, type LiveSpec } from './spec.ts'
 

@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Observation, PacketSeen } from '../observation.ts'
 import type { WatchSpec } from '../observe/spec.ts'
 import { ownPackets } from './own.ts'

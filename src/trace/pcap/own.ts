@@ -1,4 +1,4 @@
-import { endsOf, isSame } from '../flow.ts'
+import { endsOf, isSame } from '../flow/flow.ts'
 import type { PacketSeen } from '../observation.ts'
 import { hasNumber } from '../observe/number.ts'
 import type { WatchSpec } from '../observe/spec.ts'

@@ -1,6 +1,6 @@
 import type { Address } from '../../base/address.ts'
 import { cidr } from '../../base/address.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Origin } from '../origin.ts'
 import type { Machine, MachineState } from './machine.ts'
 import { othersOnWire, podsByNode, promisedNode, promisedOther, promisedPod, promisedRouter } from './promised.ts'

@@ -1,6 +1,6 @@
 import { type Address, type Cidr, family, formatCidr, parseCidr, rangeAround } from '../../base/address.ts'
-import type { Cluster } from '../cluster.ts'
-import { podAddress, serviceAddresses } from '../cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { podAddress, serviceAddresses } from '../cluster/cluster.ts'
 import type { Ranges } from './ranges.ts'
 
 /** The ranges of a cluster that nobody told: the smallest that hold what is seen of them. */

@@ -2,7 +2,7 @@ import { type Address, cidr, contains, nth, parseAddress, parseCidr, rangeAround
 import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import { balancedAddresses } from '../../api/objects/service.ts'
-import { type Cluster, isAlive, nodeAddresses, nodesThatServe, podAddress, podKey } from '../cluster.ts'
+import { type Cluster, isAlive, nodeAddresses, nodesThatServe, podAddress, podKey } from '../cluster/cluster.ts'
 import type { Machine, MachineRoute } from './machine.ts'
 import type { Ranges } from './ranges.ts'
 

@@ -1,5 +1,5 @@
-import { podKey } from '../cluster.ts'
-import type { Sighting } from '../flow.ts'
+import { podKey } from '../cluster/cluster.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { Facts } from '../observation.ts'
 import type { Because, Component, Hop } from '../types.ts'
 import { listenerOn, listenerText, processText } from './atpod.ts'

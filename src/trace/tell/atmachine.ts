@@ -1,4 +1,4 @@
-import type { Sighting } from '../flow.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { Device } from '../observation.ts'
 import type { Component, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'

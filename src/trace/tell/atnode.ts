@@ -1,4 +1,4 @@
-import { endsOf, sameEnds, type Sighting } from '../flow.ts'
+import { endsOf, sameEnds, type Sighting } from '../flow/flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Hop } from '../types.ts'
 import { askedFor, bridged, unanswered } from './bridge.ts'

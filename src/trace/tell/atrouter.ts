@@ -1,4 +1,4 @@
-import { nodeOfRange, ownerOf } from '../cluster.ts'
+import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
 import type { Because, Hop } from '../types.ts'
 import { sayStranger } from '../predict/say.ts'
 import { factsOf, hopAt, ipOf, isStranger, nameOf, type Story, type Visit } from './story.ts'

@@ -1,4 +1,4 @@
-import type { Sighting } from '../flow.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Hop } from '../types.ts'
 import { hopAt, ipOf, type Story, type Visit } from './story.ts'

@@ -1,5 +1,5 @@
 import type { Address } from '../../base/address.ts'
-import type { Sighting } from '../flow.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { Hop, Verdict } from '../types.ts'
 import { hopAt, ipOf, nameOf, portOf, shortName, type Story } from './story.ts'
 

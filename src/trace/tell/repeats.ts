@@ -1,5 +1,5 @@
 import type { Address } from '../../base/address.ts'
-import { type Cluster, ownerOf, podKey } from '../cluster.ts'
+import { type Cluster, ownerOf, podKey } from '../cluster/cluster.ts'
 import type { Observation } from '../observation.ts'
 import type { Answer } from '../probe/spec.ts'
 import type { Hop, RepeatedOutcome, Repeats, Trace, Verdict, Why } from '../types.ts'

@@ -1,5 +1,5 @@
-import { nodeOfRange, ownerOf } from '../cluster.ts'
-import type { Sighting } from '../flow.ts'
+import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'

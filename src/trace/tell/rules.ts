@@ -1,6 +1,6 @@
 import type { Place, RuleMet } from '../observation.ts'
 import { type Ip, readIp } from '../packet/ip.ts'
-import { isSame } from '../flow.ts'
+import { isSame } from '../flow/flow.ts'
 import type { Story } from './story.ts'
 
 /** What nf_tables reported for this packet at this place, line by line in order. */

@@ -1,5 +1,5 @@
 import { type Address, hostPort } from '../../base/address.ts'
-import { ownerOf } from '../cluster.ts'
+import { ownerOf } from '../cluster/cluster.ts'
 import type { Answer } from '../probe/spec.ts'
 import type { SizeHop, SizeTried } from '../types.ts'
 import { errorOf, sayError } from './error.ts'

@@ -1,6 +1,6 @@
 import type { Address } from '../../base/address.ts'
-import { type Cluster, ownerOf, podKey } from '../cluster.ts'
-import { endsOf, type Flow, type Sighting } from '../flow.ts'
+import { type Cluster, ownerOf, podKey } from '../cluster/cluster.ts'
+import { endsOf, type Flow, type Sighting } from '../flow/flow.ts'
 import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'

@@ -1,4 +1,4 @@
-import type { Sighting } from '../flow.ts'
+import type { Sighting } from '../flow/flow.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import type { RuleMet } from '../observation.ts'
 import type { Protocol, Verdict } from '../types.ts'

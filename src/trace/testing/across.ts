@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { address, cidr } from '../../base/address.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Observation, PacketSeen } from '../observation.ts'
-import { parseTarget } from '../target.ts'
+import { parseTarget } from '../ask/target.ts'
 import type { Told } from '../tell/tell.ts'
 
 // One request that was really sent, from a pod on node1 to http://100.64.0.20/ and a pod on node2: the first packets, the rules that they

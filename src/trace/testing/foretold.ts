@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { address, cidr } from '../../base/address.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Origin } from '../origin.ts'
 import { outsideAddress } from '../predict/build.ts'
 import type { Machine, MachineState } from '../predict/machine.ts'

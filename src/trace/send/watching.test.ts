@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Agent } from './agent.ts'
-import type { Observation } from './observation.ts'
-import type { WatchSpec } from './observe/spec.ts'
+import type { Agent } from '../agent.ts'
+import type { Observation } from '../observation.ts'
+import type { WatchSpec } from '../observe/spec.ts'
 import { type Watcher, watchAll } from './watching.ts'
 
 const spec: WatchSpec = { id: '00000000', protocol: 'tcp', port: 1, addresses: [], pods: [], seconds: 1 }

@@ -1,9 +1,17 @@
-import type { Pod } from '../api/objects/pod.ts'
-import type { Service } from '../api/objects/service.ts'
-import { type Address, parseAddress } from '../base/address.ts'
-import { type Cluster, nodeOfRange, nodesThatServe, ownerOf, serviceAddresses, serviceAt, slicesOf } from './cluster.ts'
-import { hostPortAt } from './host-port.ts'
-import type { Origin } from './origin.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { type Address, parseAddress } from '../../base/address.ts'
+import {
+  type Cluster,
+  nodeOfRange,
+  nodesThatServe,
+  ownerOf,
+  serviceAddresses,
+  serviceAt,
+  slicesOf,
+} from '../cluster/cluster.ts'
+import { hostPortAt } from '../cluster/host-port.ts'
+import type { Origin } from '../origin.ts'
 
 /** Where a request may show up, and as what. */
 export interface Concerned {

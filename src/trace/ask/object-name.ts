@@ -1,5 +1,5 @@
-import { nearest } from '../base/nearest.ts'
-import { KubehopError } from '../base/errors.ts'
+import { nearest } from '../../base/nearest.ts'
+import { KubehopError } from '../../base/errors.ts'
 
 /** One of the cluster's objects. Without a namespace it is looked for in the one that the caller is in. */
 export interface ObjectName {

@@ -1,6 +1,6 @@
 import { isFirst, type Probe, type Sighting } from './flow.ts'
-import type { LocalPacket } from './observation.ts'
-import { type Ip, readIp } from './packet/ip.ts'
+import type { LocalPacket } from '../observation.ts'
+import { type Ip, readIp } from '../packet/ip.ts'
 
 // Packet sockets stand at devices: what a machine's own socket sends they see after the rules have translated it, and what it gets,
 // before. Only nf_tables' trace shows both as the socket has them. It has no time stamps; the same packet at a device has.

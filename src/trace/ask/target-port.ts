@@ -1,6 +1,6 @@
-import type { Pod } from '../api/objects/pod.ts'
-import type { Service } from '../api/objects/service.ts'
-import { podKey } from './cluster.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { podKey } from '../cluster/cluster.ts'
 import { usage } from './object-name.ts'
 import { type Target, transportOf } from './target.ts'
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { followFlow, readSightings, type Sighting } from './flow.ts'
 import { withLocal } from './local.ts'
-import type { LocalPacket } from './observation.ts'
-import { packets, port, told } from './testing/across.ts'
+import type { LocalPacket } from '../observation.ts'
+import { packets, port, told } from '../testing/across.ts'
 
 const probe = { protocol: 'tcp', source: told.source.address, port } as const
 const sightings = readSightings(packets)

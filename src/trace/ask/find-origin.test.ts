@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Pod } from '../api/objects/pod.ts'
-import { address } from '../base/address.ts'
-import type { Cluster } from './cluster.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import { address } from '../../base/address.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { findOrigin } from './find-origin.ts'
-import type { Origin } from './origin.ts'
+import type { Origin } from '../origin.ts'
 import { parseSource } from './source.ts'
-import { cluster as plain } from './testing/across.ts'
+import { cluster as plain } from '../testing/across.ts'
 
 const running = { running: { startedAt: '2026-01-01T00:00:00Z' } }
 const state = (name: string, is: object) => ({ name, ready: true, restartCount: 0, image: 'x', imageID: '', state: is })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { address } from '../base/address.ts'
-import type { Cluster } from './cluster.ts'
+import { address } from '../../base/address.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { concerned } from './concerned.ts'
-import type { Origin } from './origin.ts'
-import { cluster as plain, told } from './testing/across.ts'
+import type { Origin } from '../origin.ts'
+import { cluster as plain, told } from '../testing/across.ts'
 
 const lent = [{ name: 'app', ports: [{ hostPort: 8888, containerPort: 8080 }] }]
 const lending: Cluster = {

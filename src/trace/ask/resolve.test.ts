@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Service } from '../api/objects/service.ts'
-import { address } from '../base/address.ts'
-import type { Cluster } from './cluster.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { address } from '../../base/address.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { findOrigin } from './find-origin.ts'
 import { findDestination } from './resolve.ts'
 import { parseSource } from './source.ts'
 import { parseTarget } from './target.ts'
-import { cluster as plain } from './testing/across.ts'
+import { cluster as plain } from '../testing/across.ts'
 
 const service = (name: string, spec: Partial<Service['spec']>, ingress?: string): Service => ({
   apiVersion: 'v1',

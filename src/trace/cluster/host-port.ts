@@ -1,5 +1,5 @@
-import type { Pod } from '../api/objects/pod.ts'
-import type { Address } from '../base/address.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Address } from '../../base/address.ts'
 import { type Cluster, isAlive, ownerOf, podAddress } from './cluster.ts'
 
 /** The pod to which a port of a node leads (`hostPort` of a container), and the port there. */

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import type { Address } from '../base/address.ts'
-import { ownerOf, podKey } from './cluster.ts'
-import { readSightings } from './flow.ts'
-import type { Observation } from './observation.ts'
-import { atOf } from './origin.ts'
-import type { Destination } from './resolve.ts'
+import type { Address } from '../../base/address.ts'
+import { ownerOf, podKey } from '../cluster/cluster.ts'
+import { readSightings } from '../flow/flow.ts'
+import type { Observation } from '../observation.ts'
+import { atOf } from '../origin.ts'
+import type { Destination } from '../ask/resolve.ts'
 import { type Sender, type Unsent, watched, withFreePort } from './send.ts'
-import { type DnsStep, unanswered } from './types.ts'
+import { type DnsStep, unanswered } from '../types.ts'
 
 export interface LookedUp {
   readonly steps: readonly DnsStep[]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { findLargest } from './largest.ts'
-import type { SizeTried } from './types.ts'
+import type { SizeTried } from '../types.ts'
 
 /** Links one behind the other, and whether who stands before each says what it takes. */
 type Path = { readonly mtu: number; readonly says: boolean }[]

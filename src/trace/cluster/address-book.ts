@@ -1,4 +1,4 @@
-import { type EndpointSlice, serviceNameLabel } from '../api/objects/endpointslice.ts'
+import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
 
 // Each hop asks whose an address is, and a cluster has thousands: a list is read once, for as long as somebody has it. Lists and what is in them must not
 // be changed.

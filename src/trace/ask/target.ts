@@ -1,7 +1,7 @@
-import { type Address, parseAddress } from '../base/address.ts'
-import { didYouMean } from '../base/nearest.ts'
+import { type Address, parseAddress } from '../../base/address.ts'
+import { didYouMean } from '../../base/nearest.ts'
 import { isOwner, type ObjectName, parseObject, usage } from './object-name.ts'
-import type { Protocol, Transport } from './types.ts'
+import type { Protocol, Transport } from '../types.ts'
 
 // What people type after `kubehop trace`, as values that can only be valid. Whether the things exist is resolve.ts's question.
 

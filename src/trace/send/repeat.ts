@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
-import { KubehopError } from '../base/errors.ts'
-import { serviceAt } from './cluster.ts'
-import { mostRepeats } from './probe/spec.ts'
-import { predict } from './predict/predict.ts'
+import { KubehopError } from '../../base/errors.ts'
+import { serviceAt } from '../cluster/cluster.ts'
+import { mostRepeats } from '../probe/spec.ts'
+import { predict } from '../predict/predict.ts'
 import { requestOf, type Sender, type Sent, watched, watchersOf } from './send.ts'
-import { type Target, transportOf } from './target.ts'
-import { Tally, type Volley } from './tell/repeats.ts'
-import type { Told } from './tell/tell.ts'
-import type { Repeats, Trace, Why } from './types.ts'
+import { type Target, transportOf } from '../ask/target.ts'
+import { Tally, type Volley } from '../tell/repeats.ts'
+import type { Told } from '../tell/tell.ts'
+import type { Repeats, Trace, Why } from '../types.ts'
 
 /** A reason to stop before all are sent: who does not get answers would wait for hours. */
 const mostMs = 30_000

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto'
-import type { RepeatSpec } from './probe/spec.ts'
+import type { RepeatSpec } from '../probe/spec.ts'
 import { findLargest } from './largest.ts'
 import { requestOf, type Sender, watched, watchersOf } from './send.ts'
-import type { Target } from './target.ts'
-import { type SizeTarget, sizeTarget, tellSize, type ToldSize } from './tell/sizes.ts'
-import { splitByPort } from './tell/split.ts'
-import type { Told } from './tell/tell.ts'
-import type { Sizes, SizeTried, Trace } from './types.ts'
+import type { Target } from '../ask/target.ts'
+import { type SizeTarget, sizeTarget, tellSize, type ToldSize } from '../tell/sizes.ts'
+import { splitByPort } from '../tell/split.ts'
+import type { Told } from '../tell/tell.ts'
+import type { Sizes, SizeTried, Trace } from '../types.ts'
 
 export const largestSize = 65_535
 const usualMost = 1500

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import { messageOf } from '../base/errors.ts'
-import type { Agent } from './agent.ts'
-import type { LiveSpec } from './live/spec.ts'
-import type { Observation } from './observation.ts'
-import type { WatchSpec } from './observe/spec.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { Agent } from '../agent.ts'
+import type { LiveSpec } from '../live/spec.ts'
+import type { Observation } from '../observation.ts'
+import type { WatchSpec } from '../observe/spec.ts'
 
 /** Watchers on several machines. What cannot be watched is told as an observation: a trace is asked for when something is broken. */
 export interface Watching {

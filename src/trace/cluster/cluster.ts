@@ -1,10 +1,10 @@
-import { type Address, contains, parseAddress, parseCidr } from '../base/address.ts'
-import type { EndpointSlice } from '../api/objects/endpointslice.ts'
-import { type Node, takesOutsideTraffic } from '../api/objects/node.ts'
-import type { Pod } from '../api/objects/pod.ts'
-import { balancedAddresses, type Service, type ServicePort } from '../api/objects/service.ts'
+import { type Address, contains, parseAddress, parseCidr } from '../../base/address.ts'
+import type { EndpointSlice } from '../../api/objects/endpointslice.ts'
+import { type Node, takesOutsideTraffic } from '../../api/objects/node.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import { balancedAddresses, type Service, type ServicePort } from '../../api/objects/service.ts'
 import { grouped, slicesByService } from './address-book.ts'
-import type { Deployment, ReplicaSet } from '../api/objects/workload.ts'
+import type { Deployment, ReplicaSet } from '../../api/objects/workload.ts'
 
 /** The objects that a trace reads: one look at the cluster, from which addresses get their names. */
 export interface Cluster {

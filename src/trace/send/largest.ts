@@ -1,4 +1,4 @@
-import type { SizeTried } from './types.ts'
+import type { SizeTried } from '../types.ts'
 
 /** No link of IPv4 takes less (RFC 791, 3.2). */
 export const leastSize = 68

@@ -1,6 +1,6 @@
 import { endsOf, type Flow, isSame, sameEnds } from './flow.ts'
-import type { RuleMet } from './observation.ts'
-import { readIp } from './packet/ip.ts'
+import type { RuleMet } from '../observation.ts'
+import { readIp } from '../packet/ip.ts'
 
 // What rules make of a packet right before its way ends on a node (no route on, a socket of the node itself, another rule against it)
 // passes no device any more. nf_tables' trace has it: the packet as the next chain met it.

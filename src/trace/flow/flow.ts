@@ -1,10 +1,10 @@
-import { type Address, hostPort } from '../base/address.ts'
-import type { PacketSeen, Place } from './observation.ts'
-import { type Frame, readFrame } from './packet/frame.ts'
-import { type Ip, readIp } from './packet/ip.ts'
-import { ABORT, INIT, INIT_ACK } from './packet/sctp.ts'
-import type { Transport } from './packet/transport.ts'
-import type { Ends, Transport as TransportName } from './types.ts'
+import { type Address, hostPort } from '../../base/address.ts'
+import type { PacketSeen, Place } from '../observation.ts'
+import { type Frame, readFrame } from '../packet/frame.ts'
+import { type Ip, readIp } from '../packet/ip.ts'
+import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
+import type { Transport } from '../packet/transport.ts'
+import type { Ends, Transport as TransportName } from '../types.ts'
 
 // Follows one request through translations. What the kernel never changes tells the request from all others: TCP's first sequence
 // number, SCTP's initiate tag, a datagram's or an echo request's payload. What belongs to its answer: the acknowledgement of that number, the reversed ends at the same place.

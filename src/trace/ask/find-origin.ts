@@ -1,10 +1,10 @@
-import type { ContainerStatus, Pod } from '../api/objects/pod.ts'
-import { type Address, parseAddress } from '../base/address.ts'
-import { KubehopError } from '../base/errors.ts'
-import { didYouMean } from '../base/nearest.ts'
-import { type Cluster, isAlive, nodeAddresses, podAddress, podKey } from './cluster.ts'
+import type { ContainerStatus, Pod } from '../../api/objects/pod.ts'
+import { type Address, parseAddress } from '../../base/address.ts'
+import { KubehopError } from '../../base/errors.ts'
+import { didYouMean } from '../../base/nearest.ts'
+import { type Cluster, isAlive, nodeAddresses, podAddress, podKey } from '../cluster/cluster.ts'
 import { findNode, findPod, podOfOwner } from './find-object.ts'
-import type { Origin } from './origin.ts'
+import type { Origin } from '../origin.ts'
 import type { SourceName } from './source.ts'
 
 /** The machine beyond the router, where there can be one. */

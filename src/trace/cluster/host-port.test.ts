@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Address, address } from '../base/address.ts'
+import { type Address, address } from '../../base/address.ts'
 import type { Cluster } from './cluster.ts'
 import { hostPortAt } from './host-port.ts'
-import { cluster as plain } from './testing/across.ts'
+import { cluster as plain } from '../testing/across.ts'
 
 const [client, far] = plain.pods
 const withPorts = (ports: object[], change: object = {}): Cluster => ({

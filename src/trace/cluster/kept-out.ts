@@ -1,5 +1,5 @@
-import { type Address, contains, parseAddress, parseCidr } from '../base/address.ts'
-import type { Service } from '../api/objects/service.ts'
+import { type Address, contains, parseAddress, parseCidr } from '../../base/address.ts'
+import type { Service } from '../../api/objects/service.ts'
 import { type Cluster, nodeOfRange, readyEndpoints, serviceAt } from './cluster.ts'
 
 /** A service that has pods to serve a request, and rules by which this one is not for them. */

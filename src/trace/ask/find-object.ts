@@ -1,10 +1,10 @@
-import type { Node } from '../api/objects/node.ts'
-import type { Pod } from '../api/objects/pod.ts'
-import type { Service } from '../api/objects/service.ts'
-import { parseAddress } from '../base/address.ts'
-import { KubehopError } from '../base/errors.ts'
-import { didYouMean, nearest } from '../base/nearest.ts'
-import { type Cluster, isAlive, isReady, ownerOf, podAddress, podKey } from './cluster.ts'
+import type { Node } from '../../api/objects/node.ts'
+import type { Pod } from '../../api/objects/pod.ts'
+import type { Service } from '../../api/objects/service.ts'
+import { parseAddress } from '../../base/address.ts'
+import { KubehopError } from '../../base/errors.ts'
+import { didYouMean, nearest } from '../../base/nearest.ts'
+import { type Cluster, isAlive, isReady, ownerOf, podAddress, podKey } from '../cluster/cluster.ts'
 import { kindsLike, type ObjectKind, type ObjectName, type OwnerKind, shortKind } from './object-name.ts'
 
 // Objects by the names that people type. What is missing is an error that says what was probably meant.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { KubehopError } from '../base/errors.ts'
+import { KubehopError } from '../../base/errors.ts'
 import { parseSource } from './source.ts'
 import { parseTarget } from './target.ts'
 

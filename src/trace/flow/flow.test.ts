@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { address } from '../base/address.ts'
+import { address } from '../../base/address.ts'
 import { followFlow, type Probe, readSightings } from './flow.ts'
-import type { PacketSeen } from './observation.ts'
-import { packets, port } from './testing/across.ts'
+import type { PacketSeen } from '../observation.ts'
+import { packets, port } from '../testing/across.ts'
 
 const probe: Probe = { protocol: 'tcp', source: address('100.96.1.2'), port }
 const whole = followFlow(readSightings(packets), probe)
