@@ -99,7 +99,7 @@ test('what ended while no agent was there is told, and restarted, by the next', 
 })
 
 test('of containers that share their processes, what one left while no agent was there ends with it', async () => {
-  const script = "(setsid sleep 4010 &); trap 'exit 3' TERM; touch /tmp/up; while :; do sleep 1000 & wait; done"
+  const script = "(setsid sleep 4510 &); trap 'exit 3' TERM; touch /tmp/up; while :; do sleep 1000 & wait; done"
   const up = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1 }
   await agent.ask(
     'run',
@@ -109,7 +109,7 @@ test('of containers that share their processes, what one left while no agent was
   )
   await agent.ask('ready', 'sharing')
   const first = (await find('sharing'))?.containers[0]?.pid ?? 0
-  const [orphan = 0] = pidsOf('sleep', '4010')
+  const [orphan = 0] = pidsOf('sleep', '4510')
   await agent.kill()
   process.kill(first)
   await until(() => startedAt(first) === undefined)
