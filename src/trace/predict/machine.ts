@@ -93,8 +93,14 @@ export function routeTo({ routes, devices }: Machine, to: Address): MachineRoute
   return best
 }
 
-export function bridgeOf({ devices }: Machine): MachineDevice | undefined {
-  return devices.find(({ isBridge }) => isBridge)
+export function bridgeOf({ devices, routes }: Machine): MachineDevice | undefined {
+  const bridges = devices.filter(({ isBridge }) => isBridge)
+  // Others may be there for an address alone: a node's own name server has one.
+  return (
+    bridges.find(({ name }) => devices.some(({ bridge }) => bridge === name)) ??
+    bridges.find(({ name }) => routes.some(({ device }) => device === name)) ??
+    bridges[0]
+  )
 }
 
 /** The address that the machine puts on what leaves by a route. */

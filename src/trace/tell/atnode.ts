@@ -81,7 +81,9 @@ function through(
     if (isBridge) return next?.local ? [] : [toGateway(story, one, facts, direction, next !== undefined)]
     // What came in from the wire is told by what happens next; alone it is the last that was seen.
     if (next) return []
-    const bridge = facts?.devices.find(({ kind }) => kind === 'bridge')
+    // Rather one with ports: others may be there for an address alone.
+    const bridges = facts?.devices.filter(({ kind }) => kind === 'bridge') ?? []
+    const bridge = bridges.find(({ name }) => facts?.devices.some(({ bridge: of }) => of === name)) ?? bridges[0]
     return bridge && askedFor(story, one, bridge.name)
       ? [unanswered(story, one, bridge)]
       : [routed(story, one, facts, then, direction)]
