@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { KubehopError } from '../base/errors.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
@@ -19,30 +19,58 @@ export function processNumbers(): number[] {
     .filter((pid) => Number.isInteger(pid))
 }
 
-const patienceMs = 5000
-
 /**
- * Ends every process in a container's mount namespace. Where containers share a PID namespace the kernel does not end a container's other
- * processes with its first one. Rejects when new ones come as fast as they are ended.
+ * The processes of one container, told by its mount namespace: where containers share a PID namespace the kernel does not end a container's other
+ * processes with its first one. The namespace is held as long as this is open: the kernel gives the number of one that has gone to the next that is
+ * made, which may be that of a container that was started meanwhile. Its file systems stay mounted so long, too.
  */
-export async function killMembers(mounts: string): Promise<void> {
-  const told = new Set<number>()
-  const deadline = Date.now() + patienceMs
-  // Until a look finds none that is new: one of them may just have started another.
-  for (;;) {
-    const found = processNumbers().filter((pid) => !told.has(pid) && namespaceOf(pid, 'mnt') === mounts)
-    if (found.length === 0) break
-    if (Date.now() > deadline)
-      throw new KubehopError('pod', 'container', 'Busy', 'its processes start new ones faster than they can be ended')
-    // First all are stopped: one that ended would make room for another where their number is limited.
-    for (const pid of found) {
-      told.add(pid)
-      signal(pid, mounts, STOP)
-    }
-    await new Promise(setImmediate)
+export class Members {
+  readonly #mounts: string
+  #fd: number | undefined
+
+  private constructor(mounts: string, fd: number) {
+    this.#mounts = mounts
+    this.#fd = fd
   }
-  for (const pid of told) signal(pid, mounts, SIGNALS.KILL)
+
+  /** Of the container that this process is in; undefined when it has ended. */
+  static of(pid: number): Members | undefined {
+    try {
+      const fd = openSync(`/proc/${pid}/ns/mnt`, 'r')
+      return new Members(readlinkSync(`/proc/self/fd/${fd}`), fd)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Ends them all. Rejects when new ones come as fast as they are ended. */
+  async kill(): Promise<void> {
+    const told = new Set<number>()
+    const deadline = Date.now() + patienceMs
+    // Until a look finds none that is new: one of them may just have started another.
+    for (;;) {
+      const found = processNumbers().filter((pid) => !told.has(pid) && namespaceOf(pid, 'mnt') === this.#mounts)
+      if (found.length === 0) break
+      if (Date.now() > deadline)
+        throw new KubehopError('pod', 'container', 'Busy', 'its processes start new ones faster than they can be ended')
+      // First all are stopped: one that ended would make room for another where their number is limited.
+      for (const pid of found) {
+        told.add(pid)
+        signal(pid, this.#mounts, STOP)
+      }
+      await new Promise(setImmediate)
+    }
+    for (const pid of told) signal(pid, this.#mounts, SIGNALS.KILL)
+  }
+
+  /** Lets go of the namespace. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
 }
+
+const patienceMs = 5000
 
 const { SIGSTOP: STOP } = constants.signals
 

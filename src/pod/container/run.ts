@@ -24,7 +24,7 @@ import {
 } from './run-streams.ts'
 import { TerminalOutput } from './terminal-stream.ts'
 import type { LogWriter } from '../log/writer.ts'
-import { killMembers, namespaceOf } from '../namespaces.ts'
+import { Members } from '../namespaces.ts'
 import type { ContainerPaths } from '../paths.ts'
 import type { Ending, RunOrigin, RunRecord } from '../record.ts'
 import type { RootInput } from '../root/root.ts'
@@ -169,10 +169,10 @@ function runOf({ record, paths, shim, init, streams, processes, group, early, lo
   const writer = writerFor(logPath, outputs, log)
   const input = new PipeInput(streams, inputOf(paths), markOf(paths, record.attempt), () => (held ? shim : undefined))
   input.adopted()
-  const mounts = init && processes !== 'own' ? namespaceOf(init.pid, 'mnt') : undefined
+  const members = init && processes !== 'own' ? Members.of(init.pid) : undefined
   const end = async (): Promise<Ending> => {
     await init?.ended
-    await endRest(group, mounts, log)
+    await endRest(group, members, log)
     // What it printed last is read from here on.
     shim?.signal(letGo)
     await shim?.ended
@@ -199,6 +199,7 @@ function runOf({ record, paths, shim, init, streams, processes, group, early, lo
       held = false
       writer.detach()
       input.close()
+      members?.close()
       shim?.close()
       init?.close()
     },
@@ -206,13 +207,15 @@ function runOf({ record, paths, shim, init, streams, processes, group, early, lo
 }
 
 /** Ends what the first process of an instance left behind. */
-async function endRest(group: Group | undefined, mounts: string | undefined, log: Log): Promise<void> {
+async function endRest(group: Group | undefined, members: Members | undefined, log: Log): Promise<void> {
   try {
     // First the group: it lets nobody start another.
     group?.kill()
-    if (mounts !== undefined) await killMembers(mounts)
+    await members?.kill()
   } catch (error) {
     log.error({ error: messageOf(error) }, 'what a container left behind cannot be ended')
+  } finally {
+    members?.close()
   }
 }
 
