@@ -1,6 +1,7 @@
 import type { Case } from '../../trace/case.ts'
+import { shortName } from '../../trace/cluster/names.ts'
 import { errorOf } from '../../trace/tell/error.ts'
-import { ipOf, shortName } from '../../trace/tell/story.ts'
+import { ipOf } from '../../trace/tell/story.ts'
 import type { Because, Sizes, SizeTried } from '../../trace/types.ts'
 import type { Check, Finding, ObjectReference } from '../types.ts'
 import { senderOf } from './finding.ts'

@@ -1,6 +1,7 @@
 import type { Address } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import { nodeAddresses, nodeOfRange, ownerOf, podKey } from '../cluster/cluster.ts'
+import { nameOf, shortName } from '../cluster/names.ts'
 import { transportOf } from '../ask/target.ts'
 import type { Hop, Verdict } from '../types.ts'
 import { declaresOther } from './answer.ts'
@@ -9,7 +10,7 @@ import { endsOfPacket, protocolNumbers } from './path.ts'
 import { type Asked, endpointOf, mostEndpoints, type Prediction, sayListens } from './predict.ts'
 import { declaredPorts } from './promised.ts'
 import { meet, type Met } from './rules.ts'
-import { nameOf, podName, type Speaker } from './say.ts'
+import type { Speaker } from './say.ts'
 import { Telling } from './telling.ts'
 
 /**
@@ -111,7 +112,7 @@ function got({ source, ...speaker }: Speaker, sender: Machine, packet: Packet, s
   path.add(sender, 'eth0', packet, {
     component: kind === 'pod' ? 'pod' : 'route',
     action: 'delivered',
-    say: `${podName(source, source)} ${say}`,
+    say: `${shortName(source)} ${say}`,
     because: { kind: 'object', text: `${kind} ${name}` },
   })
   return path.hops[0] as Hop

@@ -1,7 +1,8 @@
 import { type Address, contains, formatCidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import { nodeOfRange, ownerOf, podKey, serviceAt, slicesOf } from '../cluster/cluster.ts'
+import { nodeOfRange, ownerOf, serviceAt, slicesOf } from '../cluster/cluster.ts'
 import { keptOut } from '../cluster/kept-out.ts'
+import { type Asker, nameOf } from '../cluster/names.ts'
 import type { Because } from '../types.ts'
 import { type Machine, type MachineRoute, routeTo } from './machine.ts'
 import { endsOfPacket } from './path.ts'
@@ -9,27 +10,7 @@ import type { Decider, RuleBook } from './rules.ts'
 
 // What the hops of a prediction say: the objects' names for addresses, and which object or line promises it.
 
-export interface Speaker extends RuleBook {
-  /** The sender's `namespace/name`, or a machine. */
-  readonly source: string
-}
-
-/** `pod web-x2`, `service shop/web`, `node2`; undefined for an address that nobody in the cluster has. */
-export function nameOf({ cluster, source }: Speaker, address: Address): string | undefined {
-  const owner = ownerOf(cluster, address)
-  switch (owner.kind) {
-    case 'pod':
-      return `pod ${podName(source, podKey(owner.pod))}`
-    case 'service':
-      return `service ${owner.service.metadata.namespace}/${owner.service.metadata.name}`
-    case 'node':
-      return owner.node.metadata.name
-    case 'router':
-      return owner.name
-    default:
-      return undefined
-  }
-}
+export interface Speaker extends RuleBook, Asker {}
 
 /** Of a machine on the nodes' wire that is no node: the control plane's, for example. */
 export function sayStranger(address: Address): string {
@@ -179,10 +160,4 @@ export function routeText({ to, kind, via, device }: MachineRoute): string {
   ]
     .filter(Boolean)
     .join(' ')
-}
-
-/** A pod's name, with its namespace when that is not the sender's. */
-export function podName(source: string, key: string): string {
-  const [namespace] = key.split('/')
-  return namespace === source.split('/')[0] ? key.slice(key.indexOf('/') + 1) : key
 }

@@ -1,9 +1,10 @@
 import { type Cidr, cidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
+import { nameOf, podName } from '../cluster/names.ts'
 import { bridgeOf, isStranger, type Machine, type MachineRoute } from './machine.ts'
 import { Path, withPort } from './path.ts'
 import type { Decider } from './rules.ts'
-import { nameOf, podName, sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
+import { sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
 
 /** The hops of one packet, told as they happen: what a machine does, and which object or line of its kernel says so. */
 export class Telling extends Path {
@@ -61,7 +62,7 @@ export class Telling extends Path {
     this.add(node, portOf(node, pod) ?? 'veth', packet, {
       component: 'veth',
       action: 'forwarded',
-      say: `out of the other end of ${podName(this.#speaker.source, pod.place.name)}’s cable`,
+      say: `out of the other end of ${podName(this.#speaker, pod.place.name)}’s cable`,
       because: { kind: 'object', text: `pod ${pod.place.name}: nodeName ${node.place.name}` },
     })
   }
@@ -127,7 +128,7 @@ export class Telling extends Path {
     this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
       component: 'bridge',
       action: 'forwarded',
-      say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker.source, pod.place.name)}’s cable`}`,
+      say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker, pod.place.name)}’s cable`}`,
       because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
     })
   }

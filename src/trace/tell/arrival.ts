@@ -1,9 +1,10 @@
 import { podKey } from '../cluster/cluster.ts'
+import { podName } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Facts } from '../observation.ts'
 import type { Because, Component, Hop } from '../types.ts'
 import { listenerOn, listenerText, processText } from './atpod.ts'
-import { type Direction, hopAt, ipOf, podName, type Story } from './story.ts'
+import { type Direction, hopAt, ipOf, type Story } from './story.ts'
 
 /** The request is at the machine that it is for. */
 export function forItself(

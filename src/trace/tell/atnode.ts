@@ -1,3 +1,4 @@
+import { podName } from '../cluster/names.ts'
 import { endsOf, sameEnds, type Sighting } from '../flow/flow.ts'
 import type { Device, Facts } from '../observation.ts'
 import type { Hop } from '../types.ts'
@@ -5,7 +6,7 @@ import { askedFor, bridged, unanswered } from './bridge.ts'
 import { forItself } from './arrival.ts'
 import { gotLocally, sentBy } from './atmachine.ts'
 import { routed } from './route.ts'
-import { type Direction, factsOf, hopAt, ipOf, podName, type Story, type Visit } from './story.ts'
+import { type Direction, factsOf, hopAt, ipOf, type Story, type Visit } from './story.ts'
 import { translated } from './translation.ts'
 
 export interface Around {

@@ -3,21 +3,11 @@ import { balancedAddresses } from '../../api/objects/service.ts'
 import { ownerOf, podKey, serviceAt } from '../cluster/cluster.ts'
 import type { Sighting } from '../flow/flow.ts'
 import { hostPortAt } from '../cluster/host-port.ts'
+import { nameOf, podName, shortName } from '../cluster/names.ts'
 import type { Facts, Listener } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { errorOf, sayError } from './error.ts'
-import {
-  type Direction,
-  factsOf,
-  hopAt,
-  ipOf,
-  nameOf,
-  podName,
-  portOf,
-  shortName,
-  type Story,
-  type Visit,
-} from './story.ts'
+import { type Direction, factsOf, hopAt, ipOf, portOf, type Story, type Visit } from './story.ts'
 
 /** At a pod's eth0: where a request begins and ends, and its answer the other way. */
 export function atPod(story: Story, visit: Visit, direction: Direction, next: Visit | undefined): Hop[] {

@@ -1,7 +1,8 @@
 import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
+import { nameOf } from '../cluster/names.ts'
 import type { Because, Hop } from '../types.ts'
 import { sayStranger } from '../predict/say.ts'
-import { factsOf, hopAt, ipOf, isStranger, nameOf, type Story, type Visit } from './story.ts'
+import { factsOf, hopAt, ipOf, isStranger, type Story, type Visit } from './story.ts'
 
 /** The cluster's route table: each node's range of pod addresses, and the node. */
 export function atRouter(story: Story, visit: Visit): Hop[] {

@@ -1,7 +1,8 @@
 import type { Address } from '../../base/address.ts'
+import { nameOf, shortName } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Hop, Verdict } from '../types.ts'
-import { hopAt, ipOf, nameOf, portOf, shortName, type Story } from './story.ts'
+import { hopAt, ipOf, portOf, type Story } from './story.ts'
 
 // ICMP's errors: RFC 792, RFC 1122 (3.2.2.1), RFC 1812 (5.2.7.1); for IPv6 RFC 4443, section 3.
 

@@ -1,10 +1,11 @@
 import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
+import { nameOf } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'
 import { sayStranger } from '../predict/say.ts'
-import { type Direction, hopAt, ipOf, isStranger, nameOf, type Story, type Visit } from './story.ts'
+import { type Direction, hopAt, ipOf, isStranger, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
 export function routed(

@@ -1,9 +1,10 @@
 import { type Address, hostPort } from '../../base/address.ts'
 import { ownerOf } from '../cluster/cluster.ts'
+import { nameOf, shortName } from '../cluster/names.ts'
 import type { Answer } from '../probe/spec.ts'
 import type { SizeHop, SizeTried } from '../types.ts'
 import { errorOf, sayError } from './error.ts'
-import { factsOf, ipOf, nameOf, shortName, type Story } from './story.ts'
+import { factsOf, ipOf, type Story } from './story.ts'
 import { storyOf, type Told } from './tell.ts'
 
 export interface ToldSize {

@@ -1,5 +1,5 @@
 import type { Address } from '../../base/address.ts'
-import { type Cluster, ownerOf, podKey } from '../cluster/cluster.ts'
+import { type Asker, shortName } from '../cluster/names.ts'
 import { endsOf, type Flow, type Sighting } from '../flow/flow.ts'
 import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
@@ -9,14 +9,11 @@ import type { Ranges } from '../predict/ranges.ts'
 import type { Because, Hop } from '../types.ts'
 
 /** Everything that is known when a trace is told. */
-export interface Story {
-  readonly cluster: Cluster
+export interface Story extends Asker {
   readonly ranges: Ranges
   readonly flow: Flow
   readonly facts: readonly Facts[]
   readonly rules: readonly RuleMet[]
-  /** The pod that asked, as `namespace/name`. */
-  readonly source: string
 }
 
 /** Packets seen one after another at one place. */
@@ -111,33 +108,4 @@ const chunkNames: Readonly<Record<number, string>> = { [INIT]: 'INIT', [INIT_ACK
 
 export function factsOf(story: Story, place: Place): Facts | undefined {
   return story.facts.find((one) => one.place.kind === place.kind && one.place.name === place.name)
-}
-
-/** `pod web-x2`, `service shop/web`, `node2`, or undefined for an address that nobody in the cluster has. */
-export function nameOf(story: Story, address: Address): string | undefined {
-  const owner = ownerOf(story.cluster, address)
-  switch (owner.kind) {
-    case 'pod':
-      return `pod ${podName(story, podKey(owner.pod))}`
-    case 'service':
-      return `service ${owner.service.metadata.namespace}/${owner.service.metadata.name}`
-    case 'node':
-      return owner.node.metadata.name
-    case 'router':
-      return owner.name
-    case 'outside':
-      return 'outside'
-    case 'unknown':
-      return undefined
-  }
-}
-
-/** A pod's name, with its namespace when that is not the asker's. */
-export function podName(story: Story, key: string): string {
-  const [namespace] = key.split('/')
-  return namespace === story.source.split('/')[0] ? shortName(key) : key
-}
-
-export function shortName(key: string): string {
-  return key.slice(key.indexOf('/') + 1)
 }

@@ -1,6 +1,7 @@
 import type { Address } from '../../base/address.ts'
 import type { Explain } from '../case.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { shortName } from '../cluster/names.ts'
 import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow/flow.ts'
 import { withLocal } from '../flow/local.ts'
 import type { Device, Facts, Observation } from '../observation.ts'
@@ -19,7 +20,7 @@ import { timeText } from '../time.ts'
 import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, unanswered, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
-import { shortName, type Story } from './story.ts'
+import type { Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
 
 export interface Told {

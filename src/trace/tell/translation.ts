@@ -3,9 +3,10 @@ import { ownerOf, podKey, readyEndpoints, serviceAt } from '../cluster/cluster.t
 import { endsOf, type Sighting } from '../flow/flow.ts'
 import type { Ip } from '../packet/ip.ts'
 import { hostPortAt } from '../cluster/host-port.ts'
+import { podName, shortName } from '../cluster/names.ts'
 import type { Because, Ends, Hop } from '../types.ts'
 import { rulesText } from './rules.ts'
-import { type Direction, hopAt, ipOf, podName, portOf, shortName, type Story } from './story.ts'
+import { type Direction, hopAt, ipOf, portOf, type Story } from './story.ts'
 
 /** Between two sightings on one node the packet's ends changed: the service rules did that, or conntrack undoes it for an answer. */
 export function translated(story: Story, before: Sighting, after: Sighting, direction: Direction): Hop[] {
