@@ -11,6 +11,7 @@ import { didYouMean } from '../base/nearest.ts'
 import { waitReady } from '../lab/ready.ts'
 import type { Diagnosis } from '../doctor/diagnosis.ts'
 import type { Trace } from '../trace/types.ts'
+import { tryUntil } from './again.ts'
 import { type Held, type HeldLab, holdLab } from './holder.ts'
 import { notHealthy } from './healthy.ts'
 import { notKeptOut, notReached, type Unreachable, type UnexpectedTrace } from './reach.ts'
@@ -62,7 +63,7 @@ export interface DoctorRequest {
 }
 
 export interface Expectation extends TraceRequest {
-  /** Tries again until then, for what becomes true by itself; without it the first trace decides. */
+  /** Tries again until then, first soon, later four times a second, for what becomes true by itself; without it the first trace decides. */
   readonly withinMs?: number
 }
 
@@ -179,13 +180,7 @@ export class Lab implements AsyncDisposable {
     { withinMs = 0, ...request }: Expectation,
     wrong: (trace: Trace) => UnexpectedTrace | undefined,
   ): Promise<Trace> {
-    const until = performance.now() + withinMs
-    for (;;) {
-      const trace = await this.trace(from, to, request)
-      const problem = wrong(trace)
-      if (problem === undefined) return trace
-      if (performance.now() >= until) throw problem
-    }
+    return tryUntil(() => this.trace(from, to, request), wrong, withinMs)
   }
 
   async #bring({ objects, errors }: { objects: Manifest[]; errors: string[] }, timeoutMs: number): Promise<void> {
