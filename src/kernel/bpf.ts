@@ -1,4 +1,5 @@
 import { type Address, addressBytes, family } from '../base/address.ts'
+import { JA, JEQ, JSET, LD_B, LD_H, LD_H_X, LD_W, LDX_IP, RET } from './bpf-code.ts'
 
 // Classic BPF (linux/filter.h, the same machine that tcpdump compiles for). Loads are relative to the network header, so one
 // filter fits sockets that see the Ethernet header and sockets that do not.
@@ -41,7 +42,7 @@ export function encodeProgram(program: readonly Instruction[]): Uint8Array {
 /** The filter as an array of struct sock_filter. Throws a RangeError when it is too long for the machine's jumps. */
 export function compileFilter(filter: PacketFilter): Uint8Array {
   const code = new Assembler()
-  code.load(half, ancillary + protocolField)
+  code.load(LD_H, ancillary + protocolField)
   code.jumpIf(ETH_P_IP, 'ip4')
   code.jumpIf(ETH_P_IPV6, 'ip6')
   if (filter.arp) code.jumpIf(ETH_P_ARP, 'arp')
@@ -52,23 +53,23 @@ export function compileFilter(filter: PacketFilter): Uint8Array {
   code.label('ip4')
   matchHosts(code, four, [12, 16], 1, 'ip4-proto')
   code.label('ip4-proto')
-  code.load(byte, network + 9)
+  code.load(LD_B, network + 9)
   code.jumpIf(IPPROTO_ICMP, 'take')
   matchNumbers(code, filter.protocols, 'ip4-port')
   code.label('ip4-port')
   if (filter.ports) {
     // Only TCP and UDP have ports here; only the first fragment of a packet carries them, and the others must be seen too.
     code.unless(IPPROTO_TCP, IPPROTO_UDP, 'drop')
-    code.load(half, network + 6)
+    code.load(LD_H, network + 6)
     code.jumpIfSet(0x1fff, 'take')
     code.loadHeaderLength(network)
-    matchPorts(code, filter.ports, (offset) => code.loadIndexed(half, network + offset))
+    matchPorts(code, filter.ports, (offset) => code.load(LD_H_X, network + offset))
   } else code.jump('take')
 
   code.label('ip6')
   matchHosts(code, six, [8, 24], 4, 'ip6-proto')
   code.label('ip6-proto')
-  code.load(byte, network + 6)
+  code.load(LD_B, network + 6)
   code.jumpIf(IPPROTO_ICMPV6, 'take')
   // Extension headers: a fragment or an option hides the protocol, and is let through rather than missed.
   for (const header of [0, 43, 44, 60]) code.jumpIf(header, 'take')
@@ -76,7 +77,7 @@ export function compileFilter(filter: PacketFilter): Uint8Array {
   code.label('ip6-port')
   if (filter.ports) {
     code.unless(IPPROTO_TCP, IPPROTO_UDP, 'drop')
-    matchPorts(code, filter.ports, (offset) => code.load(half, network + 40 + offset))
+    matchPorts(code, filter.ports, (offset) => code.load(LD_H, network + 40 + offset))
   } else code.jump('take')
 
   code.label('arp')
@@ -99,14 +100,14 @@ function matchHosts(
   if (hosts === undefined) return code.jump(then)
   for (const [at, offset] of offsets.entries()) {
     if (words === 1) {
-      if (hosts.length > 0) code.load(word, network + offset)
+      if (hosts.length > 0) code.load(LD_W, network + offset)
       for (const host of hosts) code.jumpIf(wordOf(host, 0), then)
       continue
     }
     for (const [index, host] of hosts.entries()) {
       const next = `${then} ${at} ${index}`
       for (let i = 0; i < words; i++) {
-        code.load(word, network + offset + 4 * i)
+        code.load(LD_W, network + offset + 4 * i)
         code.unless(wordOf(host, i), next)
       }
       code.jump(then)
@@ -146,9 +147,6 @@ const IPPROTO_ICMPV6 = 58
 const network = -0x100000 // SKF_NET_OFF
 const ancillary = -0x1000 // SKF_AD_OFF
 const protocolField = 0 // SKF_AD_PROTOCOL
-const word = 0x00
-const half = 0x08
-const byte = 0x10
 
 interface Line {
   code: number
@@ -166,31 +164,26 @@ class Assembler {
   label(name: string): void {
     this.#labels.set(name, this.#code.length)
   }
-  /** A = packet[offset] */
-  load(size: number, offset: number): void {
-    this.#code.push({ code: 0x20 | size, k: offset })
+  /** `code`: one of those that begin with LD. */
+  load(code: number, offset: number): void {
+    this.#code.push({ code, k: offset })
   }
-  /** A = packet[X + offset] */
-  loadIndexed(size: number, offset: number): void {
-    this.#code.push({ code: 0x40 | size, k: offset })
-  }
-  /** X = 4 * (packet[offset] & 15): the length of an IPv4 header */
   loadHeaderLength(offset: number): void {
-    this.#code.push({ code: 0xb1, k: offset })
+    this.#code.push({ code: LDX_IP, k: offset })
   }
   jump(to: string): void {
-    this.#code.push({ code: 0x05, k: 0, yes: to })
+    this.#code.push({ code: JA, k: 0, yes: to })
   }
   jumpIf(value: number, to: string): void {
     // A conditional jump reaches 255 instructions; through an unconditional one it reaches everything.
     const skip = `skip ${this.#code.length}`
-    this.#code.push({ code: 0x15, k: value, no: skip })
+    this.#code.push({ code: JEQ, k: value, no: skip })
     this.jump(to)
     this.label(skip)
   }
   jumpIfSet(mask: number, to: string): void {
     const skip = `skip ${this.#code.length}`
-    this.#code.push({ code: 0x45, k: mask, no: skip })
+    this.#code.push({ code: JSET, k: mask, no: skip })
     this.jump(to)
     this.label(skip)
   }
@@ -198,18 +191,18 @@ class Assembler {
   unless(...values: [...number[], string]): void {
     const to = values.pop() as string
     const matched = `matched ${this.#code.length}`
-    for (const value of values) this.#code.push({ code: 0x15, k: value as number, yes: matched })
+    for (const value of values) this.#code.push({ code: JEQ, k: value as number, yes: matched })
     this.jump(to)
     this.label(matched)
   }
   answer(length: number): void {
-    this.#code.push({ code: 0x06, k: length })
+    this.#code.push({ code: RET, k: length })
   }
 
   bytes(): Uint8Array {
     return encodeProgram(
       this.#code.map(({ code, k, yes, no }, at) =>
-        code === 0x05
+        code === JA
           ? { code, jt: 0, jf: 0, k: this.#distance(at, yes, maxInstructions) }
           : { code, jt: this.#distance(at, yes, 255), jf: this.#distance(at, no, 255), k },
       ),

@@ -1,4 +1,5 @@
 import type { Instruction } from '../bpf.ts'
+import { JEQ, LD_W, RET } from '../bpf-code.ts'
 import type { Message } from '../netlink/reader.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts'
 import type { Netns } from '../netns.ts'
@@ -96,9 +97,9 @@ function notFrom(ports: readonly number[]): Instruction[] {
     return view.getUint32(0)
   }
   return [
-    { code: 0x20, jt: 0, jf: 0, k: 12 },
-    ...ports.map((port, at) => ({ code: 0x15, jt: ports.length - at, jf: 0, k: turned(port) })),
-    { code: 0x06, jt: 0, jf: 0, k: 0xffffffff },
-    { code: 0x06, jt: 0, jf: 0, k: 0 },
+    { code: LD_W, jt: 0, jf: 0, k: 12 },
+    ...ports.map((port, at) => ({ code: JEQ, jt: ports.length - at, jf: 0, k: turned(port) })),
+    { code: RET, jt: 0, jf: 0, k: 0xffffffff },
+    { code: RET, jt: 0, jf: 0, k: 0 },
   ]
 }

@@ -1,6 +1,6 @@
-import { addressBytes, type Address } from '../../base/address.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
-import { assemble, type Line as ProgramLine } from '../observe/assemble.ts'
+import { AND, JEQ, JSET, LD_B, LD_B_X, LD_H, LD_H_X, LD_W, LD_W_X, LDX_IP, RET, SUB } from '../../kernel/bpf-code.ts'
+import { assemble, ethernet, type Line as ProgramLine, wordOf } from '../observe/assemble.ts'
 import { ARP, IPV4 } from '../packet/frame.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
 import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
@@ -12,19 +12,6 @@ import type { LiveSpec } from './spec.ts'
 // about these addresses. Of many connections a part is kept: those whose number ends with so many zero bits. The number is one that no
 // translation changes, so every place on the way keeps the same connections.
 
-const LD_H = 0x28 // A = 16 bits at k
-const LD_B = 0x30
-const LD_W = 0x20
-const LDX_IP = 0xb1 // X = length of the IP header that begins at k
-const LD_W_X = 0x40 // A = 32 bits at X + k
-const LD_H_X = 0x48
-const LD_B_X = 0x50
-const AND = 0x54
-const SUB = 0x14
-const JEQ = 0x15
-const JSET = 0x45
-const RET = 0x06
-const ethernet = 14
 const source = ethernet + 12
 const destination = ethernet + 16
 /** An ICMP error carries the packet that it is about behind its own eight bytes. */
@@ -164,8 +151,8 @@ export function sidesOf({ from, asked, behind, wide, protocol }: LiveSpec): {
 } {
   const ends = [...asked, ...behind]
   return {
-    clients: [...new Set(from.map(word))],
-    servers: wide.length > 0 ? [] : [...new Set(ends.map(({ address }) => word(address)))],
+    clients: [...new Set(from.map(wordOf))],
+    servers: wide.length > 0 ? [] : [...new Set(ends.map(({ address }) => wordOf(address)))],
     ports: protocol === 'icmp' ? [] : [...new Set([...ends.map(({ port }) => port), ...wide])],
   }
 }
@@ -226,9 +213,4 @@ function oneOf(load: Line, values: readonly number[], then: Label, otherwise?: L
     load,
     ...values.map((value, at): Line => [JEQ, value, then, at === values.length - 1 ? otherwise : undefined]),
   ]
-}
-
-export function word(address: Address): number {
-  const bytes = addressBytes(address)
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 }

@@ -2,6 +2,7 @@ import { messageOf } from '../../base/errors.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { openPacketCounter, type PacketCounter } from '../../kernel/packet.ts'
 import type { Observation, Place } from '../observation.ts'
+import { wordOf } from '../observe/assemble.ts'
 import type { TraceEnvironment } from '../observe/environment.ts'
 import { gatherFacts } from '../observe/facts.ts'
 import { snapOf } from '../observe/filter.ts'
@@ -10,7 +11,7 @@ import { Queue } from '../observe/queue.ts'
 import { gatherState } from '../observe/state.ts'
 import { readFrame } from '../packet/frame.ts'
 import { established } from './established.ts'
-import { countFilter, liveFilter, sidesOf, word } from './filter.ts'
+import { countFilter, liveFilter, sidesOf } from './filter.ts'
 import { flagLive, type LiveFlag } from './flag.ts'
 import { identities } from './identity.ts'
 import { LiveRules } from './rules.ts'
@@ -181,7 +182,7 @@ function isMine(
 ): (ip: { source: LiveSpec['from'][number]; destination: LiveSpec['from'][number] }) => boolean {
   const { clients, servers } = sidesOf(spec)
   return ({ source, destination }) =>
-    clients.includes(word(source)) && (servers.length === 0 || servers.includes(word(destination)))
+    clients.includes(wordOf(source)) && (servers.length === 0 || servers.includes(wordOf(destination)))
 }
 
 function inPart(bytes: Uint8Array, identify: ReturnType<typeof identities>, bits: number): boolean {

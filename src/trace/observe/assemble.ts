@@ -1,4 +1,8 @@
+import { type Address, addressBytes } from '../../base/address.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
+
+/** Bytes of a frame before its IP header. */
+export const ethernet = 14
 
 /** An instruction, whose jumps go to labels (without one: to the next line), or a label. */
 export type Line<Label extends string> =
@@ -28,4 +32,10 @@ export function assemble<Label extends string>(lines: readonly Line<Label>[]): I
     program.push({ code, jt: jump(ifTrue), jf: jump(ifFalse), k })
   }
   return program
+}
+
+/** An IPv4 address as filters load and compare it. */
+export function wordOf(address: Address): number {
+  const bytes = addressBytes(address)
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 }

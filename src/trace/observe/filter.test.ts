@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address, type Address, addressBytes } from '../../base/address.ts'
-import type { Instruction } from '../../kernel/bpf.ts'
+import { runFilter } from '../testing/bpf.ts'
 import type { Transport } from '../types.ts'
 import { filterFor, snapLength } from './filter.ts'
 import type { WatchSpec } from './spec.ts'
@@ -100,7 +100,7 @@ const rows: [string, Transport, Packet, boolean][] = [
 
 test('the filter lets through what can belong to the request', () => {
   for (const [title, protocol, packet, expected] of rows)
-    assert.equal(run(filterFor(spec(protocol)), frame(packet)), expected ? snapLength : 0, title)
+    assert.equal(runFilter(filterFor(spec(protocol)), frame(packet)), expected ? snapLength : 0, title)
 })
 
 test('of many requests, what begins and what answers them passes, by a range of ports', () => {
@@ -121,45 +121,23 @@ test('of many requests, what begins and what answers them passes, by a range of 
     ['another echo', 'icmp', { protocol: 1, icmpType: 8, id: 40050 }, false],
   ]
   for (const [title, protocol, packet, expected] of rows)
-    assert.equal(run(filterFor({ ...spec(protocol), span: 50 }), frame(packet)), expected ? snapLength : 0, title)
+    assert.equal(runFilter(filterFor({ ...spec(protocol), span: 50 }), frame(packet)), expected ? snapLength : 0, title)
 })
 
 test('ARP passes, other protocols do not', () => {
   const bytes = new Uint8Array(60)
   new DataView(bytes.buffer).setUint16(12, 0x0806)
-  assert.equal(run(filterFor(spec('tcp')), bytes), snapLength)
+  assert.equal(runFilter(filterFor(spec('tcp')), bytes), snapLength)
   new DataView(bytes.buffer).setUint16(12, 0x86dd)
-  assert.equal(run(filterFor(spec('tcp')), bytes), 0)
+  assert.equal(runFilter(filterFor(spec('tcp')), bytes), 0)
 })
 
 test('many addresses fit, too many leave the port alone', () => {
   const some = Array.from({ length: 64 }, (_, i) => address(`10.0.0.${i}`))
   const last = { to: '10.0.0.63', flags: SYN }
-  assert.equal(run(filterFor(spec('tcp', some)), frame(last)), snapLength)
+  assert.equal(runFilter(filterFor(spec('tcp', some)), frame(last)), snapLength)
   const many = [...some, address('10.0.1.1')]
-  assert.equal(run(filterFor(spec('tcp', many)), frame(last)), 0)
-  assert.equal(run(filterFor(spec('tcp', many)), frame({ sourcePort: 40000 })), snapLength)
+  assert.equal(runFilter(filterFor(spec('tcp', many)), frame(last)), 0)
+  assert.equal(runFilter(filterFor(spec('tcp', many)), frame({ sourcePort: 40000 })), snapLength)
   for (const protocol of ['udp', 'sctp', 'icmp'] as const) assert.ok(filterFor(spec(protocol, some)).length < 256)
 })
-
-/** The kernel's machine, as far as the filter uses it (linux/filter.h). */
-function run(program: readonly Instruction[], bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer)
-  let [a, x, at] = [0, 0, 0]
-  for (;;) {
-    const { code, jt, jf, k } = program[at] as Instruction
-    at++
-    if (code === 0x06) return k
-    else if (code === 0x28) a = view.getUint16(k)
-    else if (code === 0x30) a = view.getUint8(k)
-    else if (code === 0x20) a = view.getUint32(k)
-    else if (code === 0x48) a = view.getUint16(x + k)
-    else if (code === 0x50) a = view.getUint8(x + k)
-    else if (code === 0xb1) x = 4 * (view.getUint8(k) & 15)
-    else if (code === 0x15) at += a === k ? jt : jf
-    else if (code === 0x35) at += a >= k ? jt : jf
-    else if (code === 0x25) at += a > k ? jt : jf
-    else if (code === 0x45) at += (a & k) !== 0 ? jt : jf
-    else assert.fail(`instruction ${code}`)
-  }
-}

@@ -1,9 +1,10 @@
-import { type Address, addressBytes } from '../../base/address.ts'
+import { type Address, family } from '../../base/address.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
+import { JEQ, JGE, JGT, JSET, LD_B, LD_B_X, LD_H, LD_H_X, LD_W, LDX_IP, RET } from '../../kernel/bpf-code.ts'
 import { ARP, IPV4 } from '../packet/frame.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
 import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
-import { assemble, type Line as ProgramLine } from './assemble.ts'
+import { assemble, ethernet, type Line as ProgramLine, wordOf } from './assemble.ts'
 import type { WatchSpec } from './spec.ts'
 
 // A classic BPF program (linux/filter.h) over Ethernet frames, so that the kernel copies only what can belong to the request:
@@ -11,18 +12,6 @@ import type { WatchSpec } from './spec.ts'
 // another port, the first packets (TCP, SCTP) or all packets (UDP, echoes) from and to the addresses concerned. It is wider than the
 // flow; flow.ts decides.
 
-const LD_H = 0x28 // A = 16 bits at k
-const LD_B = 0x30
-const LD_W = 0x20
-const LDX_IP = 0xb1 // X = length of the IP header that begins at k
-const LD_H_X = 0x48 // A = 16 bits at X + k
-const LD_B_X = 0x50
-const JEQ = 0x15
-const JGT = 0x25
-const JGE = 0x35
-const JSET = 0x45
-const RET = 0x06
-const ethernet = 14
 /** Headers and the start of a datagram; more is of no use. */
 export const snapLength = 256
 export const wholeLength = 65_536
@@ -121,10 +110,8 @@ function isOwn({ port, span = 1 }: WatchSpec, otherwise: Label): Line[] {
 
 /** Keeps what is from or to one of these. */
 function among(addresses: readonly Address[]): Line[] {
-  const words = (addresses.length <= maxAddresses ? addresses : []).flatMap((address) => {
-    const bytes = addressBytes(address)
-    return bytes.length === 4 ? [new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)] : []
-  })
+  const named = addresses.length <= maxAddresses ? addresses : []
+  const words = named.filter((address) => family(address) === 4).map(wordOf)
   return [12, 16].flatMap((offset): Line[] => [
     [LD_W, ethernet + offset],
     ...words.map((word): Line => [JEQ, word, 'keep', undefined]),

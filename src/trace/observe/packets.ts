@@ -1,5 +1,6 @@
 import type { Address } from '../../base/address.ts'
 import type { Netns } from '../../kernel/netns.ts'
+import { RET } from '../../kernel/bpf-code.ts'
 import { openPacketSocket, type Packet, type PacketSocket } from '../../kernel/packet.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Observation, Place } from '../observation.ts'
@@ -9,7 +10,7 @@ import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
 const many = 64
-const nothing: readonly Instruction[] = [{ code: 0x06, jt: 0, jf: 0, k: 0 }]
+const nothing: readonly Instruction[] = [{ code: RET, jt: 0, jf: 0, k: 0 }]
 
 export interface What {
   readonly filter: readonly Instruction[]
