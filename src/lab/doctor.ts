@@ -2,13 +2,15 @@ import type { Authority } from '../api/certificates/authority.ts'
 import { makeClientCertificate } from '../api/certificates/certificates.ts'
 import { ApiError, type Client } from '../api/client/client.ts'
 import { type Diagnosis, diagnosisOf } from '../doctor/diagnosis.ts'
+import { listed } from '../doctor/findings/finding.ts'
 import { lookAt } from '../doctor/look.ts'
 import type { View } from '../doctor/types.ts'
 import type { Case } from '../trace/case.ts'
 import type { Trace } from '../trace/types.ts'
+import { readDoctorWish } from './doctor-wish.ts'
 import { askMachines } from './facts.ts'
 import { nodeDnsAddress, routerAddress, type Settings } from './settings.ts'
-import { readTraceWish, type Tracer, type TraceWish } from './trace.ts'
+import type { Tracer, TraceWish } from './trace.ts'
 import type { Wire } from './wire.ts'
 
 export const doctorPath = '/kubehop/doctor'
@@ -30,7 +32,7 @@ export function doctorExtension(
   }
   const router = { name: 'router', address: routerAddress(settings) }
   return async (body, signal) => {
-    const { namespace, wish } = read(body)
+    const { namespace, wish } = readDoctorWish(body)
     const sent = wish && (await send(tracer, wish, signal))
     const [look, { machines, silent }] = await Promise.all([
       lookAt(client(), settings.zone),
@@ -81,13 +83,7 @@ function unread({ node, unread: said }: View['machines'][number]): string[] {
   return said.map((say) => `on ${node}: ${say}`)
 }
 
-function noNamespace(wanted: string, all: readonly { metadata: { name: string } }[]): string {
-  return `there is no namespace "${wanted}"; there is ${all.map(({ metadata }) => metadata.name).join(', ')}`
-}
-
-function read(body: unknown): { namespace: string | undefined; wish: TraceWish | undefined } {
-  const { namespace, for: wish } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  if (namespace !== undefined && (typeof namespace !== 'string' || namespace.length > 253))
-    throw new ApiError(400, 'BadRequest', 'the doctor is asked with { namespace?, for?: { from, to } }')
-  return { namespace, wish: wish === undefined ? undefined : readTraceWish(wish) }
+export function noNamespace(wanted: string, all: readonly { metadata: { name: string } }[]): string {
+  const names = all.map(({ metadata }) => metadata.name)
+  return `there is no namespace "${wanted}"; there is ${listed(names, 20)}`
 }
