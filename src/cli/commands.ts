@@ -104,7 +104,8 @@ each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
   --timeout SECONDS       of the request; default: 4
 
 Nothing is changed: what would put a mistake right is printed as a command. docs/doctor.md says how each is recognised.
-Exit code 0 when no error was found (warnings are shown), 1 when one was, 2 when it was asked for wrongly.`,
+Exit code 0 when no error was found (warnings are shown), 1 when one was, or the request was not delivered, or the cluster
+could not be looked at, 2 when it was asked for wrongly.`,
     run: async (args) => (await import('./doctor-command.ts')).doctorCommand(args),
   },
   demo: {

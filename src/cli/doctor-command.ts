@@ -3,21 +3,35 @@ import { connect } from '../api/client/http.ts'
 import { connectionFrom } from '../api/client/kubeconfig.ts'
 import { Transport } from '../api/client/transport.ts'
 import { KubehopError } from '../base/errors.ts'
+import { visible } from '../base/visible.ts'
 import { type Diagnosis, diagnosisOf } from '../doctor/diagnosis.ts'
 import { lookAt } from '../doctor/look.ts'
 import type { View, Workload } from '../doctor/types.ts'
 import { chooseLab } from '../lab/choose.ts'
-import { doctorPath } from '../lab/doctor.ts'
+import { doctorPath, noNamespace } from '../lab/doctor.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
 import { sayAway } from './away.ts'
 import { doctor, type DoctorBody } from './doctor.ts'
+import { isWrongQuestion } from './trace-command.ts'
 
 /** A lab's supervisor looks for itself, with the kernels of its nodes; any other cluster is looked at from here, by its objects. */
-export function doctorCommand(args: string[]): Promise<number> {
-  return doctor(args, {
-    diagnose: (body, where) =>
-      where.kind === 'lab' ? inLab(body, where.name) : elsewhere(body, where.path, where.context),
-  })
+export async function doctorCommand(args: string[]): Promise<number> {
+  try {
+    return await doctor(args, {
+      diagnose: (body, where) =>
+        where.kind === 'lab' ? inLab(body, where.name) : elsewhere(body, where.path, where.context),
+    })
+  } catch (error) {
+    // A pod or a namespace that is not there: 1 would say that the cluster is ill.
+    if (!isWrongQuestion(error) && !isNoNamespace(error)) throw error
+    console.error(`kubehop doctor: ${visible(error.plain ?? error.message)}`)
+    return 2
+  }
+}
+
+function isNoNamespace(error: unknown): error is Error & { plain?: string } {
+  if (error instanceof ApiError) return error.code === 404 && error.reason === 'NotFound'
+  return error instanceof KubehopError && error.room === 'doctor' && error.code === 'NotFound'
 }
 
 async function inLab(body: DoctorBody, name: string | undefined): Promise<Diagnosis> {
@@ -38,17 +52,9 @@ async function elsewhere(body: DoctorBody, path: string, context: string | undef
     const [look, workloads] = await Promise.all([lookAt(client, 'cluster.local'), workloadsOf(transport)])
     const { cluster, events, policies, namespaces, untold } = look
     const { namespace } = body
-    if (
-      namespace !== undefined &&
-      namespaces.length > 0 &&
-      !namespaces.some(({ metadata }) => metadata.name === namespace)
-    )
-      throw new KubehopError(
-        'doctor',
-        'look',
-        'NotFound',
-        `there is no namespace "${namespace}"; there is ${namespaces.map(({ metadata }) => metadata.name).join(', ')}`,
-      )
+    const known = namespaces.length === 0 || namespaces.some(({ metadata }) => metadata.name === namespace)
+    if (namespace !== undefined && !known)
+      throw new KubehopError('doctor', 'look', 'NotFound', noNamespace(namespace, namespaces))
     const view: View = {
       cluster,
       events,

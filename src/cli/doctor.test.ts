@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { doctor, type DoctorBody, type Where } from './doctor.ts'
+import type { Finding } from '../doctor/types.ts'
+import type { Trace } from '../trace/types.ts'
+import { doctor, type DoctorBody, exitCodeOf, type Where } from './doctor.ts'
 import { UsageError } from './usage.ts'
 
 class Asked extends Error {
@@ -63,4 +65,52 @@ test('what cannot be meant is said in words', async () => {
     ['-o xml', /^-o is text, json, yaml, not "xml"$/],
   ]
   for (const [words, expected] of rows) assert.match(String(await asked(...words.split(' '))), expected, words)
+})
+
+test('it ends with 1 for an error, for a warning where that was asked, and for a request that failed', () => {
+  const finding = (level: Finding['level']): Finding => ({
+    number: 1,
+    code: 'X',
+    level,
+    object: { kind: 'Pod', name: 'x' },
+    sure: 'certain',
+    evidence: [],
+    say: '',
+    fix: '',
+  })
+  const request = (change: Partial<Trace>): Trace => ({
+    from: 'client',
+    to: 'http://web/',
+    protocol: 'http',
+    verdict: 'delivered',
+    dns: [],
+    ms: 1,
+    hops: [],
+    reply: [],
+    predicted: [],
+    agrees: true,
+    why: [],
+    ...change,
+  })
+  const asked = (status: string): Trace => request({ protocol: 'dns', status })
+  const rows: [Finding['level'][], Trace | undefined, number, number][] = [
+    [[], undefined, 0, 0],
+    [['info'], undefined, 0, 0],
+    [['info', 'warning'], undefined, 0, 1],
+    [['error'], undefined, 1, 1],
+    [[], request({}), 0, 0],
+    [['error'], request({}), 1, 1],
+    // Why it failed may be for information alone, or not be known at all.
+    [['info'], request({ verdict: 'refused' }), 1, 1],
+    [[], request({ verdict: 'no-answer' }), 1, 1],
+    [[], request({ verdict: 'not-sent' }), 1, 1],
+    [[], asked('NOERROR'), 0, 0],
+    [[], asked('NXDOMAIN'), 1, 1],
+    // A program's own answer is its own business, as for a trace.
+    [[], request({ status: '500 Internal Server Error' }), 0, 0],
+  ]
+  for (const [levels, sent, code, strict] of rows) {
+    const diagnosis = { findings: levels.map(finding), ...(sent && { request: sent }) }
+    assert.deepEqual([exitCodeOf(diagnosis, false), exitCodeOf(diagnosis, true)], [code, strict], JSON.stringify(sent))
+  }
 })

@@ -5,6 +5,7 @@ import { renderDiagnosis, renderList } from '../doctor/render/text.ts'
 import { parseSource } from '../trace/ask/source.ts'
 import { parseTarget } from '../trace/ask/target.ts'
 import type { TextOptions } from '../trace/render/paint.ts'
+import { saysNo } from '../trace/render/verdict.ts'
 import { parse, UsageError } from './usage.ts'
 
 /** What `POST /kubehop/doctor` takes. */
@@ -23,7 +24,7 @@ export type Where =
   | { readonly kind: 'lab'; readonly name: string | undefined }
   | { readonly kind: 'kubeconfig'; readonly path: string; readonly context: string | undefined }
 
-/** `kubehop doctor [NAMESPACE] [--for FROM TO] [options]`: 0 nothing is wrong (warnings are shown), 1 something is, 2 asked wrongly. */
+/** `kubehop doctor [NAMESPACE] [--for FROM TO] [options]`: ends with {@link exitCodeOf}, or 2 when it was asked wrongly. */
 export async function doctor(args: string[], context: DoctorContext): Promise<number> {
   const { values, positionals, tokens } = parse({
     args,
@@ -62,7 +63,17 @@ export async function doctor(args: string[], context: DoctorContext): Promise<nu
         ? stringify(diagnosis, { lineWidth: 0, aliasDuplicateObjects: false })
         : renderDiagnosis(diagnosis, textOptions(values.verbose)),
   )
-  return diagnosis.findings.some(({ level }) => level === 'error' || (values.strict && level === 'warning')) ? 1 : 0
+  return exitCodeOf(diagnosis, values.strict)
+}
+
+/**
+ * 1 when an error was found (`strict`: or a warning), or the request that was asked about did not do what it was for, whatever explains it:
+ * it was not delivered, or a name server answered no, as `kubehop trace` says. 0 otherwise.
+ */
+export function exitCodeOf({ findings, request }: Pick<Diagnosis, 'findings' | 'request'>, strict: boolean): 0 | 1 {
+  const failed = request !== undefined && (request.verdict !== 'delivered' || saysNo(request))
+  const wrong = findings.some(({ level }) => level === 'error' || (strict && level === 'warning'))
+  return failed || wrong ? 1 : 0
 }
 
 /** `[NAMESPACE]`, and after `--for` FROM and TO. */

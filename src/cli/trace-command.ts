@@ -49,7 +49,7 @@ export async function traceCommand(args: string[]): Promise<number> {
 const wrongQuestions: ReadonlySet<unknown> = new Set(['Usage', 'NotFound', 'OnlyIpv4', 'ManyMachines'])
 
 /** A question that nobody can answer, such as one about a pod that does not exist: said by the lab, or here in a dry run. */
-function isWrongQuestion(error: unknown): error is Error & { plain?: string } {
+export function isWrongQuestion(error: unknown): error is Error & { plain?: string } {
   if (error instanceof ApiError) return error.code === 422 && wrongQuestions.has(error.reason)
   return error instanceof KubehopError && error.room === 'trace' && wrongQuestions.has(error.code)
 }

@@ -6,6 +6,9 @@ import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { connectionFrom } from '../../src/api/client/kubeconfig.ts'
+import { Transport } from '../../src/api/client/transport.ts'
+import type { Diagnosis } from '../../src/doctor/diagnosis.ts'
 import { trace } from './broken-lab.ts'
 import { apply, diagnose, namesOf } from './doctor-lab.ts'
 import { startTestLab, type TestLab } from './harness.ts'
@@ -98,15 +101,49 @@ test('any cluster is looked at by its kubeconfig, and what needs an agent is nam
   assert.equal(checks.find(({ number }) => number === 1)?.ran, true)
 })
 
+test('a request that fails ends with 1, also where what explains it is for information alone', async () => {
+  // A machine on the wire that nobody watches: who refused is all that is known.
+  const { findings, request, code } = await diagnose(lab, 'default', '--for', 'deploy/web', 'tcp://192.168.50.2:1')
+  assert.equal(request?.verdict, 'refused')
+  assert.ok(findings.length > 0 && findings.every(({ level }) => level === 'info'), JSON.stringify(findings))
+  assert.equal(code, 1)
+  assert.equal((await lab.kubehop('doctor', '--for', 'deploy/web', 'tcp://192.168.50.2:1')).code, 1)
+  // A question that was answered with no was delivered, and did not do what it was for.
+  const asked = await diagnose(lab, '--for', 'deploy/web', 'dns://nobody.default.svc.cluster.local.')
+  assert.deepEqual([asked.request?.verdict, asked.request?.status, asked.code], ['delivered', 'NXDOMAIN', 1])
+})
+
+test('over HTTP, what is no question is refused with what is expected', async () => {
+  const kubeconfig = (await lab.kubehop('kubeconfig')).out.trim()
+  const transport = new Transport(await connectionFrom(kubeconfig))
+  const ask = (body: object): Promise<unknown> => transport.call({ method: 'POST', path: '/kubehop/doctor', body })
+  const expected = {
+    name: 'ApiError',
+    code: 400,
+    message: /the doctor is asked with \{ namespace\?, for\?: \{ from, to,/,
+  }
+  try {
+    for (const body of [[], { from: 'client' }, { for: { from: 1 } }, { for: { from: 'client' } }, { namespaces: 'a' }])
+      await assert.rejects(ask(body), expected, JSON.stringify(body))
+    await assert.rejects(ask({ namespace: 'nowhere' }), {
+      code: 404,
+      message: /^there is no namespace "nowhere"; there is /,
+    })
+    assert.deepEqual(((await ask({ namespace: 'default' })) as Diagnosis).findings, [])
+  } finally {
+    transport.close()
+  }
+})
+
 test('what is asked for wrongly is said before anything is looked at', async () => {
   const rows: [string[], RegExp, number][] = [
     [['--for', 'client'], /--for needs FROM and TO/, 2],
     [['Shop!'], /"Shop!" is no namespace/, 2],
-    [['nowhere'], /there is no namespace "nowhere"; there is .*default/, 1],
+    [['nowhere'], /there is no namespace "nowhere"; there is .*default/, 2],
     [['-o', 'xml'], /-o is text, json, yaml, not "xml"/, 2],
     [['--context', 'x'], /needs --kubeconfig FILE/, 2],
     [['--kubeconfig', '/nonexistent'], /nonexistent/, 1],
-    [['--for', 'nobody', 'http://web/'], /there is no pod default\/nobody/, 1],
+    [['--for', 'nobody', 'http://web/'], /there is no pod default\/nobody/, 2],
   ]
   for (const [words, expected, status] of rows) {
     const { code, err } = await lab.kubehop('doctor', ...words)
