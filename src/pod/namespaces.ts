@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { KubehopError } from '../base/errors.ts'
-import { openProcess, SIGNALS } from '../kernel/process.ts'
+import { openProcess, type Process, SIGNALS, startedAt } from '../kernel/process.ts'
 
 /** `mnt:[4026531840]`, or undefined when there is no such process any more, or none that we may look at. */
 export function namespaceOf(pid: number | 'self', kind: 'mnt' | 'pid' | 'uts'): string | undefined {
@@ -33,14 +33,22 @@ export class Members {
     this.#fd = fd
   }
 
-  /** Of the container that this process is in; undefined when it has ended. */
-  static of(pid: number): Members | undefined {
+  /**
+   * Of the container whose first process this is and that began in the namespace `mounts`. undefined when it has ended, or has gone to another namespace,
+   * as `nsenter --mount` does: whoever is there is none of the container's, and may be all of this machine.
+   */
+  static of(first: Process, mounts: string): Members | undefined {
+    let fd = -1
     try {
-      const fd = openSync(`/proc/${pid}/ns/mnt`, 'r')
-      return new Members(readlinkSync(`/proc/self/fd/${fd}`), fd)
+      fd = openSync(`/proc/${first.pid}/ns/mnt`, 'r')
+      // Asked when the namespace is open: its number can be another one's no more.
+      if (readlinkSync(`/proc/self/fd/${fd}`) === mounts && startedAt(first.pid) === first.started)
+        return new Members(mounts, fd)
     } catch {
-      return undefined
+      // It ended.
     }
+    if (fd >= 0) closeSync(fd)
+    return undefined
   }
 
   /** Ends them all. Rejects when new ones come as fast as they are ended. */

@@ -38,6 +38,8 @@ export interface RunRecord {
   attempt: number
   shim: ProcessRecord
   init?: ProcessRecord
+  /** The mount namespace that it began in, as `/proc/PID/ns/mnt` has it; of those that see more processes than their own. */
+  mounts?: string
   startedAt: string
   /** As the spec has it. */
   image: string

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { makePipe } from '../../src/kernel/fifo.ts'
-import { type Launched, type LaunchOptions, launch, reportPid } from '../../src/kernel/launch/launch.ts'
+import { type Launched, type LaunchOptions, launch, reportPid, reportText } from '../../src/kernel/launch/launch.ts'
 import { cell, Program, strings } from '../../src/kernel/launch/program.ts'
-import { CLONE_NEWPID, SIG_BLOCK, SIGTERM } from '../../src/kernel/launch/syscalls.ts'
+import { AT_FDCWD, CLONE_NEWPID, SIG_BLOCK, SIGTERM } from '../../src/kernel/launch/syscalls.ts'
 import { openProcess, startedAt } from '../../src/kernel/process.ts'
 
 const quiet: LaunchOptions = { title: 'kubehop test', stdio: ['ignore', 'ignore', 'ignore'] }
@@ -140,6 +140,25 @@ test('a pid is reported to the launcher, who can hold the process', async () => 
   assert.equal(await exited, 137)
   assert.equal(process.signal(9), false)
   process.close()
+})
+
+test('a text is reported to the launcher, beside the pid', async () => {
+  const program = new Program()
+  const report = reportPid()
+  const { message, text, most } = reportText(32)
+  program.fork('fork', 0, cell(report, 4), (parent) => {
+    parent.call('report', 'write', 4, report, report.length)
+    closeReport(parent)
+    parent.call('end', 'exit_group', parent.wait('wait', cell(report, 4), cell()))
+  })
+  program.call('read the link', 'readlinkat', AT_FDCWD, '/proc/self/ns/mnt', text, most)
+  program.call('report', 'write', 4, message, message.length)
+  closeReport(program)
+  program.call('end', 'exit_group', 0)
+  const { reported, said, exited } = await launch(program, quiet)
+  assert.ok(reported)
+  assert.equal(said, readlinkSync('/proc/self/ns/mnt'))
+  assert.equal(await exited, 0)
 })
 
 test('a branch is taken only when the call before it did not succeed', async () => {

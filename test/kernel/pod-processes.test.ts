@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Container } from '../../src/api/objects/pod.ts'
@@ -15,6 +16,8 @@ after(async () => node[Symbol.asyncDispose]())
 const sh = (name: string, script: string): Container => ({ name, image: 'host', command: ['sh', '-c', script] })
 const forever = 'while :; do sleep 1000 & wait; done'
 const untilTerm = `trap 'exit 0' TERM; ${forever}`
+
+const nextTurn = <T>(look: () => T): Promise<T> => new Promise((resolve) => setImmediate(() => resolve(look())))
 
 /** The first process of a pod's first container. */
 function firstOf(pod: string): number {
@@ -86,6 +89,23 @@ test("hostPID shows the node's processes, and its container ends as a whole all 
   assert.equal(left.length, 1)
   await node.delete('watcher', 5)
   await ended(left)
+})
+
+test('a container that goes to the files of the machine (nsenter --mount) is ended alone, not with everybody there', async () => {
+  const bystander = spawn('sleep', ['4006'])
+  const command = ['nsenter', '--target', String(process.pid), '--mount', 'sleep', '4005']
+  for (const name of ['visitor-a', 'visitor-b', 'visitor-c']) {
+    await node.run(name, { command, securityContext: { privileged: true } }, { hostPID: true })
+    await node.ready(name)
+    // It runs at once, and goes there a moment later.
+    let [gone = 0] = called('sleep', '4005')
+    while (gone === 0) [gone = 0] = await nextTurn(() => called('sleep', '4005'))
+    assert.equal(readlinkSync(`/proc/${gone}/ns/mnt`), readlinkSync('/proc/self/ns/mnt'))
+    await node.delete(name)
+    await ended([gone])
+  }
+  assert.ok(startedAt(bystander.pid ?? 0), 'a process of the machine was ended')
+  bystander.kill()
 })
 
 test('hostIPC gives a pod the IPC namespace of the node, and nothing else', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -119,6 +120,20 @@ test('of containers that share their processes, what one left while no agent was
   assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3)
   assert.equal(startedAt(orphan), undefined)
   await agent.ask('delete', 'sharing')
+})
+
+test('a container that went to the files of the machine is ended alone by the next agent', async () => {
+  const bystander = spawn('sleep', ['4511'])
+  const command = ['nsenter', '--target', String(process.pid), '--mount', 'sleep', '4512']
+  await agent.ask('run', 'visitor', { command, securityContext: { privileged: true } }, { hostPID: true })
+  await agent.ask('ready', 'visitor')
+  await until(() => pidsOf('sleep', '4512').length === 1)
+  await agent.kill()
+  agent = await Agent.start(dir)
+  await agent.ask('delete', 'visitor')
+  assert.deepEqual(pidsOf('sleep', '4512'), [])
+  assert.ok(startedAt(bystander.pid ?? 0), 'a process of the machine was ended')
+  bystander.kill()
 })
 
 test('a pod that was deleted while no agent was there is removed by the next', async () => {

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { KubehopError } from '../../base/errors.ts'
 import { close, declare, declareRaw, KernelError } from '../libc.ts'
-import type { Program } from './program.ts'
+import { cell, type Cell, type Program } from './program.ts'
 import { stub } from './stub.ts'
 
 const MFD_CLOEXEC = 1
@@ -35,6 +35,8 @@ export interface Launched {
   readonly child: ChildProcess
   /** The pid that the program reported (see {@link reportPid}), in the launcher's PID namespace. */
   readonly reported: number | undefined
+  /** The text that the program reported (see {@link reportText}). */
+  readonly said: string | undefined
   /** Exit code, or 128 + signal. */
   readonly exited: Promise<number>
 }
@@ -71,8 +73,8 @@ export function launch(program: Program, options: LaunchOptions): Promise<Launch
     report?.on('data', (chunk: Buffer) => chunks.push(chunk))
     report?.once('error', reject)
     report?.once('close', () => {
-      const { failure, pid } = readReport(Buffer.concat(chunks))
-      if (!failure) resolve({ child, reported: pid, exited })
+      const { failure, pid, said } = readReport(Buffer.concat(chunks))
+      if (!failure) resolve({ child, reported: pid, said, exited })
       else {
         // The one that was refused has ended; the stub that it left may wait for somebody.
         child.kill('SIGKILL')
@@ -87,13 +89,31 @@ export function reportPid(): Uint8Array {
   return Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0)
 }
 
-function readReport(bytes: Buffer): { failure?: { record: number; errno: number }; pid?: number } {
-  const report: { failure?: { record: number; errno: number }; pid?: number } = {}
+/** The message `{ u32 3, u32 most, text }` that a program writes to its report; `text` is where it has to put the text first. */
+export function reportText(most: number): { message: Uint8Array; text: Cell; most: number } {
+  const message = new Uint8Array(8 + most)
+  new DataView(message.buffer).setUint32(0, 3, true)
+  new DataView(message.buffer).setUint32(4, most, true)
+  return { message, text: cell(message, 8), most }
+}
+
+interface Report {
+  failure?: { record: number; errno: number }
+  pid?: number
+  said?: string
+}
+
+function readReport(bytes: Buffer): Report {
+  const report: Report = {}
   for (let at = 0; at + 8 <= bytes.length; ) {
     const kind = bytes.readUInt32LE(at)
     if (kind === 1) {
       report.failure = { record: bytes.readUInt32LE(at + 4), errno: -bytes.readInt32LE(at + 8) }
       at += 12
+    } else if (kind === 3) {
+      const [from, end] = [at + 8, at + 8 + bytes.readUInt32LE(at + 4)]
+      report.said = bytes.toString('utf8', from, end).replace(/\0.*$/s, '')
+      at = end
     } else {
       report.pid = bytes.readInt32LE(at + 4)
       at += 8

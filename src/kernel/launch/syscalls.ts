@@ -40,6 +40,7 @@ export const syscalls = {
   exit_group: 231,
   openat: 257,
   mkdirat: 258,
+  readlinkat: 267,
   unshare: 272,
   setns: 308,
   move_mount: 429,

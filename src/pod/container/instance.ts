@@ -60,10 +60,9 @@ export async function startInstance(home: Home, input: InstanceInput): Promise<C
 
 /** An instance that another agent started. */
 export function adoptInstance(home: Home, spec: Container, record: RunRecord): ContainerRun {
-  const { context, id, pod, paths } = home
+  const { context, id, paths } = home
   const wishes = {
     streams: streamsOf(spec),
-    processes: processesOf(spec, pod.spec),
     group: context.groups.open(id.uid, spec.name),
   }
   const logPath = logPathOf(home, spec, record.attempt)

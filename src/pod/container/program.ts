@@ -1,4 +1,4 @@
-import { reportPid } from '../../kernel/launch/launch.ts'
+import { reportPid, reportText } from '../../kernel/launch/launch.ts'
 import { cell, Program } from '../../kernel/launch/program.ts'
 import { imageFd, reportFd } from '../../kernel/launch/stub.ts'
 import {
@@ -116,6 +116,7 @@ export function containerProgram({ what, root, status, input, processes, bounds 
   })
   program.call('end with the shim', 'prctl', PR_SET_PDEATHSIG, SIGKILL)
   program.call('take signals again', 'rt_sigprocmask', SIG_SETMASK, signals(), 0, 8)
+  if (processes !== 'own') tellMounts(program)
   enterGroups(program, groupFds)
   if (bounds.oomScore !== undefined) tell(program, '/proc/self/oom_score_adj', bounds.oomScore)
   if (processes === 'own' && bounds.pids !== undefined) tell(program, pidMax, bounds.pids)
@@ -169,6 +170,16 @@ export function execProgram(
 function ownStreams(program: Program, { identity: { uid } }: Becoming, streams: number[]): void {
   if (uid !== 0) for (const fd of streams) program.attempt('own the streams', 'fchown', fd, uid, -1)
 }
+
+/** Which mount namespace it was given, while it can be in no other yet: a program may go to another one at once (`nsenter --mount`). */
+function tellMounts(program: Program): void {
+  const { message, text, most } = reportText(longestLink)
+  program.call('tell its mount namespace', 'readlinkat', AT_FDCWD, '/proc/self/ns/mnt', text, most)
+  program.call('tell its mount namespace', 'write', reportFd, message, message.length)
+}
+
+/** `mnt:[4026531840]` */
+const longestLink = 32
 
 /** `0` is whoever writes it. */
 function enterGroups(program: Program, groupFds: number[]): void {

@@ -73,14 +73,14 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
   mkdirSync(paths.root, { recursive: true, mode: 0o700 })
   writeFileSync(paths.terminationLog, '', { mode: 0o666 })
   rmSync(paths.status(attempt), { force: true })
-  const { streams, processes } = input
+  const { streams } = input
   rmSync(markOf(paths, attempt), { force: true })
   const { stdio, shimFds, close } = streams.tty ? ofTerminal : makePipes(paths, streams.stdin)
   try {
     const started = startShim(input, stdio, shimFds)
     // The pipes are read from the first moment on; a terminal is when there is one.
     const early = streams.tty ? undefined : pipesOf(paths)
-    const { child, reported } = await started.catch((error: unknown) => {
+    const { child, reported, said } = await started.catch((error: unknown) => {
       for (const output of Object.values(early ?? {})) output.destroy()
       throw error
     })
@@ -92,13 +92,14 @@ export async function startRun(input: RunInput): Promise<ContainerRun> {
       attempt,
       shim: { pid: child.pid ?? 0, started: shim?.started ?? '' },
       ...(init && { init: { pid: init.pid, started: init.started } }),
+      ...(said !== undefined && { mounts: said }),
       startedAt: new Date().toISOString(),
       image: input.image,
       ...(input.from && { from: input.from }),
     }
     try {
       const { group, logPath, log } = input
-      const run = runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log })
+      const run = runOf({ record, paths, shim, init, streams, group, early, logPath, log })
       run.log.keepBeginning()
       return run
     } catch (error) {
@@ -139,13 +140,13 @@ function startShim(
 export function adoptRun(
   record: RunRecord,
   paths: ContainerPaths,
-  { streams, processes, group }: Pick<RunInput, 'streams' | 'processes' | 'group'>,
+  { streams, group }: Pick<RunInput, 'streams' | 'group'>,
   logPath: string,
   log: Log,
 ): ContainerRun {
   const shim = openProcess(record.shim.pid, record.shim.started)
   const init = record.init && openProcess(record.init.pid, record.init.started)
-  return runOf({ record, paths, shim, init, streams, processes, group, early: undefined, logPath, log })
+  return runOf({ record, paths, shim, init, streams, group, early: undefined, logPath, log })
 }
 
 interface RunParts {
@@ -154,7 +155,6 @@ interface RunParts {
   shim: Process | undefined
   init: Process | undefined
   streams: StreamsWish
-  processes: ProcessesSeen
   group: Group | undefined
   /** Its outputs, when they are read already. */
   early: Outputs | undefined
@@ -162,14 +162,14 @@ interface RunParts {
   log: Log
 }
 
-function runOf({ record, paths, shim, init, streams, processes, group, early, logPath, log }: RunParts): ContainerRun {
+function runOf({ record, paths, shim, init, streams, group, early, logPath, log }: RunParts): ContainerRun {
   let held = true
   const terminal = streams.tty ? terminalHeldBy(shim) : undefined
   const outputs = terminal ? { stdout: new TerminalOutput(terminal) } : (early ?? (streams.tty ? {} : pipesOf(paths)))
   const writer = writerFor(logPath, outputs, log)
   const input = new PipeInput(streams, inputOf(paths), markOf(paths, record.attempt), () => (held ? shim : undefined))
   input.adopted()
-  const members = init && processes !== 'own' ? Members.of(init.pid) : undefined
+  const members = init && record.mounts !== undefined ? Members.of(init, record.mounts) : undefined
   const end = async (): Promise<Ending> => {
     await init?.ended
     await endRest(group, members, log)
