@@ -5,6 +5,7 @@ import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { SetSpec } from '../../kernel/nftables/set.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import type { Op } from '../../kernel/nftables/transaction.ts'
+import type { Eye } from '../observe/bounded.ts'
 import type { Transport } from '../types.ts'
 import { numbers, sidesOf } from './filter.ts'
 import type { LiveSpec } from './spec.ts'
@@ -15,10 +16,9 @@ const priority = -300
 const reported = { rate: 200n, seconds: 1n, burst: 100 }
 const chains = ['prerouting', 'output'] as const
 
-export interface LiveFlag {
+export interface LiveFlag extends Eye {
   /** Only those connections from now on whose number ends with so many zero bits. */
   thin(bits: number): void
-  closeElsewhere(): Promise<void>
 }
 
 /** Asks nf_tables to report what first packets from these clients to these servers meet. Its table goes with its owner's socket, as in ../observe/flag.ts. */
@@ -65,7 +65,7 @@ export function flagLive(ns: Netns | undefined, spec: LiveSpec): LiveFlag {
   return {
     thin: (bits) =>
       nft.apply({ table, ops: [...chains.map((chain): Op => ({ op: 'flush chain', chain })), ...rules(bits)] }),
-    closeElsewhere: () => nft.closeElsewhere(),
+    close: () => nft.closeElsewhere(),
   }
 }
 

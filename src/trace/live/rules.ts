@@ -1,10 +1,10 @@
-import type { Netns } from '../../kernel/netns.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from '../../kernel/netlink/socket.ts'
 import type { TableFamily } from '../../kernel/nftables/message.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
-import type { Observation, Place } from '../observation.ts'
+import type { Observation } from '../observation.ts'
+import type { Watched } from '../observe/places.ts'
 import type { Queue } from '../observe/queue.ts'
 import { ruleText, verdictText } from '../observe/rule-text.ts'
 import { type Ip, readIp } from '../packet/ip.ts'
@@ -18,8 +18,7 @@ const oftenMs = 1000
 
 /** Listens to nf_tables' traces and tells them at once. Everybody who listens in a namespace hears of everybody's packets: `isMine` tells them apart. */
 export class LiveRules {
-  readonly #place: Place
-  readonly #ns: Netns | undefined
+  readonly #at: Watched
   readonly #isMine: (ip: Ip) => boolean
   readonly #queue: Queue<Observation>
   readonly #socket: NetlinkSocket
@@ -30,13 +29,12 @@ export class LiveRules {
   #events = 0
   #lost = false
 
-  constructor(place: Place, ns: Netns | undefined, isMine: (ip: Ip) => boolean, queue: Queue<Observation>) {
-    this.#place = place
-    this.#ns = ns
+  constructor(at: Watched, isMine: (ip: Ip) => boolean, queue: Queue<Observation>) {
+    this.#at = at
     this.#isMine = isMine
     this.#queue = queue
     const buffer = 1024 * 1024
-    this.#socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns, groups: [NFNLGRP_NFTRACE], buffer })
+    this.#socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns: at.ns, groups: [NFNLGRP_NFTRACE], buffer })
     this.#stop = whenReadable(this.#socket.fd, () => this.drain())
   }
 
@@ -75,7 +73,7 @@ export class LiveRules {
     const { id, table, chain, handle, network, transport } = event
     this.#queue.push({
       kind: 'rule',
-      place: this.#place,
+      place: this.#at.place,
       packet: id,
       table,
       chain,
@@ -91,7 +89,7 @@ export class LiveRules {
     const now = performance.now()
     if (!this.#texts.has(key) && now - (this.#read.get(`${family} ${table}`) ?? -oftenMs) >= oftenMs) {
       this.#read.set(`${family} ${table}`, now)
-      using nft = openNftables(this.#ns, { buffer: 1024 * 1024 })
+      using nft = openNftables(this.#at.ns, { buffer: 1024 * 1024 })
       for (const rule of nft.rules({ name: table, family }))
         this.#texts.set(`${family} ${table} ${rule.handle}`, ruleText(rule))
     }
@@ -101,6 +99,6 @@ export class LiveRules {
   #lose(): void {
     if (this.#lost) return
     this.#lost = true
-    this.#queue.push({ kind: 'lost', place: this.#place, say: 'some lines of the rules’ trace were lost' })
+    this.#queue.push({ kind: 'lost', place: this.#at.place, say: 'some lines of the rules’ trace were lost' })
   }
 }

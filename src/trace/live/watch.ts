@@ -1,19 +1,21 @@
+import type { Address } from '../../base/address.ts'
 import { messageOf } from '../../base/errors.ts'
-import type { Netns } from '../../kernel/netns.ts'
-import { openPacketCounter, type PacketCounter } from '../../kernel/packet.ts'
-import type { Observation, Place } from '../observation.ts'
+import { openPacketCounter } from '../../kernel/packet.ts'
+import type { Observation } from '../observation.ts'
 import { wordOf } from '../observe/assemble.ts'
+import { BoundedWatch } from '../observe/bounded.ts'
 import type { TraceEnvironment } from '../observe/environment.ts'
-import { gatherFacts } from '../observe/facts.ts'
+import { factsAt } from '../observe/facts.ts'
 import { snapOf } from '../observe/filter.ts'
 import { PacketWatch } from '../observe/packets.ts'
-import { Queue } from '../observe/queue.ts'
-import { gatherState } from '../observe/state.ts'
+import { placesOf, type Watched } from '../observe/places.ts'
+import { stateAt } from '../observe/state.ts'
 import { readFrame } from '../packet/frame.ts'
+import type { Ip } from '../packet/ip.ts'
 import { established } from './established.ts'
 import { countFilter, liveFilter, sidesOf } from './filter.ts'
 import { flagLive, type LiveFlag } from './flag.ts'
-import { identities } from './identity.ts'
+import { type Identify, identities } from './identity.ts'
 import { LiveRules } from './rules.ts'
 import type { LiveSpec } from './spec.ts'
 import { mostBits, Thinning } from './thinning.ts'
@@ -22,11 +24,6 @@ const mostPackets = 40_000
 const mostBytes = 16 * 1024 * 1024
 /** Sightings of one connection in one namespace: on a node two devices there and two back, each in and out. */
 const sightings = 8
-
-interface Watched {
-  readonly place: Place
-  readonly ns: Netns | undefined
-}
 
 /**
  * Watches on this machine what an application itself sends. First comes what the kernel says about the addresses, then `ready`, then packets and rules as
@@ -37,65 +34,43 @@ export async function* observeLive(
   environment: TraceEnvironment,
   signal: AbortSignal,
 ): AsyncGenerator<Observation, void, undefined> {
-  const queue = new Queue<Observation>()
-  const open: (() => Promise<void> | void)[] = []
-  const timer = setTimeout(finish, spec.seconds * 1000)
-  signal.addEventListener('abort', finish, { once: true })
-  let finished = false
-  const packets: PacketWatch[] = []
-  let rules: LiveRules | undefined
-  let flag: LiveFlag | undefined
-  let counter: PacketCounter | undefined
-  const { node, ns } = environment
-  const machine: Place = { kind: environment.kind, node, name: node }
-  const places = placesOf(spec, environment, machine)
-  const client = places.find(({ place }) =>
-    spec.client === 'machine' ? place === machine : place.name === spec.client,
-  )
+  await using watch = new BoundedWatch(spec.seconds, signal)
+  const { queue } = watch
+  const places = placesOf(spec.pods, environment)
+  const [machine] = places
+  const client = places.find((one) => (spec.client === 'machine' ? one === machine : one.place.name === spec.client))
   const snap = snapOf(spec)
   let bits = 0
-  try {
-    for (const { place, ns: where } of places) {
-      yield* stateAt(place, where)
-      yield* factsAt(place, where, addressesOf(spec))
-    }
-    for (const { place, ns: where } of places) {
-      const filter = liveFilter(spec, { bits, snap })
-      const leaveOut = thinned()
-      // Where all is wanted no part is chosen: what is missing is told at the end.
-      const onLost = spec.whole ? {} : { onLost: (count: number) => thin(bits + 1, count) }
-      const what = { filter, snap, mostPackets, mostBytes, leaveOut, ...onLost }
-      const watch = new PacketWatch(place, where, what, queue)
-      open.push(() => watch.close())
-      packets.push(watch)
-    }
-    if (client) {
-      const counts = openPacketCounter(client.ns, countFilter(spec))
-      open.push(() => counts.close())
-      counter = counts
-    }
-    if (environment.kind === 'node') {
-      const listening = new LiveRules(machine, ns, isMine(spec), queue)
-      open.push(() => listening.close())
-      rules = listening
-      const flagging = flagLive(ns, spec)
-      open.push(() => flagging.closeElsewhere())
-      flag = flagging
-    }
-    queue.push({ kind: 'ready' })
-    if (signal.aborted) finish()
-    yield* queue
-    if (client && counter) {
-      yield { kind: 'counted', place: client.place, begun: counter.count() }
-      yield* establishedAt(client)
-    }
-    for (const watch of packets) yield* factsAt(watch.place, watch.ns, watch.addresses)
-    yield { kind: 'end' }
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', finish)
-    await Promise.all(open.reverse().map(async (close) => close()))
+  for (const one of places) {
+    yield stateAt(one)
+    yield factsAt(one, addressesOf(spec))
   }
+  const packets = places.map((one) => {
+    // Where all is wanted no part is chosen: what is missing is told at the end.
+    const onLost = spec.whole ? {} : { onLost: (count: number) => thin(bits + 1, count) }
+    const what = {
+      filter: liveFilter(spec, { bits, snap }),
+      snap,
+      mostPackets,
+      mostBytes,
+      leaveOut: thinned(),
+      ...onLost,
+    }
+    return watch.opened(new PacketWatch(one, what, queue))
+  })
+  const counter = client && watch.opened(openPacketCounter(client.ns, countFilter(spec)))
+  let flag: LiveFlag | undefined
+  if (environment.kind === 'node') {
+    watch.opened(new LiveRules(machine, isMine(spec), queue))
+    flag = watch.opened(flagLive(machine.ns, spec))
+  }
+  yield* watch.seen()
+  if (client && counter) {
+    yield { kind: 'counted', place: client.place, begun: counter.count() }
+    yield establishedAt(client)
+  }
+  for (const { watched, addresses } of packets) yield factsAt(watched, addresses)
+  yield { kind: 'end' }
 
   /** Whether a packet is to be left out, because it comes from before a part was chosen; and chooses a smaller part when too many come. */
   function thinned(): (time: bigint, bytes: Uint8Array) => boolean {
@@ -112,80 +87,37 @@ export async function* observeLive(
 
   function thin(wanted: number, lost = 0): void {
     const to = Math.min(wanted, mostBits)
-    if (finished || (to <= bits && lost === 0)) return
+    if (watch.isOver || (to <= bits && lost === 0)) return
     if (to > bits) {
       bits = to
-      for (const watch of packets) watch.filter(liveFilter(spec, { bits, snap }))
+      for (const one of packets) one.filter(liveFilter(spec, { bits, snap }))
       flag?.thin(bits)
     }
-    const all = packets.reduce((sum, watch) => sum + watch.lost(), lost)
-    queue.push({ kind: 'thinned', place: machine, bits, lost: all })
+    const all = packets.reduce((sum, one) => sum + one.lost(), lost)
+    queue.push({ kind: 'thinned', place: machine.place, bits, lost: all })
   }
 
-  function* establishedAt({ place, ns: where }: Watched): Generator<Observation> {
+  function establishedAt({ place, ns }: Watched): Observation {
     try {
-      yield { kind: 'established', place, connections: established(spec, { machine: ns, client: where }) }
+      return { kind: 'established', place, connections: established(spec, { machine: machine.ns, client: ns }) }
     } catch (error) {
-      yield { kind: 'lost', place, say: `what stands already could not be read: ${messageOf(error)}` }
+      return { kind: 'lost', place, say: `what stands already could not be read: ${messageOf(error)}` }
     }
   }
-
-  function finish(): void {
-    if (finished) return
-    finished = true
-    try {
-      for (const watch of packets) watch.drain()
-      rules?.drain()
-    } catch (error) {
-      queue.fail(error)
-    }
-    queue.end()
-  }
 }
 
-function placesOf(spec: LiveSpec, environment: TraceEnvironment, machine: Place): Watched[] {
-  const pods = spec.pods.flatMap((name): Watched[] => {
-    const ns = environment.podNetns(name)
-    return ns ? [{ place: { kind: 'pod', node: environment.node, name }, ns }] : []
-  })
-  return [{ place: machine, ns: environment.ns }, ...pods]
-}
-
-/** Without it the prediction rests on what the objects say. */
-function* stateAt(place: Place, ns: Netns | undefined): Generator<Observation> {
-  try {
-    yield { kind: 'state', place, state: gatherState(place, ns) }
-  } catch (error) {
-    yield { kind: 'lost', place, say: `how its kernel is set up could not be read: ${messageOf(error)}` }
-  }
-}
-
-function* factsAt(
-  place: Place,
-  ns: Netns | undefined,
-  addresses: Parameters<typeof gatherFacts>[2],
-): Generator<Observation> {
-  try {
-    yield gatherFacts(place, ns, addresses)
-  } catch (error) {
-    yield { kind: 'lost', place, say: `what its kernel knows could not be read: ${messageOf(error)}` }
-  }
-}
-
-function addressesOf({ from, asked, behind }: LiveSpec): Parameters<typeof gatherFacts>[2] {
+function addressesOf({ from, asked, behind }: LiveSpec): Set<Address> {
   return new Set([...from, ...[...asked, ...behind].map(({ address }) => address)])
 }
 
 /** Whether a packet goes from one of these clients to one of these servers. */
-function isMine(
-  spec: LiveSpec,
-): (ip: { source: LiveSpec['from'][number]; destination: LiveSpec['from'][number] }) => boolean {
+function isMine(spec: LiveSpec): (ip: Pick<Ip, 'source' | 'destination'>) => boolean {
   const { clients, servers } = sidesOf(spec)
   return ({ source, destination }) =>
     clients.includes(wordOf(source)) && (servers.length === 0 || servers.includes(wordOf(destination)))
 }
 
-function inPart(bytes: Uint8Array, identify: ReturnType<typeof identities>, bits: number): boolean {
+function inPart(bytes: Uint8Array, identify: Identify, bits: number): boolean {
   const ip = readFrame(bytes)?.ip
   const whose = ip && identify(ip)
   return whose === undefined || (whose.number & (2 ** bits - 1)) === 0

@@ -1,14 +1,24 @@
 import type { Address } from '../../base/address.ts'
 import { formatCidr } from '../../base/address.ts'
+import { messageOf } from '../../base/errors.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { Route } from '../../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import type { Facts, ForwardingFact, NeighbourFact, Place, RouteFact } from '../observation.ts'
+import type { Facts, ForwardingFact, Lost, NeighbourFact, Place, RouteFact } from '../observation.ts'
 import { listeners } from './listeners.ts'
+import type { Watched } from './places.ts'
 
 /** What a place's kernel says about the addresses that a request met there. */
-export function gatherFacts(place: Place, ns: Netns | undefined, addresses: ReadonlySet<Address>): Facts {
+export function factsAt({ place, ns }: Watched, addresses: ReadonlySet<Address>): Facts | Lost {
+  try {
+    return gatherFacts(place, ns, addresses)
+  } catch (error) {
+    return { kind: 'lost', place, say: `what its kernel knows could not be read: ${messageOf(error)}` }
+  }
+}
+
+function gatherFacts(place: Place, ns: Netns | undefined, addresses: ReadonlySet<Address>): Facts {
   using socket = openRouteSocket(ns)
   const links = socket.links()
   const names = new Map(links.map((link) => [link.index, link.name]))

@@ -4,6 +4,7 @@ import { packBe16, packU8 } from '../../kernel/nftables/packed.ts'
 import type { Rule } from '../../kernel/nftables/rule.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { ICMP, SCTP, TCP, UDP } from '../packet/transport.ts'
+import type { Eye } from './bounded.ts'
 import type { WatchSpec } from './spec.ts'
 
 // Before everything else in the machine: conntrack looks at -200, services are translated at -100.
@@ -17,7 +18,7 @@ const RST = 4
  * Asks nf_tables to report what the packets of one flow meet in this namespace: a table of its own whose rules only set `nftrace`.
  * The kernel removes the table when its owner's socket closes, so none can be left behind, whatever becomes of this process.
  */
-export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhere(): Promise<void> } {
+export function flagFlow(ns: Netns | undefined, spec: WatchSpec): Eye {
   const nft: Nftables = openNftables(ns, { buffer: 256 * 1024 })
   try {
     const rules = rulesFor(spec)
@@ -41,7 +42,7 @@ export function flagFlow(ns: Netns | undefined, spec: WatchSpec): { closeElsewhe
           : []),
       ],
     })
-    return nft
+    return { close: () => nft.closeElsewhere() }
   } catch (error) {
     nft.close()
     throw error

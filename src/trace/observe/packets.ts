@@ -3,9 +3,10 @@ import type { Netns } from '../../kernel/netns.ts'
 import { RET } from '../../kernel/bpf-code.ts'
 import { openPacketSocket, type Packet, type PacketSocket } from '../../kernel/packet.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import type { Observation, Place } from '../observation.ts'
+import type { Observation } from '../observation.ts'
 import { readFrame } from '../packet/frame.ts'
 import type { Instruction } from '../../kernel/bpf.ts'
+import type { Watched } from './places.ts'
 import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
@@ -27,8 +28,7 @@ export interface What {
 
 /** One packet socket sees every device of a namespace. */
 export class PacketWatch {
-  readonly place: Place
-  readonly ns: Netns | undefined
+  readonly watched: Watched
   /** Whoever packets were sent from and to: what the kernel is asked about afterwards. */
   readonly addresses: Set<Address> = new Set()
   readonly #what: What
@@ -40,10 +40,10 @@ export class PacketWatch {
   #told = 0
   #full = false
 
-  constructor(place: Place, ns: Netns | undefined, what: What, queue: Queue<Observation>) {
-    this.place = place
+  constructor(watched: Watched, what: What, queue: Queue<Observation>) {
+    const { ns } = watched
+    this.watched = watched
     this.#what = what
-    this.ns = ns
     this.#queue = queue
     this.#names = deviceNames(ns)
     this.#socket = openPacketSocket({
@@ -73,7 +73,7 @@ export class PacketWatch {
     for (const packet of this.#socket.read()) this.#see(packet)
     const drops = this.lost()
     if (drops > 0)
-      this.#queue.push({ kind: 'lost', place: this.place, say: `${drops} packets came too fast to be seen` })
+      this.#queue.push({ kind: 'lost', place: this.watched.place, say: `${drops} packets came too fast to be seen` })
   }
 
   /** Lets through something else from now on. */
@@ -95,7 +95,7 @@ export class PacketWatch {
       this.#socket.filter(nothing)
       this.#queue.push({
         kind: 'lost',
-        place: this.place,
+        place: this.watched.place,
         say: `more than ${this.#count} packets of ${this.#bytes} bytes: the rest was not looked at`,
       })
     }
@@ -104,7 +104,7 @@ export class PacketWatch {
       if (this.addresses.size < mostAddresses) this.addresses.add(address)
     this.#queue.push({
       kind: 'packet',
-      place: this.place,
+      place: this.watched.place,
       device: this.#nameOf(device),
       direction: kind === 'outgoing' ? 'out' : 'in',
       time: at.toString(),
@@ -116,7 +116,7 @@ export class PacketWatch {
   /** A device that came after the start (a new pod's cable) is looked up once. */
   #nameOf(index: number): string {
     if (!this.#names.has(index)) {
-      for (const [known, name] of deviceNames(this.ns)) this.#names.set(known, name)
+      for (const [known, name] of deviceNames(this.watched.ns)) this.#names.set(known, name)
       if (!this.#names.has(index)) this.#names.set(index, `device ${index}`)
     }
     return this.#names.get(index) ?? ''

@@ -3,13 +3,13 @@ import type { PlacedRule } from '../../kernel/nftables/rule.ts'
 import type { TableFamily } from '../../kernel/nftables/message.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { readTrace, type TraceEvent } from '../../kernel/nftables/trace.ts'
-import type { Netns } from '../../kernel/netns.ts'
 import { whenReadable } from '../../kernel/reactor.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
-import type { Observation, Place, RuleMet } from '../observation.ts'
+import type { Observation, RuleMet } from '../observation.ts'
 import { readIp } from '../packet/ip.ts'
 import { hasNumber } from './number.ts'
 import { flagTable } from './flag.ts'
+import type { Watched } from './places.ts'
 import type { Queue } from './queue.ts'
 import { ruleText, verdictText } from './rule-text.ts'
 import type { WatchSpec } from './spec.ts'
@@ -21,8 +21,7 @@ const mostIds = 4096
 
 /** Listens to nf_tables' traces in a namespace. They are told at the end, when each rule is looked up by its handle. */
 export class RuleWatch {
-  readonly #place: Place
-  readonly #ns: Netns | undefined
+  readonly #at: Watched
   readonly #queue: Queue<Observation>
   readonly #socket: NetlinkSocket
   readonly #stop: () => void
@@ -36,22 +35,16 @@ export class RuleWatch {
   readonly #most: number
   #lost = false
 
-  constructor(
-    place: Place,
-    ns: Netns | undefined,
-    { id, port, isSender = false, span = 1 }: WatchSpec,
-    queue: Queue<Observation>,
-  ) {
+  constructor(at: Watched, { id, port, isSender = false, span = 1 }: WatchSpec, queue: Queue<Observation>) {
+    this.#at = at
     this.#isSender = isSender
     this.#own = flagTable(id)
     this.#spec = { port, span }
     this.#most = mostEvents + mostPerRequest * (span - 1)
-    this.#place = place
-    this.#ns = ns
     this.#queue = queue
     this.#socket = new NetlinkSocket({
       protocol: NETLINK_NETFILTER,
-      ns,
+      ns: at.ns,
       groups: [NFNLGRP_NFTRACE],
       buffer: 1024 * 1024,
     })
@@ -61,7 +54,7 @@ export class RuleWatch {
   drain(): void {
     this.#receive()
     if (this.#lost)
-      this.#queue.push({ kind: 'lost', place: this.#place, say: 'some lines of the rules’ trace were lost' })
+      this.#queue.push({ kind: 'lost', place: this.#at.place, say: 'some lines of the rules’ trace were lost' })
     const rules = this.#rules()
     for (const event of this.#events) this.#queue.push(this.#told(event, rules))
     this.#tellLocal()
@@ -102,13 +95,13 @@ export class RuleWatch {
 
   #tellLocal(): void {
     if (this.#local.length === 0) return
-    using socket = openRouteSocket(this.#ns)
+    using socket = openRouteSocket(this.#at.ns)
     const names = new Map(socket.links().map(({ index, name }) => [index, name]))
     for (const { chain, iif, oif, network, transport } of this.#local) {
       const index = chain === 'output' ? oif : iif
       this.#queue.push({
         kind: 'local',
-        place: this.#place,
+        place: this.#at.place,
         device: (index === undefined ? undefined : names.get(index)) ?? '',
         direction: chain === 'output' ? 'out' : 'in',
         bytes: Buffer.concat([network ?? new Uint8Array(), transport ?? new Uint8Array()]).toString('base64'),
@@ -122,7 +115,7 @@ export class RuleWatch {
     const verdict = verdictText(event)
     return {
       kind: 'rule',
-      place: this.#place,
+      place: this.#at.place,
       packet: id,
       table,
       chain,
@@ -142,7 +135,7 @@ export class RuleWatch {
     const tables = new Map<string, TableFamily>(this.#events.map(({ table, family }) => [table, family]))
     const rules = new Map<string, PlacedRule>()
     if (tables.size === 0) return rules
-    using nft = openNftables(this.#ns, { buffer: 1024 * 1024 })
+    using nft = openNftables(this.#at.ns, { buffer: 1024 * 1024 })
     for (const [name, family] of tables)
       for (const rule of nft.rules({ name, family })) rules.set(`${name} ${rule.handle}`, rule)
     return rules

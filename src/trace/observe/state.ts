@@ -1,14 +1,24 @@
+import { messageOf } from '../../base/errors.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import { waitingSockets } from '../../kernel/sockdiag/waiting.ts'
 import { hasSysctl, readSysctl } from '../../kernel/sysctl.ts'
-import type { Place } from '../observation.ts'
+import type { Lost, Place, StateSeen } from '../observation.ts'
 import type { MachineDevice, MachineRoute, MachineState } from '../predict/machine.ts'
 import { writeTable } from '../predict/tables.ts'
+import type { Watched } from './places.ts'
 
-/** What decides in a namespace where packets go, read before any is sent: what a prediction rests on. */
-export function gatherState(place: Place, ns: Netns | undefined): MachineState {
+/** What decides at a place where packets go, read before any is sent; without it a prediction rests on what the objects say. */
+export function stateAt({ place, ns }: Watched): StateSeen | Lost {
+  try {
+    return { kind: 'state', place, state: gatherState(place, ns) }
+  } catch (error) {
+    return { kind: 'lost', place, say: `how its kernel is set up could not be read: ${messageOf(error)}` }
+  }
+}
+
+function gatherState(place: Place, ns: Netns | undefined): MachineState {
   using socket = openRouteSocket(ns)
   const links = socket.links()
   const names = new Map(links.map(({ index, name }) => [index, name]))
@@ -48,7 +58,12 @@ export function gatherState(place: Place, ns: Netns | undefined): MachineState {
     ...tablesOf(place, ns),
     listeners: sockets
       .filter(({ only6 }) => !only6)
-      .map(({ protocol, address, port }) => ({ protocol, address, port })),
+      .map(({ protocol, address, port, waiting = 0, backlog = 0 }) => ({
+        protocol,
+        address,
+        port,
+        ...(waiting > backlog && { full: true as const }),
+      })),
     untold,
   }
 }
