@@ -101,7 +101,7 @@ each start: give images another tag, or set imagePullPolicy: IfNotPresent.`,
   -o, --output text|json|yaml   default: text
   -n, --namespace NAME    of FROM, where FROM does not say
   --strict                warnings count as errors
-  --timeout SECONDS       of the request; default: 4
+  --timeout SECONDS       of the request; default: 4. With --kubeconfig: for its server; default: 15
 
 Nothing is changed: what would put a mistake right is printed as a command. docs/doctor.md says how each is recognised.
 Exit code 0 when no error was found (warnings are shown), 1 when one was, or the request was not delivered, or the cluster

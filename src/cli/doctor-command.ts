@@ -11,15 +11,15 @@ import { chooseLab } from '../lab/choose.ts'
 import { doctorPath, noNamespace } from '../lab/doctor.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
 import { sayAway } from './away.ts'
-import { doctor, type DoctorBody } from './doctor.ts'
+import { doctor, type DoctorBody, type Where } from './doctor.ts'
+import { type Patience, patience } from './patience.ts'
 import { isWrongQuestion } from './trace-command.ts'
 
 /** A lab's supervisor looks for itself, with the kernels of its nodes; any other cluster is looked at from here, by its objects. */
 export async function doctorCommand(args: string[]): Promise<number> {
   try {
     return await doctor(args, {
-      diagnose: (body, where) =>
-        where.kind === 'lab' ? inLab(body, where.name) : elsewhere(body, where.path, where.context),
+      diagnose: (body, where) => (where.kind === 'lab' ? inLab(body, where.name) : elsewhere(body, where)),
     })
   } catch (error) {
     // A pod or a namespace that is not there: 1 would say that the cluster is ill.
@@ -35,21 +35,31 @@ function isNoNamespace(error: unknown): error is Error & { plain?: string } {
 }
 
 async function inLab(body: DoctorBody, name: string | undefined): Promise<Diagnosis> {
-  const transport = new Transport(await connectionFrom(kubeconfigOf(chooseLab(name).name)))
+  const connection = await connectionFrom(kubeconfigOf(chooseLab(name).name))
+  const transport = new Transport(connection)
   try {
-    const patience = AbortSignal.timeout((body.for?.timeoutMs ?? 0) * 3 + 60_000)
-    return (await transport.call({ method: 'POST', path: doctorPath, body }, patience)) as Diagnosis
+    const enough = AbortSignal.timeout((body.for?.timeoutMs ?? 0) * 3 + 60_000)
+    return (await transport.call({ method: 'POST', path: doctorPath, body }, enough)) as Diagnosis
+  } catch (error) {
+    throw sayAway('doctor', connection.server, error)
   } finally {
     transport.close()
   }
 }
 
-async function elsewhere(body: DoctorBody, path: string, context: string | undefined): Promise<Diagnosis> {
+async function elsewhere(
+  body: DoctorBody,
+  { path, context, timeoutMs }: Extract<Where, { kind: 'kubeconfig' }>,
+): Promise<Diagnosis> {
   const connection = await connectionFrom(path, context)
   const client = connect(connection)
   const transport = new Transport(connection)
+  const within = patience('doctor', connection.server, client, timeoutMs)
   try {
-    const [look, workloads] = await Promise.all([lookAt(client, 'cluster.local'), workloadsOf(transport)])
+    const [look, workloads] = await Promise.all([
+      lookAt(within.client, 'cluster.local'),
+      workloadsOf(transport, within),
+    ])
     const { cluster, events, policies, namespaces, untold } = look
     const { namespace } = body
     const known = namespaces.length === 0 || namespaces.some(({ metadata }) => metadata.name === namespace)
@@ -69,17 +79,19 @@ async function elsewhere(body: DoctorBody, path: string, context: string | undef
   } catch (error) {
     throw sayAway('doctor', connection.server, error)
   } finally {
+    within.end()
     client.close()
     transport.close()
   }
 }
 
 /** What makes pods and is not served by a lab; a server without one of them, or that hides it, has none to tell. */
-async function workloadsOf(transport: Transport): Promise<Workload[]> {
+async function workloadsOf(transport: Transport, within: Patience): Promise<Workload[]> {
   const kinds = { StatefulSet: 'statefulsets', DaemonSet: 'daemonsets' }
   const lists = Object.entries(kinds).map(async ([kind, plural]): Promise<Workload[]> => {
     try {
-      const list = (await transport.call({ method: 'GET', path: `/apis/apps/v1/${plural}` })) as { items?: Workload[] }
+      const call = { method: 'GET', path: `/apis/apps/v1/${plural}` }
+      const list = (await within.of(`${plural}.apps`, transport.call(call, within.signal))) as { items?: Workload[] }
       return (list.items ?? []).map((one) => ({ ...one, apiVersion: 'apps/v1', kind }))
     } catch (error) {
       if (error instanceof ApiError) return []

@@ -43,7 +43,8 @@ test('a namespace, a request and a cluster are read from the words, in whatever 
     ],
     ['--for client http://web/ -n shop', [{ for: { ...request, namespace: 'shop' } }, lab]],
     ['--for client http://web/ --timeout 2', [{ for: { ...request, timeoutMs: 2000 } }, lab]],
-    ['--kubeconfig a --context b', [{}, { kind: 'kubeconfig', path: 'a', context: 'b' }]],
+    ['--kubeconfig a --context b', [{}, { kind: 'kubeconfig', path: 'a', context: 'b', timeoutMs: undefined }]],
+    ['--kubeconfig a --timeout 60', [{}, { kind: 'kubeconfig', path: 'a', context: undefined, timeoutMs: 60_000 }]],
   ]
   for (const [words, expected] of rows)
     assert.deepEqual(await asked(...words.split(' ').filter((word) => word !== '')), expected, words)
@@ -57,7 +58,7 @@ test('what cannot be meant is said in words', async () => {
     ['shop --for client', /^--for needs FROM and TO$/],
     ['--for svc/web http://web/', /no place to send from/],
     ['--for client web:0', /web:0/],
-    ['--timeout 2', /^--timeout is for --for FROM TO$/],
+    ['--timeout 2', /^--timeout is for --for FROM TO, or --kubeconfig FILE$/],
     ['--for client http://web/ --timeout never', /--timeout is a number of seconds/],
     ['--lab a --kubeconfig b', /^--lab or --kubeconfig, not both$/],
     ['--context b', /needs --kubeconfig FILE$/],

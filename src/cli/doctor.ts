@@ -22,7 +22,13 @@ export interface DoctorContext {
 /** Which cluster: a lab by its name (undefined: the one there is), or any other by a kubeconfig. */
 export type Where =
   | { readonly kind: 'lab'; readonly name: string | undefined }
-  | { readonly kind: 'kubeconfig'; readonly path: string; readonly context: string | undefined }
+  | {
+      readonly kind: 'kubeconfig'
+      readonly path: string
+      readonly context: string | undefined
+      /** For all that is asked of its server. */
+      readonly timeoutMs: number | undefined
+    }
 
 /** `kubehop doctor [NAMESPACE] [--for FROM TO] [options]`: ends with {@link exitCodeOf}, or 2 when it was asked wrongly. */
 export async function doctor(args: string[], context: DoctorContext): Promise<number> {
@@ -80,14 +86,20 @@ export function exitCodeOf({ findings, request }: Pick<Diagnosis, 'findings' | '
 function readBody(
   spaces: readonly string[],
   request: readonly string[],
-  { for: asked, namespace, timeout }: { for: boolean; namespace?: string; timeout?: string },
+  {
+    for: asked,
+    namespace,
+    timeout,
+    kubeconfig,
+  }: { for: boolean; namespace?: string; timeout?: string; kubeconfig?: string },
 ): DoctorBody {
   const [only, ...more] = spaces
   if (more.length > 0) throw new UsageError(`one namespace at most, not ${[only, ...more].join(' ')}`)
   if (only !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(only))
     throw new UsageError(`"${only}" is no namespace: write it alone, and a request after --for`)
   if (!asked) {
-    if (timeout !== undefined) throw new UsageError('--timeout is for --for FROM TO')
+    if (timeout !== undefined && kubeconfig === undefined)
+      throw new UsageError('--timeout is for --for FROM TO, or --kubeconfig FILE')
     const both = only ?? namespace
     return both === undefined ? {} : { namespace: both }
   }
@@ -107,9 +119,20 @@ function readBody(
   }
 }
 
-function readWhere({ lab, kubeconfig, context }: { lab?: string; kubeconfig?: string; context?: string }): Where {
+function readWhere({
+  lab,
+  kubeconfig,
+  context,
+  timeout,
+}: {
+  lab?: string
+  kubeconfig?: string
+  context?: string
+  timeout?: string
+}): Where {
   if (lab !== undefined && kubeconfig !== undefined) throw new UsageError('--lab or --kubeconfig, not both')
-  if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig, context }
+  const timeoutMs = timeout === undefined ? undefined : seconds(timeout) * 1000
+  if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig, context, timeoutMs }
   if (context !== undefined) throw new UsageError('--context is one of a file: it needs --kubeconfig FILE')
   return { kind: 'lab', name: lab }
 }

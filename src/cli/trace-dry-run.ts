@@ -6,6 +6,7 @@ import { connectionFrom, contextNamespace } from '../api/client/kubeconfig.ts'
 import { explain } from '../doctor/explain.ts'
 import { dryRun } from '../trace/predict/dry-run.ts'
 import { sayAway } from './away.ts'
+import { patience } from './patience.ts'
 import { trace, type TraceBody, type TraceContext } from './trace.ts'
 import { UsageError } from './usage.ts'
 
@@ -72,9 +73,14 @@ export async function traceAbroad(words: string[], { kubeconfig, context }: DryR
   try {
     return await trace(
       words,
-      dryContext(async (_, body: TraceBody) =>
-        dryRun({ client, explain, from: body.from, to: body.to, ...of(body.namespace ?? namespace) }),
-      ),
+      dryContext(async (_, { from, to, timeoutMs, ...body }: TraceBody) => {
+        const within = patience('trace', connection.server, client, timeoutMs)
+        try {
+          return await dryRun({ client: within.client, explain, from, to, ...of(body.namespace ?? namespace) })
+        } finally {
+          within.end()
+        }
+      }),
     )
   } catch (error) {
     throw sayAway('trace', connection.server, error)

@@ -10,7 +10,7 @@ export const traceUsage = `usage: kubehop trace [--lab NAME] FROM TO [options]
   --explain             and the words of the trade that are in it, each explained once; without FROM and TO: all of them
   -o, --output FORMAT   text (default), json, yaml, or mermaid: a sequence diagram for pages that draw it
   -n, --namespace NAME  of FROM, where FROM does not say; default: default
-  --timeout SECONDS     for the name, and then for the request; default: 4
+  --timeout SECONDS     for the name, and then for the request; default: 4. With --kubeconfig: for its server; default: 15
   --dry-run             sends nothing: foretells the way, the name and the verdict from the API's objects alone
   --kubeconfig FILE     with --dry-run: of any cluster, by the file's current context or --context NAME; needs no lab
   --count N             N requests (up to 1000), each watched: how many went to whom, with what verdict, how fast

@@ -13,7 +13,7 @@ export interface Look extends Pick<View, 'cluster'> {
 }
 
 /** One look at all of a cluster's objects. Throws when not even services can be listed. */
-export async function lookAt(client: Client, zone: string): Promise<Look> {
+export async function lookAt(client: Pick<Client, 'list'>, zone: string): Promise<Look> {
   const untold: string[] = []
   const list = async <K extends KindName>(kind: K, fieldSelector?: string): Promise<Kinds[K][]> => {
     try {

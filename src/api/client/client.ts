@@ -16,6 +16,11 @@ export interface ListOptions {
   fieldSelector?: string
 }
 
+export interface ListRequest extends ListOptions {
+  /** Ends the asking, over HTTPS. Default: after 30 s. */
+  signal?: AbortSignal
+}
+
 export interface List<T> {
   items: T[]
   resourceVersion: string
@@ -54,7 +59,7 @@ export interface FollowOptions<T> extends ListOptions {
 export interface Client {
   /** undefined when there is none. Other failures throw an ApiError. */
   get<K extends KindName>(kind: K, name: string, namespace?: string): Promise<Kinds[K] | undefined>
-  list<K extends KindName>(kind: K, options?: ListOptions): Promise<List<Kinds[K]>>
+  list<K extends KindName>(kind: K, options?: ListRequest): Promise<List<Kinds[K]>>
   create<K extends KindName>(kind: K, object: New<Kinds[K]>): Promise<Kinds[K]>
   /** Replaces spec and metadata; an object carrying an outdated resourceVersion is refused with Conflict (409). */
   update<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>

@@ -3,7 +3,7 @@ import { KubehopError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { KindName, Kinds } from '../objects/index.ts'
 import { apiVersionOf, pathOf, resources } from '../resources.ts'
-import { ApiError, type Client, type Follower, type FollowOptions, type List, type ListOptions } from './client.ts'
+import { ApiError, type Client, type Follower, type FollowOptions, type List, type ListRequest } from './client.ts'
 import { makeRecorder } from './events.ts'
 import { followOver } from './follow.ts'
 import { type Connection, Transport } from './transport.ts'
@@ -40,10 +40,11 @@ export function connect(connection: Connection, { component = 'kubehop', log }: 
         throw error
       }
     },
-    async list<K extends KindName>(kind: K, options: ListOptions = {}): Promise<List<Kinds[K]>> {
-      const { namespace, labelSelector, fieldSelector } = options
+    async list<K extends KindName>(kind: K, options: ListRequest = {}): Promise<List<Kinds[K]>> {
+      const { namespace, labelSelector, fieldSelector, signal } = options
       const path = pathOf(resources[kind], namespace)
-      const answer = (await transport.call({ method: 'GET', path, query: { labelSelector, fieldSelector } })) as {
+      const call = { method: 'GET', path, query: { labelSelector, fieldSelector } }
+      const answer = (await transport.call(call, signal)) as {
         metadata: { resourceVersion: string }
         items: Kinds[K][]
       }
