@@ -60,6 +60,8 @@ export interface MachineListener {
   readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly address: Address
   readonly port: number
+  /** TCP: more connections wait than listen(2) allowed, so the kernel throws away what would begin another (sk_acceptq_is_full). */
+  readonly full?: true
 }
 
 /** Everything that {@link Machine} says of one namespace, as an agent tells it before a request is sent: JSON. */
