@@ -12,6 +12,16 @@ export function namespaceOf(pid: number | 'self', kind: 'mnt' | 'pid' | 'uts'): 
   }
 }
 
+/** A descriptor of the namespace that a process is in, and what {@link namespaceOf} says of it; undefined as there. The caller closes it. */
+export function holdNamespace(pid: number, kind: 'mnt' | 'uts'): { fd: number; name: string } | undefined {
+  try {
+    const fd = openSync(`/proc/${pid}/ns/${kind}`, 'r')
+    return { fd, name: readlinkSync(`/proc/self/fd/${fd}`) }
+  } catch {
+    return undefined
+  }
+}
+
 /** Every process that we can see, by its number. */
 export function processNumbers(): number[] {
   return readdirSync('/proc')
@@ -38,16 +48,10 @@ export class Members {
    * as `nsenter --mount` does: whoever is there is none of the container's, and may be all of this machine.
    */
   static of(first: Process, mounts: string): Members | undefined {
-    let fd = -1
-    try {
-      fd = openSync(`/proc/${first.pid}/ns/mnt`, 'r')
-      // Asked when the namespace is open: its number can be another one's no more.
-      if (readlinkSync(`/proc/self/fd/${fd}`) === mounts && startedAt(first.pid) === first.started)
-        return new Members(mounts, fd)
-    } catch {
-      // It ended.
-    }
-    if (fd >= 0) closeSync(fd)
+    const held = holdNamespace(first.pid, 'mnt')
+    // Asked when the namespace is held: its number can be another one's no more.
+    if (held?.name === mounts && startedAt(first.pid) === first.started) return new Members(mounts, held.fd)
+    if (held) closeSync(held.fd)
     return undefined
   }
 

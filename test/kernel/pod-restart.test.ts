@@ -136,6 +136,28 @@ test('a container that went to the files of the machine is ended alone by the ne
   bystander.kill()
 })
 
+test('what a container has put into namespaces of its own (a sandbox in a container) goes on under the next agent', async () => {
+  const inside = (seconds: number): string => `unshare --pid --fork --mount sleep ${seconds}`
+  const container = (name: string, seconds: number): object => ({
+    name,
+    image: 'host',
+    securityContext: { privileged: true },
+    command: ['sh', '-c', `${inside(seconds)} & ${inside(seconds)} & wait`],
+  })
+  await agent.ask('run', 'nesting', {}, { containers: [container('c', 4520)] })
+  const containers = [container('a', 4521), container('b', 4522)]
+  await agent.ask('run', 'nesting-shared', {}, { shareProcessNamespace: true, containers })
+  const nested = (): number[] => [4520, 4521, 4522].flatMap((seconds) => pidsOf('sleep', String(seconds)))
+  await until(() => nested().length === 6)
+  const were = nested()
+  for (const name of ['nesting', 'nesting-shared']) await agent.ask('ready', name)
+  await agent.kill()
+  agent = await Agent.start(dir)
+  assert.deepEqual(nested(), were)
+  for (const name of ['nesting', 'nesting-shared']) await agent.ask('delete', name)
+  assert.deepEqual(nested(), [])
+})
+
 test('a pod that was deleted while no agent was there is removed by the next', async () => {
   await agent.ask(
     'run',
