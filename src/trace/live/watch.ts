@@ -7,8 +7,8 @@ import { BoundedWatch } from '../observe/bounded.ts'
 import type { TraceEnvironment } from '../observe/environment.ts'
 import { factsAt } from '../observe/facts.ts'
 import { snapOf } from '../observe/filter.ts'
-import { PacketWatch } from '../observe/packets.ts'
-import { placesOf, type Watched } from '../observe/places.ts'
+import { mostBytes, PacketWatch } from '../observe/packets.ts'
+import type { Watched } from '../observe/places.ts'
 import { stateAt } from '../observe/state.ts'
 import { readFrame } from '../packet/frame.ts'
 import type { Ip } from '../packet/ip.ts'
@@ -21,7 +21,6 @@ import type { LiveSpec } from './spec.ts'
 import { mostBits, Thinning } from './thinning.ts'
 
 const mostPackets = 40_000
-const mostBytes = 16 * 1024 * 1024
 /** Sightings of one connection in one namespace: on a node two devices there and two back, each in and out. */
 const sightings = 8
 
@@ -34,10 +33,8 @@ export async function* observeLive(
   environment: TraceEnvironment,
   signal: AbortSignal,
 ): AsyncGenerator<Observation, void, undefined> {
-  await using watch = new BoundedWatch(spec.seconds, signal)
-  const { queue } = watch
-  const places = placesOf(spec.pods, environment)
-  const [machine] = places
+  await using watch = new BoundedWatch(spec, environment, signal)
+  const { machine, places, queue } = watch
   const client = places.find((one) => (spec.client === 'machine' ? one === machine : one.place.name === spec.client))
   const snap = snapOf(spec)
   let bits = 0

@@ -1,4 +1,6 @@
 import type { Observation } from '../observation.ts'
+import type { TraceEnvironment } from './environment.ts'
+import { placesOf, type Watched } from './places.ts'
 import { Queue } from './queue.ts'
 
 /** What is open while something is watched. */
@@ -13,6 +15,9 @@ export interface Eye {
  * Once disposed of, nothing that it {@link opened} is left.
  */
 export class BoundedWatch implements AsyncDisposable {
+  readonly machine: Watched
+  /** The machine first. */
+  readonly places: readonly Watched[]
   /** What is told, in order. */
   readonly queue: Queue<Observation> = new Queue()
   readonly #eyes: Eye[] = []
@@ -21,7 +26,14 @@ export class BoundedWatch implements AsyncDisposable {
   readonly #end = (): void => this.#finish()
   #isOver = false
 
-  constructor(seconds: number, signal: AbortSignal) {
+  constructor(
+    { pods, seconds }: { readonly pods: readonly string[]; readonly seconds: number },
+    environment: TraceEnvironment,
+    signal: AbortSignal,
+  ) {
+    const places = placesOf(pods, environment)
+    this.places = places
+    this.machine = places[0]
     this.#signal = signal
     this.#timer = setTimeout(this.#end, seconds * 1000)
     signal.addEventListener('abort', this.#end, { once: true })

@@ -11,6 +11,8 @@ import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
 const many = 64
+/** What is kept of the packets that one watch sees at a place. */
+export const mostBytes: number = 16 * 1024 * 1024
 const nothing: readonly Instruction[] = [{ code: RET, jt: 0, jf: 0, k: 0 }]
 
 export interface What {

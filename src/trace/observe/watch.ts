@@ -4,15 +4,13 @@ import type { TraceEnvironment } from './environment.ts'
 import { factsAt } from './facts.ts'
 import { filterFor, snapOf } from './filter.ts'
 import { flagFlow } from './flag.ts'
-import { PacketWatch } from './packets.ts'
-import { placesOf } from './places.ts'
+import { mostBytes, PacketWatch } from './packets.ts'
 import { RuleWatch } from './rules.ts'
 import type { WatchSpec } from './spec.ts'
 import { stateAt } from './state.ts'
 
 /** A trace follows one connection's first packets: more than this is somebody else's traffic. */
 const mostPackets = 5000
-const mostBytes = 16 * 1024 * 1024
 const mostPerRequest = 100
 
 /**
@@ -25,18 +23,14 @@ export async function* observe(
   environment: TraceEnvironment,
   signal: AbortSignal,
 ): AsyncGenerator<Observation, void, undefined> {
-  await using watch = new BoundedWatch(spec.seconds, signal)
-  const { queue } = watch
-  const places = placesOf(spec.pods, environment)
-  const [machine] = places
+  await using watch = new BoundedWatch(spec, environment, signal)
+  const { machine, places, queue } = watch
   const most = mostPackets + mostPerRequest * ((spec.span ?? 1) - 1)
   const snap = snapOf(spec)
   const what = { filter: filterFor(spec), snap, mostPackets: most, mostBytes: Math.min(most * snap, mostBytes) }
   const packets = places.map((one) => watch.opened(new PacketWatch(one, what, queue)))
-  if (environment.kind === 'node') {
-    watch.opened(new RuleWatch(machine, spec, queue))
-    watch.opened(flagFlow(machine.ns, spec))
-  }
+  watch.opened(new RuleWatch(machine, spec, queue))
+  watch.opened(flagFlow(machine.ns, spec))
   // Of many requests the first was watched alone, and told this.
   if (spec.span === undefined) for (const one of places) queue.push(stateAt(one))
   yield* watch.seen()
