@@ -21,6 +21,10 @@ export interface Packet {
   readonly byNode?: boolean
   /** Of an ICMP error: the ends of the answer in whose place it comes. By what it quotes conntrack knows its connection. */
   readonly instead?: PacketEnds
+  /** Of ICMP. Default: 0 and 0, an echo reply. */
+  readonly icmp?: { readonly type: number; readonly code: number }
+  /** Of TCP: the header's byte of flags. Default: none is set. */
+  readonly tcpFlags?: number
 }
 
 export type PacketEnds = Pick<Packet, 'source' | 'sourcePort' | 'destination' | 'destinationPort'>
@@ -42,11 +46,16 @@ export function networkHeader(packet: Packet): Uint8Array {
   return header
 }
 
-/** Ports, and zeros behind them. */
-export function transportHeader(packet: Packet): Uint8Array {
+/** Ports and TCP's flags (RFC 9293, 3.1), or ICMP's type and code (RFC 792), and zeros where nobody knows. */
+export function transportHeader({ icmp, tcpFlags = 0, sourcePort, destinationPort }: Packet): Uint8Array {
   const header = new Uint8Array(20)
+  if (icmp) {
+    header.set([icmp.type, icmp.code])
+    return header
+  }
   const view = new DataView(header.buffer)
-  view.setUint16(0, packet.sourcePort)
-  view.setUint16(2, packet.destinationPort)
+  view.setUint16(0, sourcePort)
+  view.setUint16(2, destinationPort)
+  if (tcpFlags !== 0) header.set([5 << 4, tcpFlags], 12)
   return header
 }

@@ -5,6 +5,7 @@ import { type Ip, readIp } from '../packet/ip.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
 import type { Transport } from '../packet/transport.ts'
 import type { Ends, Transport as TransportName } from '../types.ts'
+import { sameHeader } from './same.ts'
 
 // Follows one request through translations. What the kernel never changes tells the request from all others: TCP's first sequence
 // number, SCTP's initiate tag, a datagram's or an echo request's payload. What belongs to its answer: the acknowledgement of that number, the reversed ends at the same place.
@@ -155,6 +156,20 @@ export function isFirst(ip: Ip | undefined, probe: Probe): boolean {
   return transport.kind === 'udp' || (transport.syn && !transport.ack)
 }
 
+/** Whether a packet whose first bytes are known answers a request right where that was seen: its ends reversed, or an error about it. */
+export function answers(ip: Ip, request: Ip): boolean {
+  const { src, dst, proto } = endsOf(request)
+  if (ip.transport?.kind === 'icmp' && ip.transport.quote) return isError(ip) && sameHeader(ip.transport.quote, request)
+  return (
+    answerKind(ip, request, (of, back) => back && sameEnds(endsOf(of), { src: dst, dst: src, proto })) !== undefined
+  )
+}
+
+/** "Redirect" (RFC 792, type 5) only advises. */
+function isError({ family, transport }: Ip): boolean {
+  return transport?.kind === 'icmp' && !(family === 4 && transport.type === 5)
+}
+
 function answerKind(ip: Ip, request: Ip, known: (ip: Ip, reversed: boolean) => boolean): AnswerKind | undefined {
   const [one, asked] = [ip.transport, request.transport]
   if (one?.kind === 'icmp' && asked?.kind === 'icmp' && isEcho(ip, 'reply'))
@@ -163,8 +178,8 @@ function answerKind(ip: Ip, request: Ip, known: (ip: Ip, reversed: boolean) => b
     const about = one.quote && readIp(one.quote, true)
     const quoted = about?.transport
     if (!about || !quoted) return undefined
-    // A redirect (RFC 792, type 5) only advises; the packet went on.
-    if (ip.family === 4 && one.type === 5) return undefined
+    // The packet went on.
+    if (!isError(ip)) return undefined
     return (isQuoted(quoted, asked) ?? known(about, false)) ? 'unreachable' : undefined
   }
   if (one?.kind === 'sctp' && asked?.kind === 'sctp') {

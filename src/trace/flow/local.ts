@@ -1,6 +1,7 @@
 import { isFirst, type Probe, type Sighting } from './flow.ts'
 import type { LocalPacket } from '../observation.ts'
-import { type Ip, readIp } from '../packet/ip.ts'
+import { readIp } from '../packet/ip.ts'
+import { isSamePacket } from './same.ts'
 
 // Packet sockets stand at devices: what a machine's own socket sends they see after the rules have translated it, and what it gets,
 // before. Only nf_tables' trace shows both as the socket has them. It has no time stamps; the same packet at a device has.
@@ -26,27 +27,3 @@ export function withLocal(sightings: readonly Sighting[], locals: readonly Local
 function inTime(sightings: readonly Sighting[]): bigint[] {
   return sightings.map(({ time }) => time).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 }
-
-/** One packet before and behind a translation, which changes its ends and nothing else. */
-function isSamePacket({ transport: one }: Ip, { transport: other }: Ip): boolean {
-  if (one?.kind === 'tcp' && other?.kind === 'tcp')
-    return one.sequence === other.sequence && one.acknowledgement === other.acknowledgement && one.rst === other.rst
-  if (one?.kind === 'sctp' && other?.kind === 'sctp')
-    return one.verificationTag === other.verificationTag && one.chunk === other.chunk
-  if (one?.kind === 'icmp' && other?.kind === 'icmp')
-    // All echoes have the same number; only what they carry tells them apart.
-    return (
-      one.type === other.type &&
-      one.code === other.code &&
-      one.sequence === other.sequence &&
-      sameStart(one.payload ?? none, other.payload ?? none)
-    )
-  return one?.kind === 'udp' && other?.kind === 'udp' && sameStart(one.payload, other.payload)
-}
-
-function sameStart(one: Uint8Array, other: Uint8Array): boolean {
-  const length = Math.min(one.length, other.length)
-  return Buffer.compare(one.subarray(0, length), other.subarray(0, length)) === 0
-}
-
-const none = new Uint8Array()

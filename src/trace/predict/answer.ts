@@ -3,7 +3,8 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop, Protocol, Verdict } from '../types.ts'
 import type { Carriage, Carried, End } from './carriage.ts'
 import { bounce, carry } from './carry.ts'
-import { isLocal, isStranger, type Machine, routeTo, sourceFor } from './machine.ts'
+import { answerHeader, codeOf, errorHeader, timeExceeded, unreachable } from './header.ts'
+import { isLocal, isStranger, type Machine, type MachineListener, routeTo, sourceFor } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
@@ -21,23 +22,28 @@ export function answerTo(
   protocol: Protocol,
 ): Answered {
   const { end, machine, packet } = there
-  const answer: Packet = { ...reversed(packet), state: 'established' }
+  const listening = end.is === 'arrived' ? listensAt(machine, packet) : undefined
+  const refuses = listening === false || end.is === 'rejected'
+  const answer: Packet = { ...reversed(packet), ...answerHeader(packet.protocol, refuses), state: 'established' }
   // A node may get back what it sent, translated by another.
   const home = machine === origin && there.hops.every(({ place }) => place === there.hops[0]?.place)
   switch (end.is) {
     case 'arrived': {
-      const listens = listensAt(machine, packet)
+      const listens = listening
       // A closed port of TCP answers with a reset, one of UDP by ICMP.
       const closed = listens === false && packet.protocol === protocolNumbers.udp
-      const said = closed ? errorAbout(machine, packet) : answer
+      const said = closed ? errorAbout(machine, packet, unreachable.port) : answer
       const back = comeBack(carriage, origin, sent, machine, said, listens === false ? 'refuses' : 'answers')
       if (listens === false && !back.heard) return { reply: back.hops, verdicts: words(back, 'refused', false) }
       const verdicts = arrivals(listens, back.heard, protocol, declaresOther(machine, packet))
+      // Whatever was taken when the queue was seen, the program may take one meanwhile.
+      if (isFull(machine, packet)) verdicts.unshift('no-answer')
+      // A kernel without SCTP says so to all but one: where the sender's own socket for raw packets is, that one took it.
+      if (packet.protocol === protocolNumbers.sctp && listens === undefined && machine === origin)
+        verdicts.push('no-answer')
       // A machine that nobody watches may throw away what it likes.
-      return {
-        reply: back.hops,
-        verdicts: isStranger(machine) ? [...new Set([...verdicts, 'no-answer' as const])] : verdicts,
-      }
+      if (isStranger(machine)) verdicts.push('no-answer')
+      return { reply: back.hops, verdicts: [...new Set(verdicts)] }
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
@@ -48,10 +54,14 @@ export function answerTo(
         const { hops, packet: got } = bounce({ ...carriage, back: true }, machine, there.bridged, answer)
         return { reply: [...hops, ...told(there.bridged, got, `is told no, by ${got.source}`)], verdicts: ['rejected'] }
       }
-      const no = reset ? answer : errorAbout(machine, packet)
+      const no = reset ? answer : errorAbout(machine, packet, codeOf(end.with))
       const back = comeBack(carriage, origin, sent, machine, no, 'refuses')
       if (home && !back.heard) return { reply: back.hops, verdicts: [...untold(protocol), refusal(end)] }
       return { reply: back.hops, verdicts: words(back, refusal(end), home || end.seldom === true) }
+    }
+    case 'expired': {
+      const back = comeBack(carriage, origin, sent, machine, errorAbout(machine, packet, 0, timeExceeded), 'refuses')
+      return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
     }
     case 'unanswered':
     case 'no way': {
@@ -59,7 +69,9 @@ export function answerTo(
       if (home && packet.destination !== sent.destination) return { reply: [], verdicts: ['unreachable', 'no-answer'] }
       // A kernel asks for three seconds who has an address, which not everybody waits.
       if (home) return { reply: [], verdicts: end.is === 'unanswered' ? ['unreachable', 'no-answer'] : ['unreachable'] }
-      const back = comeBack(carriage, origin, sent, machine, errorAbout(machine, packet), 'refuses')
+      const forbidden = routeTo(machine, packet.destination)?.kind === 'unreachable'
+      const code = end.is === 'unanswered' || forbidden ? unreachable.host : unreachable.net
+      const back = comeBack(carriage, origin, sent, machine, errorAbout(machine, packet, code), 'refuses')
       if (!back.heard) return { reply: back.hops, verdicts: words(back, 'unreachable', false) }
       // A kernel asks for an Ethernet address for three seconds, which not everybody waits; and that there is no way it says to each
       // asker five times, then once a second (ip_error: net.ipv4.route.error_burst).
@@ -77,12 +89,12 @@ export function answerTo(
  * An ICMP error, from the address that was asked for where the machine has it; else from the one by which it reaches who asked, as for
  * everything that it sends (icmp_send).
  */
-function errorAbout(machine: Machine, packet: Packet): Packet {
+function errorAbout(machine: Machine, packet: Packet, code: number, type?: number): Packet {
   const instead = reversed(packet)
   const { source: mine, destination: to } = instead
   const route = routeTo(machine, to)
   const own = isLocal(machine, mine) ? mine : isLocal(machine, to) ? to : route && sourceFor(machine, route)
-  return { ...instead, source: own ?? mine, state: 'related', instead }
+  return { ...instead, ...errorHeader(code, type), source: own ?? mine, state: 'related', instead }
 }
 
 /** Whom his own machine refuses, and its own rules keep the message from him: all but TCP hear of it at once (EPERM). */
@@ -128,8 +140,10 @@ function arrivals(listens: boolean | undefined, heard: boolean, protocol: Protoc
 
 /** RFC 792 and RFC 1812: that there is no way to a host or a network; everything else is a refusal. */
 function refusal({ with: how }: Extract<End, { is: 'rejected' }>): Verdict {
-  return /^icmp\S* (0|1|6|7|11|12)$/.test(how) ? 'unreachable' : 'rejected'
+  return how !== 'tcp reset' && noWay.has(codeOf(how)) ? 'unreachable' : 'rejected'
 }
+
+const noWay: ReadonlySet<number> = new Set([0, 1, 6, 7, 11, 12])
 
 function comeBack(
   carriage: Carriage,
@@ -176,13 +190,24 @@ function told(pod: Machine, packet: Packet, say: string, device = 'eth0'): Hop[]
 }
 
 /** Whether a socket takes it; undefined where nobody looked. An echo request needs none. */
-export function listensAt(
-  { listeners, untold }: Machine,
-  { protocol, destination, destinationPort }: Packet,
-): boolean | undefined {
+export function listensAt(machine: Machine, packet: Packet): boolean | undefined {
+  const { protocol } = packet
   if (protocol === protocolNumbers.icmp) return true
-  if (untold?.some((name) => protocolNumbers[name as 'sctp'] === protocol)) return undefined
-  return listeners?.some(
+  if (machine.untold?.some((name) => protocolNumbers[name as 'sctp'] === protocol)) return undefined
+  return machine.listeners && listenersFor(machine, packet).length > 0
+}
+
+/** A socket would take it, and its queue has no room. */
+export function isFull(machine: Machine, packet: Packet): boolean {
+  const all = listenersFor(machine, packet)
+  return all.length > 0 && all.every(({ full }) => full)
+}
+
+function listenersFor(
+  { listeners = [] }: Machine,
+  { protocol, destination, destinationPort }: Packet,
+): MachineListener[] {
+  return listeners.filter(
     (one) =>
       protocolNumbers[one.protocol] === protocol &&
       one.port === destinationPort &&

@@ -21,6 +21,8 @@ export type End =
   | { readonly is: 'unanswered' }
   /** The table has no line for it. */
   | { readonly is: 'no way' }
+  /** It has passed as many machines as it may, which the machine says (RFC 1812, 5.3.1). */
+  | { readonly is: 'expired' }
   /** The machine does not forward, or its bridge does not send back where it came from: nobody says anything. */
   | { readonly is: 'silent' }
 
@@ -51,7 +53,15 @@ export function isUntranslated(one: Packet, other: Packet): boolean {
 }
 
 /** What one machine remembers of a packet does not go with it to the next. */
-export function onWire({ source, sourcePort, destination, destinationPort, protocol, state, instead }: Packet): Packet {
+export function onWire(packet: Packet): Packet {
+  const { source, sourcePort, destination, destinationPort, protocol, state, instead, icmp, tcpFlags } = packet
   const ends = { source, sourcePort, destination, destinationPort }
-  return { ...ends, protocol, ...(state && { state }), ...(instead && { instead }) }
+  return {
+    ...ends,
+    protocol,
+    ...(state && { state }),
+    ...(instead && { instead }),
+    ...(icmp && { icmp }),
+    ...(tcpFlags !== undefined && { tcpFlags }),
+  }
 }

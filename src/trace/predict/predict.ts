@@ -4,10 +4,11 @@ import { type Cluster, ownerOf, podKey } from '../cluster/cluster.ts'
 import type { Origin } from '../origin.ts'
 import type { Hop, PredictedEndpoint, Protocol, Verdict } from '../types.ts'
 import { transportOf } from '../ask/target.ts'
-import { answerTo, declaresOther, listensAt } from './answer.ts'
+import { answerTo, declaresOther, isFull, listensAt } from './answer.ts'
 import { topologyOf } from './build.ts'
 import type { Carriage, Carried } from './carriage.ts'
 import { carry } from './carry.ts'
+import { requestHeader } from './header.ts'
 import type { Machine, MachineState } from './machine.ts'
 import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 import type { Ranges } from './ranges.ts'
@@ -53,6 +54,7 @@ export function predict(asked: Asked): Prediction {
     destination: to.address,
     destinationPort: hasPorts ? to.port : 0,
     protocol: number,
+    ...requestHeader(number),
   }
   const speaker = { cluster, ranges, source: source.key, made: new Map() }
   const draw = (slot: number): { carriage: Carriage; there: Carried } => {
@@ -109,6 +111,8 @@ export function sayListens(machine: Machine, packet: Packet, listens: boolean | 
     const hint = declaresOther(machine, packet) ? ` (its containers declare ${declared})` : ''
     return `arrives at port ${port}; whether a program listens there, no object says${hint}`
   }
+  if (isFull(machine, packet))
+    return `port ${port}: a program listens, and takes no connection that waits: its queue is full, and the kernel throws away what would begin another`
   return listens ? `port ${port}: a program listens` : `arrives, but nobody listens on port ${port}`
 }
 

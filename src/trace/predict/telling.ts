@@ -102,6 +102,17 @@ export class Telling extends Path {
     this.add(machine, 'eth0', packet, { component: 'route', action: 'dropped', ...told })
   }
 
+  /** Told is one round of it (the first `round` hops), and where its time to live ends. */
+  circle(machine: Machine, packet: Packet, round: number | undefined): void {
+    if (round !== undefined) this.hops.splice(round)
+    this.add(machine, 'eth0', packet, {
+      component: 'route',
+      action: 'dropped',
+      say: 'it goes in a circle, and has passed as many machines as it may (its time to live is used up): thrown away',
+      because: { kind: 'route', text: 'net.ipv4.ip_default_ttl: 64 machines' },
+    })
+  }
+
   notForwarding(machine: Machine, packet: Packet): void {
     this.add(machine, 'eth0', packet, {
       component: 'route',
@@ -181,7 +192,9 @@ export class Telling extends Path {
   }
 
   refused(machine: Machine, packet: Packet, how: string, by: Decider | undefined): void {
-    const { say, because } = sayRefusal(this.#speaker, machine, packet, by)
+    const told = sayRefusal(this.#speaker, machine, packet, by)
+    const { because } = told
+    const say = this.#back && by?.kind === 'table' ? 'a rule is against this answer' : told.say
     this.add(machine, '', packet, {
       component: by?.kind === 'table' ? 'policy' : 'proxy',
       action: how === 'drop' ? 'dropped' : 'rejected',

@@ -87,24 +87,6 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
 /** What has no end in it. */
 const goesOn: ReadonlySet<Hop['action']> = new Set(['forwarded', 'translated'])
 
-/** The hops of an answer with the place where it was seen last, when that is not the sender's. */
-export function withReplyEnding(story: Story, hops: readonly Hop[]): Hop[] {
-  const { there, back } = story.flow
-  const last = back.at(-1)
-  const told = hops.at(-1)
-  const asker = there[0]?.place
-  if (!last || !told || last.place.kind === 'pod') return [...hops]
-  const isAsker = last.place.kind === asker?.kind && last.place.name === asker.name
-  // At a node that asked, its own socket has the last word: without it, rules were against what came in.
-  const isError = story.flow.answer === 'unreachable'
-  if (isAsker && (isError || last.local || last.device === 'lo' || last.place.kind !== 'node')) return [...hops]
-  const lost = (say: string): Hop => hopAt(story, last, { component: told.component, action: 'dropped', say })
-  if (told.action !== 'delivered' && told.action !== 'rejected')
-    return [...hops, lost('nothing after this place saw it')]
-  if (told.action !== 'delivered') return [...hops]
-  return [...hops.slice(0, -1), lost(`came back to ${ipOf(last).destination}, and did not go on to who asked`)]
-}
-
 /** What a machine says of a packet that it would have sent on. Whom nobody has (host unreachable), the bridge tells. */
 const onTheWay: ReadonlySet<ErrorKind> = new Set(['net', 'time', 'too-big', 'other'])
 

@@ -2,6 +2,7 @@ import type { Address } from '../../base/address.ts'
 import { nameOf, shortName } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Hop, Verdict } from '../types.ts'
+import { answerStoppedBy } from './rules.ts'
 import { hopAt, ipOf, portOf, type Story } from './story.ts'
 
 // ICMP's errors: RFC 792, RFC 1122 (3.2.2.1), RFC 1812 (5.2.7.1); for IPv6 RFC 4443, section 3.
@@ -21,15 +22,17 @@ export interface IcmpError {
   readonly mtu?: number
   /** The request was for a port. */
   readonly hasPort: boolean
-  /** It came back to who asked. */
+  /** It came back to who asked, and no rule there was against it. */
   readonly heard: boolean
   /** RFC 792's name: `host unreachable`. */
   readonly name: string
 }
 
-/** undefined when the request was answered in another way, or not at all. */
-export function errorOf(story: Story): IcmpError | undefined {
-  const first = story.flow.answer === 'unreachable' ? story.flow.back[0] : undefined
+/** undefined when the request was answered in another way, or not at all. `first`: an answer that no device saw. */
+export function errorOf(
+  story: Story,
+  first: Sighting | undefined = story.flow.answer === 'unreachable' ? story.flow.back[0] : undefined,
+): IcmpError | undefined {
   const transport = first && ipOf(first).transport
   const [asked] = story.flow.there
   if (!first || !asked || transport?.kind !== 'icmp') return undefined
@@ -44,7 +47,7 @@ export function errorOf(story: Story): IcmpError | undefined {
     here,
     ...(mtu !== undefined && mtu > 0 && { mtu }),
     hasPort: portOf(ipOf(asked)) !== undefined,
-    heard: last?.place.name === asked.place.name,
+    heard: last?.place.name === asked.place.name && !answerStoppedBy(story, last),
     name: kind === 'other' ? `ICMP type ${type} code ${code}` : names[kind],
   }
 }

@@ -1,6 +1,8 @@
+import type { Endpoint } from '../../api/objects/endpointslice.ts'
+import type { Service } from '../../api/objects/service.ts'
 import type { Address } from '../../base/address.ts'
 import type { Explain } from '../case.ts'
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, slicesOf } from '../cluster/cluster.ts'
 import { shortName } from '../cluster/names.ts'
 import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow/flow.ts'
 import { withLocal } from '../flow/local.ts'
@@ -18,8 +20,9 @@ import type { Unsent } from '../send/send.ts'
 import { type Target, transportOf } from '../ask/target.ts'
 import { timeText } from '../time.ts'
 import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, unanswered, type Why } from '../types.ts'
-import { neverLeft, neverSent, withEnding, withReplyEnding } from './ending.ts'
+import { neverLeft, neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
+import { withReplyEnding } from './reply-ending.ts'
 import type { Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -165,8 +168,7 @@ function nameless(
   const namespace = namespaceOf(source) ?? 'default'
   const meant = target.host.kind === 'name' && knowsClusterNames(cluster, source, told.dns)
   const service = meant && target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
-  // What another name leads to is not the cluster's to promise.
-  const known = service !== undefined && service.spec.type !== 'ExternalName'
+  const known = service !== undefined && promisesAddress(cluster, service)
   const verdict = 'name-not-found'
   const ms = round(lookUpMs(told.dns))
   const nothing = { hops: [], reply: [], predicted: [] }
@@ -174,6 +176,20 @@ function nameless(
     return { ...common, verdict: 'no-answer', ms, ...nothing, agrees: true, why: [timeRanOut(told, told.late)] }
   const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
   return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
+}
+
+/** What another name leads to is not the cluster's to promise; a service without an address of its own has those of its ready pods. */
+function promisesAddress(cluster: Cluster, service: Service): boolean {
+  const { type, clusterIP } = service.spec
+  if (type === 'ExternalName') return false
+  return (
+    clusterIP !== 'None' || slicesOf(cluster, service).some(({ endpoints }) => endpoints.some(isPublished(service)))
+  )
+}
+
+function isPublished({ spec }: Service): (endpoint: Endpoint) => boolean {
+  return ({ addresses, conditions }) =>
+    addresses.length > 0 && (spec.publishNotReadyAddresses === true || conditions?.ready !== false)
 }
 
 /** Nobody said that the name has no address. */
