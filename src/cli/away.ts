@@ -1,10 +1,12 @@
 import { ApiError } from '../api/client/client.ts'
 import { codeOf, KubehopError, messageOf } from '../base/errors.ts'
+import { bounded } from '../doctor/render/bounded.ts'
 import { UsageError } from './usage.ts'
 
 /** What looking at a strange cluster ended with, in words: its server is away, is none, or answers what no API server does. */
 export function sayAway(room: string, server: string, error: unknown): unknown {
-  if (error instanceof KubehopError || error instanceof ApiError || error instanceof UsageError) return error
+  if (error instanceof KubehopError || error instanceof UsageError) return error
+  if (error instanceof ApiError) return new ApiError(error.code, error.reason, bounded(error.message), error.details)
   const why = error instanceof DOMException && error.name === 'TimeoutError' ? 'it did not answer' : whyOf(error)
   return new KubehopError(room, 'look at the cluster', 'Unreachable', `${server}: ${why}`, { cause: error })
 }

@@ -6,14 +6,15 @@ import { wrapped } from '../../trace/render/wrap.ts'
 import type { Trace, Why } from '../../trace/types.ts'
 import { type Diagnosis, mistakes } from '../diagnosis.ts'
 import { plural } from '../findings/finding.ts'
-import type { Finding, ObjectReference } from '../types.ts'
+import type { Finding, ObjectReference, Patch } from '../types.ts'
+import { allBounded } from './bounded.ts'
 import { commandOf } from './command.ts'
 import { renderIdle } from './idle.ts'
 
 /** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
 export function renderDiagnosis(found: Diagnosis, options: TextOptions): string {
-  // What a probe printed, say, is a stranger's word.
-  const diagnosis = allVisible(found)
+  // What a probe printed, say, is a stranger's word, and may be as long as he likes.
+  const diagnosis = allBounded(allVisible(found))
   const paint = painter(options.color)
   const { request, findings, aboutRequest } = diagnosis
   // With a request, what is wrong elsewhere stands apart from what it met, and does not bury it.
@@ -84,9 +85,18 @@ function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Pai
     ...evidence.flatMap(({ kind, text }) => wrapped(`  ${kind}: ${text}`, 4, width).map((line) => paint('dim', line))),
     ...wrapped(`  -> ${fix}`, 5, width),
     // A command is one line, to be copied: the terminal breaks it, and nobody else.
-    ...(patch ? [`     ${paint('green', commandOf(patch))}`] : []),
+    ...(patch ? [`     ${renderCommand(patch, paint)}`] : []),
     ...wrapped(`  ${code}, mistake ${number}; ${certainty[sure]}`, 2, width).map((line) => paint('dim', line)),
   ]
+}
+
+/** More than a command line of ours has; what is cut would be another command. */
+const longestCommand = 4000
+
+function renderCommand(patch: Patch, paint: Paint): string {
+  const command = commandOf(patch)
+  if (command.length <= longestCommand) return paint('green', command)
+  return paint('dim', `the command has ${command.length.toLocaleString('en')} characters: patch in -o json`)
 }
 
 function renderEnd(diagnosis: Diagnosis, { width, verbose }: TextOptions, paint: Paint): string[] {
