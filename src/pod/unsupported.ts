@@ -1,4 +1,5 @@
-import type { Container, PodSpec, Volume } from '../api/objects/pod.ts'
+import type { Container, PodSpec, Volume, VolumeMount } from '../api/objects/pod.ts'
+import { signalNumber } from './container/stop-signal.ts'
 import type { Home } from './home.ts'
 import { projections, volumeTypes } from './volumes/types.ts'
 
@@ -8,11 +9,15 @@ type Given = Readonly<Record<string, unknown>>
 /** Fields of Kubernetes' schema that are read by nobody here, although a pod would notice. */
 const ofPod = `
   hostnameOverride affinity topologySpreadConstraints
-  runtimeClassName resourceClaims overhead
+  runtimeClassName resourceClaims overhead schedulingGroup
 `
   .trim()
   .split(/\s+/)
-const ofSecurity = ['appArmorProfile', 'procMount', 'seLinuxOptions', 'seccompProfile', 'sysctls', 'windowsOptions']
+const ofSecurity = `
+  appArmorProfile procMount seLinuxChangePolicy seLinuxOptions seccompProfile sysctls windowsOptions
+`
+  .trim()
+  .split(/\s+/)
 const ofContainer = ['volumeDevices']
 const ofMount = ['mountPropagation']
 /** Those that every cluster has; there are no objects for others here. */
@@ -64,7 +69,7 @@ function inVolume(volume: Volume, abilities: Abilities): string[] {
   const sources = (volume.projected?.sources ?? []).flatMap((source) => others(source, projections))
   const of = `of volume ${volume.name}`
   return [
-    ...(medium.startsWith('HugePages') ? [`emptyDir.medium ${medium} ${of}`] : []),
+    ...(['', 'Memory'].includes(medium) ? [] : [`emptyDir.medium ${medium} ${of}`]),
     ...(sizeLimit !== undefined && medium !== 'Memory' && !abilities.emptyDirs ? [`emptyDir.sizeLimit ${of}`] : []),
     ...sources.map((type) => `projected.${type} ${of}`),
     ...others(volume, ['name', ...volumeTypes]).map((type) => `${type} ${of} (no container can start)`),
@@ -74,23 +79,40 @@ function inVolume(volume: Volume, abilities: Abilities): string[] {
 const others = (of: object, known: readonly string[]): string[] => Object.keys(of).filter((key) => !known.includes(key))
 
 function inContainer(one: Container, abilities: Abilities): string[] {
-  const { resources, securityContext, volumeMounts = [] } = one
+  const { resources, securityContext, volumeMounts = [], lifecycle } = one
+  const { stopSignal = '' } = lifecycle ?? {}
   return [
     ...inResources(resources, abilities).map((field) => `resources.${field}`),
     ...given(one, ofContainer),
     ...given(securityContext, ofSecurity).map((field) => `securityContext.${field}`),
-    ...volumeMounts.flatMap((mount) => given(mount, ofMount).map((field) => `volumeMounts.${field}`)),
+    ...(stopSignal === '' || signalNumber(stopSignal) !== undefined
+      ? []
+      : [`lifecycle.stopSignal ${stopSignal} (no signal has this name: SIGTERM it is)`]),
+    ...volumeMounts.flatMap((mount) => inMount(mount).map((field) => `volumeMounts.${field}`)),
   ]
+}
+
+/** What is read-only is so with all that is mounted in it, whether that is asked for or not. */
+function inMount(mount: VolumeMount): string[] {
+  const deep = mount.readOnly === true ? [] : given(mount, ['recursiveReadOnly'])
+  return [...given(mount, ofMount), ...deep.map((field) => `${field} (it needs readOnly: true)`)]
 }
 
 /** Requests are the scheduler's; limits are the kernel's. */
 function inResources(resources: Given | undefined, { missing }: Abilities): string[] {
-  const limits = Object.keys((resources?.['limits'] ?? {}) as Given).flatMap((name) => {
-    const why = name === 'cpu' || name === 'memory' ? missing[name] : 'nothing counts it here'
+  const uncounted = 'nothing counts it here'
+  const limited = Object.keys((resources?.['limits'] ?? {}) as Given)
+  const limits = limited.flatMap((name) => {
+    const why = isCounted(name) ? missing[name] : uncounted
     return why === undefined ? [] : [`limits.${name} (${why})`]
   })
-  return [...limits, ...given(resources, ['claims'])]
+  const requests = Object.keys((resources?.['requests'] ?? {}) as Given)
+    .filter((name) => !isCounted(name) && !limited.includes(name))
+    .map((name) => `requests.${name} (${uncounted})`)
+  return [...limits, ...requests, ...given(resources, ['claims'])]
 }
+
+const isCounted = (name: string): name is 'cpu' | 'memory' => name === 'cpu' || name === 'memory'
 
 /** Those of the fields that ask for something. */
 function given(of: object | undefined, fields: readonly string[]): string[] {
