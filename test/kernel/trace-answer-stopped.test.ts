@@ -107,6 +107,13 @@ test('a rule that answers an answer with a refusal is told as one that nobody he
     'node1 policy rejected: a rule is against this answer: refused, and who asked hears nothing of it (firewall guard: "no answers" -> reject)',
   )
   assert.ok(trace.agrees, JSON.stringify(trace.why))
+  const [why] = trace.why
+  assert.equal(why?.code, 'AnswerLost')
+  assert.match(
+    why.say,
+    /^pod shop\/far answered .*: a rule of node1 was against it \(firewall guard: "no answers" -> reject\)$/,
+  )
+  assert.match(why.fix, /^let that rule pass it, .* on node1: .* table firewall, chain guard$/)
 })
 
 test('an error that its own machine’s rules stop is at no device, and is told all the same', async () => {

@@ -1,8 +1,8 @@
 import type { Case } from '../../trace/case.ts'
 import type { Sighting } from '../../trace/flow/flow.ts'
-import type { Place } from '../../trace/observation.ts'
+import type { Place, RuleMet } from '../../trace/observation.ts'
 import { errorOf, sayError } from '../../trace/tell/error.ts'
-import { droppedBy } from '../../trace/tell/rules.ts'
+import { answerStoppedBy, droppedBy, ruleText } from '../../trace/tell/rules.ts'
 import { ipOf, packetText } from '../../trace/tell/story.ts'
 import { refusedBy } from '../../trace/tell/verdict.ts'
 import type { Because } from '../../trace/types.ts'
@@ -30,12 +30,16 @@ function authorOf(one: Case): Finding {
   const [first, last] = [there[0], there.at(-1)]
   if (verdict === 'name-not-found') return noAddress(one)
   if (!first || !last) return notSent(one)
-  const heard = back.at(-1)?.place.name === first.place.name
+  const end = back.at(-1)
+  const stopped = end && answerStoppedBy(story, end)
+  const heard = end?.place.name === first.place.name && !stopped
+  const gone = lost(end, stopped)
+  const afterLoss = stopped ? afterDrop(nameOf(stopped.place), stopped) : fixes.AnswerLost
   const error = errorOf(story)
   if (error) {
     const { destination, length } = ipOf(last)
-    const say = `${error.here ? nameOf(error.first.place) : error.by} said no ${after(first, error.first)}: ${sayError(error, length, destination)} (ICMP: ${error.name})${heard ? '' : lost(back)}`
-    const fix = heard ? afterNo(one, error, refusedBy(story), destination) : fixes.AnswerLost
+    const say = `${error.here ? nameOf(error.first.place) : error.by} said no ${after(first, error.first)}: ${sayError(error, length, destination)} (ICMP: ${error.name})${heard ? '' : gone}`
+    const fix = heard ? afterNo(one, error, refusedBy(story), destination) : afterLoss
     return finding(one, heard ? 'SaidNo' : 'AnswerLost', error.first.place, say, wordsOf(error.first), fix)
   }
   const reply = back[0]
@@ -45,23 +49,22 @@ function authorOf(one: Case): Finding {
       speaker === 'target'
         ? `the kernel of ${nameOf(reply.place)}`
         : `a rule of ${nameOf(reply.place)}, in the place of the address that was asked for,`
-    const say = `${who} said no ${after(first, reply)}: it reset the connection${heard ? '' : lost(back)}`
-    const fix = heard ? afterRefusal(nameOf(reply.place), speaker) : fixes.AnswerLost
+    const say = `${who} said no ${after(first, reply)}: it reset the connection${heard ? '' : gone}`
+    const fix = heard ? afterRefusal(nameOf(reply.place), speaker) : afterLoss
     return finding(one, heard ? 'SaidNo' : 'AnswerLost', reply.place, say, wordsOf(reply), fix)
   }
   if (reply && !heard)
     return finding(
       one,
       'AnswerLost',
-      (back.at(-1) ?? reply).place,
-      `${nameOf(reply.place)} answered ${after(first, reply)}${lost(back)}`,
-      wordsOf(back.at(-1) ?? reply),
-      fixes.AnswerLost,
+      (end ?? reply).place,
+      `${nameOf(reply.place)} answered ${after(first, reply)}${gone}`,
+      wordsOf(end ?? reply),
+      afterLoss,
     )
-  const answered = back.at(-1)
-  if (reply && answered && ipOf(answered).source !== ipOf(first).destination) {
-    const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(answered).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
-    return finding(one, 'AnswerLost', answered.place, say, wordsOf(answered), fixes.AnswerLost)
+  if (reply && end && ipOf(end).source !== ipOf(first).destination) {
+    const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(end).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
+    return finding(one, 'AnswerLost', end.place, say, wordsOf(end), fixes.AnswerLost)
   }
   if (reply && result?.kind === 'sent' && result.status !== undefined) {
     const say = `${nameOf(reply.place)} took the connection ${after(first, reply)}, and over it came no answer to this request: ${result.status}`
@@ -170,9 +173,9 @@ function wordsOf(one: Sighting): Because {
   return { kind: 'packet', text: `${nameOf(one.place)}, ${one.device} ${one.direction}: ${packetText(one)}` }
 }
 
-function lost(back: readonly Sighting[]): string {
-  const last = back.at(-1)
+function lost(last: Sighting | undefined, by: RuleMet | undefined): string {
   if (!last) return ''
+  if (by) return `, and the answer was lost on its way: a rule of ${nameOf(by.place)} was against it (${ruleText(by)})`
   const where =
     last.direction === 'out'
       ? `left ${nameOf(last.place)} by ${last.device}`
