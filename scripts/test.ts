@@ -2,7 +2,9 @@
 // machine's own network; whole clusters (test/e2e) from outside, as a person starts them.
 //   npm test [-- pure|kernel|e2e ...] [-- FILE ...]
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inside } from './inside.ts'
 import { prepare } from './prepare.ts'
 
@@ -27,7 +29,8 @@ const limitMs = 10 * 60_000
 
 const wanted = process.argv.slice(2)
 const env = { ...process.env, ...(await prepare(wanted)) }
-let failed = false
+const folder = mkdtempSync(join(tmpdir(), 'kubehop-test-'))
+const failed: string[] = []
 for (const [name, lane] of Object.entries(lanes)) {
   const files = globSync(lane.files).sort()
   const chosen = wanted.length === 0 || wanted.includes(name) ? files : files.filter((file) => wanted.includes(file))
@@ -37,15 +40,25 @@ for (const [name, lane] of Object.entries(lanes)) {
     '--import=./scripts/ends.ts',
     '--test',
     `--test-concurrency=${lane.concurrency}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=./scripts/failures.ts',
+    `--test-reporter-destination=${join(folder, name)}`,
     '--test-timeout=240000',
     ...chosen,
   ]
   const begun = Date.now()
   if ((await lane.run(args)) === 0) continue
-  failed = true
-  if (Date.now() - begun >= limitMs) console.log(`${name}: not done after ${limitMs / 60_000} minutes, so it was ended`)
+  const late = Date.now() - begun >= limitMs
+  failed.push(
+    `${name}:${late ? ` not done after ${limitMs / 60_000} minutes, so it was ended` : ''}\n${readFileSync(join(folder, name), 'utf8')}`,
+  )
 }
-process.exitCode = failed ? 1 : 0
+rmSync(folder, { recursive: true })
+if (failed.length > 0) {
+  console.log(`\nWhat failed, once more\n\n${failed.join('\n')}`)
+  process.exitCode = 1
+}
 
 function outside(args: string[]): number {
   const { status } = spawnSync(process.execPath, args, {
