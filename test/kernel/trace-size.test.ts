@@ -52,6 +52,7 @@ async function withoutErrors(ns: Netns, body: () => Promise<void>): Promise<void
         op: 'add rule',
         chain: 'out',
         rule: {
+          comment: 'no errors',
           exprs: [
             { kind: 'meta', key: 'l4proto', to: 0 },
             { kind: 'cmp', from: 0, op: 'eq', value: packU8(1) },
@@ -113,18 +114,18 @@ test('a smaller link behind a router that says so is found in two packets', asyn
     })
 })
 
-test('one that keeps silent about it is found all the same, and called by its name', async () => {
+test('one whose rules keep it silent about it is found all the same, called by its name, and the rule by its', async () => {
   await withMtu(world.node('node1'), 'eth0', 1200, () =>
     withoutErrors(world.node('node1'), async () => {
       const { sizes } = await world.trace('client', 'svc/web', { sizes: true })
       assert.equal(sizes?.largest, 1200)
       const lost = sizes?.tried.filter(({ passed }) => !passed) ?? []
       assert.ok(lost.length > 1)
-      for (const { at, by, say } of lost) {
+      for (const { bytes, at, by, say } of lost) {
         assert.deepEqual([at, by], [{ place: 'node1', device: 'cbr0' }, undefined])
         assert.equal(
           say,
-          'not seen behind node1’s cbr0, and nobody said so; next would be node1’s eth0, which takes 1200',
+          `node1 says no: the packet has ${bytes} bytes, the next link takes 1200, and it must not be cut (ICMP: fragmentation needed), and a rule of node1 is against that: nobody heard it (silence out: "no errors" -> drop); next would be node1’s eth0, which takes 1200`,
         )
       }
       assert.ok(sizes?.tried.some(({ bytes, passed }) => bytes === 1201 && !passed))

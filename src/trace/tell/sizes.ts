@@ -3,7 +3,9 @@ import { ownerOf } from '../cluster/cluster.ts'
 import { nameOf, shortName } from '../cluster/names.ts'
 import type { Answer } from '../probe/spec.ts'
 import type { SizeHop, SizeTried } from '../types.ts'
-import { errorOf, sayError } from './error.ts'
+import type { RuleMet } from '../observation.ts'
+import { errorOf, type IcmpError, sayError } from './error.ts'
+import { answerStoppedBy, ruleText, stoppedAtOnce } from './rules.ts'
 import { factsOf, ipOf, type Story } from './story.ts'
 import { storyOf, type Told } from './tell.ts'
 
@@ -28,13 +30,33 @@ export function tellSize(told: Told, bytes: number, result: Extract<Answer, { ki
     return { tried: { bytes, passed: false, ...(own && { by }), say }, hops }
   }
   const at = { place: last.place, device: last.device }
+  const stopped = stoppedError(story, error)
+  if (stopped) {
+    const { said, met } = stopped
+    const say = `${sayNo(said, bytes, ipOf(first).destination)}, and a rule of ${met.place.name} is against that: nobody heard it (${ruleText(met)})`
+    return { tried: { bytes, passed: false, at, say }, hops }
+  }
   if (!error) {
     const say = `not seen behind ${last.place}’s ${last.device}, and nobody said so`
     return { tried: { bytes, passed: false, at, say }, hops }
   }
   const { by, mtu } = error
-  const say = `${by} says no: ${sayError(error, bytes, ipOf(first).destination)} (ICMP: ${error.name})`
+  const say = sayNo(error, bytes, ipOf(first).destination)
   return { tried: { bytes, passed: false, at, by, ...(mtu !== undefined && { mtu }), say }, hops }
+}
+
+function sayNo(error: IcmpError, bytes: number, about: Address): string {
+  return `${error.by} says no: ${sayError(error, bytes, about)} (ICMP: ${error.name})`
+}
+
+/** An error that rules kept from who sent: where it was made, or on its way. */
+function stoppedError(story: Story, error: IcmpError | undefined): { said: IcmpError; met: RuleMet } | undefined {
+  const last = story.flow.back.at(-1)
+  const met = error && last && answerStoppedBy(story, last)
+  if (met) return { said: error, met }
+  const atOnce = stoppedAtOnce(story)
+  const said = atOnce && errorOf(story, atOnce.at)
+  return said && { said, met: atOnce.met }
 }
 
 /** Seen where its address is: whether the kernel there answers is another question. */
