@@ -4,17 +4,15 @@ import { type AnyObject, clone } from '../../json.ts'
 import type { Service, ServiceSpec } from '../../objects/service.ts'
 import { resources } from '../../resources.ts'
 import { Store } from '../../store/store.ts'
-import { bootstrap } from '../bootstrap.ts'
-import { Registry } from '../registry.ts'
+import type { Registry } from '../registry.ts'
+import { cluster as withBasics } from '../testing.ts'
 
 // What the tests of services share: a registry, and services in few words.
 
 export const ports: { port: number }[] = [{ port: 80 }]
 
 export function cluster(serviceCidr = '100.64.0.0/13', store: Store = new Store()): Registry {
-  const registry = new Registry({ store, serviceCidr })
-  bootstrap(registry)
-  return registry
+  return withBasics({ serviceCidr, store })
 }
 
 export function service(name: string, spec: ServiceSpec, annotations?: Record<string, string>): AnyObject {
