@@ -134,18 +134,18 @@ async function beginning(
   options: LogOptions,
 ): Promise<{ lines: Readable; position: string | undefined }> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
-  const onBegin = (from: LogPosition | undefined): void => resolve(from && `${from.ino}:${from.at}`)
+  const onBegin = (from: LogPosition | undefined): void => resolve(from && `${from.id}:${from.at}`)
   const lines = pods.logs(namespace, pod, container, { ...options, onBegin })
   for (const event of ['error', 'close']) lines.once(event, () => resolve(undefined))
   lines.read(0)
   return { lines, position: await promise }
 }
 
-/** `resume=INODE:OFFSET&skip=BYTES`, from the header {@link logPosition} of an answer that broke off. */
+/** `resume=FILE:OFFSET&skip=BYTES`, from the header {@link logPosition} of an answer that broke off. */
 function resumeIn(query: URLSearchParams): { resume?: NonNullable<LogOptions['resume']> } {
-  const [, ino, at] = /^(\d{1,20}):(\d{1,15})$/.exec(query.get('resume') ?? '') ?? []
-  if (ino === undefined || at === undefined) return {}
-  return { resume: { from: { ino: Number(ino), at: Number(at) }, skip: Number(query.get('skip') ?? 0) || 0 } }
+  const [, id, at] = /^(\d{1,20}-\d{1,20}):(\d{1,15})$/.exec(query.get('resume') ?? '') ?? []
+  if (id === undefined || at === undefined) return {}
+  return { resume: { from: { id, at: Number(at) }, skip: Number(query.get('skip') ?? 0) || 0 } }
 }
 
 function since(query: URLSearchParams): { sinceTime?: string } {

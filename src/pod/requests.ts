@@ -47,8 +47,10 @@ export function podRequests(lives: ReadonlyMap<string, PodLife>, nodeName: strin
     logs(namespace, name, container, options = {}) {
       const life = containerOf(namespace, name, container)
       const { resume, previous = false } = options
-      const found = resume ? logWith(life, resume.from.ino) : life.log(previous)
+      const found = resume ? logWith(life, resume.from.id) : life.log(previous)
       if (found) return readLog(found.path, options, found.writer)
+      if (resume)
+        throw invalid('logs', 'the log has grown so much since that where this reading began is no longer kept')
       if (previous) throw notFound(`previous terminated container "${container}" in pod "${name}" not found`)
       const why = waitingReason(find(namespace, name).pod, container, life.facts)
       throw invalid('logs', `container "${container}" in pod "${name}" is waiting to start: ${why}`)
@@ -68,8 +70,8 @@ export function podRequests(lives: ReadonlyMap<string, PodLife>, nodeName: strin
 }
 
 /** The log, of this or the last instance, that has this file; another one's beginning would be no continuation. */
-function logWith(life: ContainerLife, ino: number): ReturnType<ContainerLife['log']> {
-  return [life.log(false), life.log(true)].find((log) => log && filesOf(log.path).some((file) => file.ino === ino))
+function logWith(life: ContainerLife, id: string): ReturnType<ContainerLife['log']> {
+  return [life.log(false), life.log(true)].find((log) => log && filesOf(log.path).some((file) => file.id === id))
 }
 
 function notFound(say: string): KubehopError {

@@ -101,12 +101,12 @@ function inMount(mount: VolumeMount): string[] {
 /** Requests are the scheduler's; limits are the kernel's. */
 function inResources(resources: Given | undefined, { missing }: Abilities): string[] {
   const uncounted = 'nothing counts it here'
-  const limited = Object.keys((resources?.['limits'] ?? {}) as Given)
+  const limited = Object.keys(resources?.['limits'] ?? {})
   const limits = limited.flatMap((name) => {
     const why = isCounted(name) ? missing[name] : uncounted
     return why === undefined ? [] : [`limits.${name} (${why})`]
   })
-  const requests = Object.keys((resources?.['requests'] ?? {}) as Given)
+  const requests = Object.keys(resources?.['requests'] ?? {})
     .filter((name) => !isCounted(name) && !limited.includes(name))
     .map((name) => `requests.${name} (${uncounted})`)
   return [...limits, ...requests, ...given(resources, ['claims'])]

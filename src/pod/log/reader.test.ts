@@ -6,8 +6,8 @@ import { PassThrough } from 'node:stream'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { makeLog } from '../../base/log.ts'
-import { type LogOptions, readLog } from './reader.ts'
-import { rotateAt } from './rotation.ts'
+import { type LogOptions, type LogPosition, readLog } from './reader.ts'
+import { rotate, rotateAt } from './rotation.ts'
 import { LogWriter } from './writer.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'kubehop-log-'))
@@ -117,6 +117,22 @@ test('a log takes five files at most, and a follower over all of them misses not
     sizes.every((size) => size < rotateAt * 1.1),
     String(sizes),
   )
+})
+
+test('who resumes gets the rest of what was begun, and nothing of another file that has its number now', async () => {
+  const path = logOf([entry(0, 'a'), entry(1, 'b')])
+  const { promise, resolve } = Promise.withResolvers<LogPosition | undefined>()
+  assert.equal(String(Buffer.concat(await readLog(path, { onBegin: resolve }, undefined).toArray())), 'a\nb\n')
+  const from = (await promise) ?? assert.fail('it began nowhere')
+  for (const number of [1, 2, 3, 4]) {
+    rotate(path)
+    writeFileSync(path, entry(number, String(number)))
+    assert.match(await read(path, { resume: { from, skip: 2 } }), /^b\n1\n/)
+  }
+  // Now it goes, and a file system may give its number to the next one.
+  rotate(path)
+  writeFileSync(path, entry(5, 'none of it'))
+  assert.equal(await read(path, { resume: { from, skip: 2 } }), '')
 })
 
 test('what grows faster than it is read has an end, unless it is followed', async () => {

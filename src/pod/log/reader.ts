@@ -4,7 +4,7 @@ import { KubehopError } from '../../base/errors.ts'
 import { Changes } from './changes.ts'
 import { nanoTimeOf, parseEntry, type StreamName } from './format.ts'
 import { entriesFrom, tailStart } from './lines.ts'
-import { filesOf } from './rotation.ts'
+import { filesOf, identityOf } from './rotation.ts'
 import type { LogWriter } from './writer.ts'
 
 /** The options of the API's `/log` (PodLogOptions). */
@@ -28,7 +28,8 @@ export interface LogOptions {
 
 /** A place in a log: the file may have been put aside meanwhile, and is the same. */
 export interface LogPosition {
-  ino: number
+  /** Of a file: see identityOf. */
+  id: string
   at: number
 }
 
@@ -67,7 +68,7 @@ async function* texts(
   const begin = options.resume ? await resumed(path, options.resume.from) : await beginning(path, options.tailLines)
   // A container that could not be started never printed anything.
   if (!begin) return options.onBegin?.(undefined)
-  options.onBegin?.({ ino: (await begin.file.stat()).ino, at: begin.at })
+  options.onBegin?.({ id: identityOf(await begin.file.stat()), at: begin.at })
   const text = textOf(options)
   let { file, at } = begin
   // What is printed between finding the last lines and reading them is not of them.
@@ -81,7 +82,7 @@ async function* texts(
       // Asked before reading: what is written after it is seen by the next round.
       const last = changes === undefined || changes.over
       changes?.take()
-      const atStop = stop !== undefined && (await file.stat()).ino === stop.ino
+      const atStop = stop !== undefined && identityOf(await file.stat()) === stop.id
       for await (const { entries, end } of entriesFrom(file, at, atStop ? stop.size : undefined)) {
         at = end
         const wanted = firstLines(entries, left)
@@ -90,7 +91,7 @@ async function* texts(
         if (lines.length > 0) yield Buffer.concat(lines)
         if (left === 0) return
       }
-      if (atStop || (stop && !filesOf(path).some(({ ino }) => ino === stop.ino))) return
+      if (atStop || (stop && !filesOf(path).some(({ id }) => id === stop.id))) return
       const next = await after(path, file)
       if (next !== undefined && !finished) {
         // It was put aside between reading its end and looking: read once more.
@@ -114,7 +115,7 @@ async function* texts(
 }
 
 async function resumed(path: string, from: LogPosition): Promise<{ file: FileHandle; at: number } | undefined> {
-  const known = filesOf(path).find(({ ino }) => ino === from.ino)
+  const known = filesOf(path).find(({ id }) => id === from.id)
   return known && { file: await open(known.path, 'r'), at: from.at }
 }
 
@@ -131,7 +132,7 @@ async function beginning(
     const found: Awaited<ReturnType<typeof tailStart>> =
       tailLines === undefined ? { at: 0 } : await tailStart(file, missing, newest)
     if ('at' in found) return { file, at: found.at }
-    if (one.ino === files[0]?.ino) return { file, at: 0 }
+    if (one.id === files[0]?.id) return { file, at: 0 }
     await file.close()
     missing = found.missing
     newest = found.empty
@@ -141,9 +142,9 @@ async function beginning(
 
 /** The file behind a finished one; undefined when this one still grows. A reader slower than all rotations goes on with what is left. */
 async function after(path: string, file: FileHandle): Promise<string | undefined> {
-  const { ino } = await file.stat()
+  const id = identityOf(await file.stat())
   const files = filesOf(path)
-  const at = files.findIndex((one) => one.ino === ino)
+  const at = files.findIndex((one) => one.id === id)
   return files[at + 1]?.path
 }
 

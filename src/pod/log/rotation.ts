@@ -14,7 +14,8 @@ export function rotate(path: string): void {
 
 export interface LogFile {
   path: string
-  ino: number
+  /** {@link identityOf} */
+  id: string
   /** In bytes, now. */
   size: number
 }
@@ -25,9 +26,14 @@ export function filesOf(path: string): LogFile[] {
   for (let number = maxFiles - 1; number >= 0; number--) {
     const one = number === 0 ? path : aside(path, number)
     const stat = sizeOf(one)
-    if (stat) files.push({ path: one, ino: stat.ino, size: stat.size })
+    if (stat) files.push({ path: one, id: identityOf(stat), size: stat.size })
   }
   return files
+}
+
+/** The number of a file alone is no identity: after five rotations that of the first file is given to the newest. */
+export function identityOf({ ino, birthtimeMs }: Stats): string {
+  return `${ino}-${Math.trunc(birthtimeMs * 1000)}`
 }
 
 export function removeLog(path: string): void {
