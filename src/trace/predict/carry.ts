@@ -3,6 +3,7 @@ import type { HookName } from '../../kernel/nftables/chain.ts'
 import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import { type Carriage, type Carried, type End, onWire, isUntranslated } from './carriage.ts'
+import { TimeToLive } from './circle.ts'
 import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
 import { type Decider, meet } from './rules.ts'
 import { everywhere, hairpinAt, Telling } from './telling.ts'
@@ -18,15 +19,13 @@ export function bounce(carriage: Carriage, node: Machine, pod: Machine, packet: 
   return new Carrier(carriage).port(node, pod, packet)
 }
 
-/** Hops; more is a loop, which a packet's time to live ends. */
-const longest = 64
-
 /** What the rules of one hook let through, or its end. */
 type Passed = { readonly packet: Packet; readonly by?: Decider } | { readonly ended: Carried }
 
 class Carrier {
   readonly #to: Carriage
   readonly #path: Telling
+  readonly #life = new TimeToLive()
   #of = 1
 
   constructor(carriage: Carriage) {
@@ -61,13 +60,8 @@ class Carrier {
 
   /** Over lo: out by the last rules, and in again by the first ones. */
   #itself(machine: Machine, made: Packet, packet: Packet): Carried {
-    const left = this.#post(
-      machine,
-      made,
-      packet,
-      { to: everywhere, kind: 'unicast', source: packet.source },
-      undefined,
-    )
+    const own: MachineRoute = { to: everywhere, kind: 'unicast', source: packet.source }
+    const left = this.#post(machine, made, packet, own, undefined)
     if ('ended' in left) return left.ended
     this.#translated(machine, 'lo', packet, left.packet, left.by)
     // It is not translated again: nf_nat_initialized.
@@ -84,7 +78,7 @@ class Carrier {
   /** A machine takes what comes from its wire, or by its bridge from one of its pods. */
   #into(machine: Machine, wired: Packet, pod?: Machine): Carried {
     const came = onWire(wired)
-    if (this.#path.hops.length > longest) return this.#end(machine, { is: 'silent' }, came)
+    this.#life.arrives(machine, came, this.#path.hops.length)
     // Without br_netfilter a pod's packet is through the bridge before any rule for IP meets it.
     const early = pod !== undefined && !machine.filtersBridged
     const mine = isLocal(machine, came.destination)
@@ -126,6 +120,10 @@ class Carrier {
       if (route?.kind === 'prohibit')
         return this.#end(machine, { is: 'rejected', with: 'icmp 13', seldom: true }, packet)
       return this.#end(machine, { is: route?.kind === 'blackhole' ? 'silent' : 'no way' }, packet)
+    }
+    if (!this.#life.passes()) {
+      this.#path.circle(machine, packet, this.#life.round)
+      return this.#end(machine, { is: 'expired' }, packet)
     }
     const forward = this.#meet(machine, 'forward', packet, came)
     return 'ended' in forward ? forward.ended : this.#leave(machine, came, forward.packet, route, by)
