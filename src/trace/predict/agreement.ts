@@ -29,13 +29,17 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   // What a machine tells its own socket never leaves it.
   const itself = seen.hops[0]?.node
   if (predicted.reply.length === 0 && seen.reply.every(({ place }) => place === itself)) return undefined
-  // Which of two answers comes cannot be known, and an error about an echo is ICMP as well: then its way is compared, not what it is.
-  const either = verdicts.length > 1 || (asked === 'icmp' && seen.verdict !== 'delivered')
+  // Which of two answers comes cannot be known, an error about an echo is ICMP as well, and a kernel need not speak SCTP: then the way
+  // is compared, not what it is.
+  const either = verdicts.length > 1 || ((asked === 'icmp' || asked === 'sctp') && seen.verdict !== 'delivered')
   const kind = either ? 'either' : asked
   // Whether a machine's rules let its own socket have an ICMP error, no watcher sees.
   const home = verdicts.length > 1 ? itself : undefined
-  const back = differ(predicted.reply, seen.reply, unwatched, kind, { home })
-  return back === undefined ? undefined : `on the way back: ${back}`
+  const { reply, otherReply } = predicted
+  const backBy = (way: readonly Hop[]): string | undefined => differ(way, seen.reply, unwatched, kind, { home })
+  const back = backBy(reply)
+  if (back === undefined || (otherReply && backBy(otherReply) === undefined)) return undefined
+  return `on the way back: ${back}`
 }
 
 function differ(

@@ -9,6 +9,8 @@ import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
   readonly reply: readonly Hop[]
+  /** The way of the answer where the program lets the kernel choose an address for it. */
+  readonly other?: readonly Hop[]
   /** What may become of the request: the first is what the objects promise. */
   readonly verdicts: readonly Verdict[]
 }
@@ -43,7 +45,9 @@ export function answerTo(
         verdicts.push('no-answer')
       // A machine that nobody watches may throw away what it likes.
       if (isStranger(machine)) verdicts.push('no-answer')
-      return { reply: back.hops, verdicts: [...new Set(verdicts)] }
+      const chosen = listens === false ? undefined : chosenSource(machine, answer)
+      const other = chosen && comeBack(carriage, origin, sent, machine, chosen, 'answers').hops
+      return { reply: back.hops, ...(other && { other }), verdicts: [...new Set(verdicts)] }
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
@@ -83,6 +87,18 @@ export function answerTo(
     case 'silent':
       return { reply: [], verdicts: ['no-answer'] }
   }
+}
+
+/**
+ * A datagram of a program that is bound to no address and does not say which one was asked (IP_PKTINFO): it leaves from the one by which
+ * the machine reaches who asked, and is none of the connection. undefined where that is the same.
+ */
+function chosenSource(machine: Machine, answer: Packet): Packet | undefined {
+  if (answer.protocol !== protocolNumbers.udp || machine.place.kind === 'pod') return undefined
+  const { destination: to } = answer
+  const route = routeTo(machine, to)
+  const source = isLocal(machine, to) ? to : route && sourceFor(machine, route)
+  return source === undefined || source === answer.source ? undefined : { ...answer, source, state: 'new' }
 }
 
 /**

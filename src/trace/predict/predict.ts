@@ -32,6 +32,8 @@ export interface Asked {
 export interface Prediction {
   readonly hops: readonly Hop[]
   readonly reply: readonly Hop[]
+  /** The answer's way where its program leaves it to the kernel from which of several addresses it comes. */
+  readonly otherReply?: readonly Hop[]
   /** What may become of the request: the first is promised, the others cannot be excluded from what is known. */
   readonly verdicts: readonly Verdict[]
   /** Nothing may come back, and all is well: a program need not answer a datagram. */
@@ -63,14 +65,21 @@ export function predict(asked: Asked): Prediction {
     return { carriage, there: carry(carriage, origin, sent) }
   }
   const { carriage, there } = draw(0)
-  const { reply, verdicts } = answerTo(carriage, origin, sent, there, protocol)
+  const { reply, other, verdicts } = answerTo(carriage, origin, sent, there, protocol)
   const endpoints =
     asked.drawn === undefined && there.of > 1
       ? Array.from({ length: Math.min(there.of, mostEndpoints) }, (_, slot) => endpointOf(cluster, draw(slot).there))
       : []
   const isDatagram = number === protocolNumbers.udp
   const mayStaySilent = there.end.is === 'arrived' && (isDatagram || verdicts.length > 1)
-  return { hops: [...there.hops, ...arrival(there)], reply, verdicts, mayStaySilent, endpoints }
+  return {
+    hops: [...there.hops, ...arrival(there)],
+    reply,
+    ...(other && { otherReply: other }),
+    verdicts,
+    mayStaySilent,
+    endpoints,
+  }
 }
 
 /** A service of thousands is not drawn thousands of times. */
