@@ -41,8 +41,8 @@ export function verdictOf(story: Story, result: Extract<ProbeResult, { kind: 'se
 function stoppedAtHome(story: Story): RuleMet | undefined {
   const { there, answer } = story.flow
   const last = there.at(-1)
-  // Translated before another rule was against it, no device saw it either.
-  if (!last || answer !== undefined || there.some(({ local, ruled }) => !local && !ruled)) return undefined
+  // What its rules say, others of them may keep from its socket; translated before another rule was against it, no device saw it either.
+  if (!last || (answer !== undefined && errorOf(story)?.heard !== false) || there.some(({ local, ruled }) => !local && !ruled)) return undefined
   return droppedBy(story, last.place, ipOf(last))
 }
 
