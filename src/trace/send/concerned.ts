@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/objects/pod.ts'
-import type { Service } from '../../api/objects/service.ts'
+import { balancedAddresses, type Service } from '../../api/objects/service.ts'
 import { type Address, parseAddress } from '../../base/address.ts'
 import {
   type Cluster,
@@ -54,11 +54,19 @@ export function concerned(
     ? undefined
     : hostPortAt(cluster, to.address, to.port, protocol, source.kind === 'node' ? source.node : undefined)
   if (published) pods.add(published.pod)
-  // From elsewhere one of them is the way in.
-  if (source.kind === 'outside' && service && serviceAddresses(service).includes(to.address))
-    for (const name of nodesThatServe(cluster, service)) nodes.add(name)
+  for (const name of service ? waysIn(cluster, service, source, to.address) : []) nodes.add(name)
   for (const { spec } of pods) if (spec.nodeName !== undefined) nodes.add(spec.nodeName)
   return { pods: [...pods], nodes: [...nodes], addresses: [...addresses].slice(0, mostAddresses) }
+}
+
+/** Nodes that the router may bring a service's outer address to: what the sender's own node does not translate goes there, too. */
+function waysIn(cluster: Cluster, service: Service, source: Origin, to: Address): string[] {
+  // That is up to whoever made it lead here.
+  if (service.spec.externalIPs?.includes(to)) return cluster.nodes.map(({ metadata }) => metadata.name)
+  const serving = nodesThatServe(cluster, service)
+  if (source.kind === 'outside') return serviceAddresses(service).includes(to) ? serving : []
+  // src/routes takes the first.
+  return balancedAddresses(service).includes(to) ? serving.slice(0, 1) : []
 }
 
 /** Every endpoint, ready or not: where none is ready, those serve that are about to end (KEP-1669). */
