@@ -5,6 +5,7 @@ import { ABORT, crc32c, INIT, INIT_ACK } from '../../src/trace/packet/sctp.ts'
 import { listenRaw, sendRaw } from './raw-socket.ts'
 
 const SCTP = 132
+const unheard: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN'])
 
 /** As much of an SCTP stack as answers an INIT (RFC 9260, 5.1 and 8.4), for kernels that have none. On all other ports it refuses. */
 export function serveSctp(ns: Netns, port: number): Disposable {
@@ -18,7 +19,12 @@ export function serveSctp(ns: Netns, port: number): Disposable {
       if (view.getUint8(at + 12) !== INIT || !checks(chunk)) continue
       const from = addressFromBytes(packet.slice(12, 16))
       const to = addressFromBytes(packet.slice(16, 20))
-      sender.send(answer({ from: to, to: from, init: chunk, takes: port }), from)
+      try {
+        sender.send(answer({ from: to, to: from, init: chunk, takes: port }), from)
+      } catch (error) {
+        // Its machine has lost its way to who asks: nobody hears it.
+        if (!unheard.has((error as { code?: string }).code ?? '')) throw error
+      }
     }
   })
   return {

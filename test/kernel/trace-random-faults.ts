@@ -84,7 +84,10 @@ export const faults: readonly Fault[] = [
 ]
 
 function foreignRule(world: World, random: Random, hook: HookName): void {
-  const to = random.pick([...world.pods.map(({ status }) => status?.podIP ?? ''), '192.168.50.11', '192.168.50.12'])
+  const to = random.pick([
+    ...world.pods.map(({ status }) => status?.podIP ?? ''),
+    ...world.nodes.map(({ status }) => status?.addresses?.[0]?.address ?? ''),
+  ])
   const priority = random.pick([-300, -150, -95, 0, 50, 150])
   const verdict = random.pick(['drop', 'drop', 'reset', 'icmp'] as const)
   // A refusal is possible where the packet's way is still open (nft_reject_validate).

@@ -1,35 +1,61 @@
-import { createServer, type Server } from 'node:net'
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import type { Endpoint } from '../../src/api/objects/endpointslice.ts'
-import type { Service, ServiceSpec } from '../../src/api/objects/service.ts'
-import { type Address, address, cidr } from '../../src/base/address.ts'
+import { pino } from 'pino'
+import { address, cidr } from '../../src/base/address.ts'
+import { defaults } from '../../src/dns/config/config.ts'
+import { type Dns, startDns } from '../../src/dns/dns.ts'
 import type { Netns } from '../../src/kernel/netns.ts'
 import { diff } from '../../src/kernel/nftables/diff.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { bindUdp, listenTcp } from '../../src/kernel/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
-import { type Fault, faults } from './trace-random-faults.ts'
+import { balancedRoutes } from '../../src/routes/balanced.ts'
+import { applyRoutes } from '../../src/routes/start.ts'
 import type { Random } from './trace-random-dice.ts'
+import { type Fault, faults } from './trace-random-faults.ts'
+import { Servers } from './trace-random-servers.ts'
+import { randomService } from './trace-random-services.ts'
 import { World } from './trace-world.ts'
 
-/** A cluster as it came out of the dice: pods that listen or do not, services of all kinds over them, and what is broken. */
+/**
+ * A cluster as it came out of the dice: one to three nodes, pods that listen or do not, some on their node's own network, services of all
+ * kinds over them, a name server, and what is broken.
+ */
 export class RandomWorld extends World {
-  readonly #servers: (Server | UdpSocket)[] = []
+  readonly #servers = new Servers()
   readonly broken: Fault[] = []
+  #dns: Dns | undefined
 
-  constructor(random: Random) {
-    super()
+  static async roll(random: Random): Promise<RandomWorld> {
+    const world = new RandomWorld(random.pick([1, 2, 2, 3, 3, 3]))
+    try {
+      await world.#fill(random)
+      return world
+    } catch (error) {
+      await world[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #fill(random: Random): Promise<void> {
     quickly(this.routerNetns)
     quickly(this.outside.ns)
-    for (const node of this.nodes) quickly(this.node(node.metadata.name))
-    for (let n = 1; n <= random.from(5, 7); n++) this.#randomPod(random, `p${n}`)
-    // The machine itself has programs, too: of pods that use its network.
-    for (const { metadata } of this.nodes) this.#serve(this.node(metadata.name), 'tcp', '0.0.0.0', 9100)
-    for (let n = 1; n <= random.from(6, 12); n++) this.#randomService(random, n)
+    for (const { metadata } of this.nodes) {
+      quickly(this.node(metadata.name))
+      this.#servers.machine(this.node(metadata.name))
+    }
+    for (let n = random.from(5, 7); n > 0; n--) await this.#randomPod(random, `p${n}`)
+    for (const [at, { metadata }] of this.nodes.entries())
+      if (random.chance(0.4)) {
+        const ns = this.pod(`h${at + 1}`, metadata.name, { app: 'h' }, 'shop', { hostNetwork: true })
+        await this.#servers.populate(ns, random)
+      }
+    for (let n = random.from(8, 14); n > 0; n--) randomService(this, random, n)
+    await this.#names(random)
     this.teachAll()
+    this.#balance(random)
     for (let n = random.pick([0, 0, 1, 1, 2]); n > 0; n--) {
       const fault = random.pick(faults)
       // What is gone cannot be taken away again.
@@ -60,99 +86,56 @@ export class RandomWorld extends World {
     }
   }
 
+  /** The address that others reach a node by. */
+  addressOfNode(node: string): string {
+    return this.nodes.find(({ metadata }) => metadata.name === node)?.status?.addresses?.[0]?.address ?? ''
+  }
+
   override async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#servers) server.close()
+    this.#servers.close()
+    await this.#dns?.close()
     await super[Symbol.asyncDispose]()
   }
 
-  #randomPod(random: Random, name: string): void {
+  async #randomPod(random: Random, name: string): Promise<void> {
     const node = random.pick(this.nodes).metadata.name
     const hostPorts = random.chance(0.3) ? [{ hostPort: 8000 + this.pods.length, containerPort: 8080 }] : []
     const ns = this.pod(name, node, { app: name }, 'shop', { hostPorts })
     quickly(ns)
-    if (random.chance(0.8)) this.#serve(ns, 'tcp', random.chance(0.15) ? '127.0.0.1' : '0.0.0.0', 8080)
-    if (random.chance(0.6)) this.#serve(ns, 'udp', '0.0.0.0', 7007)
-    if (random.chance(0.3)) this.#serve(ns, 'silent', '0.0.0.0', 5050)
+    await this.#servers.populate(ns, random)
   }
 
-  #randomService(random: Random, n: number): void {
-    const type = random.pick(['ClusterIP', 'ClusterIP', 'NodePort', 'LoadBalancer', 'headless'] as const)
-    const udp = random.chance(0.3)
-    const protocol = udp ? ('UDP' as const) : ('TCP' as const)
-    const targetPort = random.pick(udp ? [7007, 7007, 7007, 5050, 7008] : [8080, 8080, 8080, 8080, 9999])
-    const external = type === 'NodePort' || type === 'LoadBalancer'
-    const ingress = [{ ip: `203.0.113.${n}` }]
-    const clusterIP = type === 'headless' ? 'None' : `100.64.1.${n}`
-    const spec: ServiceSpec = {
-      type: type === 'headless' ? 'ClusterIP' : type,
-      clusterIP,
-      clusterIPs: [clusterIP],
-      selector: { app: `s${n}` },
-      ports: [{ port: 80, targetPort, protocol, ...(external && { nodePort: 30_000 + n }) }],
-      ...(random.chance(0.3) && { internalTrafficPolicy: 'Local' as const }),
-      ...(external && random.chance(0.4) && { externalTrafficPolicy: 'Local' as const }),
-      ...(random.chance(0.25) && { sessionAffinity: 'ClientIP' as const }),
-      ...(type !== 'headless' && random.chance(0.2) && { externalIPs: [`203.0.113.${100 + n}`] }),
-      ...(type === 'LoadBalancer' &&
-        random.chance(0.4) && {
-          loadBalancerSourceRanges: random.pick([
-            ['100.96.1.0/24'],
-            ['192.168.50.0/24'],
-            ['198.51.100.0/24'],
-            ['0.0.0.0/0'],
-          ]),
-        }),
-    }
-    const metadata = { name: `s${n}`, namespace: 'shop', creationTimestamp: '2026-01-01T00:00:00Z' }
-    const service: Service = {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata,
-      spec,
-      ...(type === 'LoadBalancer' && { status: { loadBalancer: { ingress } } }),
-    }
-    this.services.push(service)
-    const chosen = this.pods.filter(() => random.chance(0.35))
-    const endpoints: Endpoint[] = chosen.map((pod) => ({
-      addresses: [pod.status?.podIP ?? ''],
-      ...(pod.spec.nodeName !== undefined && { nodeName: pod.spec.nodeName }),
-      targetRef: { kind: 'Pod', name: pod.metadata.name, namespace: 'shop' },
-      conditions: random.pick([
-        { ready: true },
-        { ready: true },
-        { ready: true },
-        {},
-        { ready: false, serving: false },
-        { ready: false, serving: true, terminating: true },
-      ]),
-    }))
-    // A pod that is gone, and one that uses its node's network.
-    if (random.chance(0.1))
-      endpoints.push({ addresses: [random.pick(['100.96.1.200', '100.96.2.200'])], conditions: { ready: true } })
-    if (!udp && random.chance(0.1))
-      endpoints.push({ addresses: ['192.168.50.12'], nodeName: 'node2', conditions: { ready: true } })
-    this.slices.push({
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name: `s${n}-x`, namespace: 'shop', labels: { 'kubernetes.io/service-name': `s${n}` } },
-      addressType: 'IPv4',
-      ports: [{ name: '', port: targetPort, protocol }],
-      endpoints,
+  /** Nodes and pods ask one name server, in a pod like any other's: a question goes through the same services and faults. */
+  async #names(random: Random): Promise<void> {
+    const ns = this.pod('dns', random.pick(this.nodes).metadata.name, {}, 'kube-system')
+    quickly(ns)
+    const ports = [{ port: 53, targetPort: 53, protocol: 'UDP' as const }]
+    this.service('kube-dns', '100.64.0.10', 53, 53, ['dns'], { ports }, 'kube-system')
+    const all = address('0.0.0.0')
+    this.#dns = await startDns({
+      client: this.client,
+      config: defaults,
+      sockets: [{ udpFd: bindUdp(ns, all, 53), tcpFd: listenTcp(ns, all, 53) }],
+      log: pino({ level: 'silent' }),
     })
+    await this.#dns.synced
+    this.resolvConf =
+      'nameserver 100.64.0.10\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:1 attempts:1\n'
   }
 
-  #serve(ns: Netns, kind: 'tcp' | 'udp' | 'silent', host: string, port: number): void {
-    const at: Address = address(host)
-    if (kind === 'tcp') {
-      const server = createServer((socket) => void socket.on('error', () => socket.destroy()).end())
-      server.listen({ fd: listenTcp(ns, at, port) })
-      this.#servers.push(server)
-      return
-    }
-    const udp = createSocket('udp4')
-    udp.bind({ fd: bindUdp(ns, at, port) })
-    if (kind === 'udp') udp.on('message', (message, { address: to, port: of }) => udp.send(message, of, to))
-    this.#servers.push(udp)
+  /** Load balancers' addresses lead to a node, and other outer addresses where somebody said so. */
+  #balance(random: Random): void {
+    using router = openRouteSocket(this.routerNetns)
+    applyRoutes(router, { routes: balancedRoutes(this.services, this.nodes, this.slices, []), skipped: [] })
+    for (const { spec } of this.services)
+      for (const one of spec.externalIPs ?? [])
+        if (random.chance(0.7))
+          router.apply(
+            addRoute({
+              to: cidr(`${one}/32`),
+              via: address(this.addressOfNode(random.pick(this.nodes).metadata.name)),
+            }),
+          )
   }
 }
 

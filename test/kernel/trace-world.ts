@@ -13,8 +13,8 @@ import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { addRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { layOutside, type Outside } from '../../src/lab/outside.ts'
-import { parseSettings, routerAddress } from '../../src/lab/settings.ts'
-import { layWire } from '../../src/lab/wire.ts'
+import { parseSettings, routerAddress, type Settings } from '../../src/lab/settings.ts'
+import { layWire, type Wire } from '../../src/lab/wire.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { balancedRoutes } from '../../src/routes/balanced.ts'
@@ -28,11 +28,11 @@ import { Programs } from './trace-programs.ts'
 
 const { table } = families[4]
 
-/** Two nodes, a router and pods in namespaces of their own, made by the same parts as a lab's; programs in pods are real processes. */
+/** Nodes, a router and pods in namespaces of their own, made by the same parts as a lab's; programs in pods are real processes. */
 export class World extends Objects implements AsyncDisposable {
-  readonly #settings = parseSettings({ nodes: '2' })
+  readonly #settings: Settings
   readonly #home = createNetns()
-  readonly #wire = inNetns(this.#home, () => layWire(this.#settings))
+  readonly #wire: Wire
   readonly #log = makeLog('test', 'warn')
   readonly #folder = mkdtempSync(join(tmpdir(), 'kubehop-trace-'))
   readonly #networks = new Map<string, PodNetwork>()
@@ -43,8 +43,10 @@ export class World extends Objects implements AsyncDisposable {
   readonly router: Agent
   resolvConf: string = ''
 
-  constructor() {
+  constructor(nodes = 2) {
     super()
+    this.#settings = parseSettings({ nodes: String(nodes) })
+    this.#wire = inNetns(this.#home, () => layWire(this.#settings))
     using router = openRouteSocket(this.#wire.router)
     for (const [at, { name, address: ip, ns }] of this.#wire.nodes.entries()) {
       const range = cidr(`100.96.${at + 1}.0/24`)

@@ -1,0 +1,26 @@
+import { type DnsStep, type Trace, unanswered } from '../../src/trace/types.ts'
+import type { RandomWorld } from './trace-random-world.ts'
+
+/**
+ * Whether the name server said what the DNS specification foretells, question by question; undefined where it did. Of who asks the name
+ * servers of its machine no object says which those are, so nothing is foretold.
+ */
+export async function namesDisagree(
+  world: RandomWorld,
+  from: string,
+  { to, dns, why }: Trace,
+): Promise<string | undefined> {
+  const late = why.some(({ code }) => code === 'TimeRanOut')
+  if (dns.length === 0 || late || dns.some(unanswered)) return undefined
+  const foretold = await world.trace(from, to, { dryRun: true })
+  if (foretold.dns.length === 0) return undefined
+  const [asked, told] = [textOf(dns), textOf(foretold.dns)]
+  return asked === told ? undefined : `the names foretold were ${told}, and asked were ${asked}`
+}
+
+function textOf(steps: readonly DnsStep[]): string {
+  return steps
+    .filter(({ type }) => type === 'A')
+    .map(({ question, rcode, answers }) => `${question} ${rcode} ${answers.toSorted().join(' ')}`)
+    .join('; ')
+}
