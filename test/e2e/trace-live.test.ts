@@ -50,7 +50,7 @@ test('what an application sends is told line by line, and Ctrl-C ends the watch 
     text,
     /\n\d\d:\d\d:\d\d\.\d{6} {2}100\.96\.\S+ -> \S+:80 -> 100\.96\.\S+:8080 \(api-\S+\) {2}delivered {2}[\d.]+ ms\n/,
   )
-  assert.match(text, /\n\d+ connections? followed in [\d.]+ s; \d+ delivered; answered within/)
+  assert.match(text, /\n\d+ connections? followed in [\d.]+ m?s; \d+ delivered; answered within/)
 })
 
 test('as JSON it is one document, and the packets are in a file that only its owner reads', async () => {

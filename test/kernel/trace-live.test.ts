@@ -157,6 +157,32 @@ test('a pod that reaches itself through its service is followed through the masq
   assert.ok(story.hops.some(({ after }) => after?.src.startsWith('100.96.1.1:')))
 })
 
+test('a reader who takes a while misses nothing, and the time of the watch runs meanwhile', async () => {
+  const stop = new AbortController()
+  const events: LiveEvent[] = []
+  let busyMs = 0
+  const options = { ...world.around(), from: 'client', to: 'svc/far-svc', seconds: 60, stop: stop.signal }
+  for await (const event of traceLive(options)) {
+    events.push(event)
+    if (event.kind !== 'watching') continue
+    const began = performance.now()
+    await run('client', get('100.64.0.21', 2))
+    busyMs = performance.now() - began
+    stop.abort()
+    // Longer than what has begun takes to settle.
+    await run('other', `setTimeout(() => {}, 500)`)
+  }
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['watching', 'flow', 'flow', 'summary'],
+  )
+  const last = events.at(-1)
+  assert.ok(last?.kind === 'summary')
+  const { seconds, followed } = last.trace.live
+  assert.equal(followed, 2)
+  assert.ok(Math.abs(seconds - busyMs / 1000) < 0.1, `${seconds} s, and the reader was busy for ${busyMs} ms`)
+})
+
 test('where nothing begins, what stands already is listed with what went over it', async () => {
   const script = `
     const http = require('http'), agent = new http.Agent({ keepAlive: true })

@@ -59,6 +59,7 @@ export class Flows {
   #bits = 0
   #until: bigint | undefined
   #empty: (() => void) | undefined
+  #giveUp: (() => void) | undefined
   /** Connections that began before the eyes of a watcher; some of them are not followed. */
   begun = 0
   followed = 0
@@ -110,6 +111,7 @@ export class Flows {
   async closed(ms: number): Promise<void> {
     this.#until = BigInt(Date.now()) * 1_000_000n
     const { promise, resolve } = Promise.withResolvers<void>()
+    this.#giveUp = resolve
     const late = setTimeout(resolve, ms)
     // What was seen last is still on its way here.
     const arrived = setTimeout(() => {
@@ -124,8 +126,14 @@ export class Flows {
   /** Those that are open are settled with what was seen of them. */
   finish(): void {
     for (const [key, flow] of this.#open) if (flow.first) this.#settle(key, flow, true)
+    this.abandon()
+  }
+
+  /** Those that are open are not told of any more; nobody waits for them. */
+  abandon(): void {
     for (const { timer } of this.#open.values()) clearTimeout(timer)
     this.#open.clear()
+    this.#giveUp?.()
   }
 
   /** Watchers of other machines may see a connection first; only where its client is it begins. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { type EndpointSlice, serviceNameLabel } from '../../api/objects/endpointslice.ts'
 import type { Address } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
 import type { Agent } from '../agent.ts'
@@ -20,6 +19,7 @@ import { watchAll, type Watcher } from '../send/watching.ts'
 import { type FlowSeen, Flows } from './flows.ts'
 import { identities } from './identity.ts'
 import { Known } from './known.ts'
+import { newEndpoints } from './new-endpoints.ts'
 import { LiveReport } from './report.ts'
 import { type Scope, scopeOf } from './scope.ts'
 import type { LiveSpec } from './spec.ts'
@@ -62,8 +62,10 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
   if (options.capture) options.capture.cluster = cluster
   const scope = scopeOf(cluster, source, target, findDestination(cluster, target, source, namespace), namespace)
   const events = new Queue<LiveEvent>()
-  const late: LiveEvent[] = []
-  let isOver = false
+  let began: number | undefined
+  let watchedMs: number | undefined
+  /** When the ages of what stands were read, since `began`. */
+  let agesFromMs = 0
   const report = new LiveReport(cluster, options.stories)
   const known = new Known()
   const flows = new Flows({
@@ -81,9 +83,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
       if (story && !story.agrees && !isLast) return false
       // A story with holes is none: they are where packets were lost, and not where the request went.
       const whole = story && (story.agrees || !known.isLossy) ? story : undefined
-      const event: LiveEvent = { kind: 'flow', flow: report.add(seen, verdict, whole) }
-      if (isOver) late.push(event)
-      else events.push(event)
+      events.push({ kind: 'flow', flow: report.add(seen, verdict, whole) })
       return true
     },
   })
@@ -109,48 +109,68 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
       if (one.lost > 0) flows.doubt()
     }
     known.see(one)
+    if (one.kind === 'established' && began !== undefined) agesFromMs = performance.now() - began
     // Nobody sees any more what begins.
-    if (one.kind === 'unwatched' && one.node === source.node) events.end()
+    if (one.kind === 'unwatched' && one.node === source.node) {
+      flows.doubt()
+      end(stopMs)
+    }
   })
-  const end = (): void => events.end()
-  const ends = [options.stop, options.signal].flatMap((signal) => (signal ? [signal] : []))
+  const settle = async (ms: number): Promise<void> => {
+    await flows.closed(ms)
+    await watching.finish()
+    flows.finish()
+  }
+  /** `waitMs`: so long what has begun may take to be answered. */
+  const end = (waitMs: number): void => {
+    if (began === undefined || watchedMs !== undefined) return
+    watchedMs = performance.now() - began
+    settle(waitMs).then(
+      () => events.end(),
+      (error: unknown) => events.fail(error),
+    )
+  }
+  // Who ends the watch by hand does not want to wait.
+  const stop = (): void => end(stopMs)
+  const abandon = (): void => {
+    watching.abandon()
+    flows.abandon()
+    events.end()
+  }
+  options.signal?.addEventListener('abort', abandon, { once: true })
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
     await watching.ready
     const blind = known.unwatched(source.node)
     if (blind !== undefined)
       throw new KubehopError('trace', 'watch', 'Unwatched', `${source.node} cannot be watched: ${blind}`)
+    // The time runs from when it is seen what begins, however long whoever reads this takes to ask on.
+    began = performance.now()
+    timer = setTimeout(end, seconds * 1000, timeoutMs)
+    options.stop?.addEventListener('abort', stop, { once: true })
+    if (options.stop?.aborted) stop()
+    if (options.signal?.aborted) abandon()
     const id = watchers[0]?.spec.id ?? ''
     yield { kind: 'watching', id, from: source.key, to: target.text, seconds, watched: scope.say }
-    const began = performance.now()
-    timer = setTimeout(end, seconds * 1000)
-    for (const signal of ends) {
-      signal.addEventListener('abort', end, { once: true })
-      if (signal.aborted) end()
-    }
     yield* events
-    const watched = performance.now() - began
-    isOver = true
-    if (options.signal?.aborted) return
-    // What has begun is waited for as long as at any other time; who ended the watch by hand does not want to wait.
-    await flows.closed(options.stop?.aborted ? stopMs : timeoutMs)
-    await watching.finish()
-    flows.finish()
-    yield* late
+    if (options.signal?.aborted || watchedMs === undefined) return
     const about = { from: source.key, to: target.text, protocol: target.protocol }
     const trace = report.summary(about, {
-      seconds: Math.round(watched / 100) / 10,
+      seconds: secondsOf(watchedMs),
       watched: scope.say,
       begun: Math.max(flows.begun, known.isThinned ? known.begun : 0),
-      notes: [...known.notes(), ...(await newEndpoints(options, scope))],
+      notes: [...known.notes(), ...(await newEndpoints(client, scope.ends))],
       // Of a storm not all that began was followed: then only what is known to be older stood before.
-      established: known.established.filter(({ ageMs }) => (ageMs === undefined ? !known.isThinned : ageMs > watched)),
+      established: known.established.filter(({ ageMs }) =>
+        ageMs === undefined ? !known.isThinned : ageMs > agesFromMs,
+      ),
     })
     yield { kind: 'summary', trace }
   } finally {
     clearTimeout(timer)
-    for (const signal of ends) signal.removeEventListener('abort', end)
-    watching.abandon()
+    options.stop?.removeEventListener('abort', stop)
+    options.signal?.removeEventListener('abort', abandon)
+    abandon()
   }
 }
 
@@ -181,6 +201,11 @@ function watchersOf(
   return watchers
 }
 
+/** Tenths of seconds; of less, thousandths. */
+function secondsOf(ms: number): number {
+  return ms < 100 ? Math.round(ms) / 1000 : Math.round(ms / 100) / 10
+}
+
 /** It was seen translated. */
 function isWhole({ first, flow }: FlowSeen): boolean {
   return flow.there.some(({ frame }) => frame.ip?.destination !== first.frame.ip?.destination)
@@ -189,28 +214,4 @@ function isWhole({ first, flow }: FlowSeen): boolean {
 function destinationOf({ frame: { ip } }: Sighting): { address: Address; port: number } | undefined {
   if (!ip?.transport) return undefined
   return { address: ip.destination, port: ip.transport.kind === 'icmp' ? 0 : ip.transport.destinationPort }
-}
-
-/** Endpoints that came while others were watched: their connections are followed up to the translation only. */
-async function newEndpoints({ client }: LiveOptions, { ends: { asked, behind } }: Scope): Promise<string[]> {
-  if (behind.length === 0) return []
-  const known = new Set<string>([...asked, ...behind].map(({ address }) => address))
-  const now = await client.list('EndpointSlice')
-  const services = new Set<string>()
-  for (const slice of now.items) {
-    const all = slice.endpoints.flatMap(({ addresses }) => addresses)
-    if (all.some((address) => known.has(address))) services.add(serviceOf(slice))
-  }
-  const fresh = now.items
-    .filter((slice) => services.has(serviceOf(slice)))
-    .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))
-    .filter((address) => !known.has(address))
-  if (fresh.length === 0) return []
-  return [
-    `endpoints came while it was watched (${fresh.slice(0, 5).join(', ')}): what they were given was not followed to its end`,
-  ]
-}
-
-function serviceOf({ metadata }: EndpointSlice): string {
-  return `${metadata.namespace}/${metadata.labels?.[serviceNameLabel]}`
 }

@@ -72,6 +72,13 @@ note
   )
 })
 
+test('a short watch lasted some time, too', () => {
+  const of = (seconds: number): string => summary({ seconds, begun: 2, followed: 2, verdicts: { delivered: 2 } })
+  assert.match(of(0.043), /^\n2 connections followed in 43 ms; 2 delivered\n$/)
+  assert.match(of(0.1), /followed in 0\.1 s;/)
+  assert.match(of(30), /followed in 30 s;/)
+})
+
 test('where nothing began, what stands is shown, or a hint where to look', () => {
   assert.match(
     summary({}),

@@ -40,9 +40,9 @@ function renderSummary({ live }: LiveTrace, options: TextOptions, paint: Paint):
   const told = Object.entries(verdicts).map(([verdict, count]) => `${number(count)} ${words[verdict as Verdict]}`)
   const head =
     followed === 0
-      ? [`nothing began in ${seconds} s`]
+      ? [`nothing began in ${saySeconds(seconds)}`]
       : [
-          `${followed === begun ? number(begun) : `${number(followed)} of ${number(begun)}`} ${begun === 1 ? 'connection' : 'connections'} followed in ${seconds} s`,
+          `${followed === begun ? number(begun) : `${number(followed)} of ${number(begun)}`} ${begun === 1 ? 'connection' : 'connections'} followed in ${saySeconds(seconds)}`,
           told.join(', '),
           ...(answeredMs
             ? [
@@ -96,6 +96,11 @@ function renderEstablished(all: readonly EstablishedFact[], isHint: boolean, { w
   ])
   const what = `  ${all.length === 1 ? 'one stood already and goes' : `${all.length} stood already and go`} on (what is kept alive begins only once):`
   return ['', ...wrapped(what, 2, width), ...columns(rows).map((line) => `    ${line}`)]
+}
+
+/** `30 s`, `0.5 s`, `43 ms` */
+function saySeconds(seconds: number): string {
+  return seconds < 0.1 ? `${Math.round(seconds * 1000)} ms` : `${seconds} s`
 }
 
 /** `0.4 s`, `17 s`, `5 min`, `3 h` */
