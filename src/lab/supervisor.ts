@@ -11,6 +11,7 @@ import { dnsManifests } from '../dns/manifests.ts'
 import { closeOnExec } from '../kernel/descriptor.ts'
 import { listenTcp } from '../kernel/socket.ts'
 import { startRoutes } from '../routes/start.ts'
+import { admitTrace } from '../trace/object/admit.ts'
 import { keepProcesses, type ProcessSpec } from './agents.ts'
 import { dnsConfigIn } from './folder.ts'
 import { imageFolders } from './images.ts'
@@ -71,6 +72,7 @@ async function startParts(config: SupervisorConfig, log: Log): Promise<void> {
     listeners: [{ fd: listenerFd }, { fd: door }],
     authority,
     names: apiNames(config),
+    admit: { Trace: admitTrace },
     extensions: {
       [tracePath]: trace,
       ...liveExtensions(liveTracerOf(around)),

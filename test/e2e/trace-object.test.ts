@@ -48,7 +48,7 @@ test('why it failed is in the status, and in a column', async () => {
 })
 
 test('what is refused before anything is asked ends as Failed, and the lab goes on', async () => {
-  await lab.apply(traceOf('long', `source: { pod: client }\ndestination: { url: "http://${'a'.repeat(5000)}/" }`))
+  await lab.apply(traceOf('long', `source: { pod: client }\ndestination: { url: "http://web/${'a'.repeat(5000)}" }`))
   const { status } = await finished('long')
   assert.equal(status?.phase, 'Failed')
   assert.match(status?.reason ?? '', /^a trace is /)
@@ -71,6 +71,15 @@ test('a wrong one is refused by field, and a trace that was sent cannot be chang
     lab.apply(traceOf('web', 'source: { pod: client }\ndestination: { url: "http://api/" }')),
     /sent once: make another one/,
   )
+  for (const [destination, said] of [
+    [
+      'url: "ftp://web/"',
+      /spec\.destination\.url: Invalid value: "ftp:\/\/web\/": "ftp:\/\/" is not understood: http, /,
+    ],
+    ['ip: "::1", port: 80', /spec\.destination\.ip: Invalid value: "::1": ::1 is IPv6, and a trace follows IPv4 only/],
+  ] as const)
+    await assert.rejects(lab.apply(traceOf('never', `source: { pod: client }\ndestination: { ${destination} }`)), said)
+  assert.equal((await lab.kubectl('get', 'trace', 'never')).code, 1)
   const explained = await lab.kubectl('explain', 'trace.spec.destination')
   assert.match(explained.out, /service\s+<string>/)
 })

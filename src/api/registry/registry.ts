@@ -26,7 +26,11 @@ export interface RegistryOptions {
   /** Where services get their addresses. */
   serviceCidr: Cidr | string
   now?: () => Date
+  /** What else a new object must be, by its kind, where whoever runs the server knows more of it. Asked of valid ones only. */
+  admit?: Admission
 }
+
+export type Admission = { readonly [K in KindName]?: (object: Kinds[K]) => Fault[] }
 
 export interface WriteOptions {
   /** Everything is checked and answered, nothing is stored. */
@@ -44,9 +48,11 @@ export class Registry {
   readonly store: Store
   readonly #world: World
   readonly #now: () => Date
+  readonly #admit: Admission
 
   constructor(options: RegistryOptions) {
     this.store = options.store
+    this.#admit = options.admit ?? {}
     this.#now = options.now ?? (() => new Date())
     const range = typeof options.serviceCidr === 'string' ? cidr(options.serviceCidr) : options.serviceCidr
     this.#world = {
@@ -95,6 +101,8 @@ export class Registry {
       ...(strategy.validate?.(object) ?? []),
       ...(strategy.validateCreate?.(object) ?? []),
     ]
+    const admit = this.#admit[resource.kind] as ((object: AnyObject) => Fault[]) | undefined
+    if (faults.length === 0 && admit) faults.push(...admit(object))
     return this.#commit(resource, object, undefined, this.#take(strategy, object, undefined, faults), options)
   }
 

@@ -11,7 +11,7 @@ import { makeClientCertificate, makeServerCertificate } from '../certificates/ce
 import type { Client } from '../client/client.ts'
 import { localClient } from '../client/local.ts'
 import { bootstrap } from '../registry/bootstrap.ts'
-import { Registry } from '../registry/registry.ts'
+import { type Admission, Registry } from '../registry/registry.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import { Store } from '../store/store.ts'
 import { limitConnections, patience } from './connections.ts'
@@ -32,6 +32,7 @@ export interface ApiOptions {
   names: readonly string[]
   /** Further paths, for administrators only. */
   extensions?: Extensions
+  admit?: Admission
   log: Log
 }
 
@@ -48,10 +49,10 @@ export interface Api {
 
 /** Starts the API server; fulfilled when every listener accepts connections. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { stateDir, serviceCidr, listeners, authority, names, log } = options
+  const { stateDir, serviceCidr, listeners, authority, names, admit, log } = options
   if (stateDir !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const store = new Store(stateDir === undefined ? {} : { persistence: await openSqlite(join(stateDir, 'state.db')) })
-  const registry = new Registry({ store, serviceCidr })
+  const registry = new Registry({ store, serviceCidr, ...(admit && { admit }) })
   bootstrap(registry)
   const tokens = new Tokens(registry, authority.tokenKey)
   const agentClient = makeClientCertificate(authority, {

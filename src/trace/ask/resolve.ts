@@ -20,10 +20,7 @@ export function findDestination(cluster: Cluster, target: Target, origin: Origin
   const { host } = target
   const here = namespaceOf(origin) ?? namespace
   if (host.kind === 'object') return ofObject(cluster, target, host.object, origin, here)
-  if (host.kind === 'address') {
-    if (host.address.includes(':')) throw onlyIpv4(target, host.address)
-    return { ...host, port: plainPort(target, `${host.address}:80`) }
-  }
+  if (host.kind === 'address') return addressOf(target, host.address)
   const service = serviceNamed(cluster, host.name, here)
   if (!service && isKind(host.name) && target.path !== '/') throw objectInUrl(target, host.name)
   const machine = target.protocol === 'icmp' && !service ? machineNamed(cluster, host.name, here) : undefined
@@ -32,6 +29,12 @@ export function findDestination(cluster: Cluster, target: Target, origin: Origin
     refuseNearName(cluster, target, host.name, here)
   const port = service ? servicePort(service, target) : plainPort(target, `${host.name}:80`)
   return { kind: 'name', name: host.name, port }
+}
+
+/** An address and its port, which need no object. @throws KubehopError for IPv6, and where the port is missing. */
+export function addressOf(target: Target, address: Address): Extract<Destination, { kind: 'address' }> {
+  if (address.includes(':')) throw onlyIpv4(target, address)
+  return { kind: 'address', address, port: plainPort(target, `${address}:80`) }
 }
 
 /** The service that a name means to a pod of this namespace: `web`, `web.shop`, `web.shop.svc`, `web.shop.svc.ZONE`. */
