@@ -84,7 +84,8 @@ export async function live(body: LiveBody, { format, text, pcap }: LiveOutput, c
         continue
       }
       file?.finish()
-      const trace = { ...event.trace, live: { ...event.trace.live, flows } }
+      const inOrder = flows.toSorted((a, b) => a.number - b.number)
+      const trace = { ...event.trace, live: { ...event.trace.live, flows: inOrder } }
       out.write(written(trace, format, text))
       const { followed, verdicts } = trace.live
       return followed > 0 && verdicts.delivered === followed ? 0 : 1

@@ -44,11 +44,11 @@ test('what an application sends is told line by line, and Ctrl-C ends the watch 
   const text = await rest
   assert.match(
     text,
-    /^web-\S+ -> api {4}watching connections from default\/web-\S+ \(100\.96\.\d\.\d+\) to [\d.]+:80 for 60 s; nothing is sent\n/,
+    /^web-\S+ -> api {4}watching connections from default\/web-\S+ \(100\.96\.\d\.\d+\) to [\d.]+:80 for 60 s; nothing is sent\neach is told when it is answered, or given up: its number and time say when it began\n/,
   )
   assert.match(
     text,
-    /\n\d\d:\d\d:\d\d\.\d{6} {2}100\.96\.\S+ -> \S+:80 -> 100\.96\.\S+:8080 \(api-\S+\) {2}delivered {2}[\d.]+ ms\n/,
+    /\n +\d+ {2}\d\d:\d\d:\d\d\.\d{6} {2}100\.96\.\S+ -> \S+:80 -> 100\.96\.\S+:8080 \(api-\S+\) {2}delivered {2}[\d.]+ ms\n/,
   )
   assert.match(text, /\n\d+ connections? followed in [\d.]+ m?s; \d+ delivered; answered within/)
 })

@@ -146,6 +146,31 @@ test('datagrams are exchanges, one for each socket', async () => {
   assert.deepEqual(flows.map(brief), [one, one, one])
 })
 
+test('who is answered late is told late, with the number and the time of its beginning, and stands in its place in the end', async () => {
+  // Which of them the server keeps waiting it is told.
+  await world.program(
+    'far',
+    `const s = require('dgram').createSocket('udp4'); s.on('message', (m, r) => setTimeout(() => s.send(m, r.port, r.address), Number(m))).bind(7008, () => console.log('ready'))`,
+  )
+  const script = `
+    const { createSocket } = require('dgram')
+    const ask = (ms) => { const s = createSocket('udp4').on('message', () => s.close()); s.send(String(ms), 7008, '${world.addressOf('far')}', () => ms > 0 && ask(ms - 300)) }
+    ask(600)`
+  const { flows, trace } = await live('client', 'udp://pod/far:7008', () => run('client', script))
+  assert.deepEqual(
+    flows.map(({ number }) => number),
+    [3, 2, 1],
+  )
+  const waits = flows.map(({ ms }) => ms)
+  assert.deepEqual(
+    waits,
+    waits.toSorted((a, b) => a - b),
+  )
+  assert.deepEqual(trace.live.flows, flows.toReversed())
+  const times = trace.live.flows.map(({ at }) => at)
+  assert.deepEqual(times, times.toSorted())
+})
+
 test('a pod that reaches itself through its service is followed through the masquerade', async () => {
   const { flows } = await live('client', 'svc/self', () => run('client', get('100.64.0.22', 2)))
   assert.deepEqual(

@@ -7,6 +7,8 @@ import type { Identify, Whose } from './identity.ts'
 
 /** What was seen of one connection until it was answered, or for long enough. */
 export interface FlowSeen {
+  /** Its place among all that began. */
+  readonly number: number
   readonly first: Sighting
   /** The client's port; an echo's identifier. */
   readonly port: number
@@ -16,6 +18,7 @@ export interface FlowSeen {
 }
 
 interface Open {
+  number: number
   first: Sighting | undefined
   isAnswered: boolean
   /** Packets were lost while it was open: that no answer was seen says nothing. */
@@ -145,6 +148,7 @@ export class Flows {
     const known = this.#open.get(key)
     if (known || is !== 'request' || this.#done.has(key) || this.#open.size >= mostOpen) return known
     const flow: Open = {
+      number: 0,
       first: undefined,
       isAnswered: false,
       isDoubtful: false,
@@ -162,6 +166,7 @@ export class Flows {
     this.begun++
     if (this.followed >= this.#options.most) return this.#drop(key)
     this.followed++
+    flow.number = this.begun
     flow.first = first
     this.#settleIn(key, flow, this.#options.patienceMs)
   }
@@ -181,7 +186,7 @@ export class Flows {
   }
 
   #settle(key: string, open: Open, isEnd = false): void {
-    const { timer, first, packets, rules, isDoubtful } = open
+    const { number, timer, first, packets, rules, isDoubtful } = open
     clearTimeout(timer)
     if (!this.#open.has(key)) return
     const source = first?.frame.ip?.source
@@ -195,6 +200,7 @@ export class Flows {
     const ms = Number((last ?? BigInt(Date.now()) * 1_000_000n) - first.time) / 1e6
     const arp = this.#arp.filter(({ time }) => BigInt(time) >= first.time)
     const seen: FlowSeen = {
+      number,
       first,
       port,
       observations: [...packets, ...arp, ...rules],

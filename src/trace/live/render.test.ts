@@ -5,6 +5,7 @@ import type { LiveFlow, LiveTrace } from './types.ts'
 
 const options = { width: 0, color: false, verbose: false }
 const flow: LiveFlow = {
+  number: 7,
   at: '2026-01-01T19:40:01.123456Z',
   src: '100.96.1.2:41000',
   dst: '100.64.0.23:80',
@@ -38,11 +39,11 @@ const summary = (live: Partial<LiveTrace['live']>): string =>
     options,
   )
 
-test('a line for each connection: when, who, whom, by whom it was served, what became of it', () => {
+test('a line for each connection: which in the order of beginnings, when, who, whom, by whom it was served, what became of it', () => {
   const line = (more: Partial<LiveFlow>): string => renderLive({ kind: 'flow', flow: { ...flow, ...more } }, options)
   assert.equal(
     line({}),
-    '19:40:01.123456  100.96.1.2:41000 -> 100.64.0.23:80 -> 100.96.1.3:8080 (near)  delivered  0.4 ms\n',
+    '   7  19:40:01.123456  100.96.1.2:41000 -> 100.64.0.23:80 -> 100.96.1.3:8080 (near)  delivered  0.4 ms\n',
   )
   assert.match(line({ verdict: 'no-answer', ms: 4000, tries: 3 }), / {2}no answer {2}4000 ms, sent 3 times\n$/)
 })

@@ -8,13 +8,16 @@ import type { Verdict } from '../types.ts'
 import type { EstablishedFact } from './observation.ts'
 import type { LiveEvent, LiveFlow, LiveTrace } from './types.ts'
 
+/** To hold back the fast ones until a slow one is answered would show nothing just while somebody waits to see what is wrong. */
+const order = 'each is told when it is answered, or given up: its number and time say when it began'
+
 /** A watch as people read it, event by event: a head, a line for each connection, an account at the end. */
 export function renderLive(told: LiveEvent, options: TextOptions): string {
   const event = allVisible(told)
   const paint = painter(options.color)
   switch (event.kind) {
     case 'watching':
-      return `${paint('bold', `${event.from.replace(/^default\//, '')} -> ${event.to}`)}    watching ${event.watched} for ${event.seconds} s; nothing is sent\n`
+      return `${paint('bold', `${event.from.replace(/^default\//, '')} -> ${event.to}`)}    watching ${event.watched} for ${event.seconds} s; nothing is sent\n${paint('dim', order)}\n`
     case 'flow': {
       const { story } = event.flow
       return `${renderFlow(event.flow, paint)}\n${options.verbose && story ? indented(renderTrace(story, options)) : ''}`
@@ -24,11 +27,14 @@ export function renderLive(told: LiveEvent, options: TextOptions): string {
   }
 }
 
-/** `19:40:01.123456  100.96.1.2:41000 -> 100.64.0.23:80 -> 100.96.1.3:8080 (near)  delivered  0.4 ms` */
-function renderFlow({ at, src, dst, endpoint, pod, verdict, ms, tries }: LiveFlow, paint: Paint): string {
+/** `   7  19:40:01.123456  100.96.1.2:41000 -> 100.64.0.23:80 -> 100.96.1.3:8080 (near)  delivered  0.4 ms` */
+function renderFlow(
+  { number: place, at, src, dst, endpoint, pod, verdict, ms, tries }: LiveFlow,
+  paint: Paint,
+): string {
   const name = pod === undefined ? '' : ` (${pod.replace(/^.*\//, '')})`
   return [
-    paint('dim', at.slice(11, -1)),
+    paint('dim', `${String(place).padStart(4)}  ${at.slice(11, -1)}`),
     `${[src, dst, ...(endpoint === undefined ? [] : [endpoint])].join(' -> ')}${name}`,
     painted(verdict, paint),
     `${sayMs(ms)}${tries === undefined ? '' : `, sent ${tries} times`}`,

@@ -30,13 +30,18 @@ export class LiveReport {
     return this.#flows.length < this.#stories || (verdict !== 'delivered' && this.#failed < mostFailed)
   }
 
-  add({ first, flow: { there, tries }, result }: FlowSeen, verdict: Verdict, story: Trace | undefined): LiveFlow {
+  add(
+    { number, first, flow: { there, tries }, result }: FlowSeen,
+    verdict: Verdict,
+    story: Trace | undefined,
+  ): LiveFlow {
     const request = endsOf(ipOf(first))
     const end = endsOf(ipOf(there.at(-1) ?? first))
     const endpoint = end.dst === request.dst ? undefined : end.dst
     const pod = podAt(this.#cluster, end.dst)
     if (verdict !== 'delivered') this.#failed++
     const flow: LiveFlow = {
+      number,
       at: timeText(first.time),
       src: request.src,
       dst: request.dst,
@@ -57,7 +62,7 @@ export class LiveReport {
       established: readonly EstablishedFact[]
     },
   ): LiveTrace {
-    const flows = this.#flows
+    const flows = this.#flows.toSorted((a, b) => a.number - b.number)
     const { established, ...told } = rest
     const mine = new Set(flows.map(({ src }) => src))
     const verdicts: Partial<Record<Verdict, number>> = {}

@@ -5,6 +5,8 @@ import type { EstablishedFact } from './observation.ts'
 
 /** One connection, or exchange of datagrams, that began while it was watched. */
 export interface LiveFlow {
+  /** Its place among all that began, followed or not: 1 is the first. Lines come as answers do, so a slow one stands below those that overtook it. */
+  readonly number: number
   /** When its first packet left: RFC 3339, with microseconds. */
   readonly at: string
   /** `100.96.1.2:41000`; without a port where the protocol has none. */
@@ -46,6 +48,7 @@ export interface LiveTrace {
     readonly endpoints: readonly LiveShare[]
     /** Of those that were answered: the least, the middle, the most. */
     readonly answeredMs?: { readonly least: number; readonly median: number; readonly most: number }
+    /** In the order in which they began. */
     readonly flows: readonly LiveFlow[]
     /** What stood already when the watch began, and stands. */
     readonly established: readonly EstablishedFact[]
