@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
-import { openNetns } from '../kernel/netns.ts'
+import { type Netns, openNetns } from '../kernel/netns.ts'
 import { connectTcp } from '../kernel/socket.ts'
 
 /** As kubelet's runtimes: the pod's own loopback, where also programs that nobody else may reach listen. */
@@ -13,7 +13,7 @@ const listening = '0A'
 
 /** A connection to a port of a pod, from inside it; it may be closed one direction at a time. `netns`: `/proc/4711/ns/net`. Rejects with what listens there. */
 export async function connectInPod(netns: string, port: number): Promise<Duplex> {
-  using ns = openNetns(netns)
+  using ns = opened(netns)
   const failures: string[] = []
   for (const one of loopbacks) {
     try {
@@ -32,11 +32,19 @@ export async function connectInPod(netns: string, port: number): Promise<Duplex>
   throw new KubehopError('pod', 'port-forward', 'Refused', say)
 }
 
+function opened(netns: string): Netns {
+  try {
+    return openNetns(netns)
+  } catch (cause) {
+    throw new KubehopError('pod', 'port-forward', 'Invalid', 'the pod is not running: it has just ended', { cause })
+  }
+}
+
 /** What does listen in the pod, as its kernel says. */
 function listenersSay(netns: string): string {
   const process = netns.replace(/\/ns\/net$/, '')
   const found = ['tcp', 'tcp6'].flatMap((table) => {
-    const rows = readFileSync(`${process}/net/${table}`, 'latin1').trimEnd().split('\n').slice(1)
+    const rows = textOf(`${process}/net/${table}`).trimEnd().split('\n').slice(1)
     return rows.flatMap((row) => {
       const [, local = '', , state] = row.trim().split(/\s+/)
       const [host = '', port = ''] = local.split(':')
@@ -44,6 +52,15 @@ function listenersSay(netns: string): string {
     })
   })
   return found.length === 0 ? 'nothing listens there at all' : `there listens: ${[...new Set(found)].join(', ')}`
+}
+
+/** Empty when the pod has ended meanwhile, or its kernel knows no IPv6. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
 }
 
 /** Whether a listener's address, as the kernel writes it, is one that port forwarding does not reach. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Execution } from '../../src/pod/container/exec.ts'
-import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { killUnheard, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
 before(async () => {
@@ -132,4 +132,18 @@ test('ctrl-C in a terminal reaches the program, and exec has terminals beside it
   assert.equal(await shell.exit, 0)
   assert.equal(out, '/dev/pts/1\r\n')
   await node.delete('signal')
+})
+
+test('a command in a container that has just ended is refused in words', async () => {
+  for (const [at, tty] of [false, true, false, true].entries()) {
+    const name = `gone-${at}`
+    await node.run(name, { command: ['sleep', '1000'] }, { restartPolicy: 'Never', shareProcessNamespace: at > 1 })
+    await node.ready(name)
+    const { containers = [] } = node.pods.list().find((one) => one.name === name) ?? {}
+    killUnheard(containers[0]?.pid ?? 0)
+    await assert.rejects(node.pods.exec('default', name, 'c', { command: ['true'], tty }), {
+      message: 'pod: exec: container c is not running',
+    })
+    await node.delete(name)
+  }
 })

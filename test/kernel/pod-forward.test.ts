@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
+import { killUnheard, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 let node: Node
 before(async () => {
@@ -50,6 +50,15 @@ test('a port that nobody has is refused with what there is', async () => {
   await assert.rejects(node.pods.connect('default', 'nobody', 80), { code: 'NotFound' })
   await node.delete('own')
   await node.delete('quiet')
+})
+
+test('of a pod that has just ended it is said so, not what the kernel makes of it', async () => {
+  await node.run('ending', { command: ['sleep', '1000'] }, { restartPolicy: 'Never' })
+  await node.ready('ending')
+  const { pausePid = 0 } = node.pods.list().find(({ name }) => name === 'ending') ?? {}
+  killUnheard(pausePid)
+  await assert.rejects(node.pods.connect('default', 'ending', 80), { code: 'Invalid', message: /has just ended/ })
+  await node.delete('ending')
 })
 
 async function listening(name: string): Promise<void> {

@@ -238,6 +238,13 @@ export function called(...args: string[]): number[] {
     })
 }
 
+/** Kills a process, and returns when it has ended and nobody in this process has heard of it yet: no event is handed out meanwhile. */
+export function killUnheard(pid: number): void {
+  process.kill(pid, 'SIGKILL')
+  let alive = true
+  while (alive) alive = startedAt(pid) !== undefined
+}
+
 /** Resolves when the processes have ended; they are not ours, so nobody tells. */
 export async function ended(pids: readonly number[]): Promise<void> {
   while (pids.some((pid) => startedAt(pid) !== undefined)) await new Promise((resolve) => setTimeout(resolve, 5))

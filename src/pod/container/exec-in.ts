@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Container } from '../../api/objects/pod.ts'
 import { KubehopError } from '../../base/errors.ts'
-import type { Process } from '../../kernel/process.ts'
+import { type Process, startedAt } from '../../kernel/process.ts'
 import type { Becoming } from './become.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { type ExecOptions, type Execution, startExec } from './exec.ts'
@@ -18,7 +18,27 @@ export async function execIn(
   from: RunOrigin | undefined,
   options: ExecOptions,
 ): Promise<Execution> {
-  if (!init) throw new KubehopError('pod', 'exec', 'Invalid', `container ${container.name} is not running`)
+  if (!init) throw notRunning(container)
+  try {
+    return await startIn({ pod, context }, container, init, known, from, options)
+  } catch (error) {
+    // Whatever the kernel said: it ended before anybody was told.
+    throw startedAt(init.pid) === init.started ? error : notRunning(container)
+  }
+}
+
+function notRunning({ name }: Container): KubehopError {
+  return new KubehopError('pod', 'exec', 'Invalid', `container ${name} is not running`)
+}
+
+async function startIn(
+  { pod, context }: Pick<Home, 'pod' | 'context'>,
+  container: Container,
+  init: Process,
+  known: ReadonlyMap<string, string> | undefined,
+  from: RunOrigin | undefined,
+  options: ExecOptions,
+): Promise<Execution> {
   const privileges = container.securityContext ?? {}
   // One that another agent started: what its first process was given.
   const env = new Map(known ?? environmentOfProcess(init.pid))
