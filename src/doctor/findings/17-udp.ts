@@ -1,4 +1,4 @@
-import { hostPort, parseAddress } from '../../base/address.ts'
+import { type Address, hostPort, parseAddress } from '../../base/address.ts'
 import { ownerOf } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
@@ -21,10 +21,11 @@ export const check: Check = {
     ),
 }
 
-function ofGroup({ cluster }: View, { node, sysctls }: MachineFacts, group: ConnectionGroup): Finding[] {
+function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGroup): Finding[] {
+  const { node, sysctls } = machine
   const { address, port, endpoint, endpointPort, samples } = group
   const at = directoryOf(cluster).reached(address, port, 'udp')
-  if (!at) return []
+  if (!at || (endpoint === address && !translates(cluster, machine, address))) return []
   const { service } = at
   const slices = directoryOf(cluster).slices(service)
   const isListed = slices.some(
@@ -62,6 +63,15 @@ function ofGroup({ cluster }: View, { node, sysctls }: MachineFacts, group: Conn
       fix: `on ${node}: conntrack -D -p udp --orig-dst ${address} --orig-port-dst ${port}, or stop the sender for half a minute; the agent of ${node} does it at each change: see whether it runs`,
     },
   ]
+}
+
+/**
+ * Whether this machine is who has to choose an endpoint for the address: a node for what services have, and for its own node ports. On the way
+ * there others pass the datagram on as it is, and it may be one of those that nobody answers (metrics, logs).
+ */
+function translates(cluster: View['cluster'], { node, kind }: MachineFacts, address: Address): boolean {
+  const owner = ownerOf(cluster, address)
+  return kind === 'node' && (owner.kind !== 'node' || owner.node.metadata.name === node)
 }
 
 const mostIdle = 15
