@@ -211,3 +211,24 @@ test('pods that have ended or are ending, and services that take pods as they ar
   assert.deepEqual(found([pod('job', { status: { phase: 'Succeeded' } })], { cluster: { services: [] } }), [])
   assert.deepEqual(check.find(view()), [])
 })
+
+test('a standby whose services publish its address all the same is for information', () => {
+  const probe: Probe = { exec: { command: ['is-leader'] } }
+  const standby = unready('web-1', { running: { startedAt: ago(600) } }, { probe })
+  const crashed = unready('web-1', { waiting: { reason: 'CrashLoopBackOff' } }, { probe })
+  const published = service('web', { publishNotReadyAddresses: true })
+  const levels = (one: Pod, services = [published]): unknown =>
+    check.find(view({ cluster: { pods: [one], services } })).map(({ code, level }) => `${code} ${level}`)
+  assert.deepEqual(levels(standby), ['PodNotReady info'])
+  assert.deepEqual(levels(crashed), ['PodNotReady warning'])
+  assert.deepEqual(levels(standby, []), ['PodNotReady warning'])
+  const other = service('other', { selector: { app: 'web' } })
+  assert.deepEqual(levels(standby, [published, other]), ['NoReadyPod error'])
+  const ready = { ...pod('web-0'), metadata: { ...standby.metadata, name: 'web-0' } }
+  const pods = [standby, ready]
+  const found = check.find(view({ cluster: { pods, services: [published, other] } }))
+  assert.deepEqual(
+    found.map(({ code, level }) => `${code} ${level}`),
+    ['PodNotReady warning'],
+  )
+})

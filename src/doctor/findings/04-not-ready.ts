@@ -2,7 +2,7 @@ import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { Event } from '../../api/objects/simple.ts'
 import { isAlive, isReady, podKey, readyEndpoints } from '../../trace/cluster/cluster.ts'
-import { directoryOf, spaceOf } from '../directory.ts'
+import { directoryOf, meets, spaceOf } from '../directory.ts'
 import { machinesOf } from '../machines.ts'
 import type { Check, Finding, Patch, View } from '../types.ts'
 import { failedAt, listed, nameOf, plural, referTo } from './finding.ts'
@@ -122,20 +122,33 @@ function byMaker(view: View, pods: readonly Told[]): Finding[] {
     const maker = makerOf(view, pod)
     const several = group.length > 1 ? `${group.length} pods of ${nameOf({ ...maker })} are` : `${nameOf(pod)} is`
     const patch = probePatch(view, first)
+    const wanted = group.every((one) => isSentToAnyway(view, one))
     return {
       number: 4,
       code: 'PodNotReady',
-      level: 'warning',
+      level: wanted ? 'info' : 'warning',
       object: referTo(maker.kind === 'Pod' ? pod : maker),
       also: group.map((one) => referTo(one.pod)),
       sure: 'certain',
       early: group.every((one) => one.trouble.early),
       evidence: [{ ...trouble.evidence, text: `pod ${pod.metadata.name}: ${trouble.evidence.text}` }],
-      say: `${several} not ready: ${trouble.say}`,
+      say: `${several} not ready: ${trouble.say}${wanted ? '; clients are sent to it all the same (publishNotReadyAddresses)' : ''}`,
       fix: trouble.fix,
       ...(patch && { patch, field: fieldOf(first) }),
     }
   })
+}
+
+/** A program that runs, behind services that do not ask whether it is ready: a standby, or members that have to find each other first. */
+function isSentToAnyway({ cluster }: View, { pod, trouble }: Told): boolean {
+  if (trouble.probe === undefined) return false
+  const services = cluster.services.filter(
+    ({ metadata, spec: { selector = {} } }) =>
+      (metadata.namespace ?? 'default') === spaceOf(pod) &&
+      Object.keys(selector).length > 0 &&
+      meets(pod.metadata.labels, selector),
+  )
+  return services.length > 0 && services.every(({ spec }) => spec.publishNotReadyAddresses === true)
 }
 
 function fieldOf({ pod, trouble }: Told): string {
