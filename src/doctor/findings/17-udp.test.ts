@@ -12,7 +12,7 @@ const nodePort: Partial<Service['spec']> = {
   type: 'NodePort',
   ports: [{ port: 53, targetPort: 5353, protocol: 'UDP', nodePort: 30053 }],
 }
-const ports: EndpointSlice['ports'] = [{ name: '', port: 5353, protocol: 'UDP' }]
+const ports: NonNullable<EndpointSlice['ports']> = [{ name: '', port: 5353, protocol: 'UDP' }]
 
 /** Datagrams that nobody answers: from a pod to `to`, as `on` remembers them. `endpoint`: who was chosen. */
 function unanswered(to: string, port: number, on: string, endpoint = to, endpointPort = port): Finding[] {
