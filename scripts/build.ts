@@ -45,7 +45,9 @@ async function pieces(entry: string, outfile: string): Promise<void> {
 /** Starts it once, as far as an agent without its options comes, so that what V8 makes of it on the way is there for all starts, and for all users. */
 function compile(entry: string, cache: string): void {
   rmSync(cache, { recursive: true, force: true })
-  spawnSync(process.execPath, [entry, 'node'], { stdio: 'ignore' })
+  // With this variable Node would keep it elsewhere: tests set it.
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env
+  spawnSync(process.execPath, [entry, 'node'], { stdio: 'ignore', env })
   // Where Node could not keep anything, it starts without.
   if (!existsSync(cache)) return
   for (const each of readdirSync(cache, { recursive: true, withFileTypes: true }))

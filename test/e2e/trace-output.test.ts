@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -98,10 +108,14 @@ test('--pcap puts the packets of one request into a file, each with the interfac
 
 /** A process and everything that it has begun. */
 function familyOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
-  return [pid, ...children.flatMap(familyOf)]
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    )
+    return [pid, ...children.flatMap(familyOf)]
+  } catch {
+    return [] // it ended meanwhile
+  }
 }
 
 const netnsOf = (pid: number): string | undefined => {
@@ -109,6 +123,15 @@ const netnsOf = (pid: number): string | undefined => {
     return readlinkSync(`/proc/${pid}/ns/net`)
   } catch {
     return undefined // it ended, or is somebody else's
+  }
+}
+/** For as long as it is held, no new namespace of another lab gets its number. */
+function holdNetns(pid: number): { fd: number; name: string }[] {
+  try {
+    const fd = openSync(`/proc/${pid}/ns/net`, 'r')
+    return [{ fd, name: readlinkSync(`/proc/self/fd/${fd}`) }]
+  } catch {
+    return [] // it ended
   }
 }
 const pids = (): number[] =>
@@ -144,12 +167,14 @@ test('Ctrl-C ends many requests with the account of those that were sent', async
 })
 
 // The last test: it ends the lab.
-test('kill -9 of the whole lab ends a watch and a trace with a clear error at once, and leaves nothing', async () => {
+test('kill -9 of the whole lab ends a watch and a trace with a clear error at once, and leaves nothing', async (t) => {
   const record = join(lab.env['KUBEHOP_STATE'] ?? '', lab.name, 'lab.json')
   const { init } = JSON.parse(readFileSync(record, 'utf8')) as { init: { pid: number } }
   const family = familyOf(init.pid)
   const here = netnsOf(process.pid)
-  const spaces = new Set(family.map(netnsOf).filter((ns) => ns !== undefined && ns !== here))
+  const held = family.filter((pid) => netnsOf(pid) !== here).flatMap(holdNetns)
+  t.after(() => held.forEach(({ fd }) => closeSync(fd)))
+  const spaces = new Set(held.map(({ name }) => name))
   assert.ok(spaces.size > 3, `${family.length} processes in ${spaces.size} namespaces`)
   const path = join(lab.folder, 'broken.pcapng')
   // Nobody has the address, and nobody says so: for a minute it waits for an answer.
@@ -182,7 +207,7 @@ test('kill -9 of the whole lab ends a watch and a trace with a clear error at on
   )
   await lab.until(
     'its processes and namespaces go',
-    async () => pids().filter((pid) => spaces.has(netnsOf(pid))),
+    async () => pids().filter((pid) => spaces.has(netnsOf(pid) ?? '')),
     (left) => left.length === 0,
   )
   const late = await lab.kubehop('trace', 'client', 'http://web/')
