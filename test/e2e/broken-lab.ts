@@ -4,12 +4,10 @@ import { readlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Trace } from '../../src/trace/types.ts'
 import { run, type TestLab } from './harness.ts'
+import { traced } from './traced.ts'
 
-/** `kubehop trace ... -o json`. */
 export async function trace(lab: TestLab, from: string, to: string, ...words: string[]): Promise<Trace> {
-  const { out, err } = await lab.kubehop('trace', from, to, ...words, '-o', 'json')
-  assert.ok(out.startsWith('{'), err)
-  return JSON.parse(out) as Trace
+  return (await traced(lab, from, to, ...words)).trace
 }
 
 /** Of a request that has a second. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Trace } from '../../src/trace/types.ts'
 import { startTestLab, type TestLab } from './harness.ts'
+import { patchService, traced } from './traced.ts'
 
 let lab: TestLab
 before(async () => {
@@ -10,23 +11,8 @@ before(async () => {
 })
 after(async () => lab?.down())
 
-const trace = async (from: string, to: string): Promise<{ trace: Trace; code: number }> => {
-  const { code, out, err } = await lab.kubehop('trace', from, to, '-o', 'json')
-  assert.ok(out.startsWith('{'), `${out}\n${err}`)
-  return { trace: JSON.parse(out) as Trace, code }
-}
-const patch = async (what: object, ...more: string[]): Promise<void> => {
-  const { code, err } = await lab.kubectl(
-    'patch',
-    'service',
-    'web',
-    '--type=merge',
-    '-p',
-    JSON.stringify(what),
-    ...more,
-  )
-  assert.equal(code, 0, err)
-}
+const trace = (from: string, to: string): ReturnType<typeof traced> => traced(lab, from, to)
+const patch = (what: object, ...more: string[]): Promise<void> => patchService(lab, 'web', what, ...more)
 /** The router and the nodes hear of a change a moment after the API has it. */
 const until = (to: string, verdict: Trace['verdict']): Promise<{ trace: Trace }> =>
   lab.until(

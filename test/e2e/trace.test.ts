@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Trace } from '../../src/trace/types.ts'
 import { startTestLab, type TestLab } from './harness.ts'
+import { patchService, traced } from './traced.ts'
 
 let lab: TestLab
 before(async () => {
@@ -18,11 +19,8 @@ before(async () => {
 })
 after(async () => lab?.down())
 
-const trace = async (from: string, to: string, ...more: string[]): Promise<{ trace: Trace; code: number }> => {
-  const { code, out, err } = await lab.kubehop('trace', from, to, '-o', 'json', ...more)
-  assert.ok(out.startsWith('{'), `${out}\n${err}`)
-  return { trace: JSON.parse(out) as Trace, code }
-}
+const trace = (...words: [from: string, to: string, ...more: string[]]): ReturnType<typeof traced> =>
+  traced(lab, ...words)
 /** `client eth0, node1 veth1, ...` */
 const way = (hops: Trace['hops']): string => hops.map((hop) => `${hop.place} ${hop.device}`).join(', ')
 
@@ -43,27 +41,15 @@ test('across nodes it goes through the gateway, the router and its table', async
 })
 
 /** The nodes hear of a change a moment after the API has it. */
-async function comesTrue(look: () => Promise<Trace>, expected: [Trace['verdict'], boolean]): Promise<Trace> {
-  for (let tries = 0; ; tries++) {
-    const story = await look()
-    if (story.verdict === expected[0] && story.agrees === expected[1]) return story
-    assert.ok(tries < 5, JSON.stringify(story, null, 1))
-  }
-}
+const comesTrue = (look: () => Promise<Trace>, expected: [Trace['verdict'], boolean]): Promise<Trace> =>
+  lab.until(
+    `the trace is ${expected.join()}`,
+    look,
+    ({ verdict, agrees }) => verdict === expected[0] && agrees === expected[1],
+  )
 
 test('a node port and a load balancer’s address are foretold on every node, whoever serves them', async () => {
-  const patch = async (what: object, ...more: string[]): Promise<void> => {
-    const { code, err } = await lab.kubectl(
-      'patch',
-      'service',
-      'web',
-      '--type=merge',
-      '-p',
-      JSON.stringify(what),
-      ...more,
-    )
-    assert.equal(code, 0, err)
-  }
+  const patch = (what: object, ...more: string[]): Promise<void> => patchService(lab, 'web', what, ...more)
   await patch({ spec: { type: 'LoadBalancer' } })
   await patch({ status: { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } } }, '--subresource=status')
   const { out: port } = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[0].nodePort}')
