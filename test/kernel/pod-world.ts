@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import type { Client, New } from '../../src/api/client/client.ts'
 import { localClient } from '../../src/api/client/local.ts'
 import type { Container, Pod, PodSpec } from '../../src/api/objects/pod.ts'
+import type { Event } from '../../src/api/objects/simple.ts'
 import { bootstrap } from '../../src/api/registry/bootstrap.ts'
 import { Registry } from '../../src/api/registry/registry.ts'
 import { openSqlite } from '../../src/api/store/sqlite.ts'
@@ -184,9 +185,31 @@ export class Node implements AsyncDisposable {
   /** `Warning BackOff: message`, in order. */
   async events(name: string): Promise<string[]> {
     const { items } = await this.client.list('Event', { namespace: 'default' })
-    return items
-      .filter(({ involvedObject }) => involvedObject.name === name)
-      .map(({ type, reason, message }) => `${type ?? ''} ${reason ?? ''}: ${message ?? ''}`)
+    return items.filter(({ involvedObject }) => involvedObject.name === name).map(textOf)
+  }
+
+  /** Resolves with the first event of a pod that is so, as `events` shows it, and is or becomes as frequent. */
+  async event(name: string, is: (event: string) => boolean, count = 1): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const follower = this.client.follow('Event', {
+      namespace: 'default',
+      onChange: ({ type, object }) => {
+        if (type === 'deleted' || object.involvedObject.name !== name || (object.count ?? 1) < count) return
+        const text = textOf(object)
+        if (is(text)) resolve(text)
+      },
+    })
+    const timer = setTimeout(() => {
+      const late = (events: string[]): void =>
+        reject(new Error(`${name} does not have that event ${count} times after ${patience} ms:\n${events.join('\n')}`))
+      void this.events(name).then(late, reject)
+    }, patience)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      follower.close()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -214,6 +237,8 @@ export async function openNode(dir: string, options: Partial<PodsOptions> = {}):
   await authority(node.client)
   return node
 }
+
+const textOf = ({ type, reason, message }: Event): string => `${type ?? ''} ${reason ?? ''}: ${message ?? ''}`
 
 async function authority(client: Client): Promise<void> {
   const name = 'kube-root-ca.crt'
