@@ -6,6 +6,7 @@ import type { SetSpec } from '../../kernel/nftables/set.ts'
 import { openNftables } from '../../kernel/nftables/socket.ts'
 import type { Op } from '../../kernel/nftables/transaction.ts'
 import type { Eye } from '../observe/bounded.ts'
+import { flagTable } from '../observe/flag.ts'
 import type { Transport } from '../types.ts'
 import { numbers, sidesOf } from './filter.ts'
 import type { LiveSpec } from './spec.ts'
@@ -26,7 +27,7 @@ export function flagLive(ns: Netns | undefined, spec: LiveSpec): LiveFlag {
   const nft = openNftables(ns, { buffer: 256 * 1024 })
   const table = {
     family: 'ip',
-    name: `kubehop-trace-${spec.id}`,
+    name: flagTable(spec.id),
     owned: true,
     comment: 'an application’s own traffic, watched',
   } as const

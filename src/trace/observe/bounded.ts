@@ -66,11 +66,9 @@ export class BoundedWatch implements AsyncDisposable {
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
-    try {
+    this.queue.attempt(() => {
       for (const eye of this.#eyes) eye.drain?.()
-    } catch (error) {
-      this.queue.fail(error)
-    }
+    })
     this.queue.end()
   }
 }

@@ -104,7 +104,14 @@ const trace: Expr[] = [
   { kind: 'meta', key: 'nftrace', from: 0 },
 ]
 
+const flags = 'kubehop-trace-'
+
 /** The table that asks the kernel for a trace's rules. */
 export function flagTable(id: string): string {
-  return `kubehop-trace-${id}`
+  return `${flags}${id}`
+}
+
+/** Such a table, of whichever trace, has no say in what happens to a packet. */
+export function isFlagTable(name: string): boolean {
+  return name.startsWith(flags)
 }

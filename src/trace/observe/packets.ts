@@ -55,12 +55,14 @@ export class PacketWatch {
       snap: what.snap,
       buffer: 1024 * 1024,
     })
-    this.#socket.follow((packets) => {
-      for (const packet of packets) this.#see(packet)
-      // Only a full buffer loses packets, and it was full only where many were in it.
-      const lost = what.onLost && packets.length >= many ? this.lost() : 0
-      if (lost > 0) what.onLost?.(lost)
-    })
+    this.#socket.follow((packets) =>
+      queue.attempt(() => {
+        for (const packet of packets) this.#see(packet)
+        // Only a full buffer loses packets, and it was full only where many were in it.
+        const lost = what.onLost && packets.length >= many ? this.lost() : 0
+        if (lost > 0) what.onLost?.(lost)
+      }),
+    )
   }
 
   /** Packets that found no room since this was asked last. */

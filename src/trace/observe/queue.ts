@@ -21,6 +21,15 @@ export class Queue<T> implements AsyncIterable<T> {
     this.end()
   }
 
+  /** For what the event loop calls: what is thrown there would end the process, and so ends the queue. */
+  attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
       const items = this.#items

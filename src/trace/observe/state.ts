@@ -7,6 +7,7 @@ import { hasSysctl, readSysctl } from '../../kernel/sysctl.ts'
 import type { Lost, Place, StateSeen } from '../observation.ts'
 import type { MachineDevice, MachineRoute, MachineState } from '../predict/machine.ts'
 import { writeTable } from '../predict/tables.ts'
+import { isFlagTable } from './flag.ts'
 import type { Watched } from './places.ts'
 
 /** What decides at a place where packets go, read before any is sent; without it a prediction rests on what the objects say. */
@@ -90,5 +91,5 @@ function tablesOf(place: Place, ns: Netns | undefined): Pick<MachineState, 'serv
 const services = 'kubehop'
 
 function isOwn(name: string): boolean {
-  return name === services || name === 'kubehop-hostports' || name.startsWith('kubehop-trace-')
+  return name === services || name === 'kubehop-hostports' || isFlagTable(name)
 }
