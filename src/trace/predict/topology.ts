@@ -36,12 +36,14 @@ export function nodeOf(topology: Topology, { place }: Machine): Machine | undefi
 }
 
 /** Devices with the same word hear each other's questions. */
-function wireOf({ kind, node }: Place, device: string, { devices }: Machine): string {
+function wireOf({ kind, node }: Place, device: string, { devices, addresses }: Machine): string {
   switch (kind) {
     case 'pod':
       return `pods of ${node}`
     case 'node':
-      return devices.some(({ name, isBridge }) => name === device && isBridge) ? `pods of ${node}` : 'nodes'
+      if (devices.some(({ name, isBridge }) => name === device && isBridge)) return `pods of ${node}`
+      // What has no address is a bridge's port, or a detour (src/cni/bandwidth.ts).
+      return addresses.some((one) => one.device === device) ? 'nodes' : `nobody but ${node}`
     // The router has a cable for whoever is beyond it; its first one is to the nodes.
     case 'router':
       return device === 'eth0' ? 'nodes' : 'beyond'
