@@ -18,6 +18,7 @@ import { layWire, type Wire } from '../../src/lab/wire.ts'
 import { families } from '../../src/proxy/layout/family.ts'
 import { model } from '../../src/proxy/model.ts'
 import { balancedRoutes } from '../../src/routes/balanced.ts'
+import { routesOf } from '../../src/routes/model.ts'
 import { applyRoutes } from '../../src/routes/start.ts'
 import { type Agent, localAgent } from '../../src/trace/agent.ts'
 import { traceRequest, type TraceOptions } from '../../src/trace/coordinate.ts'
@@ -124,7 +125,10 @@ export class World extends Objects implements AsyncDisposable {
   /** Puts the services into both nodes' kernels, and load balancers' addresses into the router's table. */
   teach(): void {
     using router = openRouteSocket(this.#wire.router)
-    applyRoutes(router, { routes: balancedRoutes(this.services, this.nodes, this.slices, []), skipped: [] })
+    applyRoutes(router, {
+      routes: balancedRoutes(this.services, this.nodes, this.slices, routesOf(this.nodes).routes),
+      skipped: [],
+    })
     for (const { name, ns, address } of this.#wire.nodes) {
       using nft = openNftables(ns)
       const ruleset = model(this.services, this.slices, {

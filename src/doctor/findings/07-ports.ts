@@ -1,4 +1,5 @@
-import type { ServicePort } from '../../api/objects/service.ts'
+import type { Service, ServicePort } from '../../api/objects/service.ts'
+import type { Address } from '../../base/address.ts'
 import type { Case } from '../../trace/case.ts'
 import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
 import { type Target, transportOf } from '../../trace/ask/target.ts'
@@ -40,13 +41,19 @@ function atService({ cluster, request }: View): Finding[] {
       field: 'spec.ports',
       sure: 'certain',
       evidence: [{ kind: 'object', text: `${nameOf(owner.service)}: ports ${list === '' ? 'none' : list}` }],
-      say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}`,
+      say: `${nameOf(owner.service)} has no port ${to.port}/${protocol}; it has ${list === '' ? 'none' : list}${which}${outer(owner.service, to.address)}`,
       fix: [
         ...instead(request, ports, meant),
         `add port ${to.port}${protocol === 'TCP' ? '' : `/${protocol}`} to the service`,
       ].join(', or '),
     },
   ]
+}
+
+/** Who asks a cluster IP for such a port is refused. Other addresses may be somebody else's as well: rules leave all but the ports alone. */
+function outer({ spec }: Service, to: Address): string {
+  if ((spec.clusterIPs ?? [spec.clusterIP]).includes(to)) return ''
+  return `; ${to} is not its cluster IP, so nobody says so: what is for other ports goes on as for an address of anybody`
 }
 
 /** What to ask instead: by the right scheme, by the right protocol, or for the right port. */

@@ -56,6 +56,25 @@ test('the cluster’s own ranges, and addresses of nodes and services among thos
   )
 })
 
+test('an address for the outside among those of a node’s pods is no service’s there, whatever else is known', () => {
+  const external = service('ext', { externalIPs: ['100.96.1.8', '203.0.113.8'] })
+  const balanced = {
+    ...service('lb', { type: 'LoadBalancer' }),
+    status: { loadBalancer: { ingress: [{ ip: '100.96.1.9' }, { ip: '100.96.1.10', ipMode: 'Proxy' as const }] } },
+  }
+  assert.deepEqual(
+    check.find(view({ cluster: { services: [external, balanced] } })).map(({ code, field, say }) => [code, field, say]),
+    [
+      ['spec.externalIPs', 'ext', '100.96.1.8'],
+      ['status.loadBalancer.ingress', 'lb', '100.96.1.9'],
+    ].map(([field, name, address]) => [
+      'AddressInRange',
+      field,
+      `service shop/${name} has the address ${address} for the outside, which is in the range 100.96.1.0/24 of the pods of node1: there it is a pod’s, and no rule takes it for the service`,
+    ]),
+  )
+})
+
 test('a route that takes addresses of services or of another node’s pods is named; the cluster’s own are not', () => {
   const found = (on: string, to: string, more: Partial<RouteEntry> = {}): string[] => {
     const routes = [{ to, kind: 'unicast', device: 'eth1', ...more }]

@@ -1,4 +1,5 @@
 import type { Node } from '../../api/objects/node.ts'
+import { balancedAddresses, type Service } from '../../api/objects/service.ts'
 import {
   type Address,
   addressBytes,
@@ -108,6 +109,11 @@ function addresses({ cluster, ranges }: View, shares: readonly Share[]): Finding
       const share = find(address)
       if (share) found.push(inside(node, address, share))
     }
+  for (const service of cluster.services)
+    for (const address of outerAddresses(service)) {
+      const share = find(address)
+      if (share) found.push(outer(service, address, share))
+    }
   // Where the service range is known, its overlap with pods is said once, and not service by service.
   if (ranges) return found
   for (const service of cluster.services) {
@@ -116,6 +122,25 @@ function addresses({ cluster, ranges }: View, shares: readonly Share[]): Finding
     if (address && share) found.push(inside(service, address, share))
   }
   return found
+}
+
+/** Those that a load balancer gives, and external IPs. */
+function outerAddresses(service: Service): Address[] {
+  const external = (service.spec.externalIPs ?? []).flatMap((text) => parseAddress(text) ?? [])
+  return [...new Set([...balancedAddresses(service), ...external])]
+}
+
+/** The proxy leaves such an address out, or whoever makes a service could take a pod's packets (src/proxy/addresses.ts). */
+function outer(service: Service, address: Address, share: Share): Finding {
+  const isExternal = service.spec.externalIPs?.includes(address) ?? false
+  return {
+    ...inside(service, address, share),
+    field: isExternal ? 'spec.externalIPs' : 'status.loadBalancer.ingress',
+    say: `${nameOf(service)} has the address ${address} for the outside, which is in the range ${formatCidr(share.range)} of the pods of ${share.node.metadata.name}: there it is a pod’s, and no rule takes it for the service`,
+    fix: isExternal
+      ? 'take it out of spec.externalIPs, or write one that is in no range of the cluster'
+      : 'let whoever gives load balancers their addresses choose from a range that is none of the cluster’s',
+  }
 }
 
 function inside(object: Parameters<typeof referTo>[0], address: Address, { node, range }: Share): Finding {

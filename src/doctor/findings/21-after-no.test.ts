@@ -75,6 +75,18 @@ test('too long, too far, and what has no name', () => {
     said('time', 'node1', '100.96.2.2'),
     'look for a circle: ip route get 100.96.2.2, at node1 and at each place before it',
   )
+  const outer = {
+    ...told,
+    cluster: {
+      ...told.cluster,
+      services: told.cluster.services.map((one) => ({ ...one, spec: { ...one.spec, externalIPs: ['203.0.113.8'] } })),
+    },
+  }
+  for (const kind of ['time', 'net'] as const)
+    assert.match(
+      afterNo(outer, { kind, by: 'router', hasPort: true }, 'node', address('203.0.113.8')),
+      /^ask 203\.0\.113\.8 for a port of its service: nodes translate these alone/,
+    )
   assert.match(said('other', 'node1', '100.96.2.2'), /^the way leads as far as node1/)
 })
 

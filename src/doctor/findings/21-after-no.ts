@@ -1,5 +1,6 @@
 import { type Address, contains, formatCidr, parseCidr } from '../../base/address.ts'
 import type { Case } from '../../trace/case.ts'
+import { servicesWith } from '../../trace/cluster/cluster.ts'
 import type { RuleMet } from '../../trace/observation.ts'
 import { isServiceRule } from '../../trace/tell/rules.ts'
 import type { IcmpError } from '../../trace/tell/error.ts'
@@ -34,6 +35,7 @@ export function afterNo(
     case 'too-big':
       return `send less at once, or give the link behind ${by} the MTU of the others: ip link set dev NAME mtu BYTES`
     case 'time':
+      if (isOuter(around, to)) return onlyPorts(to)
       return `look for a circle: ip route get ${to}, at ${by} and at each place before it`
     case 'other':
       return `the way leads as far as ${by}: look at what it cannot do there`
@@ -68,7 +70,17 @@ function nobodyHas({ cluster, ranges }: Around, by: string, to: Address): string
   return `the way ends at ${by}: ${whom}`
 }
 
+/** Of a service, and none that only nodes know: where rules do not translate it, it is an address like any other. */
+function isOuter({ cluster, ranges }: Around, to: Address): boolean {
+  return servicesWith(cluster, to).length > 0 && !contains(ranges.services, to)
+}
+
+function onlyPorts(to: Address): string {
+  return `ask ${to} for a port of its service: nodes translate these alone, and send the rest on as for an address of anybody, which may lead back to them`
+}
+
 function noRoute({ cluster, ranges }: Around, by: string, to: Address): string {
+  if (isOuter({ cluster, ranges }, to)) return onlyPorts(to)
   for (const { metadata, spec, status } of cluster.nodes)
     for (const text of spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR])) {
       const range = parseCidr(text)

@@ -88,6 +88,8 @@ class Carrier {
     const { packet, by } = pre
     const bridge = bridgeOf(machine)?.name
     const device = pod ? (bridge ?? 'cbr0') : 'eth0'
+    if (isLocal(machine, packet.source) && !packet.source.startsWith('127.'))
+      return this.#end(machine, this.#path.fromItself(machine, came, packet), packet)
     if (isLocal(machine, packet.destination)) {
       if (early && mine && !this.#to.back && !isUntranslated(came, packet)) this.#path.toGateway(machine, came)
       this.#translated(machine, device, came, packet, by)
@@ -201,9 +203,9 @@ class Carrier {
   #post(machine: Machine, came: Packet, packet: Packet, route: MachineRoute, by: Decider | undefined): Passed {
     const post = this.#meet(machine, 'postrouting', packet, came, sourceFor(machine, route))
     if ('ended' in post) return post
-    if (!this.#to.back) this.#to.tracked.remember(machine, came, post.packet)
+    const left = this.#to.back ? post.packet : this.#to.tracked.remember(machine, came, post.packet)
     const decided = post.by ?? by
-    return { packet: post.packet, ...(decided && { by: decided }) }
+    return { packet: left, ...(decided && { by: decided }) }
   }
 
   /** What the rules of one hook make of it; of an answer, what the machine remembers. */

@@ -9,15 +9,15 @@ const defaultTtl = 64
 export class TimeToLive {
   #left = defaultTtl
   readonly #met: { readonly machine: Machine; readonly packet: Packet }[] = []
-  #circle: number | undefined
+  #round: { readonly hops: number; readonly last: Machine } | undefined
 
   /** `hops`: how many were told before it came here. */
   arrives(machine: Machine, packet: Packet, hops: number): void {
-    if (this.#circle !== undefined) return
+    if (this.#round) return
     const again = this.#met.some(
       (one) => one.machine === machine && one.packet.source === packet.source && isUntranslated(one.packet, packet),
     )
-    if (again) this.#circle = hops
+    if (again) this.#round = { hops, last: this.#met.at(-1)?.machine ?? machine }
     else this.#met.push({ machine, packet })
   }
 
@@ -28,8 +28,8 @@ export class TimeToLive {
     return true
   }
 
-  /** The hops of one round; undefined while there is none. */
-  get round(): number | undefined {
-    return this.#circle
+  /** How many hops one round has, and the machine that it ends at; undefined while there is none. */
+  get round(): { readonly hops: number; readonly last: Machine } | undefined {
+    return this.#round
   }
 }

@@ -2,7 +2,15 @@ import { type Address, cidr, contains, nth, parseAddress, parseCidr, rangeAround
 import type { Node } from '../../api/objects/node.ts'
 import type { Pod } from '../../api/objects/pod.ts'
 import { balancedAddresses } from '../../api/objects/service.ts'
-import { type Cluster, isAlive, nodeAddresses, nodesThatServe, podAddress, podKey } from '../cluster/cluster.ts'
+import {
+  type Cluster,
+  isAlive,
+  nodeAddresses,
+  nodeOfRange,
+  nodesThatServe,
+  podAddress,
+  podKey,
+} from '../cluster/cluster.ts'
 import type { Machine, MachineRoute } from './machine.ts'
 import type { Ranges } from './ranges.ts'
 
@@ -125,13 +133,15 @@ export function promisedRouter(
   }
 }
 
-/** A load balancer's address leads to a node that answers for the service (src/routes). */
+/** A load balancer's address leads to a node that answers for the service, unless a node or its pods have it (src/routes). */
 function balanced(cluster: Cluster): MachineRoute[] {
+  const taken = new Set(cluster.nodes.flatMap(nodeAddresses))
   return cluster.services.flatMap((service) => {
     const node = cluster.nodes.find(({ metadata }) => metadata.name === nodesThatServe(cluster, service)[0])
     const [via] = node ? nodeAddresses(node) : []
     if (via === undefined) return []
-    return balancedAddresses(service).map(
+    const free = balancedAddresses(service).filter((one) => !taken.has(one) && !nodeOfRange(cluster, one))
+    return free.map(
       (one): MachineRoute => ({
         to: rangeAround(one, one.includes(':') ? 128 : 32),
         kind: 'unicast',

@@ -1,8 +1,10 @@
 import { type Cidr, cidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
+import { leftAlone, sayFromItself } from '../cluster/left-alone.ts'
 import { nameOf, podName } from '../cluster/names.ts'
+import type { End } from './carriage.ts'
 import { bridgeOf, isStranger, type Machine, type MachineRoute } from './machine.ts'
-import { Path, withPort } from './path.ts'
+import { endsOfPacket, Path, withPort } from './path.ts'
 import type { Decider } from './rules.ts'
 import { sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
 
@@ -93,8 +95,19 @@ export class Telling extends Path {
   }
 
   way(machine: Machine, packet: Packet, route: MachineRoute): void {
-    const told = sayWay(this.#speaker, machine, packet.destination, route)
-    this.add(machine, route.device ?? 'eth0', packet, { component: 'route', action: 'forwarded', ...told })
+    const { say, because } = sayWay(this.#speaker, machine, packet.destination, route)
+    const { destination: to, destinationPort: port } = packet
+    const { proto: protocol } = endsOfPacket(packet)
+    const left =
+      machine.place.kind === 'node'
+        ? leftAlone(this.#speaker.cluster, this.#speaker.ranges, { to, port, protocol })
+        : ''
+    this.add(machine, route.device ?? 'eth0', packet, {
+      component: 'route',
+      action: 'forwarded',
+      say: `${left}${say}`,
+      because,
+    })
   }
 
   noWay(machine: Machine, packet: Packet): void {
@@ -102,15 +115,27 @@ export class Telling extends Path {
     this.add(machine, 'eth0', packet, { component: 'route', action: 'dropped', ...told })
   }
 
-  /** Told is one round of it (the first `round` hops), and where its time to live ends. */
-  circle(machine: Machine, packet: Packet, round: number | undefined): void {
-    if (round !== undefined) this.hops.splice(round)
-    this.add(machine, 'eth0', packet, {
+  /** Told is one round of it, and where its time to live ends; of an answer, nobody says where that is. */
+  circle(machine: Machine, packet: Packet, round: { hops: number; last: Machine } | undefined): void {
+    if (round) this.hops.splice(round.hops)
+    this.add(this.#back && round ? round.last : machine, 'eth0', packet, {
       component: 'route',
       action: 'dropped',
       say: 'it goes in a circle, and has passed as many machines as it may (its time to live is used up): thrown away',
       because: { kind: 'route', text: 'net.ipv4.ip_default_ttl: 64 machines' },
     })
+  }
+
+  /** fib_validate_source: a martian. */
+  fromItself(machine: Machine, came: Packet, packet: Packet): End {
+    this.translated(machine, '', came, packet, undefined, 1)
+    this.add(machine, 'eth0', packet, {
+      component: 'route',
+      action: 'dropped',
+      say: sayFromItself(machine.place.name, packet.source),
+      because: { kind: 'object', text: `${machine.place.name} has ${packet.source}` },
+    })
+    return { is: 'silent' }
   }
 
   notForwarding(machine: Machine, packet: Packet): void {

@@ -12,8 +12,17 @@ interface Entry {
 export class Tracked {
   readonly #entries: Entry[] = []
 
-  remember(machine: Machine, before: Packet, after: Packet): void {
-    this.#entries.push({ machine, before, after })
+  /**
+   * As it leaves: who comes by again as somebody whom the machine knows already, from another connection, gets another port
+   * (nf_nat_setup_info, get_unique_tuple).
+   */
+  remember(machine: Machine, before: Packet, after: Packet): Packet {
+    const clashes = this.#entries.some(
+      (one) => one.machine === machine && sameEnds(one.after, after) && !sameEnds(one.before, before),
+    )
+    const left = clashes ? { ...after, sourcePort: 0 } : after
+    this.#entries.push({ machine, before, after: left })
+    return left
   }
 
   /** Who really asked: what an answer's destination becomes on this machine, before it looks for a way (RFC 3022, 2.2). */
@@ -51,4 +60,13 @@ export class Tracked {
         after.sourcePort === destinationPort,
     )
   }
+}
+
+function sameEnds(one: Packet, other: Packet): boolean {
+  return (
+    one.source === other.source &&
+    one.sourcePort === other.sourcePort &&
+    one.destination === other.destination &&
+    one.destinationPort === other.destinationPort
+  )
 }

@@ -1,11 +1,12 @@
 import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
+import { type For, leftAlone, sayFromItself } from '../cluster/left-alone.ts'
 import { nameOf } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'
 import { sayStranger } from '../predict/say.ts'
-import { type Direction, hopAt, ipOf, isStranger, type Story, type Visit } from './story.ts'
+import { type Direction, hopAt, ipOf, isStranger, portOf, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
 export function routed(
@@ -15,18 +16,32 @@ export function routed(
   next: Visit | undefined,
   direction: Direction,
 ): Hop {
-  const { destination } = ipOf(one)
+  const { source, destination } = ipOf(one)
   const route = facts?.routes.find(({ to }) => to === destination)
   const because: Because = { kind: 'route', text: routeText(destination, route) }
   if (one.direction === 'in') {
     if (route?.kind === 'local') return forItself(story, one, facts, 'route', direction)
-    const say =
-      route?.entry === undefined
+    const mine = facts?.addresses.includes(source) ?? false
+    const say = mine
+      ? sayFromItself(one.place.name, source)
+      : route?.entry === undefined
         ? `no way to ${destination} from here`
         : `came in for ${destination}, and did not go on`
     return hopAt(story, one, { component: 'route', action: next ? 'forwarded' : 'dropped', say, because })
   }
-  return hopAt(story, one, { component: 'route', action: 'forwarded', say: sayWay(story, one, route), because })
+  const left =
+    direction === 'there' && one.place.kind === 'node' ? leftAlone(story.cluster, story.ranges, forWhat(one)) : ''
+  return hopAt(story, one, {
+    component: 'route',
+    action: 'forwarded',
+    say: `${left}${sayWay(story, one, route)}`,
+    because,
+  })
+}
+
+function forWhat(one: Sighting): For {
+  const ip = ipOf(one)
+  return { to: ip.destination, port: portOf(ip) ?? 0, protocol: ip.transport?.kind ?? '' }
 }
 
 function sayWay(story: Story, one: Sighting, route: RouteFact | undefined): string {
