@@ -203,9 +203,9 @@ class Carrier {
   #post(machine: Machine, came: Packet, packet: Packet, route: MachineRoute, by: Decider | undefined): Passed {
     const post = this.#meet(machine, 'postrouting', packet, came, sourceFor(machine, route))
     if ('ended' in post) return post
-    const left = this.#to.back ? post.packet : this.#to.tracked.remember(machine, came, post.packet)
+    if (!this.#to.back) this.#to.tracked.remember(machine, came, post.packet)
     const decided = post.by ?? by
-    return { packet: left, ...(decided && { by: decided }) }
+    return { packet: post.packet, ...(decided && { by: decided }) }
   }
 
   /** What the rules of one hook make of it; of an answer, what the machine remembers. */

@@ -1,6 +1,6 @@
 import type { Address } from '../../base/address.ts'
 import type { Place } from '../observation.ts'
-import { isLocal, type Machine } from './machine.ts'
+import { bridgeOf, isLocal, type Machine } from './machine.ts'
 
 /** Machines and the wires between them. */
 export interface Topology {
@@ -16,6 +16,9 @@ export function neighbourOf(
 ): Machine | undefined {
   const wire = wireOf(machine.place, device, machine)
   if (machine.devices.find(({ name }) => name === device)?.carrier === false) return undefined
+  // A bridge that is down carries nothing from port to port.
+  const node = machine.place.kind === 'pod' ? nodeOf(topology, machine) : undefined
+  if (node && bridgeOf(node)?.up === false) return undefined
   return topology.machines.find(
     (other) =>
       other !== machine &&
