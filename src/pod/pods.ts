@@ -20,7 +20,7 @@ import { knownOf, type PodProcess, processOf } from './processes.ts'
 import { type PodRecord, readRecords } from './record.ts'
 import { podRequests, type PodRequests } from './requests.ts'
 import { type GroupsPlace, PodGroups } from './resources/groups.ts'
-import { endStrays } from './strays.ts'
+import { endStrays, endStrayShims } from './strays.ts'
 import { Objects } from './volumes/objects.ts'
 
 export interface PodsOptions {
@@ -89,6 +89,7 @@ export function startPods(options: PodsOptions): Pods {
   }
   const lives = new Map<string, PodLife>()
   const records = new Map(readRecords(stateDir, log).map((record) => [record.uid, record]))
+  const noted = shimsOf(records.values())
 
   removeStrays(network, records.values())
 
@@ -118,6 +119,7 @@ export function startPods(options: PodsOptions): Pods {
   })
   const synced = follower.synced.then(async () => {
     endStrays([...lives.values()].flatMap(knownOf), startingIn(stateDir), log)
+    endStrayShims(noted, stateDir, log)
     adopted.resolve()
     await context.groups.sweep(new Set([...lives.keys(), ...records.keys()]))
     const rest = [...records.values()]
@@ -162,6 +164,11 @@ export function startPods(options: PodsOptions): Pods {
 function removeStrays(network: PodNetwork, records: Iterable<PodRecord>): void {
   const used = new Set([...records].map(({ sandbox }) => sandbox?.id))
   for (const { id } of network.list()) if (!used.has(id)) network.del(id)
+}
+
+function shimsOf(records: Iterable<PodRecord>): Set<number> {
+  const runs = [...records].flatMap(({ containers }) => Object.values(containers).flatMap(({ run }) => run ?? []))
+  return new Set(runs.map(({ shim }) => shim.pid))
 }
 
 function readResolvConf(): string {

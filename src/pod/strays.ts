@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
 import { openProcess, type Process, SIGNALS } from '../kernel/process.ts'
 import { awaitUnshared } from '../kernel/share.ts'
@@ -58,6 +58,42 @@ function endThose(pods: readonly KnownPod[], names: Set<string>, log: Log): void
   }
 }
 
+/**
+ * Ends the shims below `stateDir` that are not of `noted`, with what runs of their containers: an agent died before it wrote them down. Where the container
+ * has ended meanwhile, too, its shim would wait for ever for somebody who reads what it printed, and keep its image.
+ */
+export function endStrayShims(noted: ReadonlySet<number>, stateDir: string, log: Log): void {
+  for (const pid of processNumbers()) {
+    if (noted.has(pid) || !isShim(pid)) continue
+    const held = openProcess(pid)
+    // Asked when it is held: the number may have gone to another process.
+    if (held && isShim(pid) && holds(pid, `${stateDir}/`)) {
+      log.warn({ pid }, 'the shim of a container that no record tells of is ended')
+      held.signal(SIGNALS.KILL)
+    }
+    held?.close()
+  }
+}
+
+/** One of this PID namespace: who is in another one is a pod's own. */
+function isShim(pid: number): boolean {
+  try {
+    const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return title.startsWith('kubehop shim ') && namespaceOf(pid, 'pid') === namespaceOf('self', 'pid')
+  } catch {
+    return false // it ended meanwhile
+  }
+}
+
+/** Has it opened something below this path? */
+function holds(pid: number, path: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(path))
+  } catch {
+    return false // it ended meanwhile, or is another user's
+  }
+}
+
 /** From its parent on. */
 function ancestors(pid: number): number[] {
   const found: number[] = []
@@ -81,8 +117,7 @@ function parentOf(pid: number): number {
 function shimOf(pid: number): Process | undefined {
   try {
     const parent = parentOf(pid)
-    const shim = readFileSync(`/proc/${parent}/cmdline`, 'utf8').startsWith('kubehop shim ')
-    return shim && namespaceOf(parent, 'pid') === namespaceOf('self', 'pid') ? openProcess(parent) : undefined
+    return isShim(parent) ? openProcess(parent) : undefined
   } catch {
     return undefined // it ended meanwhile
   }

@@ -32,6 +32,9 @@ const verbs: Record<string, (...args: never[]) => Promise<unknown>> = {
   },
   events: (name: string) => node.events(name),
   delete: (name: string) => node.delete(name),
+  /** Asks for the end of a pod and does not wait for it; {@link gone} does. */
+  remove: (name: string) => node.client.delete('Pod', name, 'default', { gracePeriodSeconds: 2 }),
+  gone: (name: string) => node.until(name, 'gone', (pod) => pod === undefined),
   ended: (name: string) =>
     node.until(name, 'ended', (pod) => pod?.status?.containerStatuses?.[0]?.state?.terminated !== undefined),
   restarted: (name: string, count: number) =>

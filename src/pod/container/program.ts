@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { reportPid, reportText } from '../../kernel/launch/launch.ts'
 import { cell, Program } from '../../kernel/launch/program.ts'
 import { imageFd, reportFd } from '../../kernel/launch/stub.ts'
@@ -10,6 +11,8 @@ import {
   CLONE_NEWUTS,
   O_CLOEXEC,
   O_CREAT,
+  O_DIRECTORY,
+  O_PATH,
   O_TRUNC,
   O_WRONLY,
   PR_SET_PDEATHSIG,
@@ -97,6 +100,8 @@ export function containerProgram({ what, root, status, input, processes, bounds 
     for (const fd of [0, joinedFd, startingFd, reportFd, imageFd, ...groupFds]) shim.call('report', 'close', fd)
     if (root.kind === 'image') holdLayers(shim, root)
     if (input === 'terminal') leaveTerminal(shim)
+    // By this an agent knows whose it is: see endStrayShims.
+    shim.attempt('hold its directory', 'openat', AT_FDCWD, dirname(status), O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
     if (input === 'pipe') {
       shim.awaitSignal('hold the input', inputOver)
       shim.call('close the input', 'close', inputFd)
