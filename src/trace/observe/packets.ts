@@ -36,7 +36,7 @@ export class PacketWatch {
   readonly #what: What
   readonly #socket: PacketSocket
   readonly #queue: Queue<Observation>
-  readonly #names: Map<number, string>
+  readonly #devices: Map<number, Device>
   #count = 0
   #bytes = 0
   #told = 0
@@ -47,7 +47,7 @@ export class PacketWatch {
     this.watched = watched
     this.#what = what
     this.#queue = queue
-    this.#names = deviceNames(ns)
+    this.#devices = devicesOf(ns)
     this.#socket = openPacketSocket({
       ...(ns && { ns }),
       cooked: false,
@@ -91,7 +91,9 @@ export class PacketWatch {
 
   #see({ device, kind, at, bytes, length }: Packet): void {
     const { mostPackets, mostBytes, leaveOut } = this.#what
-    if (this.#full || leaveOut?.(at, bytes)) return
+    const { name, isPort } = this.#at(device)
+    // A frame for another card that a wire brought along: only a bridge takes it.
+    if (this.#full || (kind === 'otherhost' && !isPort) || leaveOut?.(at, bytes)) return
     this.#count++
     this.#bytes += bytes.length
     this.#full = this.#count >= mostPackets || this.#bytes >= mostBytes
@@ -109,7 +111,7 @@ export class PacketWatch {
     this.#queue.push({
       kind: 'packet',
       place: this.watched.place,
-      device: this.#nameOf(device),
+      device: name,
       direction: kind === 'outgoing' ? 'out' : 'in',
       time: at.toString(),
       frame: Buffer.from(bytes).toString('base64'),
@@ -118,16 +120,22 @@ export class PacketWatch {
   }
 
   /** A device that came after the start (a new pod's cable) is looked up once. */
-  #nameOf(index: number): string {
-    if (!this.#names.has(index)) {
-      for (const [known, name] of deviceNames(this.watched.ns)) this.#names.set(known, name)
-      if (!this.#names.has(index)) this.#names.set(index, `device ${index}`)
+  #at(index: number): Device {
+    if (!this.#devices.has(index)) {
+      for (const [known, device] of devicesOf(this.watched.ns)) this.#devices.set(known, device)
+      if (!this.#devices.has(index)) this.#devices.set(index, { name: `device ${index}`, isPort: false })
     }
-    return this.#names.get(index) ?? ''
+    return this.#devices.get(index) ?? { name: '', isPort: false }
   }
 }
 
-function deviceNames(ns: Netns | undefined): Map<number, string> {
+interface Device {
+  readonly name: string
+  /** Of a bridge, which takes whatever comes. */
+  readonly isPort: boolean
+}
+
+function devicesOf(ns: Netns | undefined): Map<number, Device> {
   using socket = openRouteSocket(ns)
-  return new Map(socket.links().map(({ index, name }) => [index, name]))
+  return new Map(socket.links().map(({ index, name, master }) => [index, { name, isPort: master !== undefined }]))
 }

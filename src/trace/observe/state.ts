@@ -28,9 +28,10 @@ function gatherState(place: Place, ns: Netns | undefined): MachineState {
   return {
     place,
     devices: links.map(
-      ({ name, index, up, running, kind, master, port, peer }): MachineDevice => ({
+      ({ name, index, mac, up, running, kind, master, port, peer }): MachineDevice => ({
         name,
         index,
+        ...(mac !== undefined && { mac }),
         up,
         carrier: running,
         ...(kind === 'bridge' && { isBridge: true }),
@@ -40,6 +41,10 @@ function gatherState(place: Place, ns: Netns | undefined): MachineState {
       }),
     ),
     addresses: socket.addresses().map(({ address, index }) => ({ address, device: names.get(index) ?? '' })),
+    neighbours: socket.neighbours().flatMap(({ address, index, mac, state }) => {
+      const device = names.get(index)
+      return state === 'permanent' && mac !== undefined && device !== undefined ? [{ address, device, mac }] : []
+    }),
     routes: socket.routes().flatMap(({ to, kind = 'unicast', via, index, source, priority }): MachineRoute[] => {
       const device = index === undefined ? undefined : names.get(index)
       if (!isKept(kind)) return []

@@ -7,7 +7,7 @@ import { TimeToLive } from './circle.ts'
 import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
 import { type Decider, meet } from './rules.ts'
 import { everywhere, hairpinAt, Telling } from './telling.ts'
-import { neighbourOf, nodeOf } from './topology.ts'
+import { neighbourOf, nodeOf, type Taker } from './topology.ts'
 
 /** A packet's way from the machine that makes it to where it ends, machine by machine as their kernels would take it. Pure. */
 export function carry(carriage: Carriage, machine: Machine, packet: Packet): Carried {
@@ -145,11 +145,12 @@ class Carrier {
     if (machine.place.kind === 'node' && route.device === bridgeOf(machine)?.name)
       return this.port(machine, next, left.packet)
     this.#path.way(machine, left.packet, route)
+    if (next === 'nobody') return this.#end(machine, this.#path.astray(machine, left.packet), left.packet)
     return this.#into(next, left.packet)
   }
 
   /** Out of a pod's cable into its node's bridge. */
-  #ontoBridge(pod: Machine, target: Machine, left: Packet): Carried {
+  #ontoBridge(pod: Machine, target: Taker, left: Packet): Carried {
     const packet = onWire(left)
     const node = nodeOf(this.#to.topology, pod)
     if (!node) return this.#end(pod, { is: 'silent' }, packet)
@@ -167,7 +168,7 @@ class Carrier {
     node: Machine,
     came: Packet,
     packet: Packet,
-    target: Machine,
+    target: Taker,
     pod: Machine,
     by: Decider | undefined,
   ): Carried {
@@ -177,20 +178,17 @@ class Carrier {
     }
     const forward = this.#meet(node, 'forward', packet, came)
     if ('ended' in forward) return forward.ended
-    const left = this.#post(
-      node,
-      came,
-      forward.packet,
-      { to: everywhere, kind: 'unicast', device: bridgeOf(node)?.name ?? '' },
-      by,
-    )
+    const bridge = bridgeOf(node)?.name ?? ''
+    const way: MachineRoute = { to: everywhere, kind: 'unicast', device: bridge }
+    const left = this.#post(node, came, forward.packet, way, by)
     if ('ended' in left) return left.ended
-    this.#translated(node, bridgeOf(node)?.name ?? '', came, left.packet, left.by)
+    this.#translated(node, bridge, came, left.packet, left.by)
     return this.port(node, target, left.packet, pod)
   }
 
   /** Out of the bridge by a pod's port; `from`: whose port it came in by, where nothing was routed. */
-  port(node: Machine, target: Machine, packet: Packet, from?: Machine): Carried {
+  port(node: Machine, target: Taker, packet: Packet, from?: Machine): Carried {
+    if (target === 'nobody') return this.#end(node, this.#path.flooded(node, packet, from), packet)
     if (from && target === from && !hairpinAt(node, from)) {
       this.#path.noHairpin(node, from, packet)
       return this.#end(node, { is: 'silent' }, packet)
@@ -243,7 +241,7 @@ class Carrier {
     return { hops: this.#path.hops, end, machine, packet, of: this.#of }
   }
 
-  #next(machine: Machine, route: MachineRoute, packet: Packet): Machine | undefined {
+  #next(machine: Machine, route: MachineRoute, packet: Packet): Taker | undefined {
     if (route.device === undefined) return undefined
     return neighbourOf(this.#to.topology, machine, route.device, route.via ?? packet.destination)
   }

@@ -10,6 +10,8 @@ export interface Machine {
   readonly devices: readonly MachineDevice[]
   readonly addresses: readonly { readonly address: Address; readonly device: string }[]
   readonly routes: readonly MachineRoute[]
+  /** Ethernet addresses that somebody entered for good (permanent): nobody is asked for them. */
+  readonly neighbours?: readonly { readonly address: Address; readonly device: string; readonly mac: string }[]
   /** net.ipv4.ip_forward: takes packets that are for others. */
   readonly forwards: boolean
   /** net.bridge.bridge-nf-call-iptables: what a bridge carries from port to port meets the rules for IP, too. */
@@ -31,6 +33,7 @@ export interface Machine {
 export interface MachineDevice {
   readonly name: string
   readonly index?: number
+  readonly mac?: string
   readonly up: boolean
   /** The other end of its cable is up, too; absent where nobody asked. */
   readonly carrier?: boolean

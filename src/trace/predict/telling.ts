@@ -3,20 +3,19 @@ import type { Packet } from '../../kernel/nftables/packet.ts'
 import { leftAlone, sayFromItself } from '../cluster/left-alone.ts'
 import { nameOf, podName } from '../cluster/names.ts'
 import type { End } from './carriage.ts'
+import { Endings, portOf } from './endings.ts'
 import { bridgeOf, isStranger, type Machine, type MachineRoute } from './machine.ts'
-import { endsOfPacket, Path, withPort } from './path.ts'
+import { endsOfPacket, withPort } from './path.ts'
 import type { Decider } from './rules.ts'
 import { sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
 
 /** The hops of one packet, told as they happen: what a machine does, and which object or line of its kernel says so. */
-export class Telling extends Path {
+export class Telling extends Endings {
   readonly #speaker: Speaker
-  readonly #back: boolean
 
   constructor(speaker: Speaker, back: boolean) {
-    super()
+    super(back)
     this.#speaker = speaker
-    this.#back = back
   }
 
   sent(machine: Machine, device: string, packet: Packet): void {
@@ -110,19 +109,14 @@ export class Telling extends Path {
     })
   }
 
-  noWay(machine: Machine, packet: Packet): void {
-    const told = sayNoWay(machine, packet.destination)
-    this.add(machine, 'eth0', packet, { component: 'route', action: 'dropped', ...told })
-  }
-
-  /** Told is one round of it, and where its time to live ends; of an answer, nobody says where that is. */
-  circle(machine: Machine, packet: Packet, round: { hops: number; last: Machine } | undefined): void {
-    if (round) this.hops.splice(round.hops)
-    this.add(this.#back && round ? round.last : machine, 'eth0', packet, {
-      component: 'route',
-      action: 'dropped',
-      say: 'it goes in a circle, and has passed as many machines as it may (its time to live is used up): thrown away',
-      because: { kind: 'route', text: 'net.ipv4.ip_default_ttl: 64 machines' },
+  port(node: Machine, pod: Machine, packet: Packet): void {
+    // From objects alone a cable has no number.
+    const port = node.known === 'kernel' ? portOf(node, pod) : undefined
+    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
+      component: 'bridge',
+      action: 'forwarded',
+      say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker, pod.place.name)}’s cable`}`,
+      because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
     })
   }
 
@@ -138,46 +132,6 @@ export class Telling extends Path {
     return { is: 'silent' }
   }
 
-  notForwarding(machine: Machine, packet: Packet): void {
-    this.add(machine, 'eth0', packet, {
-      component: 'route',
-      action: 'dropped',
-      say: `${machine.place.name} does not forward: net.ipv4.ip_forward is 0`,
-      because: { kind: 'route', text: 'net.ipv4.ip_forward = 0' },
-    })
-  }
-
-  unanswered(machine: Machine, packet: Packet, route: MachineRoute): void {
-    const { via, device = '' } = route
-    const to = via ?? packet.destination
-    this.add(machine, device, packet, {
-      component: device === bridgeOf(machine)?.name ? 'bridge' : 'route',
-      action: 'dropped',
-      say: `"who has ${to}?": nobody answers`,
-      because: { kind: 'neighbour', text: `no answer from ${to} on ${device}` },
-    })
-  }
-
-  port(node: Machine, pod: Machine, packet: Packet): void {
-    // From objects alone a cable has no number.
-    const port = node.known === 'kernel' ? portOf(node, pod) : undefined
-    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
-      component: 'bridge',
-      action: 'forwarded',
-      say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker, pod.place.name)}’s cable`}`,
-      because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
-    })
-  }
-
-  noHairpin(node: Machine, pod: Machine, packet: Packet): void {
-    this.add(node, bridgeOf(node)?.name ?? 'cbr0', packet, {
-      component: 'bridge',
-      action: 'dropped',
-      say: 'it would have to leave by the port it came in by, and that port’s hairpin mode is off',
-      because: { kind: 'neighbour', text: `${portOf(node, pod) ?? 'its port'}: hairpin off` },
-    })
-  }
-
   /** The destination first, then the sender, in the kernel's order. `of`: out of so many endpoints. */
   translated(
     machine: Machine,
@@ -190,7 +144,7 @@ export class Telling extends Path {
     const middle = { ...before, destination: after.destination, destinationPort: after.destinationPort }
     const at = withPort(middle.destination, middle.destinationPort)
     if (at !== withPort(before.destination, before.destinationPort)) {
-      const told = this.#back
+      const told = this.back
         ? {
             say: `put back: ${withPort(before.destination, before.destinationPort)} becomes ${at}, who asked`,
             because: remembered,
@@ -204,7 +158,7 @@ export class Telling extends Path {
       this.add(machine, device, before, { component: 'proxy', action: 'translated', after: middle, ...told })
     }
     if (middle.source === after.source && middle.sourcePort === after.sourcePort) return
-    const told = this.#back
+    const told = this.back
       ? {
           say: `put back: ${withPort(middle.source, middle.sourcePort)} becomes ${withPort(after.source, after.sourcePort)}, whom ${this.#speaker.source} asked`,
           because: remembered,
@@ -219,7 +173,7 @@ export class Telling extends Path {
   refused(machine: Machine, packet: Packet, how: string, by: Decider | undefined): void {
     const told = sayRefusal(this.#speaker, machine, packet, by)
     const { because } = told
-    const say = this.#back && by?.kind === 'table' ? 'a rule is against this answer' : told.say
+    const say = this.back && by?.kind === 'table' ? 'a rule is against this answer' : told.say
     this.add(machine, '', packet, {
       component: by?.kind === 'table' ? 'policy' : 'proxy',
       action: how === 'drop' ? 'dropped' : 'rejected',
@@ -239,10 +193,6 @@ const remembered = { kind: 'conntrack', text: 'the node remembers the connection
 function ruleOf(by: Decider | undefined): { kind: 'object' | 'rule'; text: string } {
   if (by?.kind === 'table') return { kind: 'rule', text: `${by.table} ${by.chain}: ${by.rule ?? ''}` }
   return { kind: 'object', text: by?.kind === 'services' && by.rule !== undefined ? by.rule : 'the services’ rules' }
-}
-
-export function portOf({ devices }: Machine, pod: Machine): string | undefined {
-  return devices.find((device) => device.pod === pod.place.name)?.name
 }
 
 /** A frame may leave a pod's port that it came in by. */

@@ -7,27 +7,36 @@ export interface Topology {
   readonly machines: readonly Machine[]
 }
 
-/** Who answers "who has this address?" on the wire that a device is on; undefined when nobody does. */
-export function neighbourOf(
-  topology: Topology,
-  machine: Machine,
-  device: string,
-  address: Address,
-): Machine | undefined {
+/** Who takes a packet on a wire; `nobody`: it is sent, and no card there has the Ethernet address. */
+export type Taker = Machine | 'nobody'
+
+/**
+ * Who answers "who has this address?" on the wire that a device is on, or has the Ethernet address that was entered for it; undefined
+ * where nobody does, so that it cannot be sent.
+ */
+export function neighbourOf(topology: Topology, machine: Machine, device: string, address: Address): Taker | undefined {
   const wire = wireOf(machine.place, device, machine)
   if (machine.devices.find(({ name }) => name === device)?.carrier === false) return undefined
+  const entered = machine.neighbours?.find((one) => one.device === device && one.address === address)?.mac
   // A bridge that is down carries nothing from port to port.
   const node = machine.place.kind === 'pod' ? nodeOf(topology, machine) : undefined
-  if (node && bridgeOf(node)?.up === false) return undefined
-  return topology.machines.find(
+  const carries = !node || bridgeOf(node)?.up !== false
+  const found = topology.machines.find(
     (other) =>
+      carries &&
       other !== machine &&
-      isLocal(other, address) &&
+      (entered !== undefined || isLocal(other, address)) &&
       other.devices.some(
-        ({ name, up, carrier }) =>
-          up && carrier !== false && name !== 'lo' && wireOf(other.place, name, other) === wire,
+        ({ name, up, carrier, mac }) =>
+          up &&
+          carrier !== false &&
+          name !== 'lo' &&
+          wireOf(other.place, name, other) === wire &&
+          // Of a machine that nobody asked only the objects tell.
+          (entered === undefined || (mac === undefined ? isLocal(other, address) : mac === entered)),
       ),
   )
+  return found ?? (entered === undefined ? undefined : 'nobody')
 }
 
 export function machineAt(topology: Topology, kind: Place['kind'], name: string): Machine | undefined {
