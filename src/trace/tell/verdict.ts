@@ -65,5 +65,8 @@ export function refusedBy(story: Story): 'target' | 'node' | undefined {
 export function tookDatagram(story: Story, last: Sighting): boolean {
   const { destination, transport } = ipOf(last)
   if (transport?.kind !== 'udp' || last.place.kind === 'router' || last.direction !== 'in') return false
-  return listenerOn(factsOf(story, last.place), 'udp', destination, transport.destinationPort) !== undefined
+  const facts = factsOf(story, last.place)
+  // What only passes a machine is none of its sockets', whatever port they wait at.
+  if (!facts?.addresses.includes(destination) && !destination.startsWith('127.')) return false
+  return listenerOn(facts, 'udp', destination, transport.destinationPort) !== undefined
 }
