@@ -7,6 +7,7 @@ import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
 import type { HookName } from '../../src/kernel/nftables/chain.ts'
 import type { Random } from './trace-random-dice.ts'
+import { wireFaults } from './trace-random-wires.ts'
 import type { World } from './trace-world.ts'
 
 /** Something that goes wrong in a kernel while the objects say that all is well. */
@@ -20,6 +21,7 @@ export interface Fault {
 const someNode = (world: World, random: Random): string => random.pick(world.nodes).metadata.name
 
 export const faults: readonly Fault[] = [
+  ...wireFaults,
   {
     name: 'the router has no route for a node’s pods',
     make(world, random) {
@@ -46,13 +48,6 @@ export const faults: readonly Fault[] = [
       socket.apply(
         addRoute({ to: cidr(random.pick(['100.96.2.0/25', '100.96.1.0/25', '198.51.100.0/25'])), kind, scope: 0 }),
       )
-    },
-  },
-  {
-    name: 'a pod’s card is down',
-    make(world, random) {
-      using socket = openRouteSocket(world.netns(random.pick(world.pods).metadata.name))
-      socket.apply(setLink('eth0', { up: false }))
     },
   },
   {
@@ -108,7 +103,7 @@ function foreignRule(world: World, random: Random, hook: HookName): void {
             { kind: 'payload', base: 'network', offset: random.pick([12, 16]), length: 4, to: 0 },
             { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(to)) },
             refuses
-              ? { kind: 'reject', with: 'icmp', code: random.pick([1, 3, 13]) }
+              ? { kind: 'reject', with: 'icmp', code: random.pick([0, 1, 3, 9, 10, 13]) }
               : { kind: 'immediate', verdict: { verdict: 'drop' } },
           ],
         },
