@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
+import { address } from '../../src/base/address.ts'
+import { packAddress } from '../../src/kernel/nftables/packed.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { type LiveOptions, traceLive } from '../../src/trace/live/live.ts'
 import type { LiveEvent, LiveFlow, LiveTrace } from '../../src/trace/live/types.ts'
 import { World } from './trace-world.ts'
@@ -126,6 +129,47 @@ test('what is refused and what nobody answers is told with its story', async () 
   )
   assert.equal(silent.flows.length, 1)
   assert.ok(['no-answer', 'unreachable'].includes(silent.flows[0]?.verdict ?? ''), JSON.stringify(silent.flows[0]))
+})
+
+test('a rule that refuses is told by its comment, also where its table is of another family than the packet', async () => {
+  for (const family of ['ip', 'inet'] as const) {
+    const nft = openNftables(world.node('node2'))
+    nft.apply({
+      table: { family, name: 'firewall', owned: true },
+      ops: [
+        { op: 'add table' },
+        {
+          op: 'add chain',
+          chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
+        },
+        {
+          op: 'add rule',
+          chain: 'guard',
+          rule: {
+            comment: `nobody enters (${family})`,
+            exprs: [
+              { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
+              { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
+              { kind: 'reject', with: 'tcp reset', code: 0 },
+            ],
+          },
+        },
+      ],
+    })
+    try {
+      const { flows } = await live('client', 'svc/far-svc', () => run('client', get('100.64.0.21', 1)))
+      const [flow] = flows
+      assert.equal(flow?.verdict, 'rejected', JSON.stringify(flow))
+      const rules = flow.story?.hops.flatMap(({ because }) => (because.kind === 'rule' ? [because.text] : []))
+      assert.match(
+        rules?.join() ?? '',
+        new RegExp(`firewall guard.*nobody enters \\(${family}\\)`),
+        JSON.stringify(flow.story, null, 1),
+      )
+    } finally {
+      await nft.closeElsewhere()
+    }
+  }
 })
 
 test('datagrams are exchanges, one for each socket', async () => {

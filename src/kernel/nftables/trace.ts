@@ -4,7 +4,7 @@ import type { Netns } from '../netns.ts'
 import { whenReadable } from '../reactor.ts'
 import { needed, readVerdict, type Verdict } from './data.ts'
 import { nameIn } from './expr/codec.ts'
-import { familyName, NFT_MSG, nftMessageOf, readHeader, type TableFamily } from './message.ts'
+import { NFT_MSG, nftMessageOf, readHeader, type TableFamily } from './message.ts'
 
 const NFNLGRP_NFTRACE = 9
 const NFTA_TRACE = {
@@ -20,7 +20,6 @@ const NFTA_TRACE = {
   IIF: 10,
   OIF: 12,
   MARK: 14,
-  NFPROTO: 15,
   POLICY: 16,
   CT_ID: 18,
   CT_DIRECTION: 19,
@@ -38,6 +37,7 @@ export interface TraceEvent {
   readonly id: number
   /** A rule that gave a verdict; a chain that was left by its end or by `return`; the policy of a base chain. */
   readonly type: keyof typeof traceTypes
+  /** The table's: of an inet table's packets `inet`. */
   readonly family: TableFamily
   readonly table: string
   readonly chain: string
@@ -90,14 +90,14 @@ export function watchTraces(
 /** undefined for a message that is no trace. */
 export function readTrace(message: Message): TraceEvent | undefined {
   if (nftMessageOf(message) !== NFT_MSG.TRACE) return undefined
-  const { attributes } = readHeader(message)
+  const { family, attributes } = readHeader(message)
   const handle = attributes.be64(NFTA_TRACE.RULE_HANDLE)
   const verdict = verdictOf(attributes)
   const policy = attributes.be32(NFTA_TRACE.POLICY)
   return {
     id: needed(attributes.be32(NFTA_TRACE.ID), 'id of a trace'),
     type: needed(nameIn(traceTypes, attributes.be32(NFTA_TRACE.TYPE)), 'type of a trace'),
-    family: needed(familyName(attributes.be32(NFTA_TRACE.NFPROTO) ?? 0), 'family of a trace'),
+    family: needed(family, 'family of a trace'),
     table: needed(attributes.string(NFTA_TRACE.TABLE), 'table of a trace'),
     chain: needed(attributes.string(NFTA_TRACE.CHAIN), 'chain of a trace'),
     ...(handle === undefined ? {} : { handle }),

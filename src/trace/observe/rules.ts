@@ -1,4 +1,3 @@
-import type { TableFamily } from '../../kernel/nftables/message.ts'
 import type { PlacedRule } from '../../kernel/nftables/rule.ts'
 import type { TraceEvent } from '../../kernel/nftables/trace.ts'
 import { openRouteSocket } from '../../kernel/rtnetlink/socket.ts'
@@ -84,7 +83,7 @@ export class RuleWatch {
   }
 
   #told(line: TraceEvent, rules: ReadonlyMap<string, PlacedRule>): RuleMet {
-    const rule = line.handle === undefined ? undefined : rules.get(`${line.table} ${line.handle}`)
+    const rule = line.handle === undefined ? undefined : rules.get(`${line.family} ${line.table} ${line.handle}`)
     const met = ruleMet(line, this.#at, (handle) => (rule ? ruleText(rule) : `rule ${handle}`))
     // The kernel throws away what it refuses with an answer.
     const isRefused = met.verdict === 'drop' && rule?.exprs.some(({ kind }) => kind === 'reject')
@@ -93,10 +92,10 @@ export class RuleWatch {
 
   /** Every rule of the tables that were met, by table and handle. */
   #rules(): Map<string, PlacedRule> {
-    const tables = new Map<string, TableFamily>(this.#heard.map(({ table, family }) => [table, family]))
+    const tables = new Map(this.#heard.map((line) => [`${line.family} ${line.table}`, line]))
     const rules = new Map<string, PlacedRule>()
-    for (const [name, family] of tables)
-      for (const rule of rulesOf(this.#at, name, family)) rules.set(`${name} ${rule.handle}`, rule)
+    for (const [of, { table, family }] of tables)
+      for (const rule of rulesOf(this.#at, table, family)) rules.set(`${of} ${rule.handle}`, rule)
     return rules
   }
 }

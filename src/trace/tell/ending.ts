@@ -50,7 +50,9 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     ]
   }
   const refused = refusedBy(story) === 'node' && story.flow.back[0]?.place.name === last.place.name
-  const stopped = told.action === 'dropped' && told.component === 'route' && error && byRule.has(error.kind)
+  // A reset needs no error to say that a rule was against it.
+  const isByRule = error ? byRule.has(error.kind) : decided !== undefined
+  const stopped = told.action === 'dropped' && told.component === 'route' && isByRule
   if (refused && (goesOn.has(told.action) || told.action === 'delivered' || told.action === 'sent' || stopped)) {
     const how = story.flow.answer === 'reset' ? 'with a TCP reset' : 'with an ICMP message'
     const because: Because = { kind: 'rule', text: rulesText(story, last.place, ipOf(last)) }
