@@ -84,6 +84,19 @@ test('what is scaled to 0 on purpose is no error; what makes no pods says why', 
   assert.match(quota?.say ?? '', /shall have 2 and has made none: exceeded quota$/)
   const [starting] = found({ services, pods: [], deployments: [deployment(2, { app: 'web' }, fresh)] })
   assert.equal(starting?.early, true)
+  // Recreate, or scaled up again: between old pods and new ones there may be none.
+  const ago = (seconds: number): string => new Date(now - seconds * 1000).toISOString()
+  const busy = (status: Deployment['status'], generation = 1): unknown => {
+    const one = deployment(2, { app: 'web' })
+    const deployments = [{ ...one, metadata: { ...one.metadata, generation }, status }] as Deployment[]
+    return found({ services, pods: [], deployments }).map(({ code, early }) => `${code} ${early}`)
+  }
+  const progressing = { type: 'Progressing', status: 'True' } as const
+  assert.deepEqual(busy({ observedGeneration: 1 }, 2), ['PodsNotMade true'])
+  assert.deepEqual(busy({ conditions: [{ ...progressing, lastUpdateTime: ago(2) }] }), ['PodsNotMade true'])
+  assert.deepEqual(busy({ observedGeneration: 2, conditions: [{ ...progressing, lastUpdateTime: ago(60) }] }, 2), [
+    'PodsNotMade false',
+  ])
   const { status: _, ...zero } = deployment(0, { app: 'web' })
   const set: Workload = { ...zero, kind: 'StatefulSet' }
   assert.equal(found({ services, pods: [] }, { workloads: [set] })[0]?.code, 'ScaledToZero')

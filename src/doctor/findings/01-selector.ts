@@ -57,7 +57,7 @@ function judge(view: View, service: Service): Finding[] {
         code: 'PodsNotMade',
         level: 'error',
         also: [referTo(maker.object)],
-        early: ageOf(maker.object, view.now) < patienceSeconds,
+        early: maker.changing || ageOf(maker.object, view.now) < patienceSeconds,
         say: `${nameOf(service)} has no pods: ${nameOf(maker.object)} shall have ${maker.pods} and has made none${maker.says}`,
         fix: `kubectl -n ${spaceOf(service)} describe ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name}`,
       },
@@ -105,12 +105,14 @@ interface Maker {
   readonly object: { kind: string; metadata: View['cluster']['pods'][number]['metadata']; apiVersion: string }
   readonly pods: number
   readonly fix: string
+  /** It has been changed a moment ago, or is at work on a change: between its old pods and its new ones may be none. */
+  readonly changing: boolean
   /** Why it makes none, in its own words. */
   readonly says: string
 }
 
 /** What would make pods with these labels. */
-function makerOf({ cluster, workloads = [] }: View, namespace: string, selector: Labels): Maker | undefined {
+function makerOf({ cluster, workloads = [], now }: View, namespace: string, selector: Labels): Maker | undefined {
   const here = <T extends { metadata: { namespace?: string } }>(all: readonly T[]): T[] =>
     all.filter(({ metadata }) => metadata.namespace === namespace)
   const all = [
@@ -123,10 +125,7 @@ function makerOf({ cluster, workloads = [] }: View, namespace: string, selector:
   for (const object of all) {
     if (object.metadata.deletionTimestamp !== undefined) continue
     if (!meets(object.spec.template.metadata?.labels, selector)) continue
-    const status = object.status as {
-      desiredNumberScheduled?: number
-      conditions?: { type: string; message?: string }[]
-    }
+    const status: Status | undefined = object.status
     const pods = object.kind === 'DaemonSet' ? (status?.desiredNumberScheduled ?? 0) : (object.spec.replicas ?? 1)
     const said = status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message
     const { name } = object.metadata
@@ -137,8 +136,23 @@ function makerOf({ cluster, workloads = [] }: View, namespace: string, selector:
         object.kind === 'DaemonSet'
           ? `let a node have the labels that it asks for: kubectl -n ${namespace} describe daemonset ${name}`
           : `kubectl -n ${namespace} scale ${object.kind.toLowerCase()} ${name} --replicas=1`,
+      changing: said === undefined && isChanging(object.metadata, status, now),
       says: said === undefined ? '' : `: ${said}`,
     }
   }
   return undefined
+}
+
+interface Status {
+  readonly observedGeneration?: number
+  readonly desiredNumberScheduled?: number
+  readonly conditions?: { type: string; message?: string; lastUpdateTime?: string; lastTransitionTime?: string }[]
+}
+
+function isChanging({ generation = 0 }: { generation?: number }, status: Status | undefined, now: number): boolean {
+  const { observedGeneration, conditions = [] } = status ?? {}
+  if (observedGeneration !== undefined && observedGeneration < generation) return true
+  return conditions.some(({ lastUpdateTime, lastTransitionTime }) =>
+    [lastUpdateTime, lastTransitionTime].some((time) => now - Date.parse(time ?? '') < patienceSeconds * 1000),
+  )
 }

@@ -1,10 +1,13 @@
+import type { Pod } from '../../api/objects/pod.ts'
 import { type Address, contains, parseAddress } from '../../base/address.ts'
 import { isAlive, nodeOfRange, ownerOf, podKey } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
+import type { ConnectionFact, ConnectionGroup, MachineFacts } from '../facts.ts'
 import { machinesOf } from '../machines.ts'
 import type { Check, Finding, ObjectReference, View } from '../types.ts'
 import { referTo, senderOf } from './finding.ts'
+import { idleSeconds, mostIdle } from './idle.ts'
 
 /** An address for pods that no pod has: somebody kept it. */
 export const check: Check = {
@@ -55,18 +58,34 @@ function fromMachines(view: View): Finding[] {
         ...failed(view, to),
       ])
     }
-  for (const { node, connections } of view.machines)
-    for (const { protocol, address, unanswered, samples } of connections.groups) {
-      if (unanswered === 0 || !isNobodys(view, address)) continue
-      for (const { original, answered, state = '' } of samples) {
-        const from = parseAddress(original.slice(0, original.indexOf(' > ')).replace(/:\d+$/, ''))
-        const [client] = from === undefined ? [] : directoryOf(view.cluster).podsAt(from)
-        if (answered || !client) continue
-        const text = `${node}: ${protocol} ${state} ${original} [UNREPLIED]`.replace('  ', ' ')
-        add(address, referTo(client), [{ kind: 'conntrack', text }, ...failed(view, address)])
+  for (const machine of view.machines)
+    for (const group of machine.connections.groups) {
+      if (group.unanswered === 0 || !isNobodys(view, group.address)) continue
+      for (const { client, one } of stillAsking(view, machine, group)) {
+        const text = `${machine.node}: ${group.protocol} ${one.state ?? ''} ${one.original} [UNREPLIED]`
+        const evidence: Because = { kind: 'conntrack', text: text.replace('  ', ' ') }
+        add(group.address, referTo(client), [evidence, ...failed(view, group.address)])
       }
     }
   return [...found.values()]
+}
+
+/**
+ * Pods that asked lately, and again: an entry stays for two minutes, also of a single connection that was begun in the moment in which its
+ * pod ended. A datagram's entry is the same for all that follow it.
+ */
+function stillAsking(
+  { cluster }: View,
+  machine: MachineFacts,
+  { protocol, samples }: ConnectionGroup,
+): { client: Pod; one: ConnectionFact }[] {
+  const asking = samples.flatMap((one) => {
+    const from = parseAddress(one.original.slice(0, one.original.indexOf(' > ')).replace(/:\d+$/, ''))
+    const [client] = from === undefined ? [] : directoryOf(cluster).podsAt(from)
+    return one.answered || !client || idleSeconds(machine, protocol, one) > mostIdle ? [] : [{ client, one }]
+  })
+  const again = ({ client }: { client: Pod }): boolean => asking.filter((other) => other.client === client).length > 1
+  return protocol === 'tcp' ? asking.filter(again) : asking
 }
 
 /** What the kernels say of those who asked "who has it?" in vain. */

@@ -158,13 +158,20 @@ test('entries that lead to an endpoint, or that nobody uses any more, are in ord
 })
 
 test('who sends to an address that no pod has is named, by the connection or by the neighbour that did not answer', () => {
+  const syn = (from: number, timeoutSeconds: number): ConnectionGroup['samples'][number] => ({
+    original: `${two}:${from} > 100.96.2.77:80`,
+    reply: '',
+    answered: false,
+    state: 'SYN_SENT',
+    timeoutSeconds,
+  })
   const away = group('100.96.2.77', {
     address: address('100.96.2.77'),
     port: 80,
     endpointPort: 80,
     established: 0,
     unanswered: 1,
-    samples: [{ original: `${two}:4000 > 100.96.2.77:80`, reply: '', answered: false, state: 'SYN_SENT' }],
+    samples: [4000, 4001].map((from) => syn(from, 119)),
   })
   const found = stale.find(withGroups([away]))
   assert.deepEqual(
@@ -193,6 +200,9 @@ test('who sends to an address that no pod has is named, by the connection or by 
     ['somebody who has gone was only answered', dials('100.96.1.77', { dialling: [] })],
     ['an answered connection', withGroups([{ ...away, unanswered: 0 }])],
     ['a service’s address', withGroups([{ ...away, address: address('100.64.0.5') }])],
+    ['one that was begun when its pod ended', withGroups([{ ...away, samples: [syn(4000, 119)] }])],
+    ['nobody asks any more', withGroups([{ ...away, samples: [syn(4000, 60), syn(4001, 61)] }])],
+    ['datagrams of a while ago', withGroups([{ ...away, protocol: 'udp', samples: [syn(4000, 5)] }])],
     [
       'a sender that is no pod',
       withGroups([
@@ -204,4 +214,6 @@ test('who sends to an address that no pod has is named, by the connection or by 
     ],
   ]
   for (const [title, of] of rows) assert.deepEqual(stale.find(of), [], title)
+  // All datagrams of one socket have one entry.
+  assert.equal(stale.find(withGroups([{ ...away, protocol: 'udp', samples: [syn(4000, 29)] }])).length, 1)
 })

@@ -2,9 +2,10 @@ import { type Address, hostPort, parseAddress } from '../../base/address.ts'
 import { ownerOf } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
-import type { ConnectionFact, ConnectionGroup, MachineFacts } from '../facts.ts'
+import type { ConnectionGroup, MachineFacts } from '../facts.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
+import { idleSeconds, mostIdle } from './idle.ts'
 
 /**
  * A UDP client that goes on sending keeps its connection entry alive, and with it the endpoint that was chosen for its first datagram. TCP
@@ -22,7 +23,7 @@ export const check: Check = {
 }
 
 function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGroup): Finding[] {
-  const { node, sysctls } = machine
+  const { node } = machine
   const { address, port, endpoint, endpointPort, samples } = group
   const at = directoryOf(cluster).reached(address, port, 'udp')
   if (!at || (endpoint === address && !translates(cluster, machine, address))) return []
@@ -35,7 +36,7 @@ function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGrou
   )
   // An entry whose time runs out is forgotten by itself, unless its client sends again.
   const [last] = samples
-  if (isListed || !last || idleSeconds(sysctls, last) > mostIdle) return []
+  if (isListed || !last || idleSeconds(machine, 'udp', last) > mostIdle) return []
   const from = last.original.split(' > ')[0] ?? ''
   const client = clientOf(cluster, from)
   const whose = endpoint === address ? 'nobody: it was not translated at all' : hostPort(endpoint, endpointPort)
@@ -72,17 +73,6 @@ function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGrou
 function translates(cluster: View['cluster'], { node, kind }: MachineFacts, address: Address): boolean {
   const owner = ownerOf(cluster, address)
   return kind === 'node' && (owner.kind !== 'node' || owner.node.metadata.name === node)
-}
-
-const mostIdle = 15
-
-/** The kernel gives an entry so many seconds from each datagram on, more when it was answered more than once. */
-function idleSeconds(sysctls: MachineFacts['sysctls'], { timeoutSeconds = 0 }: ConnectionFact): number {
-  const [once, stream] = ['udp_timeout', 'udp_timeout_stream'].map((name) =>
-    Number(sysctls[`net.netfilter.nf_conntrack_${name}`]),
-  )
-  const usual = once || 30
-  return (timeoutSeconds > usual ? stream || 120 : usual) - timeoutSeconds
 }
 
 function clientOf(

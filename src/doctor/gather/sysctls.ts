@@ -18,6 +18,7 @@ const always = [
   'net.netfilter.nf_conntrack_timestamp',
   'net.netfilter.nf_conntrack_tcp_be_liberal',
   'net.netfilter.nf_conntrack_tcp_timeout_established',
+  'net.netfilter.nf_conntrack_tcp_timeout_syn_sent',
   'net.netfilter.nf_conntrack_udp_timeout',
   'net.netfilter.nf_conntrack_udp_timeout_stream',
 ] as const
