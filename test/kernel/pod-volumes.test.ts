@@ -143,3 +143,15 @@ test('an emptyDir is kept to its size where the node has it in memory', async ()
     unmount(memory)
   }
 })
+
+test("with readOnlyRootFilesystem only volumes can be written, with this machine's files, too", async () => {
+  const script = `for at in / /tmp /run /var/run /etc /tmp/deep/v /dev/shm; do echo > $at/x && echo $at; done 2> /dev/null`
+  const written = async (name: string, mountPath: string, readOnlyRootFilesystem: boolean): Promise<string[]> => {
+    const container = { securityContext: { readOnlyRootFilesystem }, volumeMounts: [{ name: 'v', mountPath }] }
+    const text = await world.node.sh(name, `${script}; true`, container, { volumes: [{ name: 'v', emptyDir: {} }] })
+    return text.split('\n').filter((path) => path !== '' && path !== '/var/run')
+  }
+  assert.deepEqual(await written('sealed', '/tmp/deep/v', true), ['/tmp/deep/v', '/dev/shm'])
+  assert.deepEqual(await written('sealed-tmp', '/tmp', true), ['/tmp', '/dev/shm'])
+  assert.deepEqual(await written('open', '/tmp/deep/v', false), ['/tmp', '/run', '/tmp/deep/v', '/dev/shm'])
+})

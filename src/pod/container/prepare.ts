@@ -75,7 +75,11 @@ async function rootOf(
   const privileges = container.securityContext ?? {}
   const { plan, sources } = mountsOf(pod, container, (name) => volumes.get(name), paths, machine, image, env)
   const { root } = paths.container(container.name)
-  const any = { machine, root, plan, sources, privileged: privileges['privileged'] === true }
+  const rights = {
+    privileged: privileges['privileged'] === true,
+    readOnly: privileges['readOnlyRootFilesystem'] === true,
+  }
+  const any = { machine, root, plan, sources, ...rights }
   if (image)
     return {
       ...any,
@@ -84,7 +88,6 @@ async function rootOf(
       hold: image.hold,
       userXattr: context.ids.owned,
       cwd,
-      readOnly: privileges['readOnlyRootFilesystem'] === true,
     }
   const allowed = new Map(await Promise.all(plan.layers.map(async (at) => [at, await context.overlayAt(at)] as const)))
   return { ...any, kind: 'host', overlay: (at) => allowed.get(at) === true }

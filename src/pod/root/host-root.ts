@@ -5,7 +5,7 @@ import { addLayer } from './layer.ts'
 import type { HostRootInput } from './input.ts'
 import { bind, closeBehind, hide, make, makeAll, moveInto, restrict, workplace } from './mounting.ts'
 import { covers, hostRoot } from './mountplan.ts'
-import { ownDevices, ownFiles, procAndSys } from './own.ts'
+import { ownDevices, ownFiles, procAndSys, sealFiles } from './own.ts'
 import { devices, openSource } from './source.ts'
 
 /** `image: host`: this machine's top directories, read-only, with a few directories of the container's own. */
@@ -42,4 +42,5 @@ export function enterHostRoot(program: Program, input: HostRootInput, kept: read
     program.call(`mount at ${path}`, 'move_mount', tree, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
   }
   closeBehind(program, kept)
+  if (input.readOnly) sealFiles(program, machine, (path) => plan.places.some((place) => place.path === path))
 }

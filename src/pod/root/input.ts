@@ -11,6 +11,8 @@ export interface AnyRoot {
   sources: readonly (Source | undefined)[]
   /** Leave /proc and /sys as they are, and give all devices. */
   privileged: boolean
+  /** Nothing in it can be written but its volumes. */
+  readOnly: boolean
 }
 
 /** A root of this machine's own files. */
@@ -31,8 +33,6 @@ export interface ImageRootInput extends AnyRoot {
   userXattr: boolean
   /** Where the container starts: made when the image does not have it. */
   cwd: string
-  /** Nothing in it can be written but its volumes. */
-  readOnly: boolean
 }
 
 export type RootInput = HostRootInput | ImageRootInput

@@ -12,7 +12,7 @@ import {
   O_PATH,
 } from '../../kernel/launch/syscalls.ts'
 import type { HostImage } from './host-image.ts'
-import { bind, make, restrict, tryToRestrict } from './mounting.ts'
+import { bind, make, restrict, sealTop, tryToRestrict } from './mounting.ts'
 
 /** What a container writes there is this machine's memory: without a limit, two of them could fill it. Much data belongs in a volume. */
 const tmpSize = '512m'
@@ -27,9 +27,18 @@ type At = (path: string) => string
 export function ownFiles(program: Program, at: At, machine: HostImage): void {
   tmpfs(program, at, '/tmp', `mode=1777,size=${tmpSize},nr_inodes=${tmpFiles}`)
   tmpfs(program, at, '/run', `mode=755,size=${smallSize},nr_inodes=16k`)
-  // Where it is no link to /run, services of this machine may have sockets in it.
-  if (machine.files.kind('/var/run') === 'directory')
-    tmpfs(program, at, '/var/run', `mode=755,size=${smallSize},nr_inodes=16k`)
+  if (hasVarRun(machine)) tmpfs(program, at, '/var/run', `mode=755,size=${smallSize},nr_inodes=16k`)
+}
+
+/** Where it is no link to /run, services of this machine may have sockets in it. */
+function hasVarRun({ files }: HostImage): boolean {
+  return files.kind('/var/run') === 'directory'
+}
+
+/** What {@link ownFiles} made can be written no more, once all mount points in it are there. `covered`: another mount lies over it. */
+export function sealFiles(program: Program, machine: HostImage, covered: (path: string) => boolean): void {
+  for (const path of ['/tmp', '/run', ...(hasVarRun(machine) ? ['/var/run'] : [])])
+    if (!covered(path)) sealTop(program, `make ${path} read-only`, path)
 }
 
 /** /dev: a new one for every container, with this machine's harmless devices; a privileged container has all. */
