@@ -98,7 +98,7 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
     'a firewall on the way back',
     port,
     firewall('node2', 12),
-    /^AnswerLost: pod shop\/far answered after .*, and the answer was lost on its way: the last that was seen of it, it came to node2 by cbr0$/,
+    /^AnswerLost: pod shop\/far answered after .*, and the answer was lost on its way: a rule of node2 was against it \(firewall guard: .* -> drop\)$/,
   ],
   [
     'the pod’s cable is pulled',
