@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { bundle } from '../../scripts/bundle.ts'
 
+// What Node would write there is no part of what is killed before it writes.
+delete process.env['NODE_COMPILE_CACHE']
+
 /** Where scripts/prepare.ts unpacked it; undefined when the machine has its own. */
 const folder = process.env['STRACE']
 const [program = '', ...before] =
