@@ -6,6 +6,7 @@ import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
+import { drop, firewall, matches, noFirewall } from '../kernel/firewall.ts'
 
 const [what = '', first = '', second = '', third = ''] = process.argv.slice(2)
 const UDP = 17
@@ -31,7 +32,7 @@ switch (what) {
     conntrack(process.argv.slice(3))
     break
   case 'undo':
-    openNftables().apply({ table, ops: [{ op: 'delete table' }] })
+    openNftables().apply(noFirewall(table.name))
     break
   default:
     throw new Error(`"${what}" is nothing that can be broken here`)
@@ -44,27 +45,7 @@ function link(change: Parameters<typeof setLink>[1]): void {
 
 /** What is forwarded to `first` is thrown away. */
 function dropForwarded(): void {
-  openNftables().apply({
-    table,
-    ops: [
-      { op: 'add table' },
-      {
-        op: 'add chain',
-        chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
-      },
-      {
-        op: 'add rule',
-        chain: 'guard',
-        rule: {
-          exprs: [
-            { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
-            { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(first)) },
-            { kind: 'immediate', verdict: { verdict: 'drop' } },
-          ],
-        },
-      },
-    ],
-  })
+  openNftables().apply(firewall({ exprs: [...matches(16, first), drop] }, { name: table.name }))
 }
 
 /** `conntrack -D -p udp --orig-dst ADDRESS --orig-port-dst PORT`, word for word, where conntrack-tools are not installed. */
@@ -97,8 +78,7 @@ function translate(): void {
           exprs: [
             proto,
             { kind: 'cmp', from: 0, op: 'eq', value: packU8(UDP) },
-            { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
-            { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(first)) },
+            ...matches(16, first),
             { kind: 'immediate', to: 0, value: packAddress(address(second)) },
             { kind: 'immediate', to: 1, value: packBe16(Number(third)) },
             { kind: 'nat', type: 'dnat', family: 'ip', address: 0, port: 1, flags: [] },

@@ -6,6 +6,7 @@ import { packU8 } from '../../src/kernel/nftables/packed.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
 import type { Trace } from '../../src/trace/types.ts'
+import { drop, firewall, noFirewall } from './firewall.ts'
 import { World } from './trace-world.ts'
 
 // Rules are against what answers a request, and against nothing else: the request itself arrives.
@@ -44,22 +45,12 @@ const resets = ofProtocol(6, ...byteIs(13, 0x14))
 
 /** A rule as long as it lasts. */
 function guard(place: string, hook: HookName, priority: number, match: Expr[], refuses = false): Disposable {
-  const table = { family: 'ip', name: 'firewall' } as const
   const nft = openNftables(world.node(place))
-  const end: Expr = refuses
-    ? { kind: 'reject', with: 'icmp', code: 13 }
-    : { kind: 'immediate', verdict: { verdict: 'drop' } }
-  nft.apply({
-    table,
-    ops: [
-      { op: 'add table' },
-      { op: 'add chain', chain: { name: 'guard', hook: { type: 'filter', hook, priority, policy: 'accept' } } },
-      { op: 'add rule', chain: 'guard', rule: { comment: 'no answers', exprs: [...match, end] } },
-    ],
-  })
+  const end: Expr = refuses ? { kind: 'reject', with: 'icmp', code: 13 } : drop
+  nft.apply(firewall({ comment: 'no answers', exprs: [...match, end] }, { hook, priority }))
   return {
     [Symbol.dispose]() {
-      nft.apply({ table, ops: [{ op: 'delete table' }] })
+      nft.apply(noFirewall())
       nft.close()
     },
   }

@@ -7,8 +7,6 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { KernelError } from '../../src/kernel/libc.ts'
-import { NETLINK_NETFILTER, NetlinkSocket } from '../../src/kernel/netlink/socket.ts'
-import { NFT_MSG, nftType, readHeader, writeHeader } from '../../src/kernel/nftables/message.ts'
 import type { Netns } from '../../src/kernel/netns.ts'
 import { watchedCount } from '../../src/kernel/reactor.ts'
 import type { Agent } from '../../src/trace/agent.ts'
@@ -16,16 +14,12 @@ import { httpAgent, serveTrace } from '../../src/trace/http.ts'
 import type { Observation } from '../../src/trace/observation.ts'
 import type { WatchSpec } from '../../src/trace/observe/spec.ts'
 import { address } from '../../src/base/address.ts'
-import { World } from './trace-world.ts'
+import { pair, tablesOf } from './trace-pair.ts'
+import type { World } from './trace-world.ts'
 
 let world: World
 before(async () => {
-  world = new World()
-  world.pod('client', 'node1')
-  world.pod('far', 'node2')
-  world.service('far-svc', '100.64.0.21', 80, 8080, ['far'])
-  world.teach()
-  await world.web('far')
+  world = await pair()
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
@@ -39,17 +33,6 @@ const spec = (pods: string[] = ['shop/client'], seconds = 20): WatchSpec => ({
   pods,
   seconds,
 })
-
-/** Names of all tables of a namespace. */
-function tables(ns: Netns): string[] {
-  using socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns })
-  return socket.dump(
-    'list tables',
-    nftType(NFT_MSG.GETTABLE),
-    (w) => writeHeader(w, 'any'),
-    (message) => readHeader(message).attributes.string(1),
-  )
-}
 
 function sockets(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
@@ -82,18 +65,18 @@ test('while watching there is one table, and afterwards neither table nor socket
   const before = { sockets: sockets(), watched: watchedCount() }
   const stop = new AbortController()
   const seen = await all(node1(), spec(), stop.signal, () => {
-    assert.deepEqual(tables(world.node('node1')).sort(), ['kubehop', 'kubehop-trace-0123abcd'])
+    assert.deepEqual(tablesOf(world.node('node1')).sort(), ['kubehop', 'kubehop-trace-0123abcd'])
     stop.abort()
   })
   assert.deepEqual(kinds(seen), ['state', 'state', 'ready', 'facts', 'facts', 'end'])
-  assert.deepEqual(tables(world.node('node1')), ['kubehop'])
+  assert.deepEqual(tablesOf(world.node('node1')), ['kubehop'])
   assert.deepEqual({ sockets: sockets(), watched: watchedCount() }, before)
 })
 
 test('a reader that leaves in the middle leaves nothing behind', async () => {
   const before = sockets()
   for await (const one of node1().observe(spec(), new AbortController().signal)) if (one.kind === 'ready') break
-  assert.deepEqual(tables(world.node('node1')), ['kubehop'])
+  assert.deepEqual(tablesOf(world.node('node1')), ['kubehop'])
   assert.equal(sockets(), before)
 })
 
@@ -106,7 +89,7 @@ test('two watchers with one id exclude each other, and the second leaves the fir
   const stop = new AbortController()
   const first = all(node1(), spec(), stop.signal, async () => {
     await assert.rejects(all(node1(), spec(), stop.signal), KernelError)
-    assert.deepEqual(tables(world.node('node1')).length, 2)
+    assert.deepEqual(tablesOf(world.node('node1')).length, 2)
     stop.abort()
   })
   assert.equal((await first).at(-1)?.kind, 'end')
@@ -212,7 +195,7 @@ test('agents behind HTTP see the same, and a broken connection ends their watchi
   const [response] = (await once(raw, 'response')) as [NodeJS.ReadableStream]
   response.on('error', () => {})
   raw.on('error', () => {})
-  assert.equal(tables(world.node('node1')).length, 2)
+  assert.equal(tablesOf(world.node('node1')).length, 2)
   raw.destroy()
   await tableGone(world.node('node1'), 'kubehop-trace-0123abcd')
   assert.deepEqual(errors, [])
@@ -220,7 +203,7 @@ test('agents behind HTTP see the same, and a broken connection ends their watchi
 
 /** The kernel tells nobody that it removed an owner's table: it has to be asked. */
 async function tableGone(ns: Netns, name: string): Promise<void> {
-  for (const until = Date.now() + 10_000; tables(ns).includes(name); ) {
+  for (const until = Date.now() + 10_000; tablesOf(ns).includes(name); ) {
     assert.ok(Date.now() < until, `table ${name} is still there`)
     await setTimeout(5)
   }
@@ -236,7 +219,7 @@ test('a request whose asker gives up ends at once', async () => {
   assert.ok(performance.now() - started < 10_000)
   await tableGone(
     world.node('node1'),
-    tables(world.node('node1')).find((name) => name.startsWith('kubehop-trace-')) ?? '',
+    tablesOf(world.node('node1')).find((name) => name.startsWith('kubehop-trace-')) ?? '',
   )
   // Who gives up does not wait until the watchers have closed their sockets, which they do on other threads.
   for (const until = Date.now() + 10_000; sockets() > before; ) {

@@ -19,13 +19,11 @@ before(async () => {
     ports: [{ port: 123, targetPort: 1230, protocol: 'UDP' }],
   })
   world.teach()
-  const echo = `const s = require('dgram').createSocket('udp4')
-    s.on('message', (m, r) => s.send(m, r.port, r.address)).bind(1230, () => console.log('ready'))`
   await Promise.all([
     world.web('near'),
     world.web('far'),
-    world.program('near', echo),
-    world.program('far', echo),
+    world.echo('near', 1230),
+    world.echo('far', 1230),
     world.program('near', `require('net').createServer((c) => {}).listen(7070, () => console.log('ready'))`),
   ])
 })

@@ -16,10 +16,7 @@ before(async () => {
   world.service('echo', '100.64.0.24', 7, 7007, ['far'], { ports: [{ port: 7, targetPort: 7007, protocol: 'UDP' }] })
   world.teach()
   await Promise.all([world.web('client'), world.web('near'), world.web('far')])
-  await world.program(
-    'far',
-    `const s = require('dgram').createSocket('udp4'); s.on('message', (m, r) => s.send(m, r.port, r.address)).bind(7007, () => console.log('ready'))`,
-  )
+  await world.echo('far', 7007)
 })
 after(async () => {
   await world[Symbol.asyncDispose]()

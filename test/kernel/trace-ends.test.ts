@@ -4,18 +4,14 @@ import { KubehopError } from '../../src/base/errors.ts'
 import type { Agent } from '../../src/trace/agent.ts'
 import type { ProbeSpec } from '../../src/trace/probe/spec.ts'
 import type { Trace } from '../../src/trace/types.ts'
-import { World } from './trace-world.ts'
+import { pair } from './trace-pair.ts'
+import type { World } from './trace-world.ts'
 
 // Pods and machines that go away while they are asked: each is a story, though a short one.
 
 let world: World
 before(async () => {
-  world = new World()
-  world.pod('client', 'node1')
-  world.pod('far', 'node2')
-  world.service('far-svc', '100.64.0.21', 80, 8080, ['far'])
-  world.teach()
-  await world.web('far')
+  world = await pair()
   await world.program('client', nameServer)
   world.resolvConf = `nameserver ${world.addressOf('client')}\noptions ndots:1\n`
 })

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { packAddress } from '../../src/kernel/nftables/packed.ts'
-import { address } from '../../src/base/address.ts'
 import type { Trace } from '../../src/trace/types.ts'
+import { drop, firewall, matches, noFirewall } from './firewall.ts'
 import { World } from './trace-world.ts'
 
 let world: World
@@ -98,30 +97,8 @@ test('an address of the pod’s own range that no pod has is never sent to', asy
 })
 
 test('a foreign rule that drops on the way is named with its table and chain', async () => {
-  const table = { family: 'ip', name: 'firewall' } as const
   using nft = openNftables(world.node('node2'))
-  nft.apply({
-    table,
-    ops: [
-      { op: 'add table' },
-      {
-        op: 'add chain',
-        chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
-      },
-      {
-        op: 'add rule',
-        chain: 'guard',
-        rule: {
-          comment: 'nobody talks to far',
-          exprs: [
-            { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
-            { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
-            { kind: 'immediate', verdict: { verdict: 'drop' } },
-          ],
-        },
-      },
-    ],
-  })
+  nft.apply(firewall({ comment: 'nobody talks to far', exprs: [...matches(16, world.addressOf('far')), drop] }))
   try {
     const trace = await world.trace('client', 'pod/far:8080', { timeoutMs: 300 })
     assert.equal(trace.verdict, 'dropped')
@@ -131,7 +108,7 @@ test('a foreign rule that drops on the way is named with its table and chain', a
     assert.ok(trace.agrees, JSON.stringify(trace.why))
     assert.deepEqual(trace.expected, ['dropped'])
   } finally {
-    nft.apply({ table, ops: [{ op: 'delete table' }] })
+    nft.apply(noFirewall())
   }
 })
 

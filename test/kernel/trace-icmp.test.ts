@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { address, cidr } from '../../src/base/address.ts'
-import type { Expr } from '../../src/kernel/nftables/expr/index.ts'
-import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { echo } from '../../src/kernel/ping.ts'
 import { addRoute, deleteRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
 import type { Trace } from '../../src/trace/types.ts'
+import { firewall, matches, noFirewall } from './firewall.ts'
 import { World } from './trace-world.ts'
 
 let world: World
@@ -158,31 +157,13 @@ test('packets that go in a circle end when their time to live is used up, and wh
 })
 
 test('a rule that forbids is told as one, for each protocol, by who sent the message', async () => {
-  const table = { family: 'ip', name: 'firewall' } as const
-  const toFar: Expr[] = [
-    { kind: 'payload', base: 'network', offset: 16, length: 4, to: 0 },
-    { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
-  ]
+  const toFar = matches(16, world.addressOf('far'))
   using nft = openNftables(world.node('node2'))
   for (const [code, name, say] of [
     [13, 'administratively prohibited', `a rule forbids this traffic to ${world.addressOf('far')}`],
     [3, 'port unreachable', 'that port is closed'],
   ] as const) {
-    nft.apply({
-      table,
-      ops: [
-        { op: 'add table' },
-        {
-          op: 'add chain',
-          chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
-        },
-        {
-          op: 'add rule',
-          chain: 'guard',
-          rule: { comment: 'not here', exprs: [...toFar, { kind: 'reject', with: 'icmp', code }] },
-        },
-      ],
-    })
+    nft.apply(firewall({ comment: 'not here', exprs: [...toFar, { kind: 'reject', with: 'icmp', code }] }))
     try {
       for (const to of ['icmp://pod/far', 'udp://pod/far:53', 'tcp://pod/far:8080', 'sctp://pod/far:1']) {
         const trace = await world.trace('client', to)
@@ -198,7 +179,7 @@ test('a rule that forbids is told as one, for each protocol, by who sent the mes
         assert.match(trace.reply.at(-1)?.say ?? '', new RegExp(`^client is told "${name}", by `))
       }
     } finally {
-      nft.apply({ table, ops: [{ op: 'delete table' }] })
+      nft.apply(noFirewall())
     }
   }
 })

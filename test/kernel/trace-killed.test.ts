@@ -8,22 +8,16 @@ import { after, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { address } from '../../src/base/address.ts'
 import { inNetns } from '../../src/kernel/netns.ts'
-import { NETLINK_NETFILTER, NetlinkSocket } from '../../src/kernel/netlink/socket.ts'
-import { NFT_MSG, nftType, readHeader, writeHeader } from '../../src/kernel/nftables/message.ts'
 import { traceLive } from '../../src/trace/live/live.ts'
 import type { LiveSpec } from '../../src/trace/live/spec.ts'
 import type { LiveFlow } from '../../src/trace/live/types.ts'
 import type { WatchSpec } from '../../src/trace/observe/spec.ts'
-import { World } from './trace-world.ts'
+import { pair, tablesOf } from './trace-pair.ts'
+import type { World } from './trace-world.ts'
 
 let world: World
 before(async () => {
-  world = new World()
-  world.pod('client', 'node1')
-  world.pod('far', 'node2')
-  world.service('far-svc', '100.64.0.21', 80, 8080, ['far'])
-  world.teach()
-  await world.web('far')
+  world = await pair()
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
@@ -32,15 +26,7 @@ after(async () => {
 /** What traces leave in node1's kernel while they run: tables, and packet sockets. */
 function traces(): { tables: string[]; sockets: number } {
   const ns = world.node('node1')
-  using socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ns })
-  const tables = socket
-    .dump(
-      'list tables',
-      nftType(NFT_MSG.GETTABLE),
-      (w) => writeHeader(w, 'any'),
-      (message) => readHeader(message).attributes.string(1),
-    )
-    .filter((name) => name.startsWith('kubehop-trace-'))
+  const tables = tablesOf(ns).filter((name) => name.startsWith('kubehop-trace-'))
   const lines = inNetns(ns, () => readFileSync('/proc/thread-self/net/packet', 'latin1').trim().split('\n'))
   return { tables, sockets: lines.length - 1 }
 }

@@ -11,21 +11,15 @@ import { mostWatched } from '../../src/trace/observe/limit.ts'
 import type { WatchSpec } from '../../src/trace/observe/spec.ts'
 import { readFrame } from '../../src/trace/packet/frame.ts'
 import { Capture } from '../../src/trace/pcap/capture.ts'
-import { World } from './trace-world.ts'
+import { pair } from './trace-pair.ts'
+import type { World } from './trace-world.ts'
 
 let world: World
 before(async () => {
-  world = new World()
-  world.pod('client', 'node1')
-  world.pod('far', 'node2')
-  world.service('far-svc', '100.64.0.21', 80, 8080, ['far'])
-  world.service('echo', '100.64.0.24', 7, 7007, ['far'], { ports: [{ port: 7, targetPort: 7007, protocol: 'UDP' }] })
-  world.teach()
-  await world.web('far')
-  await world.program(
-    'far',
-    `const s = require('dgram').createSocket('udp4'); s.on('message', (m, r) => s.send(m, r.port, r.address)).bind(7007, () => console.log('ready'))`,
+  world = await pair((one) =>
+    one.service('echo', '100.64.0.24', 7, 7007, ['far'], { ports: [{ port: 7, targetPort: 7007, protocol: 'UDP' }] }),
   )
+  await world.echo('far', 7007)
 })
 after(async () => {
   await world[Symbol.asyncDispose]()

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { address } from '../../src/base/address.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import type { Netns } from '../../src/kernel/netns.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
+import { drop, firewall, matches, noFirewall } from './firewall.ts'
 import type { World } from './trace-world.ts'
 
 /** Something that is broken, and put right again. */
@@ -44,35 +43,14 @@ export const cable =
   }
 
 /** A rule of somebody else's that throws away what is for (16) or from (12) the far pod. */
-export const firewall =
+export const forbidden =
   (at: string, offset: 12 | 16): Fault =>
   (world) => {
-    const table = { family: 'ip', name: 'firewall' } as const
     using nft = openNftables(world.node(at))
-    nft.apply({
-      table,
-      ops: [
-        { op: 'add table' },
-        {
-          op: 'add chain',
-          chain: { name: 'guard', hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' } },
-        },
-        {
-          op: 'add rule',
-          chain: 'guard',
-          rule: {
-            exprs: [
-              { kind: 'payload', base: 'network', offset, length: 4, to: 0 },
-              { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(world.addressOf('far'))) },
-              { kind: 'immediate', verdict: { verdict: 'drop' } },
-            ],
-          },
-        },
-      ],
-    })
+    nft.apply(firewall({ exprs: [...matches(offset, world.addressOf('far')), drop] }))
     return () => {
       using again = openNftables(world.node(at))
-      again.apply({ table, ops: [{ op: 'delete table' }] })
+      again.apply(noFirewall())
     }
   }
 

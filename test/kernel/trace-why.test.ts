@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Trace } from '../../src/trace/types.ts'
-import { cable, type Fault, firewall, node, router, setting, shortCard } from './trace-why-faults.ts'
+import { cable, type Fault, forbidden, node, router, setting, shortCard } from './trace-why-faults.ts'
 import { World } from './trace-world.ts'
 
 let world: World
@@ -91,13 +91,13 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
   [
     'a firewall on the way',
     port,
-    firewall('node2', 16),
+    forbidden('node2', 16),
     /^Silence: .*: a rule of node2 threw it away without a word \(firewall guard.*drop\)$/,
   ],
   [
     'a firewall on the way back',
     port,
-    firewall('node2', 12),
+    forbidden('node2', 12),
     /^AnswerLost: pod shop\/far answered after .*, and the answer was lost on its way: a rule of node2 was against it \(firewall guard: .* -> drop\)$/,
   ],
   [
@@ -143,7 +143,7 @@ test('a node that could not be watched is named beside the silence', async () =>
       throw new Error('away')
     },
   })
-  const mend = firewall('node2', 16)(world)
+  const mend = forbidden('node2', 16)(world)
   try {
     const trace = await world.trace('client', port, { timeoutMs: 300, agents })
     const silence = trace.why.find(({ code }) => code === 'Silence')

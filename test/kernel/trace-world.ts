@@ -154,6 +154,15 @@ export class World extends Objects implements AsyncDisposable {
     )
   }
 
+  /** Sends each datagram back to who sent it. */
+  echo(pod: string, port: number): Promise<ChildProcess> {
+    return this.program(
+      pod,
+      `const s = require('dgram').createSocket('udp4')
+      s.on('message', (m, r) => s.send(m, r.port, r.address)).bind(${port}, () => console.log('ready'))`,
+    )
+  }
+
   trace(
     from: string,
     to: string,
