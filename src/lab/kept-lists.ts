@@ -2,7 +2,15 @@ import type { Client, Follower } from '../api/client/client.ts'
 import type { KindName, Kinds } from '../api/objects/index.ts'
 
 /** What a trace reads of a cluster. */
-const kinds = ['Pod', 'Service', 'EndpointSlice', 'Node', 'Deployment', 'ReplicaSet'] as const satisfies KindName[]
+const kinds = [
+  'Pod',
+  'Service',
+  'EndpointSlice',
+  'Node',
+  'Deployment',
+  'ReplicaSet',
+  'Namespace',
+] as const satisfies KindName[]
 
 /**
  * The same client, whose whole lists of these kinds are kept from the first time on: a cluster of thousands is not copied for each trace, and what was made of a

@@ -1,23 +1,24 @@
-import type { Client } from '../api/client/client.ts'
+import { ApiError, type Client } from '../api/client/client.ts'
 import type { Address } from '../base/address.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Explain } from './case.ts'
 import type { Cluster } from './cluster/cluster.ts'
-import { lookUp } from './send/lookup.ts'
+import { type LookedUp, lookUp } from './send/lookup.ts'
 import { outsideAddress } from './predict/build.ts'
 import { type DryRun, dryRun } from './predict/dry-run.ts'
+import { foretellQuestions, type NameAsked, questionsDiffer } from './predict/questions.ts'
 import type { Ranges } from './predict/ranges.ts'
 import { findOrigin } from './ask/find-origin.ts'
 import { repeatRequest } from './send/repeat.ts'
 import type { Capture } from './pcap/capture.ts'
-import { findDestination } from './ask/resolve.ts'
+import { type Destination, findDestination } from './ask/resolve.ts'
 import { type Places, type Sender, sendWatched } from './send/send.ts'
 import { measureSizes } from './send/sizes.ts'
 import { parseSource } from './ask/source.ts'
 import { loopback, oneMachine } from './special.ts'
 import { parseTarget } from './ask/target.ts'
-import { tell } from './tell/tell.ts'
+import { type Told, tell } from './tell/tell.ts'
 import type { Trace } from './types.ts'
 
 export interface TraceOptions {
@@ -81,8 +82,12 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
   if (capture) capture.cluster = cluster
   const sender: Sender = { cluster, places, source, agent, timeoutMs, signal, ...(capture && { capture }) }
 
-  const names = await lookUp(sender, destination)
-  const known = { cluster, ranges, source, dns: names.steps }
+  const [names, namespaces] = await Promise.all([
+    lookUp(sender, destination),
+    destination.kind === 'name' ? namespacesOf(client, cluster) : [],
+  ])
+  const questions = foretold({ cluster, ranges, source, namespaces }, destination, names)
+  const known = { cluster, ranges, source, dns: names.steps, ...(questions && { questions }) }
   if (names.silent) {
     // Nobody answers questions about names: the way of the question is what there is to show.
     const question = { ...target, protocol: 'dns' as const }
@@ -116,6 +121,29 @@ export async function traceRequest(options: TraceOptions): Promise<Trace> {
     ...trace,
     ...(many && { repeats: many.repeats, why: [...trace.why, ...many.blind] }),
     ...(measured && { sizes: measured }),
+  }
+}
+
+/** What was to be asked for a name, and where that is not what was asked. */
+function foretold(
+  around: Pick<NameAsked, 'cluster' | 'ranges' | 'source' | 'namespaces'>,
+  destination: Destination,
+  { steps, by }: LookedUp,
+): Told['questions'] {
+  if (destination.kind !== 'name' || !by) return undefined
+  const { files, port, states, cut } = by
+  const all = foretellQuestions({ ...around, files, port, states, name: destination.name, seen: steps })
+  const differs = questionsDiffer(all, steps, cut)
+  return { all, ...(differs !== undefined && { differs }) }
+}
+
+/** Those in use, where the list may not be read. */
+async function namespacesOf(client: Client, { pods, services }: Cluster): Promise<string[]> {
+  try {
+    return (await client.list('Namespace')).items.map(({ metadata }) => metadata.name)
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 403) throw error
+    return [...new Set([...pods, ...services].map(({ metadata }) => metadata.namespace ?? 'default'))]
   }
 }
 

@@ -76,8 +76,21 @@ export interface DnsStep {
   readonly ms: number
 }
 
+/** A question that was foretold, and what was known of its answer beforehand. */
+export interface DnsForetold {
+  readonly question: string
+  readonly type: 'A' | 'AAAA'
+  readonly server: string
+  /** As in {@link DnsStep}; absent where nobody could know: `say` tells why. */
+  readonly rcode?: string
+  readonly answers?: readonly string[]
+  /** Others that cannot be excluded, because nobody knows whether a program answers. */
+  readonly may?: readonly string[]
+  readonly say?: string
+}
+
 /** No server's word: silence, or a kernel that says that nobody is there. */
-export function unanswered({ rcode }: DnsStep): boolean {
+export function unanswered({ rcode }: Pick<DnsStep, 'rcode'>): boolean {
   return rcode === 'TIMEOUT' || rcode === 'UNREACHABLE'
 }
 
@@ -186,6 +199,8 @@ export interface Trace {
   /** What objects and kernels foretold, and the same for the answer. */
   readonly predicted: readonly Hop[]
   readonly predictedReply?: readonly Hop[]
+  /** The questions that the sender's search list and name servers lead to, where a name was looked up. */
+  readonly predictedDns?: readonly DnsForetold[]
   /** The verdicts that were foretold: several where it depends on what cannot be known (does a program listen?), the likely one first. */
   readonly expected?: readonly Verdict[]
   /** Nothing was sent (`--dry-run`): `hops`, `reply` and `verdict` are the prediction, and no hop has a time. Absent: it was sent. */

@@ -50,18 +50,20 @@ export function foretellName(
   return { steps, question: steps.at(-1)?.question ?? name, notes }
 }
 
-function ask(
+/** What the cluster's own zone has for a question. `outside`: the name, of no zone here, that it is about, or leads to. */
+export function ask(
   zone: Zone,
   domain: string,
   question: string,
   server: Address,
   elsewhere: 'FORWARDED' | 'REFUSED',
+  type: DnsStep['type'] = 'A',
 ): { step: DnsStep; address?: Address; outside?: string } {
   const answers: string[] = []
   let answeredBy: string | undefined
   const step = (rcode: string): DnsStep => ({
     question,
-    type: 'A',
+    type,
     server,
     rcode,
     answers,
@@ -72,7 +74,7 @@ function ask(
   // An alias may lead to an alias.
   for (let at = 0; at < mostAliases; at++) {
     if (asked !== domain && !asked.endsWith(`.${domain}`)) return { step: step(elsewhere), outside: asked }
-    const found = zone.find(asked.split('.'), types.A)
+    const found = zone.find(asked.split('.'), types[type])
     if (found.kind === 'alias') {
       answeredBy = `cluster: ${found.from}`
       answers.push(`${asked} -> ${found.target}`)
@@ -81,7 +83,7 @@ function ask(
     }
     if (found.kind !== 'records') return { step: step(found.kind === 'no data' ? 'NOERROR' : 'NXDOMAIN') }
     answeredBy = `cluster: ${found.from}`
-    const addresses = found.answers.flatMap((record) => (record.type === 'A' ? [record.address] : []))
+    const addresses = found.answers.flatMap((record) => (record.type === type ? [record.address] : []))
     answers.push(...addresses)
     const [address] = addresses
     return { step: step('NOERROR'), ...(address !== undefined && { address }) }
@@ -89,7 +91,7 @@ function ask(
   return { step: step('SERVFAIL') }
 }
 
-const mostAliases = 8
+export const mostAliases = 8
 
 /** A pod's resolv.conf as kubelet writes it (dnsPolicy, dnsConfig). What a node has in its own, no object says. */
 function confOf(cluster: Cluster, { kind, pod }: Origin): { conf: ResolvConf; notes: string[] } {
@@ -137,7 +139,10 @@ function confOf(cluster: Cluster, { kind, pod }: Origin): { conf: ResolvConf; no
   }
 }
 
-function zoneOf({ zone, services, slices }: Cluster, namespaces: readonly string[]): Zone {
+export function zoneOf(
+  { zone, services, slices }: Pick<Cluster, 'zone' | 'services' | 'slices'>,
+  namespaces: readonly string[],
+): Zone {
   const options = { ttl: 30, pods: 'insecure' as const, reverse: [], self: 'kube-dns.kube-system', now: () => 0 }
   const all = new Zone({ zone, ...options })
   for (const name of namespaces) all.namespace(name, true)

@@ -28,7 +28,8 @@ export async function probe(spec: ProbeSpec, environment: TraceEnvironment, sign
   ])
   const { port, timeoutMs } = spec
   const asker = { ns, address: addressOf(ns, spec.at), port, resolvConf, hosts, timeoutMs, signal }
-  return orPortTaken(async () => ({ kind: 'resolved', ...(await resolveName(spec.name, asker)) }))
+  const files = { resolvConf, hosts }
+  return orPortTaken(async () => ({ kind: 'resolved', files, ...(await resolveName(spec.name, asker)) }))
 }
 
 /** undefined: the namespace that this process is in. */

@@ -67,9 +67,15 @@ interface Sending {
 }
 
 export type ProbeResult =
-  | ({ readonly kind: 'resolved' } & Resolution)
+  | ({ readonly kind: 'resolved'; readonly files: NameFiles } & Resolution)
   | Answer
   | { readonly kind: 'repeated'; readonly results: readonly Answer[] }
+
+/** By which names were looked up, as they were read: resolv.conf(5), hosts(5). */
+export interface NameFiles {
+  readonly resolvConf: string
+  readonly hosts: string
+}
 
 /** What became of one request. */
 export type Answer =

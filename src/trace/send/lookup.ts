@@ -5,6 +5,8 @@ import { readSightings } from '../flow/flow.ts'
 import type { Observation } from '../observation.ts'
 import { atOf } from '../origin.ts'
 import type { Destination } from '../ask/resolve.ts'
+import type { MachineState } from '../predict/machine.ts'
+import type { NameFiles } from '../probe/spec.ts'
 import { type Sender, type Unsent, watched, withFreePort } from './send.ts'
 import { type DnsStep, unanswered } from '../types.ts'
 
@@ -17,6 +19,14 @@ export interface LookedUp {
   readonly unsent?: Unsent
   /** The server, when no server answered anything. */
   readonly silent?: { readonly address: Address; readonly port: number }
+  /** What the look-up rests on: for its prediction. */
+  readonly by?: {
+    readonly files: NameFiles
+    readonly port: number
+    readonly states: readonly MachineState[]
+    /** The time was over before everything was asked. */
+    readonly cut: boolean
+  }
   /** Not all questions had an answer in time: that the name has no address, nobody said. */
   readonly late?: true
 }
@@ -64,6 +74,12 @@ export async function lookUp(sender: Sender, destination: Destination): Promise<
   const server = steps.find(({ server: one }) => one !== '/etc/hosts')?.server as Address | undefined
   return {
     steps,
+    by: {
+      files: result.files,
+      port,
+      states: observations.flatMap((one) => (one.kind === 'state' ? [one.state] : [])),
+      cut: result.outOfTime === true,
+    },
     question: result.name ?? steps.at(-1)?.question ?? name,
     ...(address !== undefined && { address }),
     ...(server !== undefined && silent && { silent: { address: server, port: 53 } }),

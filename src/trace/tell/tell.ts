@@ -1,27 +1,25 @@
-import type { Endpoint } from '../../api/objects/endpointslice.ts'
-import type { Service } from '../../api/objects/service.ts'
 import type { Address } from '../../base/address.ts'
 import type { Explain } from '../case.ts'
-import { type Cluster, slicesOf } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { shortName } from '../cluster/names.ts'
 import { endsOfRequest, followFlow, readSightings, type Sighting } from '../flow/flow.ts'
 import { withLocal } from '../flow/local.ts'
 import type { Device, Facts, Observation } from '../observation.ts'
-import { knowsClusterNames, notesOf } from '../notes.ts'
-import { namespaceOf, type Origin } from '../origin.ts'
+import { notesOf } from '../notes.ts'
+import type { Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
 import { predict } from '../predict/predict.ts'
 import { othersOnWire } from '../predict/promised.ts'
 import type { Ranges } from '../predict/ranges.ts'
 import type { ProbeResult } from '../probe/spec.ts'
 import { withRuled } from '../flow/ruled.ts'
-import { serviceNamed } from '../ask/resolve.ts'
 import type { Unsent } from '../send/send.ts'
 import { type Target, transportOf } from '../ask/target.ts'
 import { timeText } from '../time.ts'
-import { type DnsStep, type Hop, lookUpMs, type Sizes, type Trace, unanswered, type Why } from '../types.ts'
+import { type DnsForetold, type DnsStep, type Hop, type Sizes, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
+import { disagreement, nameless, round } from './nameless.ts'
 import { withReplyEnding } from './reply-ending.ts'
 import type { Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
@@ -32,6 +30,8 @@ export interface Told {
   readonly target: Target
   readonly source: Origin
   readonly dns: readonly DnsStep[]
+  /** Which questions were foretold for the name, and where they are not those that were asked. */
+  readonly questions?: { readonly all: readonly DnsForetold[]; readonly differs?: string }
   /** Where the request went; undefined when its name has no address. */
   readonly to: { readonly address: Address; readonly port: number } | undefined
   /** The source port. */
@@ -58,6 +58,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     to: target.text,
     protocol: target.protocol,
     dns,
+    ...(told.questions && { predictedDns: told.questions.all }),
   }
   if (result?.kind === 'unsent') return notSent(story, common, result)
   if (!to || result?.kind !== 'sent') return nameless(told, story, common, explain)
@@ -99,10 +100,11 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     predicted: prediction.hops,
     predictedReply: prediction.reply,
     expected: prediction.verdicts,
-    agrees: differs === undefined,
+    agrees: differs === undefined && told.questions?.differs === undefined,
     why: [
       ...notesOf(told, verdict),
       ...explain({ ...told, story, verdict, hops }),
+      ...disagreement(told.questions?.differs),
       ...disagreement(differs),
       ...strangeCertificate(target, result),
       ...blindSpots(observations),
@@ -157,53 +159,12 @@ function asSent(source: Origin, sightings: readonly Sighting[]): Origin {
   return own === undefined ? source : { ...source, address: own }
 }
 
-/** Nothing was sent, because the name has no address. That agrees with the objects when no service is meant. */
-function nameless(
-  told: Told,
-  story: Story,
-  common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>,
-  explain: Explain,
-): Trace {
-  const { target, cluster, source } = told
-  const namespace = namespaceOf(source) ?? 'default'
-  const meant = target.host.kind === 'name' && knowsClusterNames(cluster, source, told.dns)
-  const service = meant && target.host.kind === 'name' ? serviceNamed(cluster, target.host.name, namespace) : undefined
-  const known = service !== undefined && promisesAddress(cluster, service)
-  const verdict = 'name-not-found'
-  const ms = round(lookUpMs(told.dns))
-  const nothing = { hops: [], reply: [], predicted: [] }
-  if (told.late !== undefined)
-    return { ...common, verdict: 'no-answer', ms, ...nothing, agrees: true, why: [timeRanOut(told, told.late)] }
-  const why = [...notesOf(told, verdict), ...explain({ ...told, story, verdict, hops: [] })]
-  return { ...common, verdict, ms, hops: [], reply: [], predicted: [], agrees: !known, why }
-}
-
-/** What another name leads to is not the cluster's to promise; a service without an address of its own has those of its ready pods. */
-function promisesAddress(cluster: Cluster, service: Service): boolean {
-  const { type, clusterIP } = service.spec
-  if (type === 'ExternalName') return false
-  return (
-    clusterIP !== 'None' || slicesOf(cluster, service).some(({ endpoints }) => endpoints.some(isPublished(service)))
-  )
-}
-
-function isPublished({ spec }: Service): (endpoint: Endpoint) => boolean {
-  return ({ addresses, conditions }) =>
-    addresses.length > 0 && (spec.publishNotReadyAddresses === true || conditions?.ready !== false)
-}
-
-/** Nobody said that the name has no address. */
-function timeRanOut({ target: { host, text }, dns }: Told, ms: number): Why {
-  const name = host.kind === 'name' ? host.name : text
-  const last = dns.at(-1)
-  const open = last && unanswered(last) ? `: ${last.server} did not answer a question about ${last.question}` : ''
-  const asked = last === undefined ? 'before anybody was asked' : `before the name servers had said all${open}`
-  const say = `time ran out (${ms / 1000} s) ${asked}: whether "${name}" has an address is not known`
-  return { code: 'TimeRanOut', level: 'error', say, fix: 'give it more time, for example --timeout 10 (seconds)' }
-}
-
 /** The story ends before it began. What packets were seen nevertheless, is told. */
-function notSent(story: Story, common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns'>, { say }: Unsent): Trace {
+function notSent(
+  story: Story,
+  common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns' | 'predictedDns'>,
+  { say }: Unsent,
+): Trace {
   const fix = 'trace again when it runs: kubectl get pods -A -o wide shows where pods are'
   const why: Why[] = [{ code: 'NotSent', level: 'error', say: `nothing was sent: ${say}`, fix }]
   const hops = tellHops(story, 'there')
@@ -220,12 +181,6 @@ function strangeCertificate({ host }: Target, { certificate }: Extract<ProbeResu
   return [{ code: 'CertificateName', level: 'info', say, fix }]
 }
 
-function disagreement(differs: string | undefined): Why[] {
-  if (differs === undefined) return []
-  const fix = 'one of the two is wrong: please report it with the output of -o json'
-  return [{ code: 'Disagree', level: 'warning', say: differs, fix }]
-}
-
 /** Where watching failed: what is missing from the hops is not missing from the world. */
 export function blindSpots(observations: readonly Observation[]): Why[] {
   return observations.flatMap((one): Why[] => {
@@ -235,8 +190,4 @@ export function blindSpots(observations: readonly Observation[]): Why[] {
     const say = `${one.node} could not be watched: ${one.say}`
     return [{ code: 'Unwatched', level: 'warning', say, fix: `see whether the agent of ${one.node} runs` }]
   })
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100
 }
