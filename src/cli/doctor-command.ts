@@ -87,16 +87,33 @@ async function elsewhere(
 
 /** What makes pods and is not served by a lab; a server without one of them, or that hides it, has none to tell. */
 async function workloadsOf(transport: Transport, within: Patience): Promise<Workload[]> {
-  const kinds = { StatefulSet: 'statefulsets', DaemonSet: 'daemonsets' }
-  const lists = Object.entries(kinds).map(async ([kind, plural]): Promise<Workload[]> => {
+  const list = async <T>(path: string, resource: string): Promise<T[]> => {
     try {
-      const call = { method: 'GET', path: `/apis/apps/v1/${plural}` }
-      const list = (await within.of(`${plural}.apps`, transport.call(call, within.signal))) as { items?: Workload[] }
-      return (list.items ?? []).map((one) => ({ ...one, apiVersion: 'apps/v1', kind }))
+      const answer = await within.of(resource, transport.call({ method: 'GET', path }, within.signal))
+      return (answer as { items?: T[] }).items ?? []
     } catch (error) {
       if (error instanceof ApiError) return []
       throw error
     }
-  })
-  return (await Promise.all(lists)).flat()
+  }
+  const [sets, daemons, crons] = await Promise.all([
+    list<Workload>('/apis/apps/v1/statefulsets', 'statefulsets.apps'),
+    list<Workload>('/apis/apps/v1/daemonsets', 'daemonsets.apps'),
+    list<CronJob>('/apis/batch/v1/cronjobs', 'cronjobs.batch'),
+  ])
+  return [
+    ...sets.map((one) => ({ ...one, apiVersion: 'apps/v1', kind: 'StatefulSet' })),
+    ...daemons.map((one) => ({ ...one, apiVersion: 'apps/v1', kind: 'DaemonSet' })),
+    ...crons.map(({ metadata, spec }) => ({
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata,
+      spec: { template: spec.jobTemplate.spec.template },
+    })),
+  ]
+}
+
+interface CronJob {
+  readonly metadata: Workload['metadata']
+  readonly spec: { readonly jobTemplate: { readonly spec: { readonly template: Workload['spec']['template'] } } }
 }

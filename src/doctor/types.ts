@@ -50,7 +50,7 @@ export interface View {
   readonly now: number
 }
 
-/** A StatefulSet, DaemonSet or Job, as far as it says how many pods there shall be. */
+/** A StatefulSet, DaemonSet or CronJob, as far as it says which pods there shall be. A CronJob's come and go. */
 export interface Workload extends KubeObject {
   readonly spec: {
     readonly replicas?: number

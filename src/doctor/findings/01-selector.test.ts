@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Deployment } from '../../api/objects/workload.ts'
 import type { View, Workload } from '../types.ts'
 import { check } from './01-selector.ts'
+import { check as policyCheck } from './10-policy.ts'
 import { now, pod, service, slice, view } from './testing.ts'
 
 const long = { creationTimestamp: new Date(now - 3_600_000).toISOString() }
@@ -103,6 +104,24 @@ test('what is scaled to 0 on purpose is no error; what makes no pods says why', 
   const { spec, metadata } = deployment(1, { app: 'web' })
   const nowhere = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec, status: { desiredNumberScheduled: 0 } }
   assert.match(found({ services, pods: [] }, { workloads: [nowhere] })[0]?.say ?? '', /daemonset web fits no node$/)
+})
+
+test('pods of a CronJob come and go: their service and their policy are no mistakes in between', () => {
+  const { metadata, spec } = deployment(1, { app: 'web' })
+  const cron: Workload = { apiVersion: 'batch/v1', kind: 'CronJob', metadata, spec: { template: spec.template } }
+  const between = { services: [selecting({ app: 'web' })], pods: [] }
+  const [one, ...others] = found(between, { workloads: [cron] })
+  assert.deepEqual([one?.code, one?.level, others], ['ScaledToZero', 'info', []])
+  assert.match(one?.say ?? '', /has no pods: cronjob web is not running now$/)
+  assert.match(one?.fix ?? '', /kubectl -n shop create job web-now --from=cronjob\/web$/)
+  const policy = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'p', namespace: 'shop' },
+  }
+  const policies = [{ ...policy, spec: { podSelector: { matchLabels: { app: 'web' } } } }] as View['policies'] & object
+  assert.deepEqual(policyCheck.find(view({ cluster: between, policies, workloads: [cron] })), [])
+  assert.equal(policyCheck.find(view({ cluster: between, policies })).length, 1)
 })
 
 test('a service that was made a moment ago waits for its pods, unless its selector is a slip', () => {

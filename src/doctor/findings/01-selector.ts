@@ -46,7 +46,7 @@ function judge(view: View, service: Service): Finding[] {
         code: 'ScaledToZero',
         level: asked ? 'error' : 'info',
         also: [referTo(maker.object)],
-        say: `${nameOf(service)} has no pods: ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name} ${maker.object.kind === 'DaemonSet' ? 'fits no node' : 'is scaled to 0'}`,
+        say: `${nameOf(service)} has no pods: ${maker.object.kind.toLowerCase()} ${maker.object.metadata.name} ${reasons[maker.object.kind] ?? 'is scaled to 0'}`,
         fix: maker.fix,
       },
     ]
@@ -78,6 +78,9 @@ function judge(view: View, service: Service): Finding[] {
     },
   ]
 }
+
+/** Why it has none on purpose. */
+const reasons: Readonly<Record<string, string>> = { DaemonSet: 'fits no node', CronJob: 'is not running now' }
 
 /** Somebody else may write the slices of a service without a selector; while there are none, nobody did. */
 function unselected(view: View, service: Service, asked: boolean): Finding[] {
@@ -126,21 +129,31 @@ function makerOf({ cluster, workloads = [], now }: View, namespace: string, sele
     if (object.metadata.deletionTimestamp !== undefined) continue
     if (!meets(object.spec.template.metadata?.labels, selector)) continue
     const status: Status | undefined = object.status
-    const pods = object.kind === 'DaemonSet' ? (status?.desiredNumberScheduled ?? 0) : (object.spec.replicas ?? 1)
+    const pods =
+      object.kind === 'CronJob'
+        ? 0
+        : object.kind === 'DaemonSet'
+          ? (status?.desiredNumberScheduled ?? 0)
+          : (object.spec.replicas ?? 1)
     const said = status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message
     const { name } = object.metadata
     return {
       object,
       pods,
-      fix:
-        object.kind === 'DaemonSet'
-          ? `let a node have the labels that it asks for: kubectl -n ${namespace} describe daemonset ${name}`
-          : `kubectl -n ${namespace} scale ${object.kind.toLowerCase()} ${name} --replicas=1`,
+      fix: fixOf(object.kind, namespace, name),
       changing: said === undefined && isChanging(object.metadata, status, now),
       says: said === undefined ? '' : `: ${said}`,
     }
   }
   return undefined
+}
+
+function fixOf(kind: string, namespace: string, name: string): string {
+  const command = `kubectl -n ${namespace}`
+  if (kind === 'DaemonSet') return `let a node have the labels that it asks for: ${command} describe daemonset ${name}`
+  if (kind === 'CronJob')
+    return `wait for its time, or begin it now: ${command} create job ${name}-now --from=cronjob/${name}`
+  return `${command} scale ${kind.toLowerCase()} ${name} --replicas=1`
 }
 
 interface Status {
