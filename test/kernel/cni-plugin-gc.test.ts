@@ -36,6 +36,27 @@ test('GC frees the addresses and cables of whoever is not named, also when what 
   assert.deepEqual([node.leases(), node.leases('other'), node.veths()], [[], ['10.23.0.2'], 2])
 })
 
+test('of a pod with several interfaces GC keeps those that are named, whatever they are called', () => {
+  using node = new PluginNode()
+  using a = createNetns()
+  node.add('a', a)
+  node.add('a', a, undefined, { CNI_IFNAME: 'net1' })
+  node.add('a', a, undefined, { CNI_IFNAME: 'net2' })
+  const collect = (...names: string[]): void => {
+    const alive = { 'cni.dev/valid-attachments': names.map((ifname) => ({ containerID: 'a', ifname })) }
+    const said = node.call({ CNI_COMMAND: 'GC', ...path }, node.config(alive))
+    assert.deepEqual([said.exitCode, said.stdout], [0, ''], said.stdout)
+  }
+  collect('net2', 'eth0')
+  assert.deepEqual([node.leases(), node.veths()], [['10.22.0.2', '10.22.0.4'], 2])
+  collect('net2')
+  assert.deepEqual([node.leases(), node.veths()], [['10.22.0.4'], 1])
+  // As libcni's other key says it.
+  const other = { 'cni.dev/attachments': [{ containerID: 'a', ifname: 'eth0' }] }
+  assert.equal(node.call({ CNI_COMMAND: 'GC', ...path }, node.config(other)).exitCode, 0)
+  assert.deepEqual([node.leases(), node.veths()], [[], 0])
+})
+
 test('GC that does not say who lives frees those whose cable is gone; one that says it wrongly frees nothing', () => {
   using node = new PluginNode()
   using a = createNetns()
