@@ -73,6 +73,7 @@ test('what is uneven for a reason, or for a moment, is no finding', () => {
     ['nothing is connected', withGroups([])],
     ['a young connection', withGroups([{ ...busy, oldestSeconds: 3 }])],
     ['a quiet connection', withGroups([{ ...busy, packets: 20 }])],
+    ['little in each second of an hour', withGroups([{ ...busy, packets: 20_000, oldestSeconds: 3600 }])],
     ['many short ones', withGroups([{ ...busy, count: 900, established: 1 }])],
     ['others serve too', withGroups([busy, group(two, { packets: 400, established: 0 })])],
     [

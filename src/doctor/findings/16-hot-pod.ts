@@ -81,7 +81,7 @@ interface Load {
 function isBusy(hot: Load, all: Load, oldest: number): boolean {
   return (
     oldest >= longSeconds &&
-    hot.packets >= manyPackets &&
+    hot.packets >= manyPackets * oldest &&
     hot.packets >= 0.95 * all.packets &&
     hot.packets >= 50 * hot.count
   )
@@ -93,7 +93,8 @@ function isCrowded(hot: Load, all: Load): boolean {
 }
 
 const longSeconds = 10
-const manyPackets = 200
+/** A second. Less is no work, and every connection has some, given time. */
+const manyPackets = 20
 
 /** Pods that came after the connections have had no chance yet. */
 function startedLately(ready: Served['endpoints'], now: number): boolean {
