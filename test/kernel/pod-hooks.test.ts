@@ -174,3 +174,21 @@ test('a pause before the end is counted in the grace, and not kept for a contain
   await gone
   assert.ok(performance.now() - begun < 10_000, 'the sidecar does not wait for the pause of a container that has ended')
 })
+
+test('a container that ignores its signal is killed when the grace is over, of which its hook was a part', async () => {
+  const [grace, hook] = [5, 3]
+  await node.run(
+    'deaf',
+    {
+      command: ['sh', '-c', 'trap "" TERM; touch /tmp/up; while :; do sleep 0.1; done'],
+      readinessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1 },
+      lifecycle: { preStop: { sleep: { seconds: hook } } },
+    },
+    { terminationGracePeriodSeconds: grace },
+  )
+  await node.ready('deaf')
+  const begun = performance.now()
+  await node.delete('deaf', grace)
+  const seconds = (performance.now() - begun) / 1000
+  assert.ok(seconds > grace - 0.5 && seconds < grace + hook - 0.5, `it took ${seconds} s`)
+})

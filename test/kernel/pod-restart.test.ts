@@ -77,6 +77,24 @@ test('an agent that is killed harms no container, and the next one goes on with 
   assert.equal(startedAt(process?.pausePid ?? 0), undefined)
 })
 
+test('what was ready stays so under the next agent until its probe has failed as often as it may', async () => {
+  const probe = { exec: { command: ['test', '-e', '/tmp/fine'] }, periodSeconds: 30 }
+  const command = ['sh', '-c', 'touch /tmp/fine; while :; do sleep 1000; done']
+  await agent.ask('run', 'sick', { command, readinessProbe: probe })
+  await agent.ask('ready', 'sick')
+  await agent.ask('exec', 'sick', ['rm', '/tmp/fine'])
+  await agent.kill()
+  agent = await Agent.start(dir)
+  // It is asked at once, and the first failure is told, not obeyed.
+  let events: string[] = []
+  while (!events.some((event) => event.includes('Readiness probe failed')))
+    events = await agent.ask<string[]>('events', 'sick')
+  const { status } = await agent.ask<Pod>('get', 'sick')
+  assert.equal(status?.conditions?.find(({ type }) => type === 'Ready')?.status, 'True')
+  assert.equal(status?.containerStatuses?.[0]?.ready, true)
+  await agent.ask('delete', 'sick')
+})
+
 test('what ended while no agent was there is told, and restarted, by the next', async () => {
   await agent.ask(
     'run',
