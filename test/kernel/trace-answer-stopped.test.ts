@@ -11,6 +11,8 @@ import { World } from './trace-world.ts'
 
 // Rules are against what answers a request, and against nothing else: the request itself arrives.
 
+/** A load balancer's address: what is for a port that its service lacks goes in a circle. */
+const circling = '203.0.113.7'
 let world: World
 before(async () => {
   world = new World()
@@ -19,6 +21,8 @@ before(async () => {
   const ports = [{ port: 53, targetPort: 5353, protocol: 'UDP' as const }]
   world.service('quiet', '100.64.0.31', 53, 5353, ['far'], { ports })
   world.service('web', '100.64.0.30', 80, 8080, ['far'])
+  world.service('outer', '100.64.0.33', 80, 8080, ['far'], { type: 'LoadBalancer' })
+  world.balance('outer', circling)
   world.service('nobody', '100.64.0.32', 80, 8080, [])
   world.teach()
   await world.web('far')
@@ -136,4 +140,19 @@ test('an error that comes to the node that asked, and whose rules throw it away 
   )
   assert.equal(trace.verdict, 'no-answer')
   assert.ok(trace.agrees, JSON.stringify(trace))
+})
+
+// The last: who sends back where it came from also says so (ICMP redirect), and then is silent about much for a while.
+test('an error about a circle is stopped like any other: on its way, and where it is made', async () => {
+  const timeExceeded = ofProtocol(1, ...byteIs(0, 11))
+  for (const [place, hook, say] of [
+    ['node1', 'forward', 'a rule is against this "time exceeded"'],
+    ['router', 'output', 'router answers, and a rule is against this "time exceeded"'],
+  ] as const) {
+    using _ = guard(place, hook, 0, timeExceeded)
+    const trace = await world.trace('client', `${circling}:81`, { timeoutMs: 300 })
+    assert.equal(end(trace), `${place} policy dropped: ${say}: thrown away (${byRule})`, JSON.stringify(trace))
+    assert.equal(trace.verdict, 'no-answer')
+    assert.ok(trace.agrees, JSON.stringify(trace))
+  }
 })

@@ -1,6 +1,7 @@
 // Questions for names: which are asked, of whom, in which order, and what is answered, beside what resolv.conf and the objects foretell.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { renderTrace } from '../../src/trace/render/text.ts'
 import type { Trace } from '../../src/trace/types.ts'
 import { namesWorld } from './trace-names-world.ts'
 import type { World } from './trace-world.ts'
@@ -72,6 +73,18 @@ test('the questions of the search list are foretold, each with its answer', asyn
   assert.deepEqual((await world.trace('client', 'pod/web-1:8080')).predictedDns, undefined)
 })
 
+test('a node, and a pod on its node’s network, ask as their own files say', async () => {
+  world.pod('host', 'node1', {}, 'shop', { hostNetwork: true })
+  for (const from of ['node/node1', 'host']) {
+    const trace = await world.trace(from, 'http://web/')
+    assert.deepEqual(foretold(trace), asked(trace))
+    assert.deepEqual(rcodes(trace), ['NOERROR', 'NOERROR'])
+    assert.ok(trace.agrees, JSON.stringify(trace.why))
+  }
+  const outside = await world.trace('outside', 'http://web/')
+  assert.deepEqual([outside.dns, outside.predictedDns, outside.agrees], [[], [], true])
+})
+
 test('ndots, search and options are the pod’s own', async () => {
   const server = 'nameserver 100.64.0.10\n'
   for (const [conf, to, names] of [
@@ -137,6 +150,8 @@ test('a name server that says something else than the objects do is a difference
       differs(trace),
       'question 1, web.shop.svc.cluster.local A of 100.64.0.10: predicted was NOERROR 100.64.0.30, and it was NXDOMAIN',
     )
+    const text = renderTrace(trace, { width: 0, color: false, verbose: false })
+    assert.match(text, /^shop\/client -> http:\/\/web\/ .*predicted and observed differ$/m)
   })
   await servedBy(['old-dns'], async () => {
     const trace = await world.trace('client', 'tcp://web:80', { timeoutMs: 500 })

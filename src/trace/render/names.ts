@@ -10,7 +10,7 @@ const indent = 9
  *     name     api.example.com = 203.0.113.7    4 questions to 100.64.0.10 (kube-system/dns-1, node2), 2.1 ms
  *              1  api.example.com.shop.svc.cluster.local  A  NXDOMAIN
  */
-export function renderNames(trace: Trace, { width }: TextOptions, paint: Paint): string[] {
+export function renderNames(trace: Trace, { width, verbose }: TextOptions, paint: Paint): string[] {
   const { dns } = trace
   if (dns.length === 0) return []
   // Both kinds of address of one name are what every look-up asks for.
@@ -23,8 +23,16 @@ export function renderNames(trace: Trace, { width }: TextOptions, paint: Paint):
         )
   return [
     ...wrapped(`name     ${leadsTo(trace)}`, indent, width),
-    ...questions.flatMap((text) => wrapped(text, indent + 3, width)).map((text) => paint('dim', text)),
+    ...[...questions, ...(verbose ? unforetold(trace) : [])]
+      .flatMap((text) => wrapped(text, indent + 3, width))
+      .map((text) => paint('dim', text)),
   ]
+}
+
+/** What of it nobody could know beforehand. */
+function unforetold({ predictedDns = [] }: Trace): string[] {
+  const say = new Set(predictedDns.flatMap((one) => one.say ?? []))
+  return [...say].map((text) => `${' '.repeat(indent)}not foretold: ${text}`)
 }
 
 /** `web = web.shop.svc.cluster.local = 100.64.12.7    1 question to 100.64.0.10, 0.3 ms, answered by cluster: service shop/web` */

@@ -39,7 +39,11 @@ function renderHead(trace: Trace, { width }: TextOptions, paint: Paint): string[
   const parts = [
     paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
     observed === false ? outcome : headline(outcome, status, ms),
-    ...(observed === false ? [paint('dim', 'foretold: nothing was sent')] : hops.length === 0 ? [] : [agreement]),
+    ...(observed === false
+      ? [paint('dim', 'foretold: nothing was sent')]
+      : hops.length === 0 && agrees
+        ? []
+        : [agreement]),
   ]
   const line = parts.join('    ')
   return width === 0 || stripVTControlCharacters(line).length <= width

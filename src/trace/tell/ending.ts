@@ -7,7 +7,7 @@ import type { RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
 import { type ErrorKind, errorOf, sayError } from './error.ts'
 import type { Because, Ends, Hop } from '../types.ts'
-import { droppedBy, isServiceRule, refuses, rulesText, ruleText } from './rules.ts'
+import { droppedBy, isServiceRule, refuses, rulesText, ruleText, stoppedAtOnce } from './rules.ts'
 import { hopAt, ipOf, isStranger, portOf, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
 
@@ -19,7 +19,8 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   const { destination } = ipOf(last)
   const decided = droppedBy(story, last.place, ipOf(last))
   const component = componentOf(story, destination, ipOf(last), decided)
-  const error = errorOf(story)
+  const atOnce = stoppedAtOnce(story)
+  const error = errorOf(story) ?? (atOnce && errorOf(story, atOnce.at))
   if (error?.here && onTheWay.has(error.kind)) {
     const say = `${sayError(error, ipOf(last).length, destination)}: thrown away`
     // That the table has no way is the same finding, with its evidence.
