@@ -105,6 +105,7 @@ export interface VolumeMount {
   subPath?: string
   subPathExpr?: string
   readOnly?: boolean
+  recursiveReadOnly?: string
 }
 
 export interface Volume {

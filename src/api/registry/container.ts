@@ -1,5 +1,5 @@
 import { type Fault, fault } from '../errors.ts'
-import type { Container, ContainerPort, EnvVar, PodSpec, Probe } from '../objects/pod.ts'
+import type { Container, ContainerPort, EnvVar, PodSpec, Probe, VolumeMount } from '../objects/pod.ts'
 import { validateResources } from './amounts.ts'
 import { ipAddress, notNegative, oneOf, port, portNumberOrName, unique } from './checks.ts'
 import { dnsLabel, portName } from './names.ts'
@@ -45,7 +45,22 @@ export function validateContainer(
       faults.push(fault.invalid(`${here}.subPath`, each.subPath, 'must be a relative path'))
     if (each.subPath?.split('/').includes('..'))
       faults.push(fault.invalid(`${here}.subPath`, each.subPath, "must not contain '..'"))
+    if (each.subPath && each.subPathExpr)
+      faults.push(
+        fault.invalid(`${here}.subPathExpr`, each.subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
+      )
+    if (asksDeep(each) && each.readOnly !== true)
+      faults.push(fault.forbidden(`${here}.recursiveReadOnly`, 'may only be specified when readOnly is true'))
   }
+  const { privileged, allowPrivilegeEscalation } = one.securityContext ?? {}
+  if (privileged === true && allowPrivilegeEscalation === false)
+    faults.push(
+      fault.invalid(
+        `${path}.securityContext`,
+        one.securityContext,
+        'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+      ),
+    )
   const probes = {
     readinessProbe: one.readinessProbe,
     livenessProbe: one.livenessProbe,
@@ -61,6 +76,10 @@ export function validateContainer(
     faults.push(...validateProbe(`${path}.${field}`, probe, field === 'readinessProbe'))
   }
   return faults
+}
+
+function asksDeep({ recursiveReadOnly = '' }: VolumeMount): boolean {
+  return !['', 'Disabled'].includes(recursiveReadOnly)
 }
 
 function validatePort(path: string, one: ContainerPort, hostNetwork: boolean): Fault[] {

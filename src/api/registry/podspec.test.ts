@@ -115,6 +115,28 @@ test('what no pod can be is refused, field by field', () => {
       /subPath: Invalid value: "\.\.\/y": must not contain '\.\.'/,
     ],
     [
+      {
+        containers: [{ ...container, volumeMounts: [{ name: 'v', mountPath: '/x', subPath: 'a', subPathExpr: 'b' }] }],
+        volumes: [{ name: 'v' }],
+      },
+      /volumeMounts\[0\]\.subPathExpr: Invalid value: "b": subPathExpr and subPath are mutually exclusive$/,
+    ],
+    [
+      {
+        containers: [{ ...container, volumeMounts: [{ name: 'v', mountPath: '/x', recursiveReadOnly: 'Enabled' }] }],
+        volumes: [{ name: 'v' }],
+      },
+      /volumeMounts\[0\]\.recursiveReadOnly: Forbidden: may only be specified when readOnly is true$/,
+    ],
+    [
+      { containers: [{ ...container, securityContext: { privileged: true, allowPrivilegeEscalation: false } }] },
+      /securityContext: Invalid value: .*: cannot set `allowPrivilegeEscalation` to false and `privileged` to true$/,
+    ],
+    [
+      { containers: [container], hostPID: true, shareProcessNamespace: true },
+      /shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled$/,
+    ],
+    [
       { containers: [{ ...container, resources: { limits: { cpu: '1' }, requests: { cpu: '1001m' } } }] },
       /^Pod "a" is invalid: spec\.containers\[0\]\.resources\.requests: Invalid value: "1001m": must be less than or equal to cpu limit of 1$/,
     ],

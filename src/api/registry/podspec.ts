@@ -57,6 +57,14 @@ export function validatePodSpec(path: string, spec: PodSpec | undefined): Fault[
     ...notNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds),
     ...labels(`${path}.nodeSelector`, spec.nodeSelector),
   )
+  if (spec.hostPID && spec.shareProcessNamespace)
+    faults.push(
+      fault.invalid(
+        `${path}.securityContext.shareProcessNamespace`,
+        true,
+        'ShareProcessNamespace and HostPID cannot both be enabled',
+      ),
+    )
   if (spec.nodeName) faults.push(...dnsSubdomain(`${path}.nodeName`, spec.nodeName))
   if (spec.hostname) faults.push(...dnsLabel(`${path}.hostname`, spec.hostname))
   if (spec.subdomain) faults.push(...dnsLabel(`${path}.subdomain`, spec.subdomain))
