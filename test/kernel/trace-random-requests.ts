@@ -1,18 +1,22 @@
 import type { Service } from '../../src/api/objects/service.ts'
 import type { Random } from './trace-random-dice.ts'
+import { isMeasurable } from './trace-random-sizes.ts'
 import type { RandomWorld } from './trace-random-world.ts'
 
 /** What `kubehop trace` takes: who sends, and what to whom. */
 export interface RandomRequest {
   readonly from: string
   readonly to: string
+  /** How large packets may be is measured, too. */
+  readonly sizes: boolean
 }
 
 export function requestIn(world: RandomWorld, random: Random): RandomRequest {
   for (;;) {
-    const request = random.chance(0.06)
+    const asked = random.chance(0.06)
       ? toItself(world, random)
       : { from: sender(world, random), to: random.pick(kinds)(world, random) }
+    const request = { ...asked, sizes: isMeasurable(world) && random.chance(0.1) }
     // Where a service leads to the node itself, its echoes to itself are masqueraded on lo: no watcher knows them then.
     if (request.to === `icmp://${world.addressOfNode(machineOf(world, request.from) ?? '')}`) continue
     // The machine outside asks no name server of the cluster's.
@@ -42,6 +46,7 @@ const kinds: readonly ((world: RandomWorld, random: Random) => string)[] = [
   toService,
   toNodePort,
   toNodePort,
+  toName,
   toName,
   toPod,
   toPod,
@@ -120,7 +125,7 @@ function toPod(world: RandomWorld, random: Random): string {
 }
 
 /** An endpoint of a service asks the service: it may be sent to itself (hairpin). */
-function toItself(world: RandomWorld, random: Random): RandomRequest {
+function toItself(world: RandomWorld, random: Random): Omit<RandomRequest, 'sizes'> {
   const ways = shopServices(world).flatMap((service) => {
     const slice = world.slices.find(({ metadata }) => metadata.name === `${service.metadata.name}-x`)
     const pods = slice?.endpoints.flatMap(({ targetRef }) => targetRef?.name ?? []) ?? []

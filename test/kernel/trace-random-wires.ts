@@ -20,6 +20,8 @@ const somePod = (world: World, random: Random): RouteSocket => {
   return openRouteSocket(world.netns(metadata.name, metadata.namespace))
 }
 
+export const smallCard = 'a card takes less than others'
+
 /** An Ethernet address that nobody has. */
 const nobody = '02:00:00:00:0b:ad' as Mac
 
@@ -44,6 +46,15 @@ export const wireFaults: readonly Fault[] = [
     make(world, random) {
       using socket = someNode(world, random)
       socket.apply(setLink('eth0', { up: false }))
+    },
+  },
+  {
+    name: smallCard,
+    again: true,
+    make(world, random) {
+      using socket = random.pick([somePod, someNode, () => openRouteSocket(world.routerNetns)])(world, random)
+      const cards = socket.links().filter(({ kind: of }) => of === 'veth')
+      socket.apply(setLink(random.pick(cards).index, { mtu: random.pick([1280, 1400, 1492]) }))
     },
   },
   {

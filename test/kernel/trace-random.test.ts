@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Trace } from '../../src/trace/types.ts'
+import { type Trace, unanswered } from '../../src/trace/types.ts'
 import { Random } from './trace-random-dice.ts'
 import { namesDisagree } from './trace-random-names.ts'
 import { requestIn } from './trace-random-requests.ts'
+import { sizeDisagrees } from './trace-random-sizes.ts'
 import { RandomWorld } from './trace-random-world.ts'
 
 // Whatever the cluster, its services and its faults: what objects and kernels foretell of a request is what is seen of it. Faults are
@@ -36,17 +37,16 @@ test('what is foretold of random requests in random clusters is what is seen', {
     const next = requests[Symbol.iterator]()
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        for (const { from, to } of next) {
-          let trace = await world.trace(from, to, { timeoutMs: patienceMs })
-          // Others use this machine, too: a slow answer is none to who does not wait, and what is sent again may draw again.
-          const late =
-            trace.verdict === 'no-answer' ||
-            trace.verdict === 'dropped' ||
-            trace.hops.some(({ say }) => / times\)/.test(say))
-          if (!trace.agrees && late) trace = await world.trace(from, to, { timeoutMs: 10 * patienceMs })
+        for (const { from, to, sizes } of next) {
+          const ask = async (timeoutMs: number): Promise<{ trace: Trace; differs: string | undefined }> => {
+            const trace = await world.trace(from, to, { timeoutMs, sizes })
+            const differs = disagreement(trace) ?? sizeDisagrees(trace) ?? (await namesDisagree(world, from, trace))
+            return { trace, differs }
+          }
+          let { trace, differs } = await ask(patienceMs)
+          if (isLate(trace, differs)) ({ trace, differs } = await ask(10 * patienceMs))
           requestsSent++
           told[trace.verdict] = (told[trace.verdict] ?? 0) + 1
-          const differs = disagreement(trace) ?? (await namesDisagree(world, from, trace))
           if (differs !== undefined)
             wrong.push(
               `seed ${seed}: ${from} -> ${to} (${world.broken.map(({ name }) => name).join('; ') || 'nothing broken'}): ${trace.verdict}, ${differs}`,
@@ -69,6 +69,14 @@ function* seeds(more: () => boolean): Generator<number> {
   if (given !== undefined) return yield Number(given)
   yield* known
   for (let seed = wished === undefined ? 1 : Math.floor(Math.random() * 2 ** 31); more(); seed++) yield seed
+}
+
+/** Others use this machine, too: a slow answer is none to who does not wait, and what is sent again may draw again. */
+function isLate({ verdict, hops, dns, why }: Trace, differs: string | undefined): boolean {
+  const again = hops.some(({ say }) => / times\)/.test(say))
+  const silent = verdict === 'no-answer' || verdict === 'dropped'
+  if (differs !== undefined) return silent || again || dns.length > 0
+  return why.some(({ code }) => code === 'TimeRanOut') && !dns.every(unanswered)
 }
 
 function disagreement(trace: Trace): string | undefined {
