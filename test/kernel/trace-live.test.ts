@@ -7,6 +7,7 @@ import { address } from '../../src/base/address.ts'
 import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { type LiveOptions, traceLive } from '../../src/trace/live/live.ts'
+import type { LiveSpec } from '../../src/trace/live/spec.ts'
 import type { LiveEvent, LiveFlow, LiveTrace } from '../../src/trace/live/types.ts'
 import { World } from './trace-world.ts'
 
@@ -250,6 +251,43 @@ test('a reader who takes a while misses nothing, and the time of the watch runs 
   const { seconds, followed } = last.trace.live
   assert.equal(followed, 2)
   assert.ok(Math.abs(seconds - busyMs / 1000) < 0.1, `${seconds} s, and the reader was busy for ${busyMs} ms`)
+})
+
+test('connections are counted for as long as the watch lasts, and not for as long as answers are waited for', async () => {
+  const agent = world.agents.get('node1') ?? assert.fail()
+  const spec: LiveSpec = {
+    live: true,
+    id: '00c0ffee',
+    protocol: 'tcp',
+    from: [address(world.addressOf('client'))],
+    asked: [{ address: address('100.64.0.21'), port: 80 }],
+    behind: [],
+    wide: [],
+    client: 'shop/client',
+    pods: ['shop/client'],
+    seconds: 60,
+    rate: 100,
+  }
+  for (const counts of [undefined, 0]) {
+    const stop = new AbortController()
+    const counted: number[] = []
+    for await (const one of agent.observe({ ...spec, ...(counts !== undefined && { counts }) }, stop.signal)) {
+      if (one.kind === 'ready') void run('client', get('100.64.0.21', 2)).then(() => stop.abort())
+      if (one.kind === 'counted') counted.push(one.begun)
+    }
+    assert.deepEqual(counted, [counts === undefined ? 2 : 0])
+  }
+})
+
+test('what fails in telling ends the watch with its reason, and nothing else', async () => {
+  const explain = (): never => {
+    throw new Error('no words for it')
+  }
+  const far = `${world.addressOf('far')}:9090`
+  await assert.rejects(
+    live('client', 'pod/far:9090', () => run('client', get(far, 1)), { explain }),
+    /^Error: no words for it$/,
+  )
 })
 
 test('where nothing begins, what stands already is listed with what went over it', async () => {

@@ -180,7 +180,7 @@ const beginnings: Readonly<Record<Transport, readonly Line[]>> = {
   icmp: [],
 }
 
-/** A connection's number, as its first packet and the answer to that carry it; `numberOf` in number.ts says the same of a packet. */
+/** A connection's number, as its first packet and the answer to that carry it; identity.ts says the same of a packet. */
 const connectionNumbers: Readonly<Record<Transport, { there: readonly Line[]; back: readonly Line[] }>> = {
   tcp: {
     there: [[LD_W_X, ethernet + 4]],

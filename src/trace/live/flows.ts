@@ -1,23 +1,13 @@
-import { type Flow, followFlow, readSightings, type Sighting } from '../flow/flow.ts'
-import type { Observation, PacketSeen, Place, RuleMet } from '../observation.ts'
-import { readIp } from '../packet/ip.ts'
-import type { ProbeResult } from '../probe/spec.ts'
+import { readSightings, type Sighting } from '../flow/flow.ts'
+import type { PacketSeen, Place, RuleMet } from '../observation.ts'
+import { type Ip, readIp } from '../packet/ip.ts'
 import type { Transport } from '../types.ts'
+import { type FlowSeen, flowSeen } from './flow-seen.ts'
 import type { Identify, Whose } from './identity.ts'
 
-/** What was seen of one connection until it was answered, or for long enough. */
-export interface FlowSeen {
-  /** Its place among all that began. */
-  readonly number: number
-  readonly first: Sighting
-  /** The client's port; an echo's identifier. */
-  readonly port: number
-  readonly observations: readonly Observation[]
-  readonly result: Extract<ProbeResult, { kind: 'sent' }>
-  readonly flow: Flow
-}
-
 interface Open {
+  /** By which a part of many is chosen. */
+  readonly sample: number
   number: number
   first: Sighting | undefined
   isAnswered: boolean
@@ -35,6 +25,8 @@ export interface FlowOptions {
   readonly identify: Identify
   /** The namespace in which the client's sockets are. */
   readonly isSource: (place: Place) => boolean
+  /** Whether this is for whom the client asks: filters let through more where these are too many to be named, and what they are translated to. */
+  readonly isAsked: (ip: Ip) => boolean
   /** So many are followed; of more the first. */
   readonly most: number
   /** How long an answer is waited for; and, after it came, for what the other machines saw of it. */
@@ -82,7 +74,10 @@ export class Flows {
     if (!flow) return
     if (flow.packets.length < mostPackets) flow.packets.push(seen)
     if (!this.#options.isSource(one.place)) return
-    if (whose.is === 'request' && one.direction === 'out' && !flow.first) this.#begin(whose.key, flow, one)
+    if (whose.is === 'request' && one.direction === 'out' && !flow.first) {
+      if (!this.#options.isAsked(ip)) return this.#drop(whose.key)
+      this.#begin(whose.key, flow, one)
+    }
     if (whose.is !== 'request' && one.direction === 'in' && flow.first && !flow.isAnswered) {
       flow.isAnswered = true
       this.#settleIn(whose.key, flow, this.#options.graceMs)
@@ -90,7 +85,7 @@ export class Flows {
   }
 
   rule(met: RuleMet): void {
-    const id = `${met.place.node} ${met.packet}`
+    const id = packetId(met)
     if (met.bytes !== undefined) {
       const ip = readIp(Buffer.from(met.bytes, 'base64'))
       const whose = ip && this.#options.identify(ip)
@@ -108,6 +103,8 @@ export class Flows {
   /** From now on only connections whose number ends with so many zero bits are seen everywhere. */
   thin(bits: number): void {
     this.#bits = Math.max(this.#bits, bits)
+    // The answers to the others are not seen any more.
+    for (const [key, { sample }] of this.#open) if (!this.#isInPart(sample)) this.#drop(key)
   }
 
   /** Nothing that begins from now on is followed. Resolves when all that did has been told of and settled, at the latest after `ms`. */
@@ -141,13 +138,14 @@ export class Flows {
 
   /** Watchers of other machines may see a connection first; only where its client is it begins. */
   #flowOf({ key, is, number }: Whose): Open | undefined {
-    if ((number & (2 ** this.#bits - 1)) !== 0) {
+    if (!this.#isInPart(number)) {
       this.#drop(key)
       return undefined
     }
     const known = this.#open.get(key)
     if (known || is !== 'request' || this.#done.has(key) || this.#open.size >= mostOpen) return known
     const flow: Open = {
+      sample: number,
       number: 0,
       first: undefined,
       isAnswered: false,
@@ -158,7 +156,13 @@ export class Flows {
       timer: undefined,
     }
     this.#open.set(key, flow)
+    // Behind a node that masquerades, somebody else's looks like this client's: of such a one no beginning is ever seen.
+    this.#settleIn(key, flow, this.#options.patienceMs)
     return flow
+  }
+
+  #isInPart(sample: number): boolean {
+    return (sample & (2 ** this.#bits - 1)) === 0
   }
 
   #begin(key: string, flow: Open, first: Sighting): void {
@@ -182,33 +186,24 @@ export class Flows {
   #settleIn(key: string, flow: Open, ms: number): void {
     clearTimeout(flow.timer)
     // In a turn of the event loop timers come before what waits in sockets, and after a long turn much does: that is read first.
-    flow.timer = setTimeout(() => setImmediate(setImmediate, () => this.#settle(key, flow)), ms)
+    const timer = setTimeout(
+      () => setImmediate(setImmediate, () => flow.timer === timer && this.#settle(key, flow)),
+      ms,
+    )
+    flow.timer = timer
   }
 
   #settle(key: string, open: Open, isEnd = false): void {
-    const { number, timer, first, packets, rules, isDoubtful } = open
-    clearTimeout(timer)
-    if (!this.#open.has(key)) return
-    const source = first?.frame.ip?.source
-    if (!first || source === undefined) return this.#forget(key)
+    clearTimeout(open.timer)
+    if (this.#open.get(key) !== open) return
+    const { first } = open
     const { protocol, settled } = this.#options
-    const port = portOf(first)
-    const flow = followFlow(readSightings(packets), { protocol, source, port })
-    const { answer } = flow
-    if (isDoubtful && answer === undefined) return this.#drop(key)
-    const last = flow.back.at(-1)?.time
-    const ms = Number((last ?? BigInt(Date.now()) * 1_000_000n) - first.time) / 1e6
-    const arp = this.#arp.filter(({ time }) => BigInt(time) >= first.time)
-    const seen: FlowSeen = {
-      number,
-      first,
-      port,
-      observations: [...packets, ...arp, ...rules],
-      result: { kind: 'sent', outcome: answer === undefined ? 'timeout' : outcomes[answer], ms },
-      flow,
-    }
+    const seen = first && flowSeen({ ...open, first }, this.#arp, protocol)
+    if (!seen) return this.#forget(key)
+    const isAnswered = seen.flow.answer !== undefined
+    if (open.isDoubtful && !isAnswered) return this.#drop(key)
     open.looks++
-    const isLast = isEnd || answer === undefined || open.looks === mostLooks
+    const isLast = isEnd || !isAnswered || open.looks === mostLooks
     if (settled(seen, isLast)) this.#forget(key)
     else this.#settleIn(key, open, againMs)
   }
@@ -220,24 +215,14 @@ export class Flows {
   }
 
   #forget(key: string): void {
+    for (const met of this.#open.get(key)?.rules ?? []) this.#ruled.delete(packetId(met))
     this.#open.delete(key)
     if (this.#empty && this.#waiting() === 0) this.#empty()
     if (this.#done.size >= mostOpen) this.#done.clear()
     this.#done.add(key)
-    if (this.#ruled.size >= mostOpen) this.#ruled.clear()
   }
 }
 
-const outcomes = {
-  accepted: 'answered',
-  datagram: 'answered',
-  echo: 'answered',
-  reset: 'refused',
-  unreachable: 'unreachable',
-} as const
-
-function portOf({ frame }: Sighting): number {
-  const transport = frame.ip?.transport
-  if (!transport) return 0
-  return transport.kind === 'icmp' ? transport.id : transport.sourcePort
+function packetId({ place, packet }: RuleMet): string {
+  return `${place.node} ${packet}`
 }

@@ -14,7 +14,7 @@ export interface Whose {
   readonly number: number
 }
 
-/** Where a datagram of a masqueraded client is known from: see {@link identities}. */
+/** Whose a packet is; undefined for one that tells nothing of a connection's beginning. */
 export type Identify = (ip: Ip) => Whose | undefined
 
 /** How packets of this watch are told apart. Remembers the ends that datagrams were translated to; so packets have to come in order. */

@@ -5,7 +5,7 @@ import type { Agent } from '../agent.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { look, type TraceOptions } from '../coordinate.ts'
 import { findOrigin } from '../ask/find-origin.ts'
-import type { Sighting } from '../flow/flow.ts'
+import { endsOf, type Sighting } from '../flow/flow.ts'
 import { Queue } from '../observe/queue.ts'
 import type { Origin } from '../origin.ts'
 import { findDestination } from '../ask/resolve.ts'
@@ -16,13 +16,14 @@ import type { Story } from '../tell/story.ts'
 import { verdictOf } from '../tell/verdict.ts'
 import type { Trace } from '../types.ts'
 import { watchAll, type Watcher } from '../send/watching.ts'
-import { type FlowSeen, Flows } from './flows.ts'
+import type { FlowSeen } from './flow-seen.ts'
+import { Flows } from './flows.ts'
 import { identities } from './identity.ts'
 import { Known } from './known.ts'
 import { newEndpoints } from './new-endpoints.ts'
 import { LiveReport } from './report.ts'
-import { type Scope, scopeOf } from './scope.ts'
-import type { LiveSpec } from './spec.ts'
+import { endText, type Scope, scopeOf } from './scope.ts'
+import { type LiveSpec, mostRate } from './spec.ts'
 import type { LiveEvent } from './types.ts'
 
 export interface LiveOptions extends TraceOptions {
@@ -66,27 +67,35 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
   let watchedMs: number | undefined
   /** When the ages of what stands were read, since `began`. */
   let agesFromMs = 0
+  const asked = new Set(scope.ends.asked.map((to) => endText(to, scope.ends.protocol)))
   const report = new LiveReport(cluster, options.stories)
   const known = new Known()
   const flows = new Flows({
     protocol: scope.ends.protocol,
     identify: identities(scope.ends),
     isSource: ({ kind, name }) => kind === source.kind && (kind !== 'pod' || name === source.key),
+    isAsked: (ip) => asked.has(endsOf(ip).dst),
     most: mostFollowed,
     patienceMs: timeoutMs,
     graceMs,
-    settled(seen, isLast) {
-      const verdict = verdictOf(storyOf(seen), seen.result, target.protocol)
-      // What a place had no room for while the part was made smaller.
-      if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return isLast
-      const story = report.wants(verdict) ? told(seen) : undefined
-      if (story && !story.agrees && !isLast) return false
-      // A story with holes is none: they are where packets were lost, and not where the request went.
-      const whole = story && (story.agrees || !known.isLossy) ? story : undefined
-      events.push({ kind: 'flow', flow: report.add(seen, verdict, whole) })
-      return true
+    settled: (seen, isLast) => {
+      let isTold = true
+      // It is called from timers.
+      events.attempt(() => (isTold = settled(seen, isLast)))
+      return isTold
     },
   })
+  const settled = (seen: FlowSeen, isLast: boolean): boolean => {
+    const verdict = verdictOf(storyOf(seen), seen.result, target.protocol)
+    // What a place had no room for while the part was made smaller.
+    if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return isLast
+    const story = report.wants(verdict) ? told(seen) : undefined
+    if (story && !story.agrees && !isLast) return false
+    // A story with holes is none: they are where packets were lost, and not where the request went.
+    const whole = story && (story.agrees || !known.isLossy) ? story : undefined
+    events.push({ kind: 'flow', flow: report.add(seen, verdict, whole) })
+    return true
+  }
   const told = ({ port, observations, result, first }: FlowSeen): Trace => {
     const asked = { cluster, ranges, source, target, dns: [], to: destinationOf(first), port, result }
     return tell({ ...asked, observations: [...observations, ...known.facts()] }, explain)
@@ -187,7 +196,8 @@ function watchersOf(
     ...(capture && { whole: true }),
     // Longer than anybody waits for its end.
     seconds: seconds + timeoutMs / 1000 + patienceMs / 1000,
-    rate: Math.max(leastRate, Math.ceil(mostFollowed / seconds)),
+    rate: Math.min(Math.max(leastRate, Math.ceil(mostFollowed / seconds)), mostRate),
+    counts: seconds,
   } as const
   const watchers = [...nodes].flatMap(([node, pods]): Watcher[] => {
     const agent = places.node(node)

@@ -4,7 +4,7 @@ import { endsOf } from '../flow/flow.ts'
 import { ipOf } from '../tell/story.ts'
 import { timeText } from '../time.ts'
 import type { Trace, Verdict } from '../types.ts'
-import type { FlowSeen } from './flows.ts'
+import type { FlowSeen } from './flow-seen.ts'
 import type { EstablishedFact } from './observation.ts'
 import type { LiveFlow, LiveShare, LiveTrace } from './types.ts'
 

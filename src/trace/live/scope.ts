@@ -41,7 +41,8 @@ export function scopeOf(
 ): Scope {
   const protocol = transportOf(target.protocol)
   if (source.kind === 'node') throw onlyPods(source)
-  const asked = askedFor(cluster, target, destination, namespace).slice(0, mostEnds)
+  const found = askedFor(cluster, target, destination, namespace)
+  const asked = found.slice(0, mostEnds)
   const first = asked[0]
   if (!first || family(first.address) !== 4) throw noAddress(target, 'it has no IPv4 address now')
   const all = asked.map((to) => concerned(cluster, source, to, protocol))
@@ -67,7 +68,9 @@ export function scopeOf(
     say: `${things[protocol]} from ${source.key} (${source.address}) to ${asked
       .slice(0, 3)
       .map((to) => endText(to, protocol))
-      .join(', ')}${asked.length > 3 ? `, and ${asked.length - 3} more` : ''}`,
+      .join(
+        ', ',
+      )}${asked.length > 3 ? `, and ${asked.length - 3} more` : ''}${found.length > asked.length ? ` (of ${found.length}: a watch takes no more)` : ''}`,
   }
 }
 

@@ -39,6 +39,8 @@ export interface LiveSpec {
   readonly pods: readonly string[]
   /** Watching ends after this time even if nobody says so. */
   readonly seconds: number
+  /** Connections are counted for so many seconds; until the watch ends when left out. */
+  readonly counts?: number
   /** Connections a second that are followed; of more, a part is. */
   readonly rate: number
   /** Every packet between the two, as long as it is; else only what begins, takes or refuses, and its headers. */
@@ -48,6 +50,9 @@ export interface LiveSpec {
 /** So many can a filter name. */
 export const mostEnds = 32
 const mostMasks = 16
+export const mostRate = 10_000
+/** An hour, the longest wait for an answer (100 s), and time to set up and to end. */
+const longest = 3800
 
 /** Checks what came over the wire. */
 export function readLiveSpec(value: unknown): LiveSpec {
@@ -57,9 +62,11 @@ export function readLiveSpec(value: unknown): LiveSpec {
   const from = list(spec, 'from', mostMasks, readIpv4)
   if (from.length === 0) throw bad('from', 'at least one address')
   const end = (one: unknown, field: string): LiveEnd => {
-    const { address, ...rest } = record(one)
-    const port = protocol === 'icmp' ? 0 : readPort(rest, 'port')
-    return { address: readIpv4(address, `${field}.address`), port }
+    const { address, port } = record(one)
+    return {
+      address: readIpv4(address, `${field}.address`),
+      port: protocol === 'icmp' ? 0 : readPort({ [`${field}.port`]: port }, `${field}.port`),
+    }
   }
   return {
     live: true,
@@ -68,11 +75,12 @@ export function readLiveSpec(value: unknown): LiveSpec {
     from,
     asked: list(spec, 'asked', mostEnds, end),
     behind: list(spec, 'behind', mostEnds, end),
-    wide: list(spec, 'wide', mostEnds, (one) => readPort({ one }, 'one')),
+    wide: list(spec, 'wide', mostEnds, (one, field) => readPort({ [field]: one }, field)),
     ...(client !== undefined && { client: client === 'machine' ? client : readPodKey(client, 'client') }),
     pods: list(spec, 'pods', 64, readPodKey),
-    seconds: readNumber(spec, 'seconds', 0.1, 3700),
-    rate: readNumber(spec, 'rate', 1, 10_000),
+    seconds: readNumber(spec, 'seconds', 0.1, longest),
+    ...(spec['counts'] !== undefined && { counts: readNumber(spec, 'counts', 0, longest) }),
+    rate: readNumber(spec, 'rate', 1, mostRate),
     ...readFlag(spec, 'whole'),
   }
 }

@@ -61,9 +61,14 @@ export async function* observeLive(
     watch.opened(new LiveRules(machine, isMine(spec), queue))
     flag = watch.opened(flagLive(machine.ns, spec))
   }
+  let begun: number | undefined
+  if (spec.counts !== undefined) {
+    const counts = setTimeout(() => (begun = counter?.count()), spec.counts * 1000)
+    watch.opened({ close: () => clearTimeout(counts) })
+  }
   yield* watch.seen()
   if (client && counter) {
-    yield { kind: 'counted', place: client.place, begun: counter.count() }
+    yield { kind: 'counted', place: client.place, begun: begun ?? counter.count() }
     yield establishedAt(client)
   }
   for (const { watched, addresses } of packets) yield factsAt(watched, addresses)
