@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts'
 import { unmount } from '../kernel/mount.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
 import type { NodeContext } from './context.ts'
+import { Members } from './namespaces.ts'
 import { podPaths } from './paths.ts'
 import type { PodRecord } from './record.ts'
 
@@ -14,10 +15,14 @@ export async function removeLeftover(context: NodeContext, record: PodRecord): P
   log.info({ pod: `${record.namespace}/${record.name}` }, 'a pod was deleted while no agent ran; removing it')
   const runs = Object.values(record.containers).flatMap(({ run }) => (run ? [run] : []))
   await Promise.all(
-    runs.map(async ({ init, shim }) => {
+    runs.map(async ({ init, shim, mounts }) => {
       const first = init && openProcess(init.pid, init.started)
+      const members = first && mounts !== undefined ? Members.of(first, mounts) : undefined
       first?.signal(SIGNALS.KILL)
       first?.close()
+      // What it started beside itself ends with pause where they share the pod's processes; among the node's own nobody else ends it.
+      await members?.kill().catch((error: unknown) => log.error({ error: messageOf(error) }, couldNotEnd))
+      members?.close()
       const held = openProcess(shim.pid, shim.started)
       // It would wait for somebody who reads what the container printed last.
       held?.signal(SIGNALS.KILL)
@@ -34,6 +39,8 @@ export async function removeLeftover(context: NodeContext, record: PodRecord): P
   unmountAll(paths.volumes)
   for (const path of [paths.dir, paths.logs]) rmSync(path, { recursive: true, force: true })
 }
+
+const couldNotEnd = 'what a container left behind cannot be ended'
 
 function unmountAll(volumes: string): void {
   let names: string[] = []

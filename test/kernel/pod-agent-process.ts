@@ -16,8 +16,8 @@ export class Agent {
     })
   }
 
-  static start(dir: string): Promise<Agent> {
-    const child = fork(join(import.meta.dirname, 'pod-agent.ts'), [dir], { execArgv: [] })
+  static start(dir: string, ...wishes: 'ungrouped'[]): Promise<Agent> {
+    const child = fork(join(import.meta.dirname, 'pod-agent.ts'), [dir, ...wishes], { execArgv: [] })
     return new Promise((resolve, reject) => {
       child.once('message', () => resolve(new Agent(child)))
       child.once('exit', (code) => reject(new Error(`the agent ended with ${code}`)))

@@ -1,9 +1,11 @@
 import { openNode } from './pod-world.ts'
 
-// An agent that a test can kill: `pod-agent.ts DIR`, in the network namespace that it is started in. Its objects lie in DIR, so the next
+// An agent that a test can kill: `pod-agent.ts DIR [ungrouped]` (without control groups), in the network namespace that it is started in. Its objects lie in DIR, so the next
 // one finds them. It is told what to do over Node's own channel, and answers each message.
 
-const node = await openNode(process.argv[2] ?? '')
+const why = 'not for this node'
+const ungrouped = { groups: { place: {}, missing: { cpu: why, memory: why, pids: why } } }
+const node = await openNode(process.argv[2] ?? '', process.argv[3] === 'ungrouped' ? ungrouped : {})
 await node.pods.synced
 
 const verbs: Record<string, (...args: never[]) => Promise<unknown>> = {

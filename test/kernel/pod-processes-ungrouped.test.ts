@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Container } from '../../src/api/objects/pod.ts'
 import { startedAt } from '../../src/kernel/process.ts'
+import { Agent } from './pod-agent-process.ts'
 import { called, leaveForOwnNetwork, makeNode, type Node } from './pod-world.ts'
 
 // Where there are control groups they end what a container leaves behind. Here there are none, as on many a machine for an ordinary user.
@@ -39,6 +43,26 @@ test("among the node's processes a container ends as a whole, also without contr
   const left = called('sleep', '4103')
   assert.equal(left.length, 1)
   await node.delete('watcher', 5)
+  await endedSoon(left)
+})
+
+test("a pod that was deleted while no agent was there leaves nothing among the node's processes", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'kubehop-ungrouped-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  let agent = await Agent.start(dir, 'ungrouped')
+  t.after(async () => {
+    await agent.ask('stopAll')
+    await agent.kill()
+  })
+  await agent.ask('run', 'forgotten', {}, { hostPID: true, containers: [leaves('a', 4104)] })
+  await agent.ask('ready', 'forgotten')
+  const left = called('sleep', '4104')
+  assert.equal(left.length, 1)
+  await agent.ask('close')
+  await agent.ask('forget', 'forgotten')
+  await agent.kill()
+  assert.ok(startedAt(left[0] ?? 0), 'nobody was there to end it')
+  agent = await Agent.start(dir, 'ungrouped')
   await endedSoon(left)
 })
 
