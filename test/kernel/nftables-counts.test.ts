@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { test, type TestContext } from 'node:test'
 import { NETLINK_NETFILTER, NetlinkSocket } from '../../src/kernel/netlink/socket.ts'
-import { inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { type Netns } from '../../src/kernel/netns.ts'
 import { diff } from '../../src/kernel/nftables/diff.ts'
 import { type Counts, readElements, writeElementsKey } from '../../src/kernel/nftables/element.ts'
 import type { Expr } from '../../src/kernel/nftables/expr/index.ts'
@@ -13,6 +12,7 @@ import type { Datum, NamedSet, Ruleset } from '../../src/kernel/nftables/ruleset
 import type { SetSpec } from '../../src/kernel/nftables/set.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
 import { localhost, sendUdp, withLoopback } from './loopback.ts'
+import { nft } from './nft.ts'
 
 const table = { family: 'ip', name: 'test' } as const
 const flow = (port: number): Packed => concat(packAddress(localhost), packBe16(port))
@@ -136,15 +136,4 @@ function countsOf(ns: Netns, set: string): Map<Packed, Counts | undefined> {
     (message) => readElements(readHeader(message).attributes, ({ key, counter }) => counts.set(key, counter)),
   )
   return counts
-}
-
-/** What nft says; undefined, and the test skipped, when it is not there. */
-function nft(t: TestContext, ns: Netns, ...args: string[]): string | undefined {
-  try {
-    return inNetns(ns, () => execFileSync('nft', args, { encoding: 'utf8', stdio: 'pipe' }))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    t.skip('nft, which is to say whether it agrees, is not installed')
-    return undefined
-  }
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { address } from '../../src/base/address.ts'
-import { createNetns, inNetns, type Netns } from '../../src/kernel/netns.ts'
+import { createNetns, type Netns } from '../../src/kernel/netns.ts'
 import { diff } from '../../src/kernel/nftables/diff.ts'
 import { packAddress } from '../../src/kernel/nftables/packed.ts'
 import { print } from '../../src/kernel/nftables/print.ts'
@@ -18,6 +17,7 @@ import { ClusterByHand } from '../rows/cluster-by-hand.ts'
 import { aChange } from '../rows/random-cluster.ts'
 import { node, service, services, slice, slices } from '../rows/services.ts'
 import { log, turn } from './proxy-world.ts'
+import { nft } from './nft.ts'
 
 const { table } = families[4]
 
@@ -141,14 +141,4 @@ function linesOf(text: string): string[] {
       .map((line) => line.trim().replace(/( \}|,)$/, ''))
       .toSorted()
   )
-}
-
-function nft(t: TestContext, ns: Netns, ...args: string[]): string | undefined {
-  try {
-    return inNetns(ns, () => execFileSync('nft', args, { encoding: 'utf8' }))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    t.skip('nft, which is to say whether it agrees, is not installed')
-    return undefined
-  }
 }
