@@ -1,5 +1,5 @@
-import { type Address, parseAddress } from '../../base/address.ts'
-import { type Cluster, slicesOf } from '../cluster/cluster.ts'
+import { type Address, contains, parseAddress } from '../../base/address.ts'
+import { type Cluster, ownerOf, slicesOf } from '../cluster/cluster.ts'
 import type { Origin } from '../origin.ts'
 import { candidates, inHosts, parseResolvConf } from '../probe/resolvconf.ts'
 import type { NameFiles } from '../probe/spec.ts'
@@ -151,6 +151,8 @@ class Oracle {
 
   foretell(question: string, type: DnsStep['type'], server: Address): DnsForetold {
     const step = { question, type, server }
+    if (isElsewhere(this.#asked, server))
+      return { ...step, say: `${server} is outside of the cluster: what it answers, no object says` }
     const [first, ...others] = this.#wayTo(server).map((verdict) => outcomes[verdict])
     if (first !== undefined) return { ...step, rcode: first, may: others.flatMap((one) => one ?? anyAnswer) }
     const may = others.flatMap((one) => one ?? [])
@@ -190,6 +192,15 @@ const outcomes: Readonly<Record<Verdict, string | undefined>> = {
   'not-sent': undefined,
 }
 const anyAnswer = ['NOERROR', 'NXDOMAIN']
+
+/** Whether there is a way to it, and back, the cluster does not say. */
+function isElsewhere({ cluster, ranges }: NameAsked, server: Address): boolean {
+  const { pods, services, nodes } = ranges
+  return (
+    ownerOf(cluster, server).kind === 'unknown' &&
+    ![pods, services, ...(nodes ? [nodes] : [])].some((range) => contains(range, server))
+  )
+}
 
 /** The service of the cluster's name servers, one of their pods, or the node's own. */
 function isOwnServer(cluster: Cluster, server: Address): boolean {
