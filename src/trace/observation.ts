@@ -139,6 +139,8 @@ export interface Lost {
   readonly kind: 'lost'
   readonly place: Place
   readonly say: string
+  /** It was packets: that an answer was not seen says nothing. */
+  readonly packets?: true
 }
 
 /** A machine that could not be watched at all: nothing is known of what happened there. */

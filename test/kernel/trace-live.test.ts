@@ -279,6 +279,31 @@ test('connections are counted for as long as the watch lasts, and not for as lon
   }
 })
 
+test('where packets were lost, a connection whose answer was not seen is not said to be without one', async () => {
+  const real = world.agents.get('node1') ?? assert.fail()
+  world.agents.set('node1', {
+    probe: real.probe,
+    async *observe(...asked) {
+      for await (const one of real.observe(...asked))
+        if (one.kind !== 'packet') yield one
+        else if (one.place.name === 'shop/client' && one.direction === 'out') {
+          yield one
+          yield { kind: 'lost', place: one.place, say: 'the answer was lost', packets: true }
+        }
+    },
+  })
+  try {
+    const { flows, trace } = await live('client', 'pod/near:8080', () =>
+      run('client', get(`${world.addressOf('near')}:8080`, 1)),
+    )
+    assert.deepEqual(flows, [])
+    assert.deepEqual([trace.live.begun, trace.live.followed], [1, 0])
+    assert.deepEqual(trace.live.notes, ['shop/client: the answer was lost'])
+  } finally {
+    world.agents.set('node1', real)
+  }
+})
+
 test('what fails in telling ends the watch with its reason, and nothing else', async () => {
   const explain = (): never => {
     throw new Error('no words for it')

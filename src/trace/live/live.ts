@@ -116,7 +116,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     else if (one.kind === 'thinned') {
       flows.thin(one.bits)
       if (one.lost > 0) flows.doubt()
-    }
+    } else if (one.kind === 'lost' && one.packets) flows.doubt()
     known.see(one)
     if (one.kind === 'established' && began !== undefined) agesFromMs = performance.now() - began
     // Nobody sees any more what begins.

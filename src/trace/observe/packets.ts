@@ -10,6 +10,7 @@ import type { Watched } from './places.ts'
 import type { Queue } from './queue.ts'
 
 const mostAddresses = 64
+/** In one reading, which takes what waits. */
 const many = 64
 /** What is kept of the packets that one watch sees at a place. */
 export const mostBytes: number = 16 * 1024 * 1024
@@ -76,8 +77,7 @@ export class PacketWatch {
   drain(): void {
     for (const packet of this.#socket.read()) this.#see(packet)
     const drops = this.lost()
-    if (drops > 0)
-      this.#queue.push({ kind: 'lost', place: this.watched.place, say: `${drops} packets came too fast to be seen` })
+    if (drops > 0) this.#lose(`${drops} packets came too fast to be seen`)
   }
 
   /** Lets through something else from now on. */
@@ -99,11 +99,7 @@ export class PacketWatch {
     this.#full = this.#count >= mostPackets || this.#bytes >= mostBytes
     if (this.#full) {
       this.#socket.filter(nothing)
-      this.#queue.push({
-        kind: 'lost',
-        place: this.watched.place,
-        say: `more than ${this.#count} packets of ${this.#bytes} bytes: the rest was not looked at`,
-      })
+      this.#lose(`more than ${this.#count} packets of ${this.#bytes} bytes: the rest was not looked at`)
     }
     const ip = readFrame(bytes)?.ip
     for (const address of ip ? [ip.destination, ip.source] : [])
@@ -117,6 +113,10 @@ export class PacketWatch {
       frame: Buffer.from(bytes).toString('base64'),
       ...(length > bytes.length && { length }),
     })
+  }
+
+  #lose(say: string): void {
+    this.#queue.push({ kind: 'lost', place: this.watched.place, say, packets: true })
   }
 
   /** A device that came after the start (a new pod's cable) is looked up once. */
