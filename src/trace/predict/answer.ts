@@ -9,7 +9,7 @@ import { endsOfPacket, Path, protocolNumbers } from './path.ts'
 
 export interface Answered {
   readonly reply: readonly Hop[]
-  /** The way of the answer where the program lets the kernel choose an address for it. */
+  /** The way of what may come in its place. */
   readonly other?: readonly Hop[]
   /** What may become of the request: the first is what the objects promise. */
   readonly verdicts: readonly Verdict[]
@@ -24,14 +24,13 @@ export function answerTo(
   protocol: Protocol,
 ): Answered {
   const { end, machine, packet } = there
-  const listening = end.is === 'arrived' ? listensAt(machine, packet) : undefined
-  const refuses = listening === false || end.is === 'rejected'
+  const listens = end.is === 'arrived' ? listensAt(machine, packet) : undefined
+  const refuses = listens === false || end.is === 'rejected'
   const answer: Packet = { ...reversed(packet), ...answerHeader(packet.protocol, refuses), state: 'established' }
   // A node may get back what it sent, translated by another.
   const home = machine === origin && there.hops.every(({ place }) => place === there.hops[0]?.place)
   switch (end.is) {
     case 'arrived': {
-      const listens = listening
       // A closed port of TCP answers with a reset, one of UDP by ICMP.
       const closed = listens === false && packet.protocol === protocolNumbers.udp
       const said = closed ? errorAbout(machine, packet, unreachable.port) : answer
@@ -45,9 +44,10 @@ export function answerTo(
         verdicts.push('no-answer')
       // A machine that nobody watches may throw away what it likes.
       if (isStranger(machine)) verdicts.push('no-answer')
-      const chosen = listens === false ? undefined : chosenSource(machine, answer)
-      const other = chosen && comeBack(carriage, origin, sent, machine, chosen, 'answers').hops
-      return { reply: back.hops, ...(other && { other }), verdicts: [...new Set(verdicts)] }
+      const second = otherAnswer(machine, packet, answer, listens)
+      const other = second && comeBack(carriage, origin, sent, machine, second, 'answers')
+      if (second?.state === 'related' && other?.heard) verdicts.push('refused')
+      return { reply: back.hops, ...(other && { other: other.hops }), verdicts: [...new Set(verdicts)] }
     }
     case 'rejected': {
       const reset = end.with === 'tcp reset'
@@ -90,11 +90,15 @@ export function answerTo(
 }
 
 /**
- * A datagram of a program that is bound to no address and does not say which one was asked (IP_PKTINFO): it leaves from the one by which
- * the machine reaches who asked, and is none of the connection. undefined where that is the same.
+ * What may come in the place of an answer. A kernel that does not speak SCTP says so by ICMP. A datagram of a program that is bound to no
+ * address and does not say which one was asked (IP_PKTINFO) leaves from the one by which the machine reaches who asked, and is none of
+ * the connection. undefined where there is no other.
  */
-function chosenSource(machine: Machine, answer: Packet): Packet | undefined {
-  if (answer.protocol !== protocolNumbers.udp || machine.place.kind === 'pod') return undefined
+function otherAnswer(machine: Machine, packet: Packet, answer: Packet, listens?: boolean): Packet | undefined {
+  const { protocol } = packet
+  if (protocol === protocolNumbers.sctp && listens === undefined)
+    return errorAbout(machine, packet, unreachable.protocol)
+  if (protocol !== protocolNumbers.udp || listens === false || machine.place.kind === 'pod') return undefined
   const { destination: to } = answer
   const route = routeTo(machine, to)
   const source = isLocal(machine, to) ? to : route && sourceFor(machine, route)

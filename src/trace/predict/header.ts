@@ -30,7 +30,7 @@ export function errorHeader(code: number, type = 3): Pick<Packet, 'icmp' | 'prot
 export const timeExceeded = 11
 
 /** Codes of "destination unreachable". */
-export const unreachable = { net: 0, host: 1, port: 3, prohibited: 13 } as const
+export const unreachable = { net: 0, host: 1, protocol: 2, port: 3, prohibited: 13 } as const
 
 /** Of a rule's refusal: `icmp 3`; `icmpx 1`, which is nf_tables' own number (linux/netfilter/nf_tables.h, nft_reject_inet_code). */
 export function codeOf(how: string): number {

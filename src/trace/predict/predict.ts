@@ -32,7 +32,7 @@ export interface Asked {
 export interface Prediction {
   readonly hops: readonly Hop[]
   readonly reply: readonly Hop[]
-  /** The answer's way where its program leaves it to the kernel from which of several addresses it comes. */
+  /** The way of what may come in its place: a datagram from another of the machine's addresses, an ICMP error. */
   readonly otherReply?: readonly Hop[]
   /** What may become of the request: the first is promised, the others cannot be excluded from what is known. */
   readonly verdicts: readonly Verdict[]
