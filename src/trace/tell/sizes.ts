@@ -83,21 +83,25 @@ export interface SizeTarget {
   readonly port: number
   /** `pod far (100.96.2.2)` */
   readonly name: string
-  /** Of the device by which the request left. */
+  /** Of the device by which packets to it leave. */
   readonly mtu?: number
 }
 
 /** Whom packets of some size are for: where a request was going when it was seen last. undefined while that is a service. */
 export function sizeTarget(told: Told): SizeTarget | undefined {
   const { story } = storyOf(told)
-  const last = story.flow.there.at(-1)
-  if (!last) return undefined
+  const { there } = story.flow
+  const [first, last] = [there[0], there.at(-1)]
+  if (!first || !last) return undefined
   const { destination, transport } = ipOf(last)
   if (ownerOf(story.cluster, destination).kind === 'service') return undefined
   const port = transport?.kind === 'udp' ? transport.destinationPort : 0
   const ends = port === 0 ? destination : hostPort(destination, port)
   const name = nameOf(story, destination)
-  const mtu = hopsOf(story)[0]?.mtu
+  const own = factsOf(story, first.place)
+  // Who was led to itself sends there by lo, whatever way the request took.
+  const device = own?.addresses.includes(destination) ? 'lo' : first.device
+  const mtu = own?.devices.find(({ name }) => name === device)?.mtu
   return {
     address: destination,
     port,
