@@ -19,6 +19,7 @@ test('an ordinary pod asks for nothing that it does not get', () => {
     securityContext: { seccompProfile: { type: 'Unconfined' }, procMount: 'Default' },
     volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'None' }],
   }
+  assert.deepEqual(said({ securityContext: { sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } }), [])
   const usual = { os: { name: 'linux' }, priorityClassName: 'system-node-critical', overhead: {} }
   assert.deepEqual(said(usual), [])
   const sources = [{ configMap: { name: 'a' } }, { serviceAccountToken: { path: 't' } }]
@@ -35,7 +36,14 @@ test('what has no effect is named, with the container or volume that it is for',
     [{ hostUsers: false }, 'hostUsers'],
     [{ affinity: { nodeAffinity: {} } }, 'affinity'],
     [{ runtimeClassName: 'gvisor' }, 'runtimeClassName'],
-    [{ securityContext: { sysctls: [{ name: 'a', value: '1' }] } }, 'securityContext.sysctls'],
+    [
+      { securityContext: { sysctls: [{ name: 'kernel.shmmax', value: '1' }] } },
+      'securityContext.sysctls kernel.shmmax (only those of the network are set here)',
+    ],
+    [
+      { hostNetwork: true, securityContext: { sysctls: [{ name: 'net/core/somaxconn', value: '1' }] } },
+      "securityContext.sysctls net.core.somaxconn (with hostNetwork it is the node's)",
+    ],
     [{ securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }, 'securityContext.seccompProfile'],
     [{ volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }, 'emptyDir.sizeLimit of volume v'],
     [{ volumes: [{ name: 'v', emptyDir: { medium: 'HugePages-2Mi' } }] }, 'emptyDir.medium HugePages-2Mi of volume v'],

@@ -1,6 +1,7 @@
 import type { Container, PodSpec, Volume, VolumeMount } from '../api/objects/pod.ts'
 import { signalNumber } from './container/stop-signal.ts'
 import type { Home } from './home.ts'
+import { sysctlsOf } from './sandbox/sysctls.ts'
 import { projections, volumeTypes } from './volumes/types.ts'
 
 /** Any object of a manifest: also fields that this program has no type for, because it does nothing with them. */
@@ -14,7 +15,7 @@ const ofPod = `
   .trim()
   .split(/\s+/)
 const ofSecurity = `
-  appArmorProfile procMount seLinuxChangePolicy seLinuxOptions seccompProfile sysctls windowsOptions
+  appArmorProfile procMount seLinuxChangePolicy seLinuxOptions seccompProfile windowsOptions
 `
   .trim()
   .split(/\s+/)
@@ -39,6 +40,7 @@ export function unsupported(spec: PodSpec, abilities: Abilities): string[] {
     ...inSpec(spec as Given & PodSpec),
     ...inResources(spec.resources, abilities).map((field) => `resources.${field}`),
     ...given(spec.securityContext, ofSecurity).map((field) => `securityContext.${field}`),
+    ...sysctlsOf(spec).leftOut.map((one) => `securityContext.sysctls ${one}`),
     ...[...initContainers, ...containers, ...ephemeralContainers].flatMap((one) =>
       inContainer(one, abilities).map((field) => `${field} of container ${one.name}`),
     ),

@@ -6,6 +6,7 @@ import { writePodFiles } from './pod-files.ts'
 import type { PodRecord, SandboxRecord } from '../record.ts'
 import { adoptSandbox, forget, type Sandbox, startSandbox, stopSandbox } from './sandbox.ts'
 import { sharingOf } from './sandbox-program.ts'
+import { sysctlsOf } from './sysctls.ts'
 import { tellUnsupported } from '../unsupported.ts'
 
 /** The sandboxes of one pod, one at a time. */
@@ -70,6 +71,7 @@ export class PodSandbox {
         hostIP: context.hostIP,
         network: context.network,
         wishes: sharing.hostNetwork ? {} : cableWishes(pod),
+        sysctls: sysctlsOf(pod.spec).own,
         note,
       })
     } catch (error) {

@@ -7,8 +7,10 @@ import type { AttachRequest, PodNetwork } from '../../cni/network.ts'
 import { launch } from '../../kernel/launch/launch.ts'
 import { openNetns } from '../../kernel/netns.ts'
 import { openProcess, type Process, SIGNALS } from '../../kernel/process.ts'
+import { writeSysctl } from '../../kernel/sysctl.ts'
 import type { SandboxRecord } from '../record.ts'
 import { pauseProgram, type Sharing } from './sandbox-program.ts'
+import type { Sysctl } from './sysctls.ts'
 
 /** A pod's namespaces and its place in the network. */
 export interface Sandbox {
@@ -30,6 +32,8 @@ export interface SandboxInput {
   hostIP: Address
   network: PodNetwork
   wishes: Pick<AttachRequest, 'hostPorts' | 'bandwidth'>
+  /** Of its own network; set when its cable is there. */
+  sysctls?: readonly Sysctl[]
   /** Called as soon as there is something that must not be forgotten. */
   note: (record: SandboxRecord) => void
 }
@@ -80,12 +84,14 @@ export async function startPause(input: Pick<SandboxInput, 'title' | 'nodename' 
 }
 
 function attach(
-  { network, wishes, title }: Pick<SandboxInput, 'network' | 'wishes' | 'title'>,
+  { network, wishes, sysctls = [], title }: Pick<SandboxInput, 'network' | 'wishes' | 'sysctls' | 'title'>,
   id: string,
   pause: Process,
 ): { address: Address; hostDevice: string } {
   using netns = openNetns(`/proc/${pause.pid}/ns/net`)
-  return network.add({ id, netns, ifname: 'eth0', ...wishes, title: `pod ${title}` })
+  const attachment = network.add({ id, netns, ifname: 'eth0', ...wishes, title: `pod ${title}` })
+  for (const { name, value } of sysctls) writeSysctl(name, value, netns)
+  return attachment
 }
 
 /** The sandbox of a record when it still is as it was, or undefined. */
