@@ -53,7 +53,7 @@ const rows: readonly [title: string, to: string, fault: Fault, expected: RegExp]
     'no such service',
     '100.64.0.98:80',
     healthy,
-    /^Silence: nobody said anything within 0\.3 s.*: a rule of node1 threw it away without a word \(.*no service has this address/,
+    /^Silence: nobody said anything within 0\.\d s.*: a rule of node1 threw it away without a word \(.*no service has this address/,
   ],
   ['no pod has it', '100.96.2.77:80', healthy, /^SaidNo: node2 said no .*host unreachable/],
   [
