@@ -120,6 +120,8 @@ export interface PacketCounter extends Disposable {
   count(): number
   /** Idempotent. */
   close(): void
+  /** The same without making this thread wait; see {@link closeElsewhere}. */
+  closeElsewhere(): Promise<void>
 }
 
 /**
@@ -130,9 +132,13 @@ export function openPacketCounter(ns: Netns | undefined, filter: readonly Instru
   const fd = inNetns(ns, () => open({ filter, cooked: false, buffer: 0 }))
   let total = 0
   let closed = false
-  const close = (): void => {
-    if (!closed) closeSync(fd)
+  const end = (): boolean => {
+    const isFirst = !closed
     closed = true
+    return isFirst
+  }
+  const close = (): void => {
+    if (end()) closeSync(fd)
   }
   return {
     count() {
@@ -140,6 +146,9 @@ export function openPacketCounter(ns: Netns | undefined, filter: readonly Instru
       return total
     },
     close,
+    async closeElsewhere() {
+      if (end()) await closeElsewhere(fd)
+    },
     [Symbol.dispose]: close,
   }
 }

@@ -1,8 +1,11 @@
 // The account of a watch: how long it was, how much began, what stood already, and what it has to keep silent about.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { address } from '../../src/base/address.ts'
+import { inNetns } from '../../src/kernel/netns.ts'
 import { traceLive } from '../../src/trace/live/live.ts'
 import type { LiveSpec } from '../../src/trace/live/spec.ts'
 import type { LiveEvent } from '../../src/trace/live/types.ts'
@@ -40,6 +43,55 @@ test('a reader who takes a while misses nothing, and the time of the watch runs 
   const { seconds, followed } = last.trace.live
   assert.equal(followed, 2)
   assert.ok(Math.abs(seconds - busyMs / 1000) < 0.1, `${seconds} s, and the reader was busy for ${busyMs} ms`)
+})
+
+test('who ends a watch whose time is over already waits for no answer', async () => {
+  await world.program(
+    'far',
+    `require('dgram').createSocket('udp4').on('message', () => {}).bind(7009, () => console.log('ready'))`,
+  )
+  const script = `const s = require('dgram').createSocket('udp4'); s.send('?', 7009, '${world.addressOf('far')}', () => s.close())`
+  const stop = new AbortController()
+  const began = performance.now()
+  const options = { ...world.around(), from: 'client', to: 'udp://pod/far:7009', seconds: 2, timeoutMs: 60_000 }
+  const events: LiveEvent[] = []
+  for await (const event of traceLive({ ...options, stop: stop.signal })) {
+    events.push(event)
+    if (event.kind !== 'watching') continue
+    await world.run('client', script)
+    void setTimeout(2200).then(() => stop.abort())
+  }
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['watching', 'flow', 'summary'],
+  )
+  assert.ok(performance.now() - began < 30_000)
+})
+
+test('a watch whose reader has gone tells nothing more, and leaves no socket', async () => {
+  const sockets = (): number =>
+    inNetns(
+      world.node('node1'),
+      () => readFileSync('/proc/thread-self/net/packet', 'utf8').trim().split('\n').length - 1,
+    )
+  const gone = new AbortController()
+  const kinds: string[] = []
+  for await (const event of traceLive({
+    ...world.around(),
+    from: 'client',
+    to: 'svc/far-svc',
+    seconds: 60,
+    signal: gone.signal,
+  })) {
+    kinds.push(event.kind)
+    assert.ok(sockets() > 0)
+    await world.run('client', get('100.64.0.21', 2))
+    gone.abort()
+  }
+  assert.deepEqual(kinds, ['watching'])
+  // They are closed on other threads, for which nobody waits.
+  for (const until = Date.now() + 10_000; sockets() > 0; await setTimeout(5))
+    assert.ok(Date.now() < until, `${sockets()} sockets are open still`)
 })
 
 test('connections are counted for as long as the watch lasts, and not for as long as answers are waited for', async () => {

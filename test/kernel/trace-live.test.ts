@@ -46,6 +46,8 @@ test('who else talks, and to whom else the pod talks, is not seen', async () => 
     await Promise.all([
       world.run('other', get('100.64.0.21', 3)),
       world.run('client', get('100.64.0.23', 3)),
+      // Past the service.
+      world.run('client', get(`${world.addressOf('far')}:8080`, 3)),
       world.run('client', get('100.64.0.21', 2)),
     ])
   })

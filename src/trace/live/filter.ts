@@ -158,9 +158,9 @@ export function sidesOf({ from, asked, behind, wide, protocol }: LiveSpec): {
 }
 
 export const numbers: Readonly<Record<Transport, number>> = { tcp: TCP, udp: UDP, sctp: SCTP, icmp: ICMP }
-const SYN = 0x02
+export const SYN = 0x02
 const RST = 0x04
-const ACK = 0x10
+export const ACK = 0x10
 
 /** Expects the protocol in A. Packets that begin something, take it or refuse it. */
 const beginnings: Readonly<Record<Transport, readonly Line[]>> = {

@@ -7,8 +7,9 @@ import { openNftables } from '../../kernel/nftables/socket.ts'
 import type { Op } from '../../kernel/nftables/transaction.ts'
 import type { Eye } from '../observe/bounded.ts'
 import { flagTable } from '../observe/flag.ts'
+import { INIT } from '../packet/sctp.ts'
 import type { Transport } from '../types.ts'
-import { numbers, sidesOf } from './filter.ts'
+import { ACK, numbers, sidesOf, SYN } from './filter.ts'
 import type { LiveSpec } from './spec.ts'
 
 // Before everything else in the machine: conntrack looks at -200, services are translated at -100.
@@ -107,13 +108,13 @@ function among(base: 'network' | 'transport', offset: number, length: 2 | 4, set
 const begins: Readonly<Record<Transport, readonly Expr[]>> = {
   tcp: [
     { kind: 'payload', base: 'transport', offset: 13, length: 1, to: 0 },
-    { kind: 'bitwise', from: 0, to: 0, mask: packU8(0x12), xor: packU8(0) },
-    { kind: 'cmp', from: 0, op: 'eq', value: packU8(0x02) },
+    { kind: 'bitwise', from: 0, to: 0, mask: packU8(SYN | ACK), xor: packU8(0) },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(SYN) },
   ],
   udp: [],
   sctp: [
     { kind: 'payload', base: 'transport', offset: 12, length: 1, to: 0 },
-    { kind: 'cmp', from: 0, op: 'eq', value: packU8(1) },
+    { kind: 'cmp', from: 0, op: 'eq', value: packU8(INIT) },
   ],
   icmp: [
     { kind: 'payload', base: 'transport', offset: 0, length: 1, to: 0 },

@@ -123,6 +123,11 @@ export class Flows {
     clearTimeout(arrived)
   }
 
+  /** Whoever waits for {@link closed} waits no longer. */
+  hurry(): void {
+    this.#giveUp?.()
+  }
+
   /** Those that are open are settled with what was seen of them. */
   finish(): void {
     for (const [key, flow] of this.#open) if (flow.first) this.#settle(key, flow, true)
@@ -133,7 +138,7 @@ export class Flows {
   abandon(): void {
     for (const { timer } of this.#open.values()) clearTimeout(timer)
     this.#open.clear()
-    this.#giveUp?.()
+    this.hurry()
   }
 
   /** Watchers of other machines may see a connection first; only where its client is it begins. */

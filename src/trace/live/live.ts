@@ -139,8 +139,8 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
       (error: unknown) => events.fail(error),
     )
   }
-  // Who ends the watch by hand does not want to wait.
-  const stop = (): void => end(stopMs)
+  // Who ends the watch by hand does not want to wait, nor who does so while answers are waited for.
+  const stop = (): void => (watchedMs === undefined ? end(stopMs) : flows.hurry())
   const abandon = (): void => {
     watching.abandon()
     flows.abandon()

@@ -55,7 +55,8 @@ export async function* observeLive(
     }
     return watch.opened(new PacketWatch(one, what, queue))
   })
-  const counter = client && watch.opened(openPacketCounter(client.ns, countFilter(spec)))
+  const counter = client && openPacketCounter(client.ns, countFilter(spec))
+  if (counter) watch.opened({ close: () => counter.closeElsewhere() })
   let flag: LiveFlag | undefined
   if (environment.kind === 'node') {
     watch.opened(new LiveRules(machine, isMine(spec), queue))
