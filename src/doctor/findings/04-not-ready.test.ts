@@ -202,6 +202,13 @@ test('pods that have ended or are ending, and services that take pods as they ar
     found([done]).map(({ code, level }) => [code, level]),
     [['PodsEnded', 'info']],
   )
+  // A Job tries again: it counts that one attempt was right.
+  const attempt = pod('web-1', {
+    metadata: { ...done.metadata, name: 'web-1' },
+    status: { phase: 'Failed', conditions: [{ type: 'Ready', status: 'False' }] },
+  })
+  const level = (...pods: Pod[]): unknown => found(pods).map(({ code, level: of }) => `${code} ${of}`)
+  assert.deepEqual([level(attempt), level(attempt, done)], [['PodsEnded warning'], ['PodsEnded info']])
   const published = found([bad], { cluster: { services: [service('web', { publishNotReadyAddresses: true })] } })
   assert.deepEqual(
     published.map(({ code }) => code),

@@ -99,7 +99,8 @@ function allEnded(view: View, service: Service, pods: readonly Pod[], asked: boo
     {
       number: 4,
       code: 'PodsEnded',
-      level: asked ? 'error' : failed.length > 0 ? 'warning' : 'info',
+      // Of several attempts one that failed is no failure.
+      level: asked ? 'error' : failed.length === gone.length ? 'warning' : 'info',
       object: referTo(service),
       also: gone.map(referTo),
       sure: 'certain',
