@@ -142,6 +142,18 @@ test('an error that comes to the node that asked, and whose rules throw it away 
   assert.ok(trace.agrees, JSON.stringify(trace))
 })
 
+test('an echo reply that its own machine’s rules stop is an answer, and no error about the request', async () => {
+  using _ = guard('node2', 'output', 0, ofProtocol(1))
+  const trace = await world.trace('client', 'icmp://node/node2', { timeoutMs: 300 })
+  assert.equal(trace.hops.at(-1)?.action, 'delivered')
+  assert.equal(
+    end(trace),
+    `node2 policy dropped: node2 answers, and a rule is against this answer: thrown away (${byRule})`,
+    JSON.stringify(trace),
+  )
+  assert.ok(trace.agrees, JSON.stringify(trace))
+})
+
 // The last: who sends back where it came from also says so (ICMP redirect), and then is silent about much for a while.
 test('an error about a circle is stopped like any other: on its way, and where it is made', async () => {
   const timeExceeded = ofProtocol(1, ...byteIs(0, 11))

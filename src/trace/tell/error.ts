@@ -37,6 +37,7 @@ export function errorOf(
   const [asked] = story.flow.there
   if (!first || !asked || transport?.kind !== 'icmp') return undefined
   const { type, code, mtu } = transport
+  if (isEcho(ipOf(first).family, type)) return undefined
   const kind = (ipOf(first).family === 4 ? kindOf : kindOf6)(type, code)
   const here = first.direction === 'out'
   const last = story.flow.back.at(-1)
@@ -103,6 +104,11 @@ export function saysError(story: Story): Hop[] {
   const who = error.here ? error.by : `${error.by}, which is not watched,`
   const say = `${who} says no: ${sayError(error, length, destination)} (ICMP: ${error.name})`
   return [hopAt(story, error.first, { component: 'route', action: 'rejected', say })]
+}
+
+/** RFC 792, RFC 4443: a request or a reply. */
+function isEcho(family: 4 | 6, type: number): boolean {
+  return family === 4 ? type === 0 || type === 8 : type === 128 || type === 129
 }
 
 const names: Record<Exclude<ErrorKind, 'other'>, string> = {
