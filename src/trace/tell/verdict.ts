@@ -42,7 +42,12 @@ function stoppedAtHome(story: Story): RuleMet | undefined {
   const { there, answer } = story.flow
   const last = there.at(-1)
   // What its rules say, others of them may keep from its socket; translated before another rule was against it, no device saw it either.
-  if (!last || (answer !== undefined && errorOf(story)?.heard !== false) || there.some(({ local, ruled }) => !local && !ruled)) return undefined
+  if (
+    !last ||
+    (answer !== undefined && errorOf(story)?.heard !== false) ||
+    there.some(({ local, ruled }) => !local && !ruled)
+  )
+    return undefined
   return droppedBy(story, last.place, ipOf(last))
 }
 
