@@ -1,6 +1,7 @@
 import { address, cidr } from '../../src/base/address.ts'
 import { openNftables } from '../../src/kernel/nftables/socket.ts'
-import { packAddress } from '../../src/kernel/nftables/packed.ts'
+import type { Expr } from '../../src/kernel/nftables/expr/index.ts'
+import { packAddress, packU8 } from '../../src/kernel/nftables/packed.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { addRoute, deleteRoute } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
@@ -78,6 +79,11 @@ export const faults: readonly Fault[] = [
   ),
 ]
 
+const onlyTcp: readonly Expr[] = [
+  { kind: 'meta', key: 'l4proto', to: 0 },
+  { kind: 'cmp', from: 0, op: 'eq', value: packU8(6) },
+]
+
 function foreignRule(world: World, random: Random, hook: HookName): void {
   const to = random.pick([
     ...world.pods.map(({ status }) => status?.podIP ?? ''),
@@ -87,6 +93,7 @@ function foreignRule(world: World, random: Random, hook: HookName): void {
   const verdict = random.pick(['drop', 'drop', 'reset', 'icmp'] as const)
   // A refusal is possible where the packet's way is still open (nft_reject_validate).
   const refuses = verdict !== 'drop' && hook !== 'postrouting' && hook !== 'prerouting'
+  const resets = refuses && verdict === 'reset'
   const table = { family: random.pick(['ip', 'inet'] as const), name: `firewall-${hook}` }
   using nft = openNftables(world.node(someNode(world, random)))
   nft.apply({
@@ -102,9 +109,12 @@ function foreignRule(world: World, random: Random, hook: HookName): void {
           exprs: [
             { kind: 'payload', base: 'network', offset: random.pick([12, 16]), length: 4, to: 0 },
             { kind: 'cmp', from: 0, op: 'eq', value: packAddress(address(to)) },
-            refuses
-              ? { kind: 'reject', with: 'icmp', code: random.pick([0, 1, 3, 9, 10, 13]) }
-              : { kind: 'immediate', verdict: { verdict: 'drop' } },
+            ...(resets ? onlyTcp : []),
+            resets
+              ? { kind: 'reject', with: 'tcp reset', code: 0 }
+              : refuses
+                ? { kind: 'reject', with: 'icmp', code: random.pick([0, 1, 3, 9, 10, 13]) }
+                : { kind: 'immediate', verdict: { verdict: 'drop' } },
           ],
         },
       },

@@ -56,6 +56,7 @@ const kinds: readonly ((world: RandomWorld, random: Random) => string)[] = [
     `${random.pick(['', 'sctp://'])}${random.pick(['100.96.1.222', '100.96.2.222', '100.96.9.1', '100.64.7.7', '192.168.50.99', '8.8.8.8', '127.0.0.1'])}:80`,
   (world, random) =>
     `${random.pick(['192.168.50.1', someNode(world, random), '100.96.1.1', '100.96.2.1'])}:${random.pick([9100, 80, 8080])}`,
+  (_, random) => random.pick(['100.64.0.1:443', '192.168.50.2:6443', '192.168.50.2:80', 'icmp://192.168.50.2']),
   (world, random) => `${someNode(world, random)}:${8000 + random.from(0, 6)}`,
 ]
 

@@ -27,6 +27,11 @@ export class Servers {
     this.#tcp(ns, '0.0.0.0', 9100)
   }
 
+  /** What the control plane runs. */
+  api(ns: Netns): void {
+    this.#tcp(ns, '0.0.0.0', 6443)
+  }
+
   close(): void {
     for (const server of this.#open) server.close()
     for (const close of this.#others) close()

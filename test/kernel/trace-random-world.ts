@@ -53,6 +53,9 @@ export class RandomWorld extends World {
         await this.#servers.populate(ns, random)
       }
     for (let n = random.from(8, 14); n > 0; n--) randomService(this, random, n)
+    this.#servers.api(this.netns('control'))
+    this.service('kubernetes', '100.64.0.1', 443, 6443, [], {}, 'default')
+    this.slices.at(-1)?.endpoints.push({ addresses: ['192.168.50.2'], conditions: { ready: true } })
     await this.#names(random)
     this.teachAll()
     this.#balance(random)
