@@ -68,7 +68,7 @@ test('who ends a watch whose time is over already waits for no answer', async ()
   assert.ok(performance.now() - began < 30_000)
 })
 
-test('a watch whose reader has gone tells nothing more, and leaves no socket', async () => {
+test('a watch whose reader has gone ends without an account, and leaves no socket', async () => {
   const sockets = (): number =>
     inNetns(
       world.node('node1'),
@@ -84,11 +84,12 @@ test('a watch whose reader has gone tells nothing more, and leaves no socket', a
     signal: gone.signal,
   })) {
     kinds.push(event.kind)
+    if (event.kind !== 'watching') continue
     assert.ok(sockets() > 0)
     await world.run('client', get('100.64.0.21', 2))
     gone.abort()
   }
-  assert.deepEqual(kinds, ['watching'])
+  assert.ok(!kinds.includes('summary'), kinds.join())
   // They are closed on other threads, for which nobody waits.
   for (const until = Date.now() + 10_000; sockets() > 0; await setTimeout(5))
     assert.ok(Date.now() < until, `${sockets()} sockets are open still`)

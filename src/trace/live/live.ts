@@ -1,22 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import type { Address } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
 import type { Agent } from '../agent.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { look, type TraceOptions } from '../coordinate.ts'
 import { findOrigin } from '../ask/find-origin.ts'
-import { endsOf, type Sighting } from '../flow/flow.ts'
+import { endsOf } from '../flow/flow.ts'
 import { Queue } from '../observe/queue.ts'
 import type { Origin } from '../origin.ts'
 import { findDestination } from '../ask/resolve.ts'
 import { parseSource } from '../ask/source.ts'
 import { parseTarget } from '../ask/target.ts'
-import { tell } from '../tell/tell.ts'
-import type { Story } from '../tell/story.ts'
-import { verdictOf } from '../tell/verdict.ts'
-import type { Trace } from '../types.ts'
 import { watchAll, type Watcher } from '../send/watching.ts'
-import type { FlowSeen } from './flow-seen.ts'
 import { Flows } from './flows.ts'
 import { identities } from './identity.ts'
 import { Known } from './known.ts'
@@ -24,6 +18,7 @@ import { newEndpoints } from './new-endpoints.ts'
 import { LiveReport } from './report.ts'
 import { endText, type Scope, scopeOf } from './scope.ts'
 import { type LiveSpec, mostRate } from './spec.ts'
+import { type About, tellFlow } from './telling.ts'
 import type { LiveEvent } from './types.ts'
 
 export interface LiveOptions extends TraceOptions {
@@ -67,6 +62,7 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
   let watchedMs: number | undefined
   /** When the ages of what stands were read, since `began`. */
   let agesFromMs = 0
+  const about: About = { cluster, ranges, source, target, explain, isTranslated: scope.ends.behind.length > 0 }
   const asked = new Set(scope.ends.asked.map((to) => endText(to, scope.ends.protocol)))
   const report = new LiveReport(cluster, options.stories)
   const known = new Known()
@@ -78,35 +74,12 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     most: mostFollowed,
     patienceMs: timeoutMs,
     graceMs,
-    settled: (seen, isLast) => {
-      let isTold = true
+    settled(seen, isLast) {
       // It is called from timers.
-      events.attempt(() => (isTold = settled(seen, isLast)))
-      return isTold
+      const told = events.attempt(() => tellFlow(seen, isLast, about, { report, known }))
+      if (typeof told === 'object') events.push({ kind: 'flow', flow: told })
+      return told !== 'later'
     },
-  })
-  const settled = (seen: FlowSeen, isLast: boolean): boolean => {
-    const verdict = verdictOf(storyOf(seen), seen.result, target.protocol)
-    // What a place had no room for while the part was made smaller.
-    if (known.isThinned && scope.ends.behind.length > 0 && verdict === 'delivered' && !isWhole(seen)) return isLast
-    const story = report.wants(verdict) ? told(seen) : undefined
-    if (story && !story.agrees && !isLast) return false
-    // A story with holes is none: they are where packets were lost, and not where the request went.
-    const whole = story && (story.agrees || !known.isLossy) ? story : undefined
-    events.push({ kind: 'flow', flow: report.add(seen, verdict, whole) })
-    return true
-  }
-  const told = ({ port, observations, result, first }: FlowSeen): Trace => {
-    const asked = { cluster, ranges, source, target, dns: [], to: destinationOf(first), port, result }
-    return tell({ ...asked, observations: [...observations, ...known.facts()] }, explain)
-  }
-  const storyOf = ({ flow, observations }: FlowSeen): Story => ({
-    cluster,
-    ranges,
-    flow,
-    facts: known.facts().filter((one) => one.kind === 'facts'),
-    rules: observations.filter((one) => one.kind === 'rule'),
-    source: source.key,
   })
   const watchers = watchersOf(scope, source, options, outside?.agent)
   const watching = watchAll(watchers, patienceMs, (one) => {
@@ -163,8 +136,8 @@ export async function* traceLive(options: LiveOptions): AsyncGenerator<LiveEvent
     yield { kind: 'watching', id, from: source.key, to: target.text, seconds, watched: scope.say }
     yield* events
     if (options.signal?.aborted || watchedMs === undefined) return
-    const about = { from: source.key, to: target.text, protocol: target.protocol }
-    const trace = report.summary(about, {
+    const ends = { from: source.key, to: target.text, protocol: target.protocol }
+    const trace = report.summary(ends, {
       seconds: secondsOf(watchedMs),
       watched: scope.say,
       begun: Math.max(flows.begun, known.isThinned ? known.begun : 0),
@@ -214,14 +187,4 @@ function watchersOf(
 /** Tenths of seconds; of less, thousandths. */
 function secondsOf(ms: number): number {
   return ms < 100 ? Math.round(ms) / 1000 : Math.round(ms / 100) / 10
-}
-
-/** It was seen translated. */
-function isWhole({ first, flow }: FlowSeen): boolean {
-  return flow.there.some(({ frame }) => frame.ip?.destination !== first.frame.ip?.destination)
-}
-
-function destinationOf({ frame: { ip } }: Sighting): { address: Address; port: number } | undefined {
-  if (!ip?.transport) return undefined
-  return { address: ip.destination, port: ip.transport.kind === 'icmp' ? 0 : ip.transport.destinationPort }
 }

@@ -22,11 +22,12 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** For what the event loop calls: what is thrown there would end the process, and so ends the queue. */
-  attempt(work: () => void): void {
+  attempt<Result>(work: () => Result): Result | undefined {
     try {
-      work()
+      return work()
     } catch (error) {
       this.fail(error)
+      return undefined
     }
   }
 
