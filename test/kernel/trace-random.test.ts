@@ -15,8 +15,11 @@ const wished = process.env['KUBEHOP_RANDOM_SECONDS']
 const seconds = Number(wished ?? 15)
 /** One cluster alone: KUBEHOP_RANDOM_SEED=N. */
 const given = process.env['KUBEHOP_RANDOM_SEED']
-/** Clusters in which the two once disagreed; they come first. */
-const known = [840979049, 931465118, 931465121, 931465122, 931465123]
+/**
+ * Clusters in which the two once disagreed; they come first. A seed makes the same cluster as long as the same dice are thrown: what the
+ * seeds of earlier generators found is in src/trace/predict/disagreed.test.ts.
+ */
+const known: readonly number[] = []
 const requestsInWorld = 60
 /** On a slow machine, too. */
 const leastRequests = 300
