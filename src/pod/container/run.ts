@@ -176,7 +176,7 @@ function runOf({ record, paths, shim, init, streams, group, early, logPath, log 
     // What it printed last is read from here on.
     shim?.signal(letGo)
     await shim?.ended
-    await writer.ended
+    await writer.allWritten(record.mounts !== undefined)
     held = false
     input.close()
     shim?.close()

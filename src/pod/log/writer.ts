@@ -12,6 +12,8 @@ import { Throttle } from './throttle.ts'
 const promptMs = 100
 /** How long, and how much of, what a container prints first is kept for the client that started it. */
 const beginningMs = 10_000
+/** A container has ended, and so long nothing came by an output that somebody else holds open. */
+const quietMs = 500
 const beginningSize = 64 * 1024
 
 /** Writes what a container prints to its log until all of its outputs have ended. Readers that follow are told of every write. */
@@ -90,6 +92,23 @@ export class LogWriter {
     if (this.#over) tap.end()
     else this.#taps.add(tap)
     return tap
+  }
+
+  /**
+   * Fulfilled when all is written that a container has printed which has ended. `shared`: what it left in processes that it shares may hold its outputs open
+   * as long as the pod lives; they are read until nothing comes any more.
+   */
+  async allWritten(shared: boolean): Promise<void> {
+    const quiet = new Set(shared ? this.#outputs : [])
+    for (const output of quiet) output.on('data', () => quiet.delete(output))
+    const look = (): void => {
+      for (const output of this.#outputs)
+        if (quiet.has(output) && !output.isPaused()) output.destroy()
+        else quiet.add(output)
+    }
+    const timer = shared ? setInterval(look, quietMs) : undefined
+    await this.ended
+    clearInterval(timer)
   }
 
   /** Stops reading; the container goes on, and its pipes keep what it prints until somebody reads them. */
