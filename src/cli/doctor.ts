@@ -1,11 +1,8 @@
 import { stringify } from 'yaml'
-import { KubehopError } from '../base/errors.ts'
 import type { Diagnosis } from '../doctor/diagnosis.ts'
 import { renderDiagnosis, renderList } from '../doctor/render/text.ts'
-import { parseSource } from '../trace/ask/source.ts'
-import { parseTarget } from '../trace/ask/target.ts'
-import type { TextOptions } from '../trace/render/paint.ts'
 import { saysNo } from '../trace/render/verdict.ts'
+import { checkRequest, formatOf, textOptions, timeoutOf } from './flags.ts'
 import { parse, UsageError } from './usage.ts'
 
 /** What `POST /kubehop/doctor` takes. */
@@ -49,7 +46,7 @@ export async function doctor(args: string[], context: DoctorContext): Promise<nu
       timeout: { type: 'string' },
     },
   })
-  const format = readFormat(values.output)
+  const format = formatOf(values.output, formats)
   if (values.list) {
     process.stdout.write(renderList(textOptions(values.verbose)))
     return 0
@@ -105,9 +102,8 @@ function readBody(
   }
   const [from, to] = request
   if (from === undefined || to === undefined) throw new UsageError('--for needs FROM and TO')
-  check(() => parseSource(from))
-  check(() => parseTarget(to))
-  const timeoutMs = timeout === undefined ? undefined : seconds(timeout) * 1000
+  checkRequest(from, to)
+  const timeoutMs = timeoutOf(timeout)
   return {
     ...(only !== undefined && { namespace: only }),
     for: {
@@ -131,38 +127,10 @@ function readWhere({
   timeout?: string
 }): Where {
   if (lab !== undefined && kubeconfig !== undefined) throw new UsageError('--lab or --kubeconfig, not both')
-  const timeoutMs = timeout === undefined ? undefined : seconds(timeout) * 1000
+  const timeoutMs = timeoutOf(timeout)
   if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig, context, timeoutMs }
   if (context !== undefined) throw new UsageError('--context is one of a file: it needs --kubeconfig FILE')
   return { kind: 'lab', name: lab }
 }
 
 const formats = ['text', 'json', 'yaml'] as const
-
-function readFormat(text: string): (typeof formats)[number] {
-  const format = formats.find((one) => one === text)
-  if (format === undefined) throw new UsageError(`-o is ${formats.join(', ')}, not "${text}"`)
-  return format
-}
-
-/** What is written wrongly is known before anything is asked. */
-function check(parsing: () => unknown): void {
-  try {
-    parsing()
-  } catch (error) {
-    if (error instanceof KubehopError && error.code === 'Usage') throw new UsageError(error.plain)
-    throw error
-  }
-}
-
-function seconds(text: string): number {
-  const value = Number(text)
-  if (!(value > 0 && value <= 100)) throw new UsageError(`--timeout is a number of seconds up to 100, not "${text}"`)
-  return value
-}
-
-function textOptions(verbose: boolean): TextOptions {
-  const terminal = process.stdout.isTTY
-  const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
-  return { width: terminal ? process.stdout.columns : 0, color, verbose }
-}

@@ -1,10 +1,9 @@
 import { stringify } from 'yaml'
 import { explainAll, explainWords } from '../trace/render/explain.ts'
 import { renderMermaid } from '../trace/render/mermaid.ts'
-import type { TextOptions } from '../trace/render/paint.ts'
 import { renderTrace } from '../trace/render/text.ts'
 import type { Trace } from '../trace/types.ts'
-import { UsageError } from './usage.ts'
+import { formatOf, textOptions } from './flags.ts'
 
 export interface Output {
   readonly format: Format
@@ -17,9 +16,7 @@ const formats = ['text', 'json', 'yaml', 'mermaid'] as const
 type Format = (typeof formats)[number]
 
 export function readFormat(text: string): Format {
-  const format = formats.find((one) => one === text)
-  if (format === undefined) throw new UsageError(`-o is ${formats.join(', ')}, not "${text}"`)
-  return format
+  return formatOf(text, formats)
 }
 
 export function writeTrace(
@@ -48,10 +45,4 @@ function written(trace: Trace, format: Format, verbose: boolean, explain: boolea
       return explain ? text + explainWords(renderTrace(trace, { ...options, color: false, width: 0 }), options) : text
     }
   }
-}
-
-export function textOptions(verbose: boolean): TextOptions {
-  const terminal = process.stdout.isTTY
-  const color = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
-  return { width: terminal ? process.stdout.columns : 0, color, verbose }
 }

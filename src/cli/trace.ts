@@ -4,14 +4,13 @@ import { tracePath } from '../lab/trace.ts'
 import { type PcapEvent, pcapPath } from '../lab/trace-pcap.ts'
 import { traceStopPath } from '../lab/trace-stop.ts'
 import { mostRequests } from '../trace/coordinate.ts'
-import { parseSource } from '../trace/ask/source.ts'
-import { parseTarget } from '../trace/ask/target.ts'
 import { saysNo } from '../trace/render/verdict.ts'
 import type { Trace } from '../trace/types.ts'
 import { openPcap } from './pcap-file.ts'
 import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
 import { takeSize } from './trace-size.ts'
-import { readFormat, textOptions, writeTrace, writeWords } from './trace-output.ts'
+import { checkRequest, textOptions, timeoutOf } from './flags.ts'
+import { readFormat, writeTrace, writeWords } from './trace-output.ts'
 import { parse, UsageError } from './usage.ts'
 
 export interface TraceContext extends LiveContext {
@@ -62,9 +61,8 @@ export async function trace(words: string[], context: TraceContext): Promise<num
   }
   if (from === undefined || to === undefined) throw new UsageError('FROM and TO are needed')
   if (rest.length > 0) throw new UsageError(tooMany(positionals, words))
-  check(() => parseSource(from))
-  check(() => parseTarget(to))
-  const timeoutMs = values.timeout === undefined ? undefined : seconds(values.timeout) * 1000
+  checkRequest(from, to)
+  const timeoutMs = timeoutOf(values.timeout)
   const asked = {
     from,
     to,
@@ -147,25 +145,9 @@ async function withPcap(path: string, body: TraceBody, context: TraceContext): P
   }
 }
 
-/** What is written wrongly is known before anything is asked. */
-function check(parsing: () => unknown): void {
-  try {
-    parsing()
-  } catch (error) {
-    if (error instanceof KubehopError && error.code === 'Usage') throw new UsageError(error.plain)
-    throw error
-  }
-}
-
 function requests(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1 || value > mostRequests)
     throw new UsageError(`--count is a number of requests from 1 to ${mostRequests}, not "${text}"`)
-  return value
-}
-
-function seconds(text: string): number {
-  const value = Number(text)
-  if (!(value > 0 && value <= 100)) throw new UsageError(`--timeout is a number of seconds up to 100, not "${text}"`)
   return value
 }

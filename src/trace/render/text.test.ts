@@ -55,6 +55,16 @@ test('a name that is only another name, which has no address, reads so', () => {
   )
 })
 
+test('of a name with hundreds of addresses the first are told, and how many more there are', () => {
+  const answers = Array.from({ length: 2000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`)
+  const step: DnsStep = { question: 'many.', type: 'A', server: '100.64.0.10', rcode: 'NOERROR', answers, ms: 1 }
+  const told = { ...trace, to: 'http://many./', hops: [], reply: [], dns: [step, { ...step, question: 'other.' }] }
+  const lines = renderTrace(told, { width: 0, color: false, verbose: true }).split('\n')
+  const long = lines.filter((line) => line.includes('10.0.0.19 and 1980 more (-o json has all)'))
+  assert.equal(long.length, 3)
+  assert.ok(lines.every((line) => line.length < 500))
+})
+
 test('with the evidence, each line has the kernel’s own words beneath it', () => {
   const lines = renderTrace(trace, { width: 0, color: false, verbose: true }).split('\n')
   const beneath = (start: string): string => (lines[lines.findIndex((line) => line.startsWith(start)) + 1] ?? '').trim()
