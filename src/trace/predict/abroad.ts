@@ -2,12 +2,11 @@ import type { Address } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import { nodeAddresses, nodeOfRange, ownerOf, podKey } from '../cluster/cluster.ts'
 import { nameOf, shortName } from '../cluster/names.ts'
-import { transportOf } from '../ask/target.ts'
 import type { Hop, Verdict } from '../types.ts'
 import { declaresOther } from './answer.ts'
 import type { Machine } from './machine.ts'
 import { endsOfPacket, protocolNumbers } from './path.ts'
-import { type Asked, endpointOf, mostEndpoints, type Prediction, sayListens } from './predict.ts'
+import { type Asked, endpointOf, mostEndpoints, type Prediction, requestOf, sayListens } from './predict.ts'
 import { declaredPorts } from './promised.ts'
 import { meet, type Met } from './rules.ts'
 import type { Speaker } from './say.ts'
@@ -18,17 +17,10 @@ import { Telling } from './telling.ts'
  * it. How a packet gets from machine to machine is that network's own business, and is said to be.
  */
 export function predictAbroad(asked: Asked): Prediction {
-  const { cluster, ranges, source, to, protocol, port } = asked
+  const { cluster, ranges, source, to } = asked
   const speaker: Speaker = { cluster, ranges, source: source.key }
-  const number = protocolNumbers[transportOf(protocol)]
-  const hasPorts = number !== protocolNumbers.icmp
-  const sent: Packet = {
-    source: source.address,
-    sourcePort: hasPorts ? port : 0,
-    destination: to.address,
-    destinationPort: hasPorts ? to.port : 0,
-    protocol: number,
-  }
+  const sent = requestOf(asked)
+  const hasPorts = sent.protocol !== protocolNumbers.icmp
   const sender = machineOf(asked, source.kind === 'pod' ? 'pod' : 'node', source.node, source.key)
   const path = new Telling(speaker, false)
   path.sent(sender, 'eth0', sent)

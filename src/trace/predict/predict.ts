@@ -42,15 +42,11 @@ export interface Prediction {
   readonly endpoints: readonly PredictedEndpoint[]
 }
 
-/** The way there and back that objects, and what kernels said of themselves, foretell. Pure. */
-export function predict(asked: Asked): Prediction {
-  const { cluster, ranges, source, to, protocol, port } = asked
-  const topology = topologyOf(cluster, ranges, asked.states, source)
-  const origin = machineAt(topology, source.kind, source.key)
-  if (!origin) return { hops: [], reply: [], verdicts: [], mayStaySilent: true, endpoints: [] }
+/** What is sent first. */
+export function requestOf({ source, to, protocol, port }: Asked): Packet {
   const number = protocolNumbers[transportOf(protocol)]
   const hasPorts = number !== protocolNumbers.icmp
-  const sent: Packet = {
+  return {
     source: source.address,
     sourcePort: hasPorts ? port : 0,
     destination: to.address,
@@ -58,6 +54,15 @@ export function predict(asked: Asked): Prediction {
     protocol: number,
     ...requestHeader(number),
   }
+}
+
+/** The way there and back that objects, and what kernels said of themselves, foretell. Pure. */
+export function predict(asked: Asked): Prediction {
+  const { cluster, ranges, source, protocol } = asked
+  const topology = topologyOf(cluster, ranges, asked.states, source)
+  const origin = machineAt(topology, source.kind, source.key)
+  if (!origin) return { hops: [], reply: [], verdicts: [], mayStaySilent: true, endpoints: [] }
+  const sent = requestOf(asked)
   const speaker = { cluster, ranges, source: source.key, made: new Map() }
   const draw = (slot: number): { carriage: Carriage; there: Carried } => {
     const dice = { slot, ...(asked.drawn !== undefined && { prefer: asked.drawn }) }
@@ -70,7 +75,7 @@ export function predict(asked: Asked): Prediction {
     asked.drawn === undefined && there.of > 1
       ? Array.from({ length: Math.min(there.of, mostEndpoints) }, (_, slot) => endpointOf(cluster, draw(slot).there))
       : []
-  const isDatagram = number === protocolNumbers.udp
+  const isDatagram = sent.protocol === protocolNumbers.udp
   const mayStaySilent = there.end.is === 'arrived' && (isDatagram || verdicts.length > 1)
   return {
     hops: [...there.hops, ...arrival(there)],
