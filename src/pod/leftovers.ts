@@ -1,11 +1,12 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
 import { unmount } from '../kernel/mount.ts'
 import { openProcess, SIGNALS } from '../kernel/process.ts'
 import type { NodeContext } from './context.ts'
 import { Members } from './namespaces.ts'
-import { podPaths } from './paths.ts'
+import { namesIn, podPaths, uidOfLogs } from './paths.ts'
 import type { PodRecord } from './record.ts'
 
 /** Removes what is left of a pod that was deleted while no agent ran. */
@@ -37,17 +38,29 @@ export async function removeLeftover(context: NodeContext, record: PodRecord): P
   if (sandbox) network.del(sandbox.id)
   await groups.remove(record.uid)
   unmountAll(paths.volumes)
-  for (const path of [paths.dir, paths.logs]) rmSync(path, { recursive: true, force: true })
+  // The record goes last of all: whoever is killed in between leaves it to the next.
+  for (const path of [paths.logs, paths.dir]) rmSync(path, { recursive: true, force: true })
+}
+
+/** Removes folders of pods that no record tells of and that are not here (`here`: by uid): an agent was killed while it made or removed them. */
+export function removeUnrecorded(stateDir: string, here: ReadonlySet<string>, log: Log): void {
+  const found = [
+    ...namesIn(join(stateDir, 'pods')).map((uid) => ({ uid, path: join(stateDir, 'pods', uid) })),
+    ...namesIn(join(stateDir, 'logs')).map((name) => ({ uid: uidOfLogs(name), path: join(stateDir, 'logs', name) })),
+  ]
+  for (const { uid, path } of found) {
+    if (here.has(uid)) continue
+    try {
+      unmountAll(join(path, 'volumes'))
+      rmSync(path, { recursive: true, force: true })
+    } catch (error) {
+      log.error({ path, error: messageOf(error) }, 'what is left of a pod could not be removed')
+    }
+  }
 }
 
 const couldNotEnd = 'what a container left behind cannot be ended'
 
 function unmountAll(volumes: string): void {
-  let names: string[] = []
-  try {
-    names = readdirSync(volumes)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new Error(messageOf(error), { cause: error })
-  }
-  for (const name of names) unmount(join(volumes, name))
+  for (const name of namesIn(volumes)) unmount(join(volumes, name))
 }

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pod } from '../api/objects/pod.ts'
 import { KubehopError } from '../base/errors.ts'
@@ -64,6 +65,21 @@ export function podPaths(stateDir: string, id: PodId): PodPaths {
 function logFolder({ namespace, name, uid }: PodId): string {
   const whole = [namespace, name, uid].map(part).join('_')
   return whole.length <= longestName ? whole : part(uid)
+}
+
+/** Whose logs lie in a folder of this name. */
+export function uidOfLogs(folder: string): string {
+  return folder.slice(folder.lastIndexOf('_') + 1)
+}
+
+/** What a folder holds; nothing where there is none. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Of a file, in bytes (NAME_MAX). */

@@ -12,7 +12,7 @@ import { Endpoints } from './endpoints.ts'
 import { readIdMap } from './container/identity.ts'
 import { NodeImages } from './image/images.ts'
 import { hostImage, type HostImageOptions } from './root/host-image.ts'
-import { removeLeftover } from './leftovers.ts'
+import { removeLeftover, removeUnrecorded } from './leftovers.ts'
 import { overlayTrial } from './root/overlay.ts'
 import { idOf, startingIn } from './paths.ts'
 import { PodLife } from './pod-life.ts'
@@ -121,7 +121,9 @@ export function startPods(options: PodsOptions): Pods {
     endStrays([...lives.values()].flatMap(knownOf), startingIn(stateDir), log)
     endStrayShims(noted, stateDir, log)
     adopted.resolve()
-    await context.groups.sweep(new Set([...lives.keys(), ...records.keys()]))
+    const here = new Set([...lives.keys(), ...records.keys()])
+    removeUnrecorded(stateDir, here, log)
+    await context.groups.sweep(here)
     const rest = [...records.values()]
     records.clear()
     await Promise.all(

@@ -1,10 +1,10 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ProcessRecord } from '../kernel/process.ts'
 import type { Identity } from './container/identity.ts'
-import type { PodId } from './paths.ts'
+import { namesIn, type PodId } from './paths.ts'
 
 /** What an agent must know to go on with pods that another one started. Written before anything depends on it. */
 export interface PodRecord extends PodId {
@@ -87,7 +87,7 @@ export function writeRecord(path: string, text: string): void {
 /** Every pod that an agent with this state directory has started and not removed. */
 export function readRecords(stateDir: string, log: Log): PodRecord[] {
   const records: PodRecord[] = []
-  for (const uid of list(join(stateDir, 'pods'))) {
+  for (const uid of namesIn(join(stateDir, 'pods'))) {
     const path = join(stateDir, 'pods', uid, 'record')
     try {
       // What stands behind the last newline was being written when the agent died.
@@ -100,13 +100,4 @@ export function readRecords(stateDir: string, log: Log): PodRecord[] {
     }
   }
   return records
-}
-
-function list(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
 }

@@ -193,7 +193,8 @@ export class PodWork {
     }
     this.#steps.end()
     detach()
-    for (const path of [home.paths.dir, home.paths.logs]) await rm(path, { recursive: true, force: true })
+    // The record goes last of all: whoever is killed in between leaves it to the next.
+    for (const path of [home.paths.logs, home.paths.dir]) await rm(path, { recursive: true, force: true })
     gone()
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -49,26 +49,17 @@ const spec: Partial<PodSpec> = {
   ],
 }
 
-/** Processes of pods: all but the agent's and this one. */
-function inPods(): number {
-  const own = readlinkSync('/proc/self/ns/uts')
-  return readdirSync('/proc').filter((entry) => {
+/** Command lines of the processes of a pod: of other tests there may be some on this machine, too. */
+function processesOf(pod: string): string[] {
+  return readdirSync('/proc').flatMap((entry) => {
     try {
-      return /^\d+$/.test(entry) && readlinkSync(`/proc/${entry}/ns/uts`) !== own
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'latin1').replaceAll('\0', ' ')
+      const isAround = command.startsWith('kubehop ') && command.includes(`/${pod}`)
+      return isAround || readFileSync(`/proc/${entry}/environ`, 'latin1').includes(`HOSTNAME=${pod}\0`) ? [command] : []
     } catch {
-      return false // it ended meanwhile
+      return [] // no process, or it ended meanwhile
     }
-  }).length
-}
-
-function shims(): number {
-  return readdirSync('/proc').filter((entry) => {
-    try {
-      return readFileSync(`/proc/${entry}/cmdline`, 'latin1').startsWith('kubehop shim ')
-    } catch {
-      return false // no process, or it ended meanwhile
-    }
-  }).length
+  })
 }
 
 const until = async (what: string, holds: () => boolean): Promise<void> => {
@@ -87,7 +78,7 @@ const groups = (): string[] =>
 
 test('agents that are killed in every phase of a start and of an end: the pod comes up whole, once, and goes whole', async () => {
   for (let round = 0; round < 6; round++) {
-    const name = `pod-${round}`
+    const name = `phase-${round}`
     const created = agent.ask('run', name, {}, spec).catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 10 + round * 33))
     await agent.kill()
@@ -102,14 +93,16 @@ test('agents that are killed in every phase of a start and of an end: the pod co
     assert.equal((await agent.ask<unknown[]>('cables')).length, 1)
     const found = (await agent.ask<PodProcess[]>('list')).find((one) => one.name === name)
     assert.equal(found?.address, pod.status?.podIP)
-    await until('each container has one shim', () => shims() === 3)
+    const shims = (): string[] => processesOf(name).filter((command) => command.startsWith('kubehop shim '))
+    await until('each container has one shim', () => shims().length === 3)
+    assert.ok(processesOf(name).length > 6, 'with pause, and what runs in containers')
 
     await agent.ask('remove', name)
     await new Promise((resolve) => setTimeout(resolve, round * 20))
     await agent.kill()
     agent = await Agent.start(dir)
     await agent.ask('gone', name)
-    await until('no process is left', () => inPods() === 0 && shims() === 0)
+    await until('no process is left', () => processesOf(name).length === 0)
     assert.deepEqual(await agent.ask('cables'), [])
     await until('no file and no control group is left', () => {
       return readdirSync(join(dir, 'pods', 'pods')).length === 0 && groups().length === 0
