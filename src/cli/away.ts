@@ -1,6 +1,6 @@
 import { ApiError } from '../api/client/client.ts'
 import { codeOf, KubehopError, messageOf } from '../base/errors.ts'
-import { bounded } from '../doctor/render/bounded.ts'
+import { bounded } from '../trace/render/bounded.ts'
 import { UsageError } from './usage.ts'
 
 /** What looking at a strange cluster ended with, in words: its server is away, is none, or answers what no API server does. */

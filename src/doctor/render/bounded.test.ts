@@ -4,7 +4,7 @@ import { cluster, told } from '../../trace/testing/across.ts'
 import { tell } from '../../trace/tell/tell.ts'
 import type { Diagnosis } from '../diagnosis.ts'
 import type { Finding, Patch } from '../types.ts'
-import { allBounded, bounded } from './bounded.ts'
+import { allBounded, bounded } from '../../trace/render/bounded.ts'
 import { renderDiagnosis } from './text.ts'
 
 const plain = { width: 0, color: false, verbose: true }

@@ -1,4 +1,5 @@
 import { allVisible } from '../../base/visible.ts'
+import { allBounded } from '../../trace/render/bounded.ts'
 import { type Paint, painter, type TextOptions } from '../../trace/render/paint.ts'
 import { renderTrace } from '../../trace/render/text.ts'
 import { authors, reasonsOf } from '../../trace/render/why.ts'
@@ -7,16 +8,16 @@ import type { Trace, Why } from '../../trace/types.ts'
 import { type Diagnosis, mistakes } from '../diagnosis.ts'
 import { plural } from '../findings/finding.ts'
 import type { Finding, ObjectReference, Patch } from '../types.ts'
-import { allBounded } from './bounded.ts'
 import { commandOf } from './command.ts'
 import { renderIdle } from './idle.ts'
 
 /** A diagnosis as people read it: what is wrong, most severe first, then what was looked at. */
 export function renderDiagnosis(found: Diagnosis, options: TextOptions): string {
   // What a probe printed, say, is a stranger's word, and may be as long as he likes.
-  const diagnosis = allBounded(allVisible(found))
+  const { request, ...rest } = allVisible(found)
+  const diagnosis = allBounded(rest)
   const paint = painter(options.color)
-  const { request, findings, aboutRequest } = diagnosis
+  const { findings, aboutRequest } = diagnosis
   // With a request, what is wrong elsewhere stands apart from what it met, and does not bury it.
   const apart = request === undefined ? findings.length : aboutRequest
   const { verbose } = options

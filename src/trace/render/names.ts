@@ -3,7 +3,6 @@ import { type Paint, sayMs, type TextOptions } from './paint.ts'
 import { wrapped } from './wrap.ts'
 
 const indent = 9
-const mostAnswers = 20
 
 /**
  * What the name led to, then, where more than one question was needed, each of them:
@@ -46,7 +45,7 @@ function leadsTo({ dns, to, observed }: Trace): string {
   const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}${total}`
   if (!found)
     return `${name}: ${dns.length === 1 ? `${last?.question} ${last?.rcode}` : 'no answer has an address'}    ${questions}`
-  const addresses = few(found.answers.filter((answer) => !answer.includes('->')))
+  const addresses = found.answers.filter((answer) => !answer.includes('->')).join(', ')
   // Other names alone lead nowhere.
   const end = addresses || `${found.answers.at(-1)?.split(' -> ')[1]}, which has no address`
   const chain = [...new Set([name, found.question, end])]
@@ -57,16 +56,9 @@ function leadsTo({ dns, to, observed }: Trace): string {
 /** Number, question, type, what was said, how long it took; the server only where not all were asked of one. */
 function questionOf(step: DnsStep, at: number, all: readonly DnsStep[], observed?: false): string[] {
   const { question, type, rcode, answers, server, ms } = step
-  const said = answers.length > 0 ? few(answers) : rcode === 'NOERROR' ? 'no record of this type' : rcode
+  const said = answers.length > 0 ? answers.join(', ') : rcode === 'NOERROR' ? 'no record of this type' : rcode
   const where = all.every((one) => one.server === server) ? [] : [server]
   return [String(at + 1), question, type, ...where, said, ...(observed === false ? [] : [sayMs(ms)])]
-}
-
-/** The first, and how many more: of those that one name can have nobody reads hundreds. */
-function few(answers: readonly string[]): string {
-  const shown = answers.slice(0, mostAnswers)
-  const more = answers.length - shown.length
-  return more === 0 ? shown.join(', ') : `${shown.join(', ')} and ${more} more (-o json has all)`
 }
 
 function servers(dns: readonly DnsStep[]): string {

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { allVisible } from '../../base/visible.ts'
 import type { Trace } from '../types.ts'
+import { allBounded } from './bounded.ts'
 import { renderRepeats } from './count.ts'
 import { renderForetold } from './foretold.ts'
 import { renderHops } from './hops.ts'
@@ -12,8 +13,8 @@ import { renderWhy } from './why.ts'
 
 /** A trace as people read it: one line for each hop, there and back, then why it failed and what to do. */
 export function renderTrace(seen: Trace, options: TextOptions): string {
-  // Names, answers and messages are others' words.
-  const trace = allVisible(seen)
+  // Names, answers and messages are others' words, and may be as long as they like.
+  const trace = allBounded(allVisible(seen))
   const paint = painter(options.color)
   const lines = [
     ...renderHead(trace, options, paint),
