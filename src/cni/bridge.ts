@@ -6,6 +6,7 @@ import { addAddress, deleteAddress, type LinkAddress } from '../kernel/rtnetlink
 import { deleteLink, type Link, setLink } from '../kernel/rtnetlink/link.ts'
 import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
+import { withOwnRoutes } from '../kernel/rtnetlink/own-routes.ts'
 import type { RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts'
 import { addLinkLocal, quiet, speaksIpv6 } from './cable.ts'
@@ -56,7 +57,7 @@ export function ensureBridge(options: BridgeOptions): Link {
 }
 
 function finish(options: BridgeOptions, link: Link): Link {
-  const { socket, name, gateways, hasGateway, mtu, ipv6 } = options
+  const { socket, name, gateways, hasGateway, mtu, ipv6, ns } = options
   if (speaksIpv6(gateways) && !ipv6) throw refused(name, 'NoIpv6', 'the kernel has no IPv6, which a range of it needs')
   const { index } = link
   const present = hasGateway ? settleGateways(options, link) : []
@@ -69,15 +70,17 @@ function finish(options: BridgeOptions, link: Link): Link {
   // From it the node asks where a pod is when it carries on a packet of somebody else's.
   const speaks =
     hasGateway && speaksIpv6(gateways) && mac !== undefined && !has({ address: linkLocalOf(mac), prefix: 64 })
+  const fresh = hasGateway ? gateways.filter((one) => !has(one)) : []
   // With most pods nothing is to be done: it is as the pod before it left it.
   const requests = [
     ...(Object.keys(change).length > 0 ? [setLink(index, change)] : []),
     ...(link.up ? [] : [...quiet(index, ipv6), setLink(index, { up: true })]),
-    ...(hasGateway ? gateways.filter((one) => !has(one)).map((one) => addAddress({ ...one, index })) : []),
+    ...fresh.map((one) => addAddress({ ...one, index })),
     ...(speaks ? [addLinkLocal(index, mac)] : []),
   ]
   if (requests.length === 0) return link
-  socket.ensure(...requests)
+  const own = fresh.map((one) => one.address)
+  withOwnRoutes(socket, own, () => socket.ensure(...requests), ns)
   return socket.link(index) ?? link
 }
 

@@ -7,6 +7,7 @@ import { addLink } from '../kernel/rtnetlink/linkdata.ts'
 import type { Mac } from '../kernel/rtnetlink/mac.ts'
 import type { Request } from '../kernel/rtnetlink/request.ts'
 import { appendRoute, type Route } from '../kernel/rtnetlink/route.ts'
+import { withOwnRoutes } from '../kernel/rtnetlink/own-routes.ts'
 import { openRouteSocket, type RouteSocket } from '../kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../kernel/sysctl.ts'
 import { type Lease, leaseOfNote } from './lease.ts'
@@ -146,7 +147,8 @@ export function connect(cable: Cable & { socket: RouteSocket; netns: Netns; besi
     if (end === undefined) throw new KubehopError('cni', `connect ${id}`, 'Gone', `${ifname} disappeared`)
     if (speaksIpv6(cable.addresses)) letIpv6In(netns, ifname)
     letAnnounce(netns, ifname, cable.addresses)
-    pod.apply(...inside(cable, end))
+    const own = cable.addresses.map((one) => one.address)
+    withOwnRoutes(pod, own, () => pod.apply(...inside(cable, end)), netns)
     if (cable.beside === undefined) socket.apply(...outside(cable), noted(cable))
     else {
       socket.apply(...outside(cable))

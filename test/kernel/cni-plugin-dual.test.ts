@@ -9,7 +9,7 @@ import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import { addLink } from '../../src/kernel/rtnetlink/linkdata.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
-import { PluginNode, refused, type Said } from './cni-plugin-world.ts'
+import { PluginNode, pluginWithin, refused, type Said } from './cni-plugin-world.ts'
 
 const v4 = { subnet: '10.22.0.0/24' }
 const v6 = { subnet: 'fd00:22::/64' }
@@ -72,6 +72,23 @@ test('a network of both IP families gives a pod an address of each, with gateway
   ] as const)
     node.del(id, ns, config)
   assert.deepEqual([node.leases(), node.veths()], [[], 0])
+})
+
+test('once ADD has ended the pod hears what is sent to its IPv6 address', () => {
+  using node = new PluginNode()
+  // Without a process between ADD and the look.
+  node.call = pluginWithin(node.ns)
+  for (let round = 0; round < 40; round++) {
+    using pod = createNetns()
+    using there = openRouteSocket(pod)
+    const [, ip = ''] = given(node.run('ADD', 'a', pod, node.config({ ipam: both })))
+    const own = there.routes({ family: 6, table: 255 }).filter(({ kind }) => kind === 'local')
+    assert.ok(
+      own.some(({ to }) => `${to.address}/64` === ip),
+      `${ip} in round ${round}`,
+    )
+    node.del('a', pod)
+  }
 })
 
 test('the order of the ranges is the order of the addresses; the Ethernet address is always that of IPv4', () => {

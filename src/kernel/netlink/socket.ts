@@ -170,6 +170,12 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** Of what its groups tell, the next datagram: waits for it, at most ten seconds; undefined when nothing came. Throws ENOBUFS where the kernel had to drop some. */
+  next(): Message[] | undefined {
+    const datagram = receiveRaw(this.fd, 0, 'wait for notifications')
+    return datagram && parseMessages(datagram)
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#fd < 0) return
