@@ -21,7 +21,8 @@ export function checkRequest(from: string, to: string): void {
 export function timeoutOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
-  if (!(value > 0 && value <= 100)) throw new UsageError(`--timeout is a number of seconds up to 100, not "${text}"`)
+  if (!(value > 0 && value <= 100))
+    throw new UsageError(`--timeout is a number of seconds above 0 and up to 100, not "${text}"`)
   return value * 1000
 }
 

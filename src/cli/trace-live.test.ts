@@ -33,7 +33,11 @@ test('--live may have a number behind it, and what is no number is something els
     assert.deepEqual([taken.seconds, taken.rest.join(' ')], [seconds, rest], words)
   }
   for (const words of ['--live=soon', '--live=0', '--live 99999', '--live='])
-    assert.throws(() => takeLive(words.split(' ')), /--live takes a number of seconds up to 3600/, words)
+    assert.throws(
+      () => takeLive(words.split(' ')),
+      /--live takes a number of seconds above 0 and up to 3600, not "/,
+      words,
+    )
 })
 
 test('a capture has its name when it is whole, is for its owner alone, and leaves an older one be when it breaks off', () => {

@@ -45,7 +45,7 @@ export function takeLive(args: readonly string[]): { seconds: number | undefined
   const text = isInline ? word.slice('--live='.length) : isNumber ? next : String(usual)
   const seconds = Number(text)
   if (!(seconds > 0 && seconds <= longest))
-    throw new UsageError(`--live takes a number of seconds up to ${longest}, not "${text}"`)
+    throw new UsageError(`--live takes a number of seconds above 0 and up to ${longest}, not "${text}"`)
   return { seconds, rest: args.toSpliced(at, isNumber ? 2 : 1) }
 }
 

@@ -101,7 +101,7 @@ function readLiveWish(body: unknown): LiveWish {
     throw new ApiError(
       400,
       'BadRequest',
-      `a live trace is { from, to, seconds } with seconds up to ${longest} and, if wished, a namespace, timeoutMs, stories (up to ${mostFollowed}), and pcap (true or false)`,
+      `a live trace is { from, to, seconds } with seconds above 0 and up to ${longest} and, if wished, a namespace, timeoutMs, stories (up to ${mostFollowed}), and pcap (true or false)`,
     )
   return {
     ...wish,

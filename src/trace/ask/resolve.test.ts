@@ -111,6 +111,7 @@ test('a service means from outside what clients there can use', () => {
 
 test('what is no destination says what would be one', () => {
   const rows: [string, string, RegExp][] = [
+    ['sv/web:80', 'NotFound', /there is no pod sv\/web; did you mean svc\/web\?$/],
     ['svc/wbe', 'NotFound', /there is no service shop\/wbe; did you mean web\?/],
     ['node/node9:80', 'NotFound', /there is no node node9; did you mean node1 or node2\?/],
     ['node/node1', 'Usage', /the port is missing \(write, for example, node\/node1:10250\)/],
@@ -126,6 +127,8 @@ test('what is no destination says what would be one', () => {
     ],
     ['[fd00::1]:80', 'OnlyIpv4', /fd00::1 is IPv6, and a trace follows IPv4 only/],
     ['http://[fd00::1]/', 'OnlyIpv4', /IPv6/],
+    ['fd00::1', 'OnlyIpv4', /fd00::1 is IPv6, and a trace follows IPv4 only/],
+    ['fd00::1:80', 'OnlyIpv4', /fd00::1:80 is IPv6/],
     ['svc/six', 'OnlyIpv4', /fd00::9 is IPv6/],
   ]
   for (const [text, code, message] of rows) assert.throws(() => to(text), { code, message }, text)

@@ -30,6 +30,10 @@ test('a target is a URL, an object, a name or an address', () => {
     ['web', { protocol: 'tcp', host: name('web'), port: undefined, path: '/' }],
     ['100.96.1.2:80', { protocol: 'tcp', host: { kind: 'address', address: '100.96.1.2' }, port: 80, path: '/' }],
     ['tcp://[fd00::1]:80', { protocol: 'tcp', host: { kind: 'address', address: 'fd00::1' }, port: 80, path: '/' }],
+    // Without brackets nothing of it is a port.
+    ['fd00::1', { protocol: 'tcp', host: { kind: 'address', address: 'fd00::1' }, port: undefined, path: '/' }],
+    ['fd00::1:80', { protocol: 'tcp', host: { kind: 'address', address: 'fd00::1:80' }, port: undefined, path: '/' }],
+    ['http://fd00::1/', { protocol: 'http', host: { kind: 'address', address: 'fd00::1' }, port: 80, path: '/' }],
     ['icmp://web-1', { protocol: 'icmp', host: name('web-1'), port: undefined, path: '/' }],
     ['icmp://pod/x', { protocol: 'icmp', host: object('pod', 'x'), port: undefined, path: '/' }],
     ['sctp://svc/mme:36412', { protocol: 'sctp', host: object('service', 'mme'), port: 36412, path: '/' }],

@@ -103,8 +103,10 @@ function refusePort(protocol: Protocol, port: number | string | undefined, text:
 
 /** Cuts off `:8080` or `:http`; undefined when what follows the colon is no port. */
 function parsePort(text: string): { host: string; port: number | string | undefined } | undefined {
+  // An IPv6 address without brackets: nothing in it is a port, whatever was meant.
+  if (parseAddress(text) !== undefined) return { host: text, port: undefined }
   const match = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(text)
-  if (!match) return parseAddress(text) === undefined ? undefined : { host: text, port: undefined }
+  if (!match) return undefined
   const [, host = '', port] = match
   if (port === undefined) return { host, port: undefined }
   if (/^\d{1,5}$/.test(port)) {
