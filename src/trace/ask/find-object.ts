@@ -5,11 +5,12 @@ import { parseAddress } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
 import { didYouMean, nearest } from '../../base/nearest.ts'
 import { type Cluster, isAlive, isReady, ownerOf, podAddress, podKey } from '../cluster/cluster.ts'
-import { kindsLike, type ObjectKind, type ObjectName, type OwnerKind, shortKind } from './object-name.ts'
+import { kindOf, kindsLike, type ObjectKind, type ObjectName, type OwnerKind, shortKind } from './object-name.ts'
 
 // Objects by the names that people type. What is missing is an error that says what was probably meant.
 
-export function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Pod {
+/** `sends`: it is to send, so that one of a workload's pods would do, too. @throws KubehopError `NotFound`, with what was probably meant. */
+export function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string, sends = false): Pod {
   const wanted = of ?? namespace
   const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === wanted)
   if (pod) return pod
@@ -20,11 +21,47 @@ export function findPod(cluster: Cluster, { name, namespace: of }: ObjectName, n
   const owner = address === undefined ? undefined : ownerOf(cluster, address)
   if (owner?.kind === 'pod')
     throw notFound('pod', `${wanted}/${name}`, `${name} is the address of ${podKey(owner.pod)}: write that`)
+  const workload = sends ? workloadsNamed(cluster, `${wanted}/${name}`)[0] : undefined
+  if (workload) {
+    const written = [...(of === undefined ? [] : [of]), shortKind(workload), name].join('/')
+    throw notFound('pod', `${wanted}/${name}`, `${name} is a ${workload}: write ${written}`)
+  }
   const inNoNamespace = of !== undefined && !cluster.pods.some(({ metadata }) => metadata.namespace === of)
-  const kinds = inNoNamespace ? kindsLike(of) : []
+  // `dploy/web`: a kind that was nearly written, where something of that kind has this name.
+  const like = new Set(inNoNamespace ? kindsLike(of).map(kindOf) : [])
+  const kinds = kindsOf(cluster, name, namespace, sends).filter((kind) => like.has(kind))
   if (kinds.length > 0)
-    throw notFound('pod', `${wanted}/${name}`, `did you mean ${kinds.map((kind) => `${kind}/${name}`).join(' or ')}?`)
+    throw notFound(
+      'pod',
+      `${wanted}/${name}`,
+      `did you mean ${kinds.map((kind) => `${shortKind(kind)}/${name}`).join(' or ')}?`,
+    )
   throw missing('pod', name, wanted, cluster.pods.map(podKey))
+}
+
+/** Of what kinds there are objects of this name, among those that can send, or that can be sent to. */
+function kindsOf(cluster: Cluster, name: string, namespace: string, sends: boolean): ObjectKind[] {
+  const key = `${namespace}/${name}`
+  return [
+    ...(cluster.nodes.some(({ metadata }) => metadata.name === name) ? (['node'] as const) : []),
+    ...(cluster.pods.some((one) => podKey(one) === key) ? (['pod'] as const) : []),
+    ...(sends ? workloadsNamed(cluster, key) : []),
+    ...(!sends && cluster.services.some((one) => keyOf(one) === key) ? (['service'] as const) : []),
+  ]
+}
+
+/** What makes pods and is called so; `key`: NAMESPACE/NAME. Those that are not known as objects stand in their pods. */
+function workloadsNamed(cluster: Cluster, key: string): OwnerKind[] {
+  const owners = cluster.pods.flatMap(({ metadata }) =>
+    (metadata.ownerReferences ?? []).map(({ kind, name }) => `${kind.toLowerCase()} ${metadata.namespace}/${name}`),
+  )
+  const named = new Set([
+    ...cluster.deployments.map((one) => `deployment ${keyOf(one)}`),
+    ...cluster.replicaSets.map((one) => `replicaset ${keyOf(one)}`),
+    ...owners,
+  ])
+  const kinds = ['deployment', 'statefulset', 'daemonset', 'job', 'replicaset'] as const
+  return kinds.filter((kind) => named.has(`${kind} ${key}`))
 }
 
 export function findService(cluster: Cluster, { name, namespace: of }: ObjectName, namespace: string): Service {

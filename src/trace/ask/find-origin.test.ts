@@ -102,6 +102,13 @@ test('what cannot send says why, and what can', () => {
     ['node1', /^there is no pod shop\/node1; node1 is a node: write node\/node1$/],
     ['100.96.1.2', /^there is no pod shop\/100\.96\.1\.2; 100\.96\.1\.2 is the address of shop\/client: write that$/],
     ['dploy/web', /^there is no pod dploy\/web; did you mean deploy\/web/],
+    // Of what is like a kind only what exists.
+    ['nope/client', /^there is no pod nope\/client; there is shop\/client: write shop\/pod\/client$/],
+    ['noe/node2', /^there is no pod noe\/node2; did you mean node\/node2\?$/],
+    ['dploy/wbe', /^there is no pod dploy\/wbe$/],
+    ['web', /^there is no pod shop\/web; web is a deployment: write deploy\/web$/],
+    ['shop/web', /^there is no pod shop\/web; web is a deployment: write shop\/deploy\/web$/],
+    ['db', /^there is no pod shop\/db; db is a statefulset: write sts\/db$/],
     ['bank/client', /^there is no pod bank\/client; there is shop\/client: write shop\/pod\/client$/],
     ['node/node3', /^there is no node node3; did you mean node1 or node2\?$/],
     ['node/worker', /^there is no node worker; there is node1, node2$/],

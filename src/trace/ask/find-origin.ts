@@ -35,7 +35,7 @@ export function findOrigin(
     case 'node':
       return ofNode(cluster, wanted.name)
     case 'pod':
-      return ofPod(cluster, findPod(cluster, wanted, namespace), wanted.container)
+      return ofPod(cluster, findPod(cluster, wanted, namespace, true), wanted.container)
     default:
       return ofPod(cluster, podOfOwner(cluster, { ...wanted, kind: wanted.kind }, namespace), wanted.container)
   }

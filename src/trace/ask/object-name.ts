@@ -41,6 +41,11 @@ export function kindsLike(word: string): string[] {
   return nearest(word, kinds.keys())
 }
 
+/** The kind that a word stands for. */
+export function kindOf(word: string): ObjectKind | undefined {
+  return kinds.get(word)
+}
+
 /** Whether a word is one of a kind: `svc`, `pods`. */
 export function isKind(word: string): boolean {
   return kinds.has(word)
