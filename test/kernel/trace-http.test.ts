@@ -58,11 +58,11 @@ test('what a program does with the connection is told in plain words, and bounde
   const rows: [number, Trace['verdict'], string | RegExp | undefined][] = [
     [1001, 'no-answer', 'it ended the connection without an answer'],
     [1002, 'no-answer', 'it ended the connection without an answer'],
-    [1003, 'no-answer', 'what it sent is not HTTP: "SSH-2.0-OpenSSH_9.2??"'],
-    [1004, 'no-answer', /^what it sent is not HTTP: "\?+ !/],
+    [1003, 'no-answer', 'what it sent is not HTTP, but "SSH-2.0-OpenSSH_9.2??"'],
+    [1004, 'no-answer', /^what it sent is not HTTP, but "\?+ !/],
     [1005, 'no-answer', /^only the beginning of an answer came: \d\d bytes$/],
     [1006, 'no-answer', 'the head of its answer is longer than 16 KB'],
-    [1010, 'no-answer', 'it speaks TLS, not HTTP: ask for https://'],
+    [1010, 'no-answer', 'it speaks TLS, not HTTP; ask for https://'],
     [1011, 'delivered', '503 Service? Unavailable'],
     [1012, 'no-answer', 'it reset the connection without an answer'],
     [1014, 'no-answer', 'it reset the connection without an answer'],
@@ -74,6 +74,12 @@ test('what a program does with the connection is told in plain words, and bounde
     if (status instanceof RegExp) assert.match(trace.status ?? '', status)
     else assert.equal(trace.status, status, String(port))
     assert.ok(trace.ms < 1000)
+    // The last hop contradicts no head.
+    const end =
+      verdict === 'delivered'
+        ? / has its answer, from .*, whom it asked$/
+        : /^client is connected to .*, whom it asked; nothing that it understands came over the connection$/
+    assert.match(trace.reply.at(-1)?.say ?? '', end, String(port))
   }
 })
 
@@ -107,7 +113,7 @@ test('HTTPS: the status, and the certificate’s names where they are not what w
 })
 
 test('the wrong one of http and https is told', async () => {
-  assert.equal((await get(1007, 'https')).status, 'it does not speak TLS: ask for http://')
+  assert.equal((await get(1007, 'https')).status, 'it does not speak TLS; ask for http://')
   assert.equal((await get(2001, 'http')).status, 'it ended the connection without an answer')
   assert.equal((await get(1001, 'https')).status, 'it ended the connection in the middle of the TLS handshake')
 })

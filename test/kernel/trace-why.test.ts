@@ -182,3 +182,18 @@ test('what was delivered needs no explanation', async () => {
   const trace = await world.trace('client', port)
   assert.deepEqual([trace.verdict, trace.why], ['delivered', []])
 })
+
+test('an answer from another address than the one that was asked is told as thrown away', async () => {
+  const mend = setting(node('node1'), 'net.bridge.bridge-nf-call-iptables', 0)(world)
+  try {
+    const trace = await world.trace('client', 'http://100.64.0.22/', { timeoutMs: 300 })
+    assert.equal(trace.verdict, 'no-answer')
+    const near = world.addressOf('near').replaceAll('.', '\\.')
+    assert.match(
+      trace.reply.at(-1)?.say ?? '',
+      new RegExp(`^an answer came, from ${near}:\\d+, whom client did not ask: thrown away$`),
+    )
+  } finally {
+    mend()
+  }
+})

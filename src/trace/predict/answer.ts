@@ -196,7 +196,7 @@ function comeBack(
   const by = answer.state === 'related' ? nameless(machine) : back.packet.source
   const say = heard
     ? `${yes ? 'has its answer, from' : 'is told no, by'} ${by}`
-    : `never asked ${back.packet.source}, from whom this answer is: thrown away`
+    : `did not ask ${back.packet.source}, from whom this answer is: thrown away`
   const itself = machine === back.machine && isLocal(machine, answer.destination)
   return { hops: [...hops, ...told(back.machine, back.packet, say, itself ? 'lo' : 'eth0')], heard, near }
 }

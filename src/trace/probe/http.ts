@@ -55,8 +55,9 @@ type ParseError = NodeJS.ErrnoException & { rawPacket?: Buffer }
 function sayFailure({ code = '', message, rawPacket }: ParseError): string {
   if (code === 'HPE_HEADER_OVERFLOW') return `the head of its answer is longer than ${longestHead / 1024} KB`
   if (code.startsWith('HPE_')) {
-    if (rawPacket?.[0] === 0x15 || rawPacket?.[0] === 0x16) return 'it speaks TLS, not HTTP: ask for https://'
-    const begin = rawPacket === undefined ? '' : `: ${JSON.stringify(printable(rawPacket.toString('latin1', 0, 40)))}`
+    if (rawPacket?.[0] === 0x15 || rawPacket?.[0] === 0x16) return 'it speaks TLS, not HTTP; ask for https://'
+    const begin =
+      rawPacket === undefined ? '' : `, but ${JSON.stringify(printable(rawPacket.toString('latin1', 0, 40)))}`
     return `what it sent is not HTTP${begin}`
   }
   // Node has one code for both.
@@ -79,7 +80,7 @@ async function encrypted(plain: Socket, host: string): Promise<TLSSocket> {
 
 function sayTlsFailure({ code = '', message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return 'it does not speak TLS: ask for http://'
+    return 'it does not speak TLS; ask for http://'
   if (code === 'ECONNRESET') return 'it ended the connection in the middle of the TLS handshake'
   return `the TLS handshake failed: ${printable(message)}`
 }

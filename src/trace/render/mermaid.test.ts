@@ -79,3 +79,13 @@ test('why it failed stands at the end', () => {
     .split('\n')
   assert.equal(lines.at(-1), '  note over p1: why: nobody listens#59; so it refuses -> start it')
 })
+
+test('who said no is left out where an error says why, as in the text', () => {
+  const why = [
+    { code: 'X', level: 'error', say: 'nobody listens', fix: 'start it' },
+    { code: 'SaidNo', level: 'info', say: 'far said no', fix: 'look there' },
+  ] as const
+  const text = renderMermaid({ ...trace, verdict: 'refused', why })
+  assert.match(text, /why: nobody listens -> start it\n$/)
+  assert.match(renderMermaid({ ...trace, verdict: 'refused', why: why.slice(1) }), /why: far said no -> look there\n$/)
+})

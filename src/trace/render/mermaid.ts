@@ -1,6 +1,7 @@
 import { allVisible } from '../../base/visible.ts'
 import type { Hop, Trace } from '../types.ts'
 import { headline, outcomeOf } from './verdict.ts'
+import { reasonsOf } from './why.ts'
 
 /**
  * A trace as a sequence diagram in Mermaid's language, for pages that draw it (GitHub, GitLab, most wikis): who sent what to whom, and beneath
@@ -8,14 +9,14 @@ import { headline, outcomeOf } from './verdict.ts'
  */
 export function renderMermaid(trace: Trace): string {
   const seen = allVisible(trace)
-  const { from, to, ms, dns, hops, reply, observed, why } = seen
+  const { from, to, dns, hops, reply, observed, why } = seen
   const stays = staysOf(hops)
   const returns = staysOf(reply)
   const names = [...new Set([...stays, ...returns].map(({ place }) => place))]
   const ids = new Map(names.map((place, at) => [place, `p${at + 1}`]))
   const id = (place: string): string => ids.get(place) ?? 'p1'
   const { word, status } = outcomeOf(seen)
-  const outcome = observed === false ? `${word} (foretold)` : headline(word, status, ms)
+  const outcome = observed === false ? `${word} (foretold)` : headline(word, seen, status)
   const lines = [
     `title ${escaped(`${from} -> ${to}: ${outcome}`)}`,
     ...(stays.length === 0 ? [`participant p1 as ${escaped(from)}`] : []),
@@ -27,7 +28,7 @@ export function renderMermaid(trace: Trace): string {
     ]),
     ...walk(stays, '->>', id),
     ...walk(returns, '-->>', id),
-    ...why.map(
+    ...reasonsOf(why).map(
       ({ say, fix }) =>
         `note over p1: ${escaped(`${seen.verdict === 'delivered' ? 'note' : 'why'}: ${say} -> ${fix}`)}`,
     ),

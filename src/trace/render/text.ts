@@ -31,7 +31,7 @@ export function renderTrace(seen: Trace, options: TextOptions): string {
 
 /** In one line where it fits, else part by part. */
 function renderHead(trace: Trace, { width }: TextOptions, paint: Paint): string[] {
-  const { from, to, ms, agrees, hops, observed } = trace
+  const { from, to, agrees, hops, observed } = trace
   const { word, status, style } = outcomeOf(trace)
   const outcome = paint(style, word)
   const agreement = agrees
@@ -39,7 +39,7 @@ function renderHead(trace: Trace, { width }: TextOptions, paint: Paint): string[
     : paint('yellow', 'predicted and observed differ')
   const parts = [
     paint('bold', `${from.replace(/^default\//, '')} -> ${to}`),
-    observed === false ? outcome : headline(outcome, status, ms),
+    observed === false ? outcome : headline(outcome, trace, status),
     ...(observed === false
       ? [paint('dim', 'foretold: nothing was sent')]
       : hops.length === 0 && agrees

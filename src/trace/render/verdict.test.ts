@@ -10,6 +10,10 @@ test('a name server that says no is not shown as delivered', () => {
   assert.deepEqual(outcomeOf(found), { word: 'delivered', status: found.status, style: 'green' })
   assert.ok(!saysNo({ protocol: 'http', verdict: 'delivered', status: '404 Not Found' }))
   assert.ok(!saysNo({ protocol: 'dns', verdict: 'no-answer' }))
-  assert.equal(headline('delivered', '200 OK', 26.2), 'delivered, 200 OK after 26 ms')
-  assert.equal(headline('refused', undefined, 0.31), 'refused after 0.3 ms')
+  assert.equal(headline('delivered', { verdict: 'delivered', ms: 26.2 }, '200 OK'), 'delivered, 200 OK after 26 ms')
+  assert.equal(headline('refused', { verdict: 'refused', ms: 0.31 }), 'refused after 0.3 ms')
+  assert.equal(
+    headline('no answer', { verdict: 'no-answer', ms: 14 }, 'it does not speak TLS; ask for http://'),
+    'no answer after 14 ms: it does not speak TLS; ask for http://',
+  )
 })

@@ -33,7 +33,12 @@ export function outcomeOf(trace: Pick<Trace, 'protocol' | 'verdict' | 'status'>)
   return { word: words[verdict], status, style: verdict === 'delivered' ? 'green' : 'red' }
 }
 
-/** `delivered, 200 OK after 26 ms`: when the answer was there, which is later than its first packet; or when it was given up. */
-export function headline(outcome: string, status: string | undefined, ms: number): string {
-  return `${[outcome, status].filter(Boolean).join(', ')} after ${sayMs(ms)}`
+/**
+ * `delivered, 200 OK after 26 ms`: when the answer was there, which is later than its first packet; or when it was given up, and then what
+ * is known of that: `no answer after 14 ms: it does not speak TLS; ask for http://`.
+ */
+export function headline(outcome: string, { verdict, ms }: Pick<Trace, 'verdict' | 'ms'>, status?: string): string {
+  const after = `after ${sayMs(ms)}`
+  if (status === undefined || status === '') return `${outcome} ${after}`
+  return verdict === 'delivered' ? `${outcome}, ${status} ${after}` : `${outcome} ${after}: ${status}`
 }

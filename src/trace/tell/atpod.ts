@@ -141,11 +141,14 @@ export function sayBack(story: Story, one: Sighting): string {
   const error = errorOf(story)
   const no = story.flow.answer === 'reset' || story.flow.answer === 'unreachable'
   const from = transport === undefined || transport.kind === 'icmp' ? source : hostPort(source, transport.sourcePort)
+  const asker = shortName(story.source)
   // A socket that was told whom it talks to takes nothing from others.
-  if (story.flow.answer === 'datagram' && !asked(story, source))
-    return `an answer from ${from}, whom ${shortName(story.source)} never asked: thrown away`
+  if (!error && !asked(story, source) && (story.flow.answer === 'datagram' || story.outcome === 'timeout'))
+    return `an answer came, from ${from}, whom ${asker} did not ask: thrown away`
+  if (story.flow.answer === 'accepted' && story.outcome === 'connected')
+    return `${asker} is connected to ${from}${asked(story, source) ? ', whom it asked' : ''}; nothing that it understands came over the connection`
   const told = error ? `is told "${error.name}"` : no ? 'is told no' : 'has its answer'
-  return `${shortName(story.source)} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`
+  return `${asker} ${told}, ${no ? 'by' : 'from'} ${from}${asked(story, source) ? ', whom it asked' : ''}`
 }
 
 function asked(story: Story, source: Address): boolean {

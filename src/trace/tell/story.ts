@@ -5,6 +5,7 @@ import type { Facts, Place, RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
 import { ABORT, INIT, INIT_ACK } from '../packet/sctp.ts'
 import { othersOnWire } from '../predict/promised.ts'
+import type { ProbeResult } from '../probe/spec.ts'
 import type { Ranges } from '../predict/ranges.ts'
 import type { Because, Hop } from '../types.ts'
 
@@ -14,6 +15,8 @@ export interface Story extends Asker {
   readonly flow: Flow
   readonly facts: readonly Facts[]
   readonly rules: readonly RuleMet[]
+  /** What the sender's own kernel said of the request in the end; absent where nothing was sent. */
+  readonly outcome?: Extract<ProbeResult, { kind: 'sent' }>['outcome']
 }
 
 /** Packets seen one after another at one place. */

@@ -16,3 +16,13 @@ test('what could not be watched is said, and is no disagreement', () => {
   assert.equal(silent.agrees, false)
   assert.match(silent.why[0]?.say ?? '', /^predicted was router \(.+\): route forwarded, seen was node2 \(/)
 })
+
+test('the last hop says of the connection what the verdict says of the request', () => {
+  const last = (outcome: 'answered' | 'connected'): string | undefined =>
+    tell({ ...told, result: { kind: 'sent', outcome, ms: 1 } }).reply.at(-1)?.say
+  assert.equal(last('answered'), 'client has its answer, from 100.64.0.20:80, whom it asked')
+  assert.equal(
+    last('connected'),
+    'client is connected to 100.64.0.20:80, whom it asked; nothing that it understands came over the connection',
+  )
+})

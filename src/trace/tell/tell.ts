@@ -135,6 +135,7 @@ export function storyOf(told: Told): { story: Story; source: Origin } {
     facts: withFormer(observations),
     rules,
     source: source.key,
+    ...(told.result?.kind === 'sent' && { outcome: told.result.outcome }),
   }
   return { story, source }
 }
