@@ -33,7 +33,7 @@ export function translated(story: Story, before: Sighting, after: Sighting, dire
     const say =
       direction === 'there'
         ? `the sender becomes ${to.src}, this node: the answer has to come back through here`
-        : `put back: ${from.src} becomes ${to.src}, so ${shortName(story.source)} never saw ${seenName(story, ipOf(before).source)}`
+        : `put back: ${from.src} becomes ${to.src}, ${sayHidden(story, ipOf(before).source)}`
     const because: Because =
       direction === 'there' ? { kind: 'rule', text: rulesText(story, after.place, ipOf(before)) } : undo
     hops.push(hop(middle, to, say, because))
@@ -68,7 +68,13 @@ function sayChosen(story: Story, before: Ip, after: Ip, node: string): string {
   return `service ${namespace}/${name}: ${was} becomes ${is}${chosen}${count > 1 ? `, one of ${count}` : count === 1 ? ', the only one' : ''}`
 }
 
-function seenName(story: Story, address: Address): string {
+/** What the translation of an answer keeps from who asked. */
+function sayHidden(story: Story, address: Address): string {
   const owner = ownerOf(story.cluster, address)
-  return owner.kind === 'pod' ? podName(story, podKey(owner.pod)) : address
+  const asker = shortName(story.source)
+  if (owner.kind !== 'pod') return `so ${asker} never saw ${address}`
+  const key = podKey(owner.pod)
+  return key === story.source
+    ? `so ${asker} does not see that it answers itself`
+    : `so ${asker} never saw ${podName(story, key)}`
 }
