@@ -6,6 +6,7 @@ import { renderLive } from '../trace/live/render.ts'
 import type { LiveFlow, LiveTrace } from '../trace/live/types.ts'
 import type { TextOptions } from '../trace/render/paint.ts'
 import { openPcap } from './pcap-file.ts'
+import { untilSignal } from './trace-interrupt.ts'
 import { UsageError } from './usage.ts'
 
 export interface LiveContext {
@@ -61,16 +62,15 @@ export async function live(body: LiveBody, { format, text, pcap }: LiveOutput, c
   const file = pcap === undefined ? undefined : openPcap(pcap)
   const out = pcap === '-' ? process.stderr : process.stdout
   let id: string | undefined
-  // Once more ends the program itself.
   const stop = (): void => {
-    process.removeListener('SIGINT', stop)
     // Where it has ended by itself meanwhile, its account is on the way.
     if (id !== undefined) context.stop(id).catch(() => {})
   }
-  process.once('SIGINT', stop)
   const flows: LiveFlow[] = []
   const wish = { ...body, ...(text.verbose && { stories: manyStories }), ...(file && { pcap: true }) }
   try {
+    // Once more ends the program itself.
+    using _ = untilSignal(() => file?.close(), stop)
     for await (const line of context.stream(livePath, wish)) {
       const event = line as LiveLine
       if (event.kind === 'pcap') {
@@ -92,7 +92,6 @@ export async function live(body: LiveBody, { format, text, pcap }: LiveOutput, c
     }
     throw new KubehopError('trace', 'watch', 'BrokeOff', 'the watch broke off: the lab ended, or lost the connection')
   } finally {
-    process.removeListener('SIGINT', stop)
     file?.close()
   }
 }

@@ -6,8 +6,9 @@ import { traceStopPath } from '../lab/trace-stop.ts'
 import { mostRequests } from '../trace/coordinate.ts'
 import { saysNo } from '../trace/render/verdict.ts'
 import type { Trace } from '../trace/types.ts'
-import { openPcap } from './pcap-file.ts'
+import { openPcap, type PcapOutput } from './pcap-file.ts'
 import { live, type LiveContext, liveFormat, takeLive } from './trace-live.ts'
+import { untilSignal } from './trace-interrupt.ts'
 import { takeSize } from './trace-size.ts'
 import { checkRequest, textOptions, timeoutOf } from './flags.ts'
 import { readFormat, writeTrace, writeWords } from './trace-output.ts'
@@ -82,9 +83,7 @@ export async function trace(words: string[], context: TraceContext): Promise<num
     ...(values.count !== undefined && { count: requests(values.count) }),
     ...(sizes !== undefined && { sizes }),
   }
-  const ask = (wish: TraceBody): Promise<Trace> =>
-    values.pcap === undefined ? context.request(tracePath, wish) : withPcap(values.pcap, wish, context)
-  const result = await (values.count === undefined ? ask(body) : stoppable(body, ask, context))
+  const result = await ask(body, values.pcap, context)
   const output = { format, verbose: values.verbose, explain: values.explain }
   writeTrace(result, output, values.pcap === '-' ? process.stderr : process.stdout)
   const all = [result, ...(result.repeats?.outcomes ?? [])]
@@ -107,42 +106,37 @@ function tooMany(positionals: readonly string[], words: readonly string[]): stri
   return `${which} is one word too many; ${option} takes a number, or stands alone`
 }
 
-/** Ctrl-C ends many requests with the account of those that were sent; once more ends the program itself. */
-async function stoppable(
-  body: TraceBody,
-  ask: (wish: TraceBody) => Promise<Trace>,
-  context: TraceContext,
-): Promise<Trace> {
-  const id = randomBytes(8).toString('hex')
+/**
+ * The trace, and its packets in a file where one is named. Ctrl-C ends many requests with the account of those that were sent; once more, or
+ * at a single one, it ends the program itself.
+ */
+async function ask(body: TraceBody, path: string | undefined, context: TraceContext): Promise<Trace> {
+  const id = body.count === undefined ? undefined : randomBytes(8).toString('hex')
   const stop = (): void => {
     console.error('kubehop trace: no more are sent; what became of the others is told when all have their answer')
     // Where it has ended by itself meanwhile, its account is on the way.
-    context.stop(id, traceStopPath).catch(() => {})
+    if (id !== undefined) context.stop(id, traceStopPath).catch(() => {})
   }
-  process.once('SIGINT', stop)
+  const wish = { ...body, ...(id !== undefined && { id }) }
+  const pcap = path === undefined ? undefined : openPcap(path)
   try {
-    return await ask({ ...body, id })
+    using _ = untilSignal(() => pcap?.close(), id === undefined ? undefined : stop)
+    return await (pcap ? withPcap(pcap, wish, context) : context.request(tracePath, wish))
   } finally {
-    process.removeListener('SIGINT', stop)
+    pcap?.close()
   }
 }
 
-/** The trace, and its packets in a file. */
-async function withPcap(path: string, body: TraceBody, context: TraceContext): Promise<Trace> {
-  const pcap = openPcap(path)
-  try {
-    for await (const line of context.stream(pcapPath, body)) {
-      const event = line as PcapEvent
-      if (event.kind === 'pcap') pcap.write(Buffer.from(event.bytes, 'base64'))
-      else {
-        pcap.finish()
-        return event.trace
-      }
+async function withPcap(pcap: PcapOutput, body: TraceBody, context: TraceContext): Promise<Trace> {
+  for await (const line of context.stream(pcapPath, body)) {
+    const event = line as PcapEvent
+    if (event.kind === 'pcap') pcap.write(Buffer.from(event.bytes, 'base64'))
+    else {
+      pcap.finish()
+      return event.trace
     }
-    throw new KubehopError('trace', 'trace', 'BrokeOff', 'the answer broke off: the lab ended, or lost the connection')
-  } finally {
-    pcap.close()
   }
+  throw new KubehopError('trace', 'trace', 'BrokeOff', 'the answer broke off: the lab ended, or lost the connection')
 }
 
 function requests(text: string): number {
