@@ -137,5 +137,20 @@ test('a service that is only another name is not blamed on ready pods', () => {
   assert.equal(why?.code, 'ExternalNameWithoutAddress')
   assert.match(why.say, /"web" is only another name for "example.com"/)
   assert.match(why.fix, /a name server that knows this name/)
-  assert.match(tell(told('x.shop.svc.cluster.local')).why[0]?.fix ?? '', /^trace to http:\/\/x\.shop/)
+  // What is wrong with the name that the service gives is the cause, and told alone: a trace to it would show that all is well there.
+  const causes = (name: string): string[] => codesAndFixes(told(name)).filter((one) => one.startsWith('ExternalName'))
+  const api: Service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'api', namespace: 'shop' },
+    spec: { clusterIP: 'None' },
+  }
+  const besides = (of: Told): Told => ({ ...of, cluster: { ...of.cluster, services: [...of.cluster.services, api] } })
+  assert.deepEqual(codesAndFixes(besides(told('api.shop'))), [
+    'ExternalNameShort: write the whole name: api.shop.svc.cluster.local',
+  ])
+  assert.deepEqual(causes('x.shop.svc.cluster.local'), [
+    'ExternalNameNowhere: name a service that exists: kubectl get services -A',
+  ])
+  assert.match(tell(besides(told('api.shop.svc.cluster.local'))).why[0]?.fix ?? '', /^trace to http:\/\/api\.shop\.svc/)
 })

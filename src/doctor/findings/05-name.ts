@@ -7,7 +7,7 @@ import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/ask/resolve.ts'
 import type { DnsStep, Why } from '../../trace/types.ts'
 import type { Check, Finding } from '../types.ts'
-import { listed, senderOf } from './finding.ts'
+import { listed, referTo, senderOf } from './finding.ts'
 
 /** The name has no address: a service of that name elsewhere, or one whose name is nearly that. */
 export const check: Check = {
@@ -50,7 +50,7 @@ function isMissing({ verdict, target, dns }: Case): boolean {
   return asked && dns.every(({ answers }) => answers.length === 0)
 }
 
-function whyMissing({ cluster, source }: Case, name: string): Pick<Why, 'code' | 'say' | 'fix'> {
+function whyMissing({ cluster, source }: Case, name: string): Pick<Finding, 'code' | 'say' | 'fix' | 'also'> {
   // Who is no pod is in no namespace, and completes no name.
   const namespace = namespaceOf(source)
   const written = ({ metadata }: Service): string =>
@@ -60,7 +60,9 @@ function whyMissing({ cluster, source }: Case, name: string): Pick<Why, 'code' |
         ? metadata.name
         : `${metadata.name}.${metadata.namespace}`
   const service = serviceNamed(cluster, name, namespace ?? 'default')
-  if (service?.spec.type === 'ExternalName') return externalName(name, service.spec.externalName ?? '', cluster)
+  // About that service, too: where something is wrong with what it names (13), that is told alone.
+  if (service?.spec.type === 'ExternalName')
+    return { ...externalName(name, service.spec.externalName ?? '', cluster), also: [referTo(service)] }
   if (service && (namespace !== undefined || name.replace(/\.$/, '').endsWith(`.${cluster.zone}`)))
     return {
       code: 'NameNotServed',
