@@ -9,7 +9,13 @@ import type { Finding, View } from './types.ts'
 export function explain(request: Case): Why[] {
   const { cluster, ranges } = request
   const view: View = { cluster, ranges, machines: [], request, now: Date.now() }
-  return relevant(view, request).map(({ code, level, say, fix }) => ({ code, level, say, fix }))
+  return relevant(view, request).map(({ code, level, say, fix, command }) => ({
+    code,
+    level,
+    say,
+    fix,
+    ...(command !== undefined && { command }),
+  }))
 }
 
 /** Of a failed request every finding about what it touched; of a delivered one what the request itself shows. */

@@ -6,6 +6,7 @@ import { listed } from '../doctor/findings/finding.ts'
 import { lookAt } from '../doctor/look.ts'
 import type { View } from '../doctor/types.ts'
 import type { Case } from '../trace/case.ts'
+import type { LabPlace } from '../trace/cluster/cluster.ts'
 import type { Trace } from '../trace/types.ts'
 import { readDoctorWish } from './doctor-wish.ts'
 import { askMachines } from './facts.ts'
@@ -20,7 +21,7 @@ export const doctorPath = '/kubehop/doctor'
  * so that all three are of one moment.
  */
 export function doctorExtension(
-  settings: Settings,
+  settings: Settings & LabPlace,
   wire: Wire,
   authority: Authority,
   client: () => Client,
@@ -45,6 +46,7 @@ export function doctorExtension(
     const view: View = {
       cluster: {
         ...cluster,
+        lab: { folder: settings.folder, userNamespace: settings.userNamespace },
         router,
         ...(settings.nodeDns && node !== undefined && { nodeDns: { address: nodeDnsAddress, node } }),
       },

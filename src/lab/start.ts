@@ -28,6 +28,7 @@ import {
   writeRecord,
 } from './folder.ts'
 import type { GroupsPlace } from '../pod/resources/groups.ts'
+import type { LabPlace } from '../trace/cluster/cluster.ts'
 import { isolate, ownProc, self } from './isolate.ts'
 import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
 import { nodeDnsAddress, type Settings } from './settings.ts'
@@ -36,7 +37,7 @@ import { endLab } from './stop.ts'
 /** What the supervisor says while it starts, one JSON line each on descriptor 5. */
 export type Progress = { stage: 'step'; say: string } | { stage: 'ready' } | { stage: 'failed'; say: string }
 
-export type SupervisorConfig = Settings & { folder: string; groups: GroupsPlace }
+export type SupervisorConfig = Settings & LabPlace & { groups: GroupsPlace }
 
 /** The supervisor's inherited descriptors. */
 export const progressFd = 5
@@ -140,7 +141,13 @@ async function launchSupervisor(
   const log = openSync(logOf(settings.name), 'a', 0o600)
   try {
     if (settings.dnsConfig !== undefined) copyFileSync(settings.dnsConfig, dnsConfigIn(folder))
-    const config: SupervisorConfig = { ...settings, folder, groups, apiPort: listener.port }
+    const config: SupervisorConfig = {
+      ...settings,
+      folder,
+      userNamespace: self().uid !== 0,
+      groups,
+      apiPort: listener.port,
+    }
     const { child, reported } = await launch(supervisorProgram(JSON.stringify(config)), {
       title: `kubehop lab ${settings.name}`,
       stdio: ['ignore', log, log],

@@ -10,6 +10,7 @@ import { agentPort } from '../node/describe.ts'
 import type { Netns } from '../kernel/netns.ts'
 import { type Agent, localAgent } from '../trace/agent.ts'
 import type { Explain } from '../trace/case.ts'
+import type { LabPlace } from '../trace/cluster/cluster.ts'
 import { mostRequests, traceRequest, type TraceOptions } from '../trace/coordinate.ts'
 import { leastSize } from '../trace/send/largest.ts'
 import { largestSize } from '../trace/send/sizes.ts'
@@ -42,7 +43,7 @@ export type Around = Omit<TraceOptions, 'from' | 'to'>
 
 /** Nodes are watched by their agents, the router by this process. */
 export function aroundOf(
-  settings: Settings,
+  settings: Settings & LabPlace,
   wire: Wire,
   authority: Authority,
   client: () => Client,
@@ -68,6 +69,7 @@ export function aroundOf(
     ...(settings.nodeDns && { nodeDns: nodeDnsAddress }),
     ranges: { pods: settings.podCidr, services: settings.serviceCidr, nodes: settings.nodeCidr },
     places: {
+      lab: { folder: settings.folder, userNamespace: settings.userNamespace },
       node(name) {
         const host = addresses.get(name)
         return host && httpAgent(name, (options) => httpsRequest({ ...tls, host, port: agentPort, ...options }))

@@ -175,7 +175,7 @@ function onLoopback(sender: Sender): Sender {
 /** One look at everything that gives addresses their names. */
 export async function look(
   client: Client,
-  { zone = 'cluster.local', places: { router } }: TraceOptions,
+  { zone = 'cluster.local', places: { router, lab } }: TraceOptions,
 ): Promise<Cluster> {
   const [pods, services, slices, nodes, deployments, replicaSets] = await Promise.all([
     client.list('Pod'),
@@ -193,6 +193,7 @@ export async function look(
     deployments: deployments.items,
     replicaSets: replicaSets.items,
     zone,
+    ...(lab !== undefined && { lab }),
     ...(router && { router: { name: router.name, address: router.address } }),
   }
 }

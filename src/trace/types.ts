@@ -105,6 +105,8 @@ export interface Why {
   readonly level: 'error' | 'warning' | 'info'
   readonly say: string
   readonly fix: string
+  /** What `fix` has to be run on a node of a lab, as a line for a shell of this machine. */
+  readonly command?: string
 }
 
 /** One of several that a service may choose. */

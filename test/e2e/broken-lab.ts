@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Finding } from '../../src/doctor/types.ts'
 import type { Trace } from '../../src/trace/types.ts'
 import { run, type TestLab } from './harness.ts'
 import { traced } from './traced.ts'
@@ -44,16 +45,19 @@ export async function breakNode(lab: TestLab, node: string, ...words: string[]):
   await onNode(lab, node, process.execPath, resolve('test/e2e/break-node.ts'), ...words)
 }
 
-/** What a finding's fix says is to be done on a node, `on NODE: COMMAND`, is done there as it stands. Returns what it wrote. */
-export async function mend(lab: TestLab, fix = ''): Promise<string> {
-  const [, node = '', command = ''] = /\bon (\S+): ([^;,)]+)/.exec(fix) ?? []
-  assert.notEqual(command, '', `"${fix}" names no command on a node`)
+/** What a finding says is to be done on a node is done as a person does it: its line in a shell outside the lab. Returns what it wrote. */
+export async function mend(lab: TestLab, found: Finding | undefined): Promise<string> {
+  const { command = '', fix = '', code = '' } = found ?? {}
+  const [, node = '', there = ''] = /\bon (\S+): ([^;,)]+)/.exec(fix) ?? []
+  assert.ok(command !== '' && command.endsWith(` ${there}`), `${code}: "${fix}", and the line is "${command}"`)
   const has = await run('sh', ['-c', 'command -v conntrack'])
-  if (command.startsWith('conntrack ') && has.code !== 0) {
-    await breakNode(lab, node, ...command.split(' '))
+  if (there.startsWith('conntrack ') && has.code !== 0) {
+    await breakNode(lab, node, ...there.split(' '))
     return ''
   }
-  return onNode(lab, node, 'sh', '-c', command)
+  const done = await run('sh', ['-c', command])
+  assert.equal(done.code, 0, `${command}\n${done.err}`)
+  return done.out
 }
 
 /** A command in a node's namespaces, which are its agent's. Returns what it wrote. */

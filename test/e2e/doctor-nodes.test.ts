@@ -30,7 +30,7 @@ test('12: a pod cannot reach itself through its service while its port of the br
     await finds(lab, asked, ['HairpinOff Node/node1'])
     const { why } = await trace(lab, 'broken-12/alone', 'http://web/', '--timeout', '1')
     assert.equal(why[0]?.code, 'HairpinOff')
-    await mend(lab, findings[0]?.fix)
+    await mend(lab, findings[0])
     await finds(lab, ['broken-12'], [])
     await delivered(lab, 'broken-12/alone', 'http://web/')
   })
@@ -60,7 +60,7 @@ test('17: a UDP client whose connection entry leads to nobody is named, and dele
     findings[0]?.evidence[0]?.text ?? '',
     /^node1: udp \S+:4000 > \S+:53 \[UNREPLIED\], reply 100\.96\.2\.250:5353 > /,
   )
-  await mend(lab, findings[0]?.fix)
+  await mend(lab, findings[0])
   await lab.until('an answer again', log, (out) => out.includes('who is there?'))
   // The other node remembers for half a minute where the last of them went.
   await breakNode(lab, 'node2', ...'conntrack -D -p udp --orig-dst 100.96.2.250 --orig-port-dst 5353'.split(' '))
@@ -86,7 +86,7 @@ test('18: over a card that takes less than the others send large answers hang, a
       /^eth0 of node1 takes packets of up to 1300 bytes, others on 192\.168\.50\.0\/24 send up to 1500/,
     )
     assert.deepEqual([await ask(10), await ask(100_000)], ['10', 'TimeoutError'])
-    await mend(lab, findings[0]?.fix)
+    await mend(lab, findings[0])
     await finds(lab, [], [])
     assert.equal(await ask(100_000), '100000')
   })
@@ -106,9 +106,13 @@ test('19: settings of a node’s kernel are told by their names, and the value t
     const asked = await trace(lab, 'broken-19/client', web, '--timeout', '1')
     assert.equal(asked.verdict, 'no-answer')
     assert.equal(asked.why[0]?.code, 'BridgeSkipsRules')
+    assert.match(
+      asked.why[0]?.command ?? '',
+      /^PATH=\S+ nsenter -t .* sysctl -w net\.bridge\.bridge-nf-call-iptables=1$/,
+    )
     const skips = await finds(lab, [], ['BridgeSkipsRules Node/node1'])
     assert.equal(skips.findings[0]?.field, bridged)
-    await mend(lab, skips.findings[0]?.fix)
+    await mend(lab, skips.findings[0])
     await finds(lab, [], [])
     await delivered(lab, 'broken-19/client', web)
   })
@@ -116,7 +120,7 @@ test('19: settings of a node’s kernel are told by their names, and the value t
   const forward = 'net.ipv4.ip_forward'
   await whileBroken(lab, 'node2', ['sysctl', forward, '0'], ['sysctl', forward, '1'], async () => {
     const { findings } = await finds(lab, [], ['ForwardingOff Node/node2'])
-    await mend(lab, findings[0]?.fix)
+    await mend(lab, findings[0])
     await finds(lab, [], [])
   })
   await remove(lab, file)
@@ -144,7 +148,7 @@ test('21: of a timeout the place that threw the request away is named, with its 
       /^nobody said anything within 1 s.*: a rule of node2 threw it away without a word \(somebody-else guard/,
     )
     const { fix = '' } = findings[0] ?? {}
-    const rules = await mend(lab, fix)
+    const rules = await mend(lab, findings[0])
     const [, table = '', chain = ''] = /; it is in table (\S+), chain (\S+)$/.exec(fix) ?? []
     const [, handle] = /drop # handle (\d+)/.exec(rules.slice(rules.indexOf(`table ip ${table} `))) ?? []
     await onNode(lab, 'node2', 'nft', 'delete', 'rule', 'ip', table, chain, 'handle', handle ?? '')

@@ -3,6 +3,7 @@ import { podKey } from '../../trace/cluster/cluster.ts'
 import { kernelsOf, type Cable, type Kernel } from '../kernels.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { listed, nameOf, referTo } from './finding.ts'
+import { onNode } from './on-node.ts'
 import { type Served, servedPorts } from './served.ts'
 
 /**
@@ -20,7 +21,7 @@ export const check: Check = {
     )
     if (off.length === 0) return []
     const serving = servingByPod(view)
-    return off.flatMap(({ kernel, cable }) => ofCable(kernel, cable, serving.get(cable.pod ?? '')))
+    return off.flatMap(({ kernel, cable }) => ofCable(view, kernel, cable, serving.get(cable.pod ?? '')))
   },
 }
 
@@ -42,7 +43,12 @@ function servingByPod(view: View): Map<string, Serving> {
   return found
 }
 
-function ofCable({ node }: Kernel, { device, bridge }: Cable, serving: Serving | undefined): Finding[] {
+function ofCable(
+  { cluster }: View,
+  { node }: Kernel,
+  { device, bridge }: Cable,
+  serving: Serving | undefined,
+): Finding[] {
   if (!serving) return []
   const { pod, ports } = serving
   const services = [...new Set(ports.map(({ service }) => service))]
@@ -59,6 +65,7 @@ function ofCable({ node }: Kernel, { device, bridge }: Cable, serving: Serving |
       evidence: [{ kind: 'packet', text: `${node}: port ${device} of ${bridge}, to ${nameOf(pod)}: hairpin off` }],
       say: `${nameOf(pod)} cannot reach itself through ${listed(services.map(nameOf))}: ${node} sends nothing back by ${device}, the port by which it came (${alone ? 'always' : 'each time the pod itself is chosen'})`,
       fix: `on ${node}: bridge link set dev ${device} hairpin on; a new pod has it again`,
+      ...onNode(cluster, node, `bridge link set dev ${device} hairpin on`),
     },
   ]
 }

@@ -6,6 +6,7 @@ import type { ConnectionGroup, MachineFacts } from '../facts.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
 import { idleSeconds, mostIdle } from './idle.ts'
+import { onNode } from './on-node.ts'
 
 /**
  * A UDP client that goes on sending keeps its connection entry alive, and with it the endpoint that was chosen for its first datagram. TCP
@@ -51,6 +52,7 @@ function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGrou
     kind: 'conntrack',
     text: `${node}: udp ${one.original}${one.answered ? '' : ' [UNREPLIED]'}, reply ${one.reply}${one.timeoutSeconds === undefined ? '' : `, ${one.timeoutSeconds} s left`}`,
   }))
+  const forget = `conntrack -D -p udp --orig-dst ${address} --orig-port-dst ${port}`
   return [
     {
       number: 17,
@@ -61,7 +63,8 @@ function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGrou
       sure: 'certain',
       evidence,
       say: `${plural(group.count, 'sender')} of datagrams to ${nameOf(service)}, port ${port}, on ${node} still ${group.count === 1 ? 'sends' : 'send'} to ${whose}${gone}: ${from} gets no answer, and UDP does not tell it`,
-      fix: `on ${node}: conntrack -D -p udp --orig-dst ${address} --orig-port-dst ${port}, or stop the sender for half a minute; the agent of ${node} does it at each change: see whether it runs`,
+      fix: `on ${node}: ${forget}, or stop the sender for half a minute; the agent of ${node} does it at each change: see whether it runs`,
+      ...onNode(cluster, node, forget),
     },
   ]
 }

@@ -4,6 +4,7 @@ import type { LinkFact, MachineFacts, PodFacts } from '../facts.ts'
 import { machineObject } from '../kernels.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { listed, plural } from './finding.ts'
+import { onNode } from './on-node.ts'
 
 /**
  * Every link has a longest packet. A link that is shorter than what is sent over it throws packets away: with a word (ICMP "fragmentation
@@ -14,11 +15,11 @@ export const check: Check = {
   title: 'large answers hang: the MTU is not the same on all the way',
   codes: ['MtuDiffers', 'MtuTooBig'],
   needs: 'machines',
-  find: (view) => [...segments(view), ...view.machines.flatMap((one) => [...cables(one), ...waysOut(one)])],
+  find: (view) => [...segments(view), ...view.machines.flatMap((one) => [...cables(view, one), ...waysOut(view, one)])],
 }
 
 /** Cards on one segment: nobody routes between them, so nobody says that a frame is too long. */
-function segments({ machines }: View): Finding[] {
+function segments({ cluster, machines }: View): Finding[] {
   const cards = machines.flatMap(({ node, kind, links }) =>
     links
       .filter((link) => link.up && link.kind !== 'bridge' && link.bridge === undefined && link.name !== 'lo')
@@ -38,14 +39,15 @@ function segments({ machines }: View): Finding[] {
         sure: 'certain',
         evidence,
         say: `${link.name} of ${node} takes packets of up to ${link.mtu} bytes, others on ${range} send up to ${largest}: longer ones are lost there, and nobody is told`,
-        fix: `on ${node}: ip link set dev ${link.name} mtu ${largest}; or ${link.mtu} on all the others, and for their pods`,
+        fix: `on ${node}: ${setMtu(link.name, largest)}; or ${link.mtu} on all the others, and for their pods`,
+        ...onNode(cluster, node, setMtu(link.name, largest)),
       }
     })
   })
 }
 
 /** The node's end of a pod's cable takes in less than the pod sends. */
-function cables({ node, links, pods }: MachineFacts): Finding[] {
+function cables({ cluster }: View, { node, links, pods }: MachineFacts): Finding[] {
   return pods.flatMap((pod): Finding[] => {
     const inside = cardOf(pod)
     const outside = links.find(({ name }) => name === pod.hostDevice)
@@ -65,14 +67,15 @@ function cables({ node, links, pods }: MachineFacts): Finding[] {
           { kind: 'object', text: `${node}: ${textOf(outside)}, its other end` },
         ],
         say: `pod ${pod.pod} sends packets of up to ${inside.mtu} bytes, and ${outside.name}, the other end of its cable on ${node}, takes ${outside.mtu}: longer ones are lost, and nobody is told`,
-        fix: `on ${node}: ip link set dev ${outside.name} mtu ${inside.mtu}`,
+        fix: `on ${node}: ${setMtu(outside.name, inside.mtu)}`,
+        ...onNode(cluster, node, setMtu(outside.name, inside.mtu)),
       },
     ]
   })
 }
 
 /** Pods send more than their node's way out takes: the node says so by ICMP, and whoever loses that word hangs. */
-function waysOut({ node, kind, links, routes, pods }: MachineFacts): Finding[] {
+function waysOut({ cluster }: View, { node, kind, links, routes, pods }: MachineFacts): Finding[] {
   const way = routes.find(({ to, kind: of }) => to === 'default' && of === 'unicast')
   const out = links.find(({ name }) => name === way?.device)
   const tunnels = links.filter((link) => link.kind === 'vxlan' && link.up)
@@ -91,7 +94,8 @@ function waysOut({ node, kind, links, routes, pods }: MachineFacts): Finding[] {
       (link): Because => ({ kind: 'object', text: `${node}: ${textOf(link)}` }),
     ),
     say: `${tunnel.name} of ${node} takes ${tunnel.mtu} bytes and puts ${vxlanBytes} around them, and ${out?.name} takes ${out?.mtu}`,
-    fix: `on ${node}: ip link set dev ${tunnel.name} mtu ${(out?.mtu ?? 0) - vxlanBytes}`,
+    fix: `on ${node}: ${setMtu(tunnel.name, (out?.mtu ?? 0) - vxlanBytes)}`,
+    ...onNode(cluster, node, setMtu(tunnel.name, (out?.mtu ?? 0) - vxlanBytes)),
   }))
   const [first] = over
   if (!first) return found
@@ -114,7 +118,8 @@ function waysOut({ node, kind, links, routes, pods }: MachineFacts): Finding[] {
           .map((pod): Because => ({ kind: 'object', text: `pod ${pod.pod}: ${textOf(cardOf(pod) ?? narrow)}` })),
       ],
       say: `${plural(over.length, 'pod')} on ${node} (${listed(names)}) may send packets of ${mtu} bytes, and ${narrow.name}, the way out, takes ${narrow.mtu}: what is larger waits until a message about it (ICMP "fragmentation needed") comes through`,
-      fix: `give the way out ${mtu} (on ${node}: ip link set dev ${narrow.name} mtu ${mtu}), or begin the pods anew: their cables then take ${narrow.mtu}`,
+      fix: `give the way out ${mtu} (on ${node}: ${setMtu(narrow.name, mtu)}), or begin the pods anew: their cables then take ${narrow.mtu}`,
+      ...onNode(cluster, node, setMtu(narrow.name, mtu)),
     },
   ]
 }
@@ -140,6 +145,10 @@ function rangesOf({ addresses }: LinkFact): string[] {
     if (address === undefined || address.startsWith('fe80:') || address.startsWith('169.254.')) return []
     return [formatCidr(rangeAround(address, Number(prefix)))]
   })
+}
+
+function setMtu(name: string, mtu: number): string {
+  return `ip link set dev ${name} mtu ${mtu}`
 }
 
 function textOf({ name, mtu }: LinkFact): string {

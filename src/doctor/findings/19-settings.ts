@@ -1,5 +1,6 @@
 import type { MachineFacts } from '../facts.ts'
-import type { Check, Finding } from '../types.ts'
+import type { Check, Finding, View } from '../types.ts'
+import { onNode } from './on-node.ts'
 import { type Kernel, kernelsOf, machineObject } from '../kernels.ts'
 
 /** Settings of a machine's kernel without which its pods' packets do not pass. */
@@ -9,33 +10,43 @@ export const check: Check = {
   codes: ['ForwardingOff', 'BridgeSkipsRules', 'ConnectionTableFull'],
   needs: 'machines',
   find: (view) => [
-    ...kernelsOf(view).flatMap((kernel) => [...forwarding(kernel), ...bridged(kernel)]),
-    ...view.machines.flatMap((machine) => [...links(machine), ...full(machine)]),
+    ...kernelsOf(view).flatMap((kernel) => [...forwarding(view, kernel), ...bridged(view, kernel)]),
+    ...view.machines.flatMap((machine) => [...links(view, machine), ...full(view, machine)]),
   ],
 }
 
-function forwarding(kernel: Kernel): Finding[] {
+function forwarding(view: View, kernel: Kernel): Finding[] {
   if (kernel.forwards) return []
   const { node, kind } = kernel
   const what =
     kind === 'router'
       ? 'no packet gets from one node to the pods of another'
       : 'its pods reach nobody on other machines, and services only by chance'
-  return [setting(kernel, 'net.ipv4.ip_forward', '0', '1', 'ForwardingOff', `${node} forwards no packets: ${what}`)]
+  return [
+    setting(view, kernel, 'net.ipv4.ip_forward', '0', '1', 'ForwardingOff', `${node} forwards no packets: ${what}`),
+  ]
 }
 
 /** Answers between two pods of one bridge have to meet the rules, to be translated back. */
-function bridged(kernel: Kernel): Finding[] {
+function bridged(view: View, kernel: Kernel): Finding[] {
   if (kernel.kind === 'router' || kernel.filtersBridged === true || kernel.cables.length === 0) return []
   const { node, filtersBridged } = kernel
   const name = 'net.bridge.bridge-nf-call-iptables'
   const say = `on ${node}, services whose pod is on the same node as the client do not answer: the bridge carries the answer past the rules that would translate it back`
-  const found = setting(kernel, name, filtersBridged === undefined ? 'missing' : '0', '1', 'BridgeSkipsRules', say)
+  const found = setting(
+    view,
+    kernel,
+    name,
+    filtersBridged === undefined ? 'missing' : '0',
+    '1',
+    'BridgeSkipsRules',
+    say,
+  )
   return [filtersBridged === undefined ? { ...found, fix: `modprobe br_netfilter, then ${found.fix}` } : found]
 }
 
 /** `all` is on, and one card takes no packets that are for others. */
-function links(machine: MachineFacts): Finding[] {
+function links(view: View, machine: MachineFacts): Finding[] {
   const { node, kind, sysctls } = machine
   if (sysctls['net.ipv4.ip_forward'] === '0') return []
   return machine.links
@@ -44,6 +55,7 @@ function links(machine: MachineFacts): Finding[] {
     .filter((name) => sysctls[name] === '0')
     .map((name) =>
       setting(
+        view,
         { node, kind },
         name,
         '0',
@@ -55,14 +67,15 @@ function links(machine: MachineFacts): Finding[] {
 }
 
 /** The kernel then drops the first packet of each new connection, and tells nobody. */
-function full({ node, kind, connections: { count, max } }: MachineFacts): Finding[] {
+function full(view: View, { node, kind, connections: { count, max } }: MachineFacts): Finding[] {
   if (max === undefined || max === 0 || count < max) return []
   const say = `${node} remembers ${count} connections, as many as it may: new ones are dropped without a word`
   const name = 'net.netfilter.nf_conntrack_max'
-  return [setting({ node, kind }, name, String(max), String(2 * max), 'ConnectionTableFull', say)]
+  return [setting(view, { node, kind }, name, String(max), String(2 * max), 'ConnectionTableFull', say)]
 }
 
 function setting(
+  { cluster }: View,
   kernel: Pick<Kernel, 'node' | 'kind'>,
   name: string,
   is: string,
@@ -70,6 +83,7 @@ function setting(
   code: string,
   say: string,
 ): Finding {
+  const write = `sysctl -w ${name}=${shall}`
   return {
     number: 19,
     code,
@@ -79,6 +93,7 @@ function setting(
     sure: 'certain',
     evidence: [{ kind: 'object', text: `${kernel.node}: ${name} = ${is}` }],
     say,
-    fix: `on ${kernel.node}: sysctl -w ${name}=${shall}`,
+    fix: `on ${kernel.node}: ${write}`,
+    ...onNode(cluster, kernel.node, write),
   }
 }

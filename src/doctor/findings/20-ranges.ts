@@ -14,6 +14,7 @@ import { nodeAddresses } from '../../trace/cluster/cluster.ts'
 import type { MachineFacts } from '../facts.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, referTo } from './finding.ts'
+import { onNode } from './on-node.ts'
 
 /** Two things that want the same addresses: packets for one of them go to the other. */
 export const check: Check = {
@@ -160,7 +161,7 @@ function inside(object: Parameters<typeof referTo>[0], address: Address, { node,
 }
 
 /** What a node's kernel does with packets for pods and services before anything of the cluster sees them. */
-function routes({ machines, ranges }: View, shares: readonly Share[]): Finding[] {
+function routes({ cluster, machines, ranges }: View, shares: readonly Share[]): Finding[] {
   return machines.flatMap((machine) =>
     machine.routes.flatMap((route): Finding[] => {
       const range = parseCidr(route.to)
@@ -179,6 +180,7 @@ function routes({ machines, ranges }: View, shares: readonly Share[]): Finding[]
           evidence: [{ kind: 'route', text: where }],
           say: `${machine.node} has a route for ${route.to}, which is among ${what}: its packets for these never arrive`,
           fix: `take the route away on ${machine.node} (ip route del ${where}), or give that network another range`,
+          ...onNode(cluster, machine.node, `ip route del ${where}`),
         },
       ]
     }),

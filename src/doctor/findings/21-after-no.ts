@@ -49,11 +49,14 @@ export function afterRefusal(by: string, speaker: Speaker): string {
     : `the way there is right: look at what listens in ${by}, and on which port`
 }
 
+/** With the handles by which rules are deleted. */
+export const listRules = 'nft -a list ruleset'
+
 /** After silence: where it was seen last, a rule threw it away, or nobody knows what became of it. */
 export function afterDrop(place: string, rule: RuleMet | undefined): string {
   if (rule === undefined) return 'look at the place that saw it last, and at what should have come after it'
   if (isServiceRule(rule)) return 'ask for an address and a port that a service has: kubectl get services -A'
-  const where = `on ${place}: nft -a list ruleset; it is in table ${rule.table}, chain ${rule.chain}`
+  const where = `on ${place}: ${listRules}; it is in table ${rule.table}, chain ${rule.chain}`
   // The end of a chain has no handle.
   if (rule.rule === undefined) return `add a rule that lets it pass, before the end of that chain: ${where}`
   return `let that rule pass it, or delete it by its handle: ${where}`

@@ -2,13 +2,14 @@ import type { Case } from '../../trace/case.ts'
 import type { Sighting } from '../../trace/flow/flow.ts'
 import type { Place, RuleMet } from '../../trace/observation.ts'
 import { errorOf, sayError } from '../../trace/tell/error.ts'
-import { answerStoppedBy, droppedBy, ruleText } from '../../trace/tell/rules.ts'
+import { answerStoppedBy, droppedBy, isServiceRule, ruleText } from '../../trace/tell/rules.ts'
 import { ipOf, packetText } from '../../trace/tell/story.ts'
 import { refusedBy } from '../../trace/tell/verdict.ts'
 import type { Because } from '../../trace/types.ts'
 import type { Check, Finding, ObjectReference } from '../types.ts'
-import { afterDrop, afterNo, afterRefusal } from './21-after-no.ts'
+import { afterDrop, afterNo, afterRefusal, listRules } from './21-after-no.ts'
 import { senderOf } from './finding.ts'
+import { onNode } from './on-node.ts'
 
 /** "Refused" and "timeout" have an author: the place that said no, or the last one that saw the request before the silence. */
 export const check: Check = {
@@ -40,7 +41,15 @@ function authorOf(one: Case): Finding {
     const { destination, length } = ipOf(last)
     const say = `${error.here ? nameOf(error.first.place) : error.by} said no ${after(first, error.first)}: ${sayError(error, length, destination)} (ICMP: ${error.name})${heard ? '' : gone}`
     const fix = heard ? afterNo(one, error, refusedBy(story), destination) : afterLoss
-    return finding(one, heard ? 'SaidNo' : 'AnswerLost', error.first.place, say, wordsOf(error.first), fix)
+    return finding(
+      one,
+      heard ? 'SaidNo' : 'AnswerLost',
+      error.first.place,
+      say,
+      wordsOf(error.first),
+      fix,
+      heard ? undefined : stopped,
+    )
   }
   const reply = back[0]
   if (reply && answer === 'reset') {
@@ -51,7 +60,15 @@ function authorOf(one: Case): Finding {
         : `a rule of ${nameOf(reply.place)}, in the place of the address that was asked for,`
     const say = `${who} said no ${after(first, reply)}: it reset the connection${heard ? '' : gone}`
     const fix = heard ? afterRefusal(nameOf(reply.place), speaker) : afterLoss
-    return finding(one, heard ? 'SaidNo' : 'AnswerLost', reply.place, say, wordsOf(reply), fix)
+    return finding(
+      one,
+      heard ? 'SaidNo' : 'AnswerLost',
+      reply.place,
+      say,
+      wordsOf(reply),
+      fix,
+      heard ? undefined : stopped,
+    )
   }
   if (reply && !heard)
     return finding(
@@ -61,6 +78,7 @@ function authorOf(one: Case): Finding {
       `${nameOf(reply.place)} answered ${after(first, reply)}${gone}`,
       wordsOf(end ?? reply),
       afterLoss,
+      stopped,
     )
   if (reply && end && ipOf(end).source !== ipOf(first).destination) {
     const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(end).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
@@ -84,6 +102,7 @@ function silence(one: Case, last: Sighting): Finding {
   const tries = story.flow.tries > 1 ? `, sent ${story.flow.tries} times` : ''
   const time = result?.kind === 'sent' ? ` within ${seconds(result.ms)}` : ''
   const place = nameOf(last.place)
+  const by = droppedBy(story, last.place, ipOf(last))
   const seen =
     drop?.action === 'dropped' && drop.because.kind === 'rule'
       ? `a rule of ${place} threw it away without a word (${drop.because.text})`
@@ -100,7 +119,8 @@ function silence(one: Case, last: Sighting): Finding {
     last.place,
     `nobody said anything${time}${tries}: ${seen}${more}`,
     because,
-    afterDrop(place, droppedBy(story, last.place, ipOf(last))),
+    afterDrop(place, by),
+    by,
   )
 }
 
@@ -153,8 +173,10 @@ function finding(
   say: string,
   because: Because,
   fix: string,
+  rule?: RuleMet,
 ): Finding {
-  return { ...common, code, object: objectOf(place), also: [senderOf(one)], evidence: [because], say, fix }
+  const look = rule && !isServiceRule(rule) && onNode(one.cluster, nameOf(rule.place), listRules)
+  return { ...common, code, object: objectOf(place), also: [senderOf(one)], evidence: [because], say, fix, ...look }
 }
 
 const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const

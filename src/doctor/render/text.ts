@@ -75,7 +75,7 @@ const certainty = {
 }
 
 function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Paint): string[] {
-  const { level, number, object, field, say, fix, patch, sure, code } = one
+  const { level, number, object, field, say, fix, patch, command, sure, code } = one
   const evidence = verbose ? one.evidence : one.evidence.slice(0, 2)
   const style = styles[level]
   // What is to be changed may be another object than the one that suffers: the Deployment that makes a service's pods.
@@ -87,6 +87,7 @@ function renderFinding(one: Finding, { width, verbose }: TextOptions, paint: Pai
     ...wrapped(`  -> ${fix}`, 5, width),
     // A command is one line, to be copied: the terminal breaks it, and nobody else.
     ...(patch ? [`     ${renderCommand(patch, paint)}`] : []),
+    ...(command === undefined ? [] : [`     ${paint('green', command)}`]),
     ...wrapped(`  ${code}, mistake ${number}; ${certainty[sure]}`, 2, width).map((line) => paint('dim', line)),
   ]
 }

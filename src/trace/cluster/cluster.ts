@@ -16,12 +16,22 @@ export interface Cluster {
   readonly replicaSets: readonly ReplicaSet[]
   /** `cluster.local` */
   readonly zone: string
+  /** The lab that it is, where it is one: its nodes can be entered from the machine that they are on. */
+  readonly lab?: LabPlace
   /** The machine between the nodes, where there is one that can be watched. */
   readonly router?: { readonly name: string; readonly address: Address }
   /** The machine beyond the router, where it takes part. */
   readonly outside?: { readonly address: Address }
   /** Where each node's own name server is asked. Every node has the address for itself: here it means the node of the pod that asks. */
   readonly nodeDns?: { readonly address: Address; readonly node: string }
+}
+
+/** How processes of a lab are found and entered from outside it. */
+export interface LabPlace {
+  /** Absolute; among the arguments of each of its processes. */
+  readonly folder: string
+  /** Whether it is in a user namespace of its own, as those of ordinary users are. */
+  readonly userNamespace: boolean
 }
 
 /** Whose an address is. */

@@ -6,9 +6,11 @@ import { wrapped } from './wrap.ts'
 export function renderWhy({ why, verdict }: Trace, { width, verbose }: TextOptions, paint: Paint): string[] {
   if (why.length === 0) return []
   const styles = { error: 'red', warning: 'yellow', info: 'dim' } as const
-  const lines = (verbose ? why : reasonsOf(why)).flatMap(({ level, say, fix }) => [
+  const lines = (verbose ? why : reasonsOf(why)).flatMap(({ level, say, fix, command }) => [
     ...wrapped(`  ${say}`, 2, width).map((text) => paint(styles[level], text)),
     ...wrapped(`  -> ${fix}`, 5, width),
+    // One line, to be copied: the terminal breaks it, and nobody else.
+    ...(command === undefined ? [] : [`     ${paint('green', command)}`]),
   ])
   return ['', verdict === 'delivered' ? 'note' : 'why', ...lines]
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { type Address, address } from '../../base/address.ts'
 import { KubehopError } from '../../base/errors.ts'
 import type { Agent } from '../agent.ts'
-import { type Cluster, podKey } from '../cluster/cluster.ts'
+import { type Cluster, type LabPlace, podKey } from '../cluster/cluster.ts'
 import { concerned } from './concerned.ts'
 import type { Observation } from '../observation.ts'
 import { atOf, type Origin } from '../origin.ts'
@@ -15,6 +15,7 @@ import { watchAll, type Watcher } from './watching.ts'
 /** Where watchers can stand. */
 export interface Places {
   node(name: string): Agent | undefined
+  lab?: LabPlace
   router?: { name: string; address: Address; agent: Agent }
   /** The machine beyond the router; made when it is asked for first. */
   outside?(): Promise<{ address: Address; agent: Agent }>
