@@ -193,6 +193,11 @@ export interface Trace {
   readonly status?: string
   /** When the first packet left: RFC 3339, with microseconds. Absent when none was seen. */
   readonly at?: string
+  /**
+   * No name server answered, so that the request itself was not sent: verdict and hops are those of the question about its name, as it went to
+   * this server.
+   */
+  readonly asked?: { readonly name: string; readonly server: string }
   /** From the first packet of the request (names not counted) to the answer, or to giving up. */
   readonly ms: number
   readonly dns: readonly DnsStep[]

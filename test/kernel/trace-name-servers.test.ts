@@ -23,6 +23,8 @@ test('when no name server answers, the way of the question is shown', async () =
       ['NoNameServer', 'NoSuchService', 'Silence'],
     )
     assert.equal(trace.hops[0]?.packet.dst, '100.64.0.11:53')
+    assert.deepEqual(trace.asked, { name: 'web', server: '100.64.0.11' })
+    assert.equal((await world.trace('client', 'dns://web', { timeoutMs: 200 })).asked, undefined)
     assert.equal(trace.hops.at(-1)?.component, 'proxy')
   } finally {
     world.resolvConf = before

@@ -10,6 +10,12 @@ test('a name server that says no is not shown as delivered', () => {
   assert.deepEqual(outcomeOf(found), { word: 'delivered', status: found.status, style: 'green' })
   assert.ok(!saysNo({ protocol: 'http', verdict: 'delivered', status: '404 Not Found' }))
   assert.ok(!saysNo({ protocol: 'dns', verdict: 'no-answer' }))
+  // Nothing but a question was sent.
+  const question = outcomeOf({ protocol: 'dns', verdict: 'unreachable', asked: { name: 'web', server: '10.0.0.2' } })
+  assert.equal(
+    headline(question.word, { verdict: 'unreachable', ms: 2 }, question.status),
+    'unreachable after 2.0 ms: the name server 10.0.0.2, asked for "web"; the request itself was not sent',
+  )
   assert.equal(headline('delivered', { verdict: 'delivered', ms: 26.2 }, '200 OK'), 'delivered, 200 OK after 26 ms')
   assert.equal(headline('refused', { verdict: 'refused', ms: 0.31 }), 'refused after 0.3 ms')
   assert.equal(

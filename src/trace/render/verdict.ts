@@ -23,12 +23,16 @@ export function saysNo({ protocol, verdict, status }: Pick<Trace, 'protocol' | '
 }
 
 /** `delivered, 200 OK`, `refused`, `answered: NXDOMAIN`; and how that reads at a glance. */
-export function outcomeOf(trace: Pick<Trace, 'protocol' | 'verdict' | 'status'>): {
+export function outcomeOf(trace: Pick<Trace, 'protocol' | 'verdict' | 'status' | 'asked'>): {
   readonly word: string
   readonly status: string | undefined
   readonly style: 'green' | 'yellow' | 'red'
 } {
-  const { verdict, status } = trace
+  const { verdict, status, asked } = trace
+  if (asked) {
+    const say = `the name server ${asked.server}, asked for "${asked.name}"; the request itself was not sent`
+    return { word: words[verdict], status: say, style: 'red' }
+  }
   if (saysNo(trace)) return { word: `answered: ${status}`, status: undefined, style: 'yellow' }
   return { word: words[verdict], status, style: verdict === 'delivered' ? 'green' : 'red' }
 }

@@ -1,3 +1,4 @@
+import type { Target } from '../ask/target.ts'
 import type { Explain } from '../case.ts'
 import { notesOf } from '../notes.ts'
 import { lookUpMs, type Trace, unanswered, type Why } from '../types.ts'
@@ -23,13 +24,18 @@ export function nameless(
 }
 
 /** Nobody said that the name has no address. */
-function timeRanOut({ target: { host, text }, dns }: Told, ms: number): Why {
-  const name = host.kind === 'name' ? host.name : text
+function timeRanOut({ target, dns }: Told, ms: number): Why {
+  const name = nameIn(target)
   const last = dns.at(-1)
   const open = last && unanswered(last) ? `: ${last.server} did not answer a question about ${last.question}` : ''
   const asked = last === undefined ? 'before anybody was asked' : `before the name servers had said all${open}`
   const say = `time ran out (${ms / 1000} s) ${asked}: whether "${name}" has an address is not known`
   return { code: 'TimeRanOut', level: 'error', say, fix: 'give it more time, for example --timeout 10 (seconds)' }
+}
+
+/** The name that was to be looked up. */
+export function nameIn({ host, text }: Target): string {
+  return host.kind === 'name' ? host.name : text
 }
 
 export function disagreement(differs: string | undefined): Why[] {

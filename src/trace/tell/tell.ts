@@ -19,7 +19,7 @@ import { timeText } from '../time.ts'
 import { type DnsForetold, type DnsStep, type Hop, type Sizes, type Trace, type Why } from '../types.ts'
 import { neverLeft, neverSent, withEnding } from './ending.ts'
 import { tellHops } from './hops.ts'
-import { disagreement, nameless, round } from './nameless.ts'
+import { disagreement, nameIn, nameless, round } from './nameless.ts'
 import { withReplyEnding } from './reply-ending.ts'
 import type { Story } from './story.ts'
 import { verdictOf } from './verdict.ts'
@@ -93,6 +93,7 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     ...common,
     verdict,
     ...(result.status !== undefined && { status: result.status }),
+    ...(told.nameless && { asked: { name: nameIn(target), server: to.address } }),
     ...atOf(story),
     ms: round(result.ms),
     hops,
