@@ -94,6 +94,13 @@ test('the list has the twenty-five in their order, with what each needs', () => 
   )
   const list = renderList(plain)
   for (const { title } of mistakes) assert.ok(list.replace(/\n +/g, ' ').includes(title), title)
+  const wide = renderList({ ...plain, width: 0 })
+  assert.match(wide, /\n14 {2}refused: .*\n +from the objects of any cluster; more from a request: --for FROM TO\n/)
+  assert.match(
+    wide,
+    /\n20 {2}.*\n +from the objects of any cluster; more from the kernels of the nodes, by their agents\n/,
+  )
+  assert.match(wide, /\n18 {2}.*\n +from the kernels of the nodes, by their agents, or from a request: --for FROM TO\n/)
 })
 
 test('what is found of a node concerns every namespace', () => {

@@ -17,8 +17,9 @@ test('docs/doctor.md and the checks tell the same: numbers, titles, what is need
     const [, number = '', , needs = '', , codes = ''] = rows[at] ?? []
     const known = [...new Set(parts.flatMap((part) => part.codes))]
     assert.deepEqual(codes.match(/\w+/g) ?? [], known, number)
-    // What a check cannot do without is among what its row says; rows say, too, what more a check can use.
+    // What it cannot do without, and then what more it can use.
     const words = { objects: 'objects', machines: 'kernels', request: 'request' }
-    for (const part of parts) assert.ok(needs.split(', ').includes(words[part.needs]), `${number}: ${part.needs}`)
+    const wanted = [...parts.map((part) => part.needs), ...parts.flatMap((part) => part.uses ?? [])]
+    assert.deepEqual(needs.split(', '), [...new Set(wanted.map((one) => words[one]))], number)
   }
 })

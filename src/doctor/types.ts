@@ -19,6 +19,8 @@ export interface Check {
   readonly codes: readonly string[]
   /** What it cannot do without: objects alone, the kernels of the nodes, or a request that was sent. */
   readonly needs: 'objects' | 'machines' | 'request'
+  /** What it looks at as well where that is known, and finds more. */
+  readonly uses?: 'machines' | 'request'
   /** Why it can find nothing in this version, whatever is known. */
   readonly notYet?: string
   /** Pure: the same view gives the same findings. Nothing without evidence. */

@@ -16,6 +16,7 @@ export const check: Check = {
   title: 'refused: the pods of the service are not Ready',
   codes: ['NoReadyPod', 'PodNotReady', 'PodsEnded'],
   needs: 'objects',
+  uses: 'machines',
   find: (view) => {
     const events = eventsOfPods(view.events ?? [])
     const told = new Map<string, Told>()

@@ -19,6 +19,7 @@ export const check: Check = {
     'ExternalNameHost',
   ],
   needs: 'objects',
+  uses: 'request',
   find: (view) => [
     ...view.cluster.services
       .filter(({ spec, metadata }) => spec.type === 'ExternalName' && metadata.deletionTimestamp === undefined)

@@ -12,6 +12,7 @@ export const check: Check = {
   title: 'refused: a headless service is asked on its port, which only others translate',
   codes: ['HeadlessPort', 'HeadlessPortDiffers'],
   needs: 'objects',
+  uses: 'request',
   find: (view) => {
     const dialled = fromRequest(view)
     const said = dialled.map(({ object }) => `${object.namespace}/${object.name}`)

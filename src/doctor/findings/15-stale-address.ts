@@ -15,6 +15,7 @@ export const check: Check = {
   title: 'no answer: an address that a pod had is still used',
   codes: ['NoSuchPod'],
   needs: 'machines',
+  uses: 'request',
   find: (view) => {
     const asked = fromRequest(view)
     const said = new Set(asked.map(({ say }) => say.split(' ')[0]))

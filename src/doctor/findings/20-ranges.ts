@@ -22,6 +22,7 @@ export const check: Check = {
   title: 'no answer, or the wrong one: ranges of addresses overlap',
   codes: ['RangesOverlap', 'NodeRangesOverlap', 'AddressInRange', 'RouteInRange'],
   needs: 'objects',
+  uses: 'machines',
   find: (view) => {
     const shares = sharesOf(view.cluster.nodes)
     return [...ofCluster(view), ...ofNodes(shares), ...addresses(view, shares), ...routes(view, shares)]

@@ -10,6 +10,7 @@ export const check: Check = {
   title: 'pending or unreachable: nobody makes the load balancer, or no way to the node port',
   codes: ['LoadBalancerPending', 'NodePortUnreachable', 'ClusterOnly'],
   needs: 'objects',
+  uses: 'request',
   find: (view) => [
     ...view.cluster.services
       .filter(({ spec, metadata }) => spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined)

@@ -13,6 +13,7 @@ export const check: Check = {
   title: 'timeout: a traffic policy of Local, and no pod on the node',
   codes: ['NoPodOnNode', 'SourceRange'],
   needs: 'objects',
+  uses: 'request',
   find: (view) => {
     const asked = failedAt(view)
     return [

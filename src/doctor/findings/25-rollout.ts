@@ -14,6 +14,7 @@ export const check: Check = {
   title: 'errors during a rollout: pods end while clients are still sent to them',
   codes: ['RolloutCutsOff', 'EndedWhileServing'],
   needs: 'objects',
+  uses: 'request',
   find: (view) => [...view.cluster.deployments.flatMap((one) => ofDeployment(view, one)), ...ofRequest(view)],
 }
 

@@ -141,7 +141,9 @@ export function renderList({ width, color }: TextOptions): string {
   const paint = painter(color)
   const rows = mistakes.flatMap(({ number, title, parts }) => {
     const [first] = parts
-    const needs = first?.notYet ?? [...new Set(parts.map((part) => needsOf[part.needs]))].join(', or ')
+    const from = [...new Set(parts.map((part) => needsOf[part.needs]))].join(', or ')
+    const more = parts.flatMap(({ uses }) => (uses === undefined ? [] : [`; more ${needsOf[uses]}`]))
+    const needs = first?.notYet ?? `${from}${more.join('')}`
     return [
       ...(number === 26 ? ['', 'besides, in requests:'] : []),
       ...wrapped(`${String(number).padStart(2)}  ${title}`, 4, width),
