@@ -61,7 +61,7 @@ export interface TraceObjectStatus {
   results?: TraceNodeResult[]
   /** And back. */
   replyResults?: TraceNodeResult[]
-  why?: { code: string; level: string; say: string; fix: string }[]
+  why?: { code: string; level: string; say: string; fix: string; command?: string }[]
 }
 
 export interface TraceNodeResult {
