@@ -17,7 +17,24 @@ test('a healthy cluster has nothing wrong, and it is said how much was looked at
   assert.deepEqual(found.findings, [])
   const ran = found.checks.filter(({ ran, number }) => ran && number <= 25).length
   const [first] = renderDiagnosis(found, { ...plain, width: 0 }).split('\n')
-  assert.equal(first, `looked at 1 service, 1 pod, 2 nodes, 3 kernels: ${ran} of 25 checks, nothing wrong`)
+  assert.equal(
+    first,
+    `looked at 1 service, 1 pod, 2 nodes, 3 kernels (one is the router’s): ${ran} of 25 checks (1 in part), nothing wrong`,
+  )
+})
+
+test('checks that ran and those that did not are all there are, each once', () => {
+  for (const machines of [[], view().machines]) {
+    const text = renderDiagnosis(diagnosisOf(view({ machines }), []), { ...plain, width: 0 })
+    const [, ran, of] = /: (\d+) of (\d+) checks/.exec(text) ?? []
+    const idle = [...text.matchAll(/^(\d+) more checks? /gm)].map(([, count]) => Number(count))
+    assert.ok(idle.length > 1)
+    assert.equal(
+      idle.reduce((sum, one) => sum + one, Number(ran)),
+      Number(of),
+      text,
+    )
+  }
 })
 
 test('one mistake is told once: what it looks like elsewhere is its echo', () => {

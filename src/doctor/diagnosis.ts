@@ -11,7 +11,10 @@ export interface Diagnosis {
     readonly services: number
     readonly pods: number
     readonly nodes: number
+    /** Whose kernels were asked: nodes, and the router where there is one. */
     readonly machines: number
+    /** Whether the router is among them. */
+    readonly router?: true
   }
   readonly checks: readonly CheckDone[]
   /** Those about the request first, then the others; each most severe first. */
@@ -51,6 +54,7 @@ export function diagnosisOf(view: View, untold: readonly string[], request?: Tra
       pods: view.cluster.pods.filter(here).length,
       nodes: view.cluster.nodes.length,
       machines: view.machines.length,
+      ...(view.machines.some(({ kind }) => kind === 'router') && { router: true }),
     },
     checks: mistakes.map(({ number, title, parts }) => {
       const idle = parts.find((part) => !canRun(part, view))

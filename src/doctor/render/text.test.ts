@@ -108,4 +108,11 @@ test('checks that did not run are counted, with what would run them', () => {
     '   3  title 3',
   ])
   assert.deepEqual(renderIdle([{ number: 1, title: '', ran: true }], true, false), [])
+  // One that ran in part ran: it is no check more.
+  const partly = [{ ...lacking(18, 'needs a request: --for FROM TO'), ran: true }]
+  assert.deepEqual(renderIdle(partly, true, false), [])
+  assert.deepEqual(renderIdle(partly, true, true), [
+    '1 check ran in part: the rest needs a request: kubehop doctor --for FROM TO',
+    '  18  title 18',
+  ])
 })

@@ -105,12 +105,13 @@ function renderEnd(diagnosis: Diagnosis, { width, verbose }: TextOptions, paint:
   const { looked, checks, findings, early, untold } = diagnosis
   const known = checks.filter(({ number }) => number <= 25)
   const ran = known.filter((one) => one.ran)
-  const kernels = looked.machines === 0 ? '' : `, ${plural(looked.machines, 'kernel')}`
+  const partly = ran.filter(({ because }) => because !== undefined).length
+  const done = `${ran.length} of ${known.length} checks${partly === 0 ? '' : ` (${partly} in part)`}`
+  const router = looked.router ? ' (one is the router’s)' : ''
+  const kernels = looked.machines === 0 ? '' : `, ${plural(looked.machines, 'kernel')}${router}`
   const what = `looked at ${plural(looked.services, 'service')}, ${plural(looked.pods, 'pod')}, ${plural(looked.nodes, 'node')}${kernels}`
   return [
-    ...wrapped(`${what}: ${ran.length} of ${known.length} checks, ${countOf(findings)}`, 2, width).map((line) =>
-      paintCounts(line, paint),
-    ),
+    ...wrapped(`${what}: ${done}, ${countOf(findings)}`, 2, width).map((line) => paintCounts(line, paint)),
     ...early.flatMap(({ say }) => wrapped(`not finished yet: ${say}`, 2, width).map((line) => paint('yellow', line))),
     ...untold.flatMap((say) => wrapped(`not looked at: ${say}`, 2, width).map((line) => paint('yellow', line))),
     ...renderIdle(known, looked.machines > 0, verbose).flatMap((line) =>
