@@ -60,7 +60,7 @@ test('any cluster is foretold by its kubeconfig, and says what is not known of i
   const { code, stdout, stderr } = await trace(...abroad, 'shop/client', 'http://web/')
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^shop\/client -> http:\/\/web\/ {4}delivered {4}foretold: nothing was sent\n/)
-  assert.match(stdout, /web = web\.shop\.svc\.cluster\.local = 100\.64\.0\.20 {4}1 question to 100\.64\.0\.10/)
+  assert.match(stdout, /web = web\.shop\.svc\.cluster\.local = 100\.64\.0\.20 {4}2 questions to 100\.64\.0\.10/)
   assert.match(stdout, /service shop\/web: 100\.64\.0\.20:80 becomes 100\.96\.2\.2:8080, pod far, the only one/)
   assert.match(stdout, /how node1 reaches node2 is this cluster’s network plugin’s business/)
 })

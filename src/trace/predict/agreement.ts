@@ -1,3 +1,4 @@
+import { words } from '../render/verdict.ts'
 import type { Hop, Verdict } from '../types.ts'
 import { anyPort } from './path.ts'
 import type { Prediction } from './predict.ts'
@@ -18,7 +19,7 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   if (there !== undefined) return there
   const { verdicts } = predicted
   if (verdicts.length > 0 && !verdicts.includes(seen.verdict))
-    return `predicted was ${verdicts.join(' or ')}, and it was ${seen.verdict}`
+    return `predicted was ${verdicts.map((one) => words[one]).join(' or ')}, and it was ${words[seen.verdict]}`
   // An answer that its own machine's rules stop is at no device, and may be a refusal of what the machine itself asked.
   const within = predicted.reply.every(({ place, node }) => place === node && node === predicted.reply[0]?.node)
   const own =

@@ -61,12 +61,15 @@ test('in a cluster of our own every machine on the way is foretold', async () =>
   assert.equal(trace.observed, false)
   assert.deepEqual(places(trace), ['client', 'node1', 'router', 'node2', 'far'])
   assert.deepEqual(
-    trace.dns.map(({ question, answers }) => [question, answers]),
-    [['web.shop.svc.cluster.local', ['100.64.0.20']]],
+    trace.dns.map(({ question, type, answers }) => [question, type, answers]),
+    [
+      ['web.shop.svc.cluster.local', 'A', ['100.64.0.20']],
+      ['web.shop.svc.cluster.local', 'AAAA', []],
+    ],
   )
   const text = renderTrace(trace, { width: 0, color: false, verbose: false })
   assert.match(text, /^shop\/client -> http:\/\/web\/ {4}delivered {4}foretold: nothing was sent\n/)
-  assert.match(text, /1 question to 100\.64\.0\.10, answered by cluster: service shop\/web\n/)
+  assert.match(text, /2 questions to 100\.64\.0\.10, answered by cluster: service shop\/web\n/)
 })
 
 test('in a cluster of others, what its network does is said to be its own business', async () => {
@@ -84,12 +87,19 @@ test('a name is looked for in the search list, and where it ends is said', async
   const trace = await ask('nobody:80', { own })
   assert.equal(trace.verdict, 'name-not-found')
   assert.deepEqual(
-    trace.dns.map(({ question, rcode }) => `${question} ${rcode}`),
+    trace.dns.map(({ question, type, rcode }) => `${question} ${type} ${rcode}`),
     [
-      'nobody.shop.svc.cluster.local NXDOMAIN',
-      'nobody.svc.cluster.local NXDOMAIN',
-      'nobody.cluster.local NXDOMAIN',
-      'nobody REFUSED',
+      'nobody.shop.svc.cluster.local A NXDOMAIN',
+      'nobody.shop.svc.cluster.local AAAA NXDOMAIN',
+      'nobody.svc.cluster.local A NXDOMAIN',
+      'nobody.svc.cluster.local AAAA NXDOMAIN',
+      'nobody.cluster.local A NXDOMAIN',
+      'nobody.cluster.local AAAA NXDOMAIN',
+      'nobody A REFUSED',
+      'nobody AAAA REFUSED',
+      // No word of the name: asked once more.
+      'nobody A REFUSED',
+      'nobody AAAA REFUSED',
     ],
   )
   assert.deepEqual(
@@ -118,7 +128,15 @@ test('dnsPolicy, dnsConfig and hostAliases are the pod’s', async () => {
     own,
     client: pod({ dnsConfig: { options: [{ name: 'ndots', value: '1' }] } }),
   })
-  assert.equal(dots.dns.length, 1)
+  assert.deepEqual(
+    dots.dns.map(({ type }) => type),
+    ['A', 'AAAA'],
+  )
+  const noAaaa = await ask('http://web/', { own, client: pod({ dnsConfig: { options: [{ name: 'no-aaaa' }] } }) })
+  assert.deepEqual(
+    noAaaa.dns.map(({ type }) => type),
+    ['A'],
+  )
   const none = await ask('http://web/', { own, client: pod({ dnsPolicy: 'Default' }) })
   assert.match(none.notes?.join() ?? '', /asks the name servers of its machine/)
   const known = await ask('db:5432', { own, client: pod({ hostAliases: [{ ip: '100.96.2.2', hostnames: ['db'] }] }) })

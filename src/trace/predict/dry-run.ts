@@ -13,6 +13,7 @@ import { parseSource } from '../ask/source.ts'
 import { oneMachine, sayThisHost } from '../special.ts'
 import { parseTarget, type Target } from '../ask/target.ts'
 import { storyOf } from '../tell/tell.ts'
+import { words } from '../render/verdict.ts'
 import type { Trace, Why } from '../types.ts'
 import { predictAbroad } from './abroad.ts'
 import { guessRanges } from './guess.ts'
@@ -156,7 +157,8 @@ function nameless(
 function doubts({ verdicts, hops }: Prediction): string[] {
   const last = hops.at(-1)
   if (verdicts.length < 2 || !last) return []
-  return [`objects do not say all: ${verdicts.slice(1).join(' or ')} is possible, too`]
+  const others = verdicts.slice(1).map((one) => words[one])
+  return [`objects do not say all: ${others.join(' or ')} is possible, too`]
 }
 
 /** Policies are named where they select one of the two ends; what their rules let through is not worked out here. */

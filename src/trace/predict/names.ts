@@ -37,17 +37,27 @@ export function foretellName(
     return { steps: [step], address: local, question: name, notes: [] }
   }
   const { conf, notes } = confOf(cluster, source)
-  const [server] = conf.servers
-  if (server === undefined) return { steps: [], question: name, outside: name, notes }
+  if (conf.servers.length === 0) return { steps: [], question: name, outside: name, notes }
   const zone = zoneOf(cluster, namespaces)
+  const kinds = conf.noAaaa ? (['A'] as const) : (['A', 'AAAA'] as const)
+  const servers = Array.from({ length: conf.attempts }, () => conf.servers).flat()
   const steps: DnsStep[] = []
+  let stranger: string | undefined
+  // As a program there asks (resolveName in ../probe/resolve.ts).
   for (const question of candidates(name, conf)) {
-    const { step, address, outside } = ask(zone, cluster.zone, question, server, elsewhere)
-    steps.push(step)
-    if (outside !== undefined) return { steps, question, outside, notes }
-    if (address !== undefined) return { steps, question, address, notes }
+    for (const server of servers) {
+      const turn = kinds.map((type) => ask(zone, cluster.zone, question, server, elsewhere, type))
+      steps.push(...turn.map(({ step }) => step))
+      const [{ address, outside } = {}] = turn
+      if (address !== undefined) return { steps, question, address, notes }
+      stranger ??= outside
+      // What a server that asks others is told, nobody knows, nor what follows from it.
+      if (outside !== undefined && elsewhere === 'FORWARDED') return { steps, question, outside, notes }
+      if (turn.every(({ step: { rcode } }) => rcode === 'NXDOMAIN' || rcode === 'NOERROR')) break
+    }
   }
-  return { steps, question: steps.at(-1)?.question ?? name, notes }
+  const question = steps.at(-1)?.question ?? name
+  return { steps, question, ...(stranger !== undefined && { outside: stranger }), notes }
 }
 
 /** What the cluster's own zone has for a question. `outside`: the name, of no zone here, that it is about, or leads to. */
@@ -99,7 +109,8 @@ function confOf(cluster: Cluster, { kind, pod }: Origin): { conf: ResolvConf; no
   const extra = dnsConfig?.options?.find(({ name }) => name === 'ndots')?.value
   const own = (dnsConfig?.nameservers ?? []).flatMap((text) => parseAddress(text) ?? [])
   const searches = dnsConfig?.searches ?? []
-  const usual = { timeout: 5, attempts: 2, noAaaa: false }
+  const noAaaa = dnsConfig?.options?.some((one) => one.name === 'no-aaaa') === true
+  const usual = { timeout: 5, attempts: 2, noAaaa }
   const asCluster =
     kind === 'pod' || hostNetwork
       ? dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && !hostNetwork)
