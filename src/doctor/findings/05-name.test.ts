@@ -67,7 +67,10 @@ test('a namespace that is nearly one is told first, and the sender’s own needs
   assert.match(found(check, 'ledger.teem2', among('a', 'team2', 'team10'))?.say ?? '', /is in team2, a and team10$/)
   assert.equal(found(check, 'web.nowhere')?.fix, 'write web')
   // Nobody's namespace is in a name of the world outside.
-  assert.equal(found(check, 'ledger.example.com', among('a'))?.code, 'NameOutside')
+  const outside = found(check, 'ledger.example.com', among('a'))
+  assert.equal(outside?.code, 'NameOutside')
+  assert.match(outside.say, /its DNS asks nobody outside of it until its configuration names a server$/)
+  assert.match(outside.fix, /^let it ask one: forward in `up --dns-config FILE` \(docs\/dns\.md\)/)
 })
 
 test('what was asked is told in short: the trace has each question', () => {

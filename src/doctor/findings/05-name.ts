@@ -96,8 +96,8 @@ function whyMissing({ cluster, source }: Case, name: string): Pick<Finding, 'cod
   if (like.length === 0 && name.includes('.') && !isInside(name, cluster))
     return {
       code: 'NameOutside',
-      say: `${say} in the cluster, and this version asks nobody outside it`,
-      fix: 'names of services are NAME, NAME.NAMESPACE, or NAME.NAMESPACE.svc.cluster.local',
+      say: `${say} in the cluster, and its DNS asks nobody outside of it until its configuration names a server`,
+      fix: 'let it ask one: forward in `up --dns-config FILE` (docs/dns.md); names of services are NAME, NAME.NAMESPACE, or NAME.NAMESPACE.svc.cluster.local',
     }
   return {
     code: 'NameUnknown',
