@@ -136,10 +136,23 @@ function missing(kind: ObjectKind, name: string, namespace: string, all: readonl
   // `svc/web.shop` is how DNS says it.
   const [first, of] = name.split('.')
   const elsewhere = [...new Set(all)].filter((key) => key.endsWith(`/${name}`) || key === `${of}/${first}`)
-  const ways = elsewhere.map((key) => key.replace('/', `/${shortKind(kind)}/`))
-  const hint =
-    elsewhere.length > 0 ? `there is ${elsewhere.join(', ')}: write ${ways.join(' or ')}` : didYouMean(name, here)
+  const hint = elsewhere.length > 0 ? someOf(elsewhere, kind, namespace) : didYouMean(name, here)
   return notFound(kind, `${namespace}/${name}`, hint)
+}
+
+/** Of many namespaces the three that are most like the one that was meant: many have a pod called "client". */
+function someOf(keys: readonly string[], kind: ObjectKind, namespace: string): string {
+  const short = shortKind(kind)
+  const ways = keys.map((key) => key.replace('/', `/${short}/`))
+  if (keys.length <= 3) return `there is ${keys.join(', ')}: write ${ways.join(' or ')}`
+  const spaceOf = (key: string): string => key.slice(0, key.indexOf('/'))
+  const near = nearest(namespace, keys.map(spaceOf))
+  const rank = (key: string): number => (near.includes(spaceOf(key)) ? near.indexOf(spaceOf(key)) : near.length)
+  const sorted = keys.toSorted(
+    (one, other) => rank(one) - rank(other) || one.localeCompare(other, 'en', { numeric: true }),
+  )
+  const way = `NAMESPACE/${short}/${sorted[0]?.split('/')[1]}`
+  return `there is ${sorted.slice(0, 3).join(', ')} and ${keys.length - 3} more: write ${way} with the one that is meant`
 }
 
 function notFound(kind: ObjectKind, key: string, hint: string): KubehopError {

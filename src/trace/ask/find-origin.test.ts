@@ -96,6 +96,21 @@ test('every source is a machine, an address, and a place to send from', () => {
   assert.equal(from('two:metrics').container, 'metrics')
 })
 
+test('of a name that many namespaces have the three nearest are told', () => {
+  const base = pod('client', {})
+  const spaces = Array.from({ length: 13 }, (_, at) => `team-${at + 1}`)
+  const pods = spaces.map((namespace) => ({ ...base, metadata: { ...base.metadata, namespace } }))
+  const asked = (from: string): unknown =>
+    findOrigin({ ...plain, pods }, parseSource(from) as Parameters<typeof findOrigin>[1], 'default', undefined)
+  const fix = 'write NAMESPACE/pod/client with the one that is meant'
+  assert.throws(() => asked('client'), {
+    plain: `there is no pod default/client; there is team-1/client, team-2/client, team-3/client and 10 more: ${fix}`,
+  })
+  assert.throws(() => asked('taem-12/client'), {
+    plain: /; there is team-12\/client, team-\d+\/client, team-\d+\/client and 10 more: write NAMESPACE\//,
+  })
+})
+
 test('what cannot send says why, and what can', () => {
   const rows: [string, RegExp][] = [
     ['clinet', /^there is no pod shop\/clinet; did you mean client\?$/],
