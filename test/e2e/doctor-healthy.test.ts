@@ -26,7 +26,10 @@ test('a healthy lab has nothing wrong, and the doctor says how much it looked at
   assert.ok(healthy.looked.services >= 5 && healthy.looked.pods >= 5, JSON.stringify(healthy.looked))
   assert.deepEqual([healthy.looked.nodes, healthy.looked.machines], [3, 4])
   const { out } = await lab.kubehop('doctor')
-  assert.match(out, /^looked at \d+ services, \d+ pods, 3 nodes, 4 kernels \(one is the router’s\): \d+ of \d+ checks( \(\d+ in part\))?, nothing wrong\n/)
+  assert.match(
+    out,
+    /^looked at \d+ services, \d+ pods, 3 nodes, 4 kernels \(one is the router’s\): \d+ of \d+ checks( \(\d+ in part\))?, nothing wrong\n/,
+  )
   const asked = await diagnose(lab, '--for', 'deploy/web', 'http://api/')
   assert.deepEqual(namesOf(asked.findings), [])
   assert.equal(asked.request?.verdict, 'delivered')

@@ -100,8 +100,7 @@ test('of a name that many namespaces have the three nearest are told', () => {
   const base = pod('client', {})
   const spaces = Array.from({ length: 13 }, (_, at) => `team-${at + 1}`)
   const pods = spaces.map((namespace) => ({ ...base, metadata: { ...base.metadata, namespace } }))
-  const asked = (from: string): unknown =>
-    findOrigin({ ...plain, pods }, parseSource(from) as Parameters<typeof findOrigin>[1], 'default', undefined)
+  const asked = (from: string): unknown => findOrigin({ ...plain, pods }, parseSource(from), 'default', undefined)
   const fix = 'write NAMESPACE/pod/client with the one that is meant'
   assert.throws(() => asked('client'), {
     plain: `there is no pod default/client; there is team-1/client, team-2/client, team-3/client and 10 more: ${fix}`,
