@@ -5,6 +5,7 @@ import { type Process, startedAt } from '../../kernel/process.ts'
 import type { Becoming } from './become.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { type ExecOptions, type Execution, startExec } from './exec.ts'
+import { execEnvironment } from './exec-environment.ts'
 import type { Home } from '../home.ts'
 import { identityOf } from './identity.ts'
 import type { RunOrigin } from '../record.ts'
@@ -41,13 +42,13 @@ async function startIn(
 ): Promise<Execution> {
   const privileges = container.securityContext ?? {}
   // One that another agent started: what its first process was given.
-  const env = new Map(known ?? environmentOfProcess(init.pid))
-  if (options.tty === true && !env.has('TERM')) env.set('TERM', 'xterm')
+  const env = known ?? new Map(environmentOfProcess(init.pid))
+  const identity = from?.identity ?? identityOf(pod, container, context.ids)
   const what: Becoming = {
     argv: options.command,
-    env,
+    env: execEnvironment(env, options, identity, context.ids),
     cwd: from?.cwd ?? (container.workingDir || '/'),
-    identity: from?.identity ?? identityOf(pod, container, context.ids),
+    identity,
     capabilities: capabilitiesOf(privileges),
     noNewPrivileges: privileges['allowPrivilegeEscalation'] === false,
   }
