@@ -157,3 +157,19 @@ test('who needs no pods of a selector is left alone', () => {
 test('the healthy cluster of the tests has nothing of this', () => {
   assert.deepEqual(patches(check.find(view())), [])
 })
+
+test('of a blue and a green Deployment that both fit, the one that shall have pods is the reason', () => {
+  const labels = { app: 'web' }
+  const named = (name: string, replicas: number) => deployment(replicas, labels, { ...long, name, namespace: 'shop' })
+  const services = [selecting(labels)]
+  const one = found({ services, pods: [], deployments: [named('blue', 0), named('green', 2)] })
+  assert.deepEqual(
+    one.map(({ code, also }) => [code, also?.[0]?.name]),
+    [['PodsNotMade', 'green']],
+  )
+  const none = found({ services, pods: [], deployments: [named('blue', 0), named('green', 0)] })
+  assert.deepEqual(
+    none.map(({ code, also }) => [code, also?.[0]?.name]),
+    [['ScaledToZero', 'blue']],
+  )
+})

@@ -125,27 +125,30 @@ function makerOf({ cluster, workloads = [], now }: View, namespace: string, sele
     ),
     ...here(workloads),
   ]
-  for (const object of all) {
-    if (object.metadata.deletionTimestamp !== undefined) continue
-    if (!meets(object.spec.template.metadata?.labels, selector)) continue
-    const status: Status | undefined = object.status
-    const pods =
-      object.kind === 'CronJob'
-        ? 0
-        : object.kind === 'DaemonSet'
-          ? (status?.desiredNumberScheduled ?? 0)
-          : (object.spec.replicas ?? 1)
-    const said = status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message
-    const { name } = object.metadata
-    return {
-      object,
-      pods,
-      fix: fixOf(object.kind, namespace, name),
-      changing: said === undefined && isChanging(object.metadata, status, now),
-      says: said === undefined ? '' : `: ${said}`,
-    }
-  }
-  return undefined
+  const makers = all
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.deletionTimestamp === undefined && meets(spec.template.metadata?.labels, selector),
+    )
+    .map((object): Maker => {
+      const status: Status | undefined = object.status
+      const pods =
+        object.kind === 'CronJob'
+          ? 0
+          : object.kind === 'DaemonSet'
+            ? (status?.desiredNumberScheduled ?? 0)
+            : (object.spec.replicas ?? 1)
+      const said = status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message
+      return {
+        object,
+        pods,
+        fix: fixOf(object.kind, namespace, object.metadata.name),
+        changing: said === undefined && isChanging(object.metadata, status, now),
+        says: said === undefined ? '' : `: ${said}`,
+      }
+    })
+  // Of a blue and a green one that sleeps is no reason: the other shall have pods.
+  return makers.find(({ pods }) => pods > 0) ?? makers[0]
 }
 
 function fixOf(kind: string, namespace: string, name: string): string {

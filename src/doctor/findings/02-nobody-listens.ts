@@ -4,7 +4,8 @@ import { factsOf, ipOf } from '../../trace/tell/story.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, plural, referTo } from './finding.ts'
 import { hears, isLoopback, type Socket, socketText } from './listeners.ts'
-import { targetPortPatch } from './patches.ts'
+import { otherPorts, otherProtocol, protocolMeant, takenByOthers } from './meant-port.ts'
+import { protocolPatch, targetPortPatch } from './patches.ts'
 import { type Served, servedPorts, socketsOf, stageOf } from './served.ts'
 
 /** The service leads to a port of its pods where no socket waits. */
@@ -22,7 +23,8 @@ export const check: Check = {
 }
 
 /** The packet reached its pod, and no socket there takes it. */
-function fromRequest({ cluster, request }: View): Finding[] {
+function fromRequest(view: View): Finding[] {
+  const { cluster, request } = view
   if (!request) return []
   const { verdict, story, to } = request
   const last = story.flow.there.at(-1)
@@ -35,24 +37,45 @@ function fromRequest({ cluster, request }: View): Finding[] {
   if (waiting.some((one) => one.port === port && (isLoopback(one) || hears(one, destination)))) return []
   const at = to && serviceAt(cluster, to.address, to.port, transportOf(request.target.protocol))
   const pod = `pod ${last.place.name}`
-  const others = otherPorts(waiting)
-  const [only] = others
   const service = at?.service
+  const taken = at ? takenByOthers(view, at.service, at.port) : new Set<number>()
+  const others = otherPorts(waiting).filter((one) => !taken.has(one))
+  const [only] = others
   const [namespace = '', name = ''] = last.place.name.split('/')
   const index = service?.spec.ports?.findIndex((one) => one === at?.port) ?? -1
+  const different = facts.listeners.filter(
+    (one) => one.protocol === otherProtocol(transport.kind) && one.port === port && hears(one, destination),
+  )
+  const common = {
+    number: 2,
+    code: 'NobodyListens',
+    level: 'error',
+    object: service ? referTo(service) : { kind: 'Pod', namespace, name },
+    sure: 'certain',
+  } as const
+  const meant = different.length > 0 ? otherProtocol(transport.kind)?.toUpperCase() : undefined
+  if (meant !== undefined) {
+    const swapped = at && protocolMeant(at.service, at.port)
+    return [
+      {
+        ...common,
+        ...(service && { field: `spec.ports[${index}].protocol` }),
+        evidence: [{ kind: 'socket', text: `${pod}: ${different.map(socketText).join('; ')}` }],
+        say: `nobody listens on port ${port} by ${transport.kind.toUpperCase()} in ${pod}: who waits there takes ${meant}`,
+        fix: service && swapped ? `set protocol ${meant} in ${nameOf(service)}` : `ask by ${meant}`,
+        ...(service && swapped && { patch: protocolPatch(service, index, swapped) }),
+      },
+    ]
+  }
   return [
     {
-      number: 2,
-      code: 'NobodyListens',
-      level: 'error',
-      object: service ? referTo(service) : { kind: 'Pod', namespace, name },
+      ...common,
       ...(service && { field: `spec.ports[${index}].targetPort` }),
-      sure: 'certain',
       evidence: [{ kind: 'socket', text: `${pod}: ${waiting.map(socketText).join('; ') || 'no socket waits'}` }],
       say: `nobody listens on port ${port} in ${pod}; ${whatListens(waiting)}`,
       fix:
         only === undefined
-          ? 'is the program started? kubectl logs says'
+          ? noOther(port, waiting, `kubectl -n ${namespace} logs ${name}`)
           : service
             ? `set targetPort ${others.join(' or ')} in ${nameOf(service)}, or let the program listen on ${port}`
             : `ask for port ${others.join(' or ')}`,
@@ -84,7 +107,8 @@ function nodeRefuses({ cluster, request }: View): Finding[] {
 }
 
 /** Without a request: every endpoint of a port, and what its machine says of its sockets. */
-function fromMachines({ now }: View, { service, port, at, protocol, endpoints }: Served): Finding[] {
+function fromMachines(view: View, { service, port, at, protocol, endpoints }: Served): Finding[] {
+  const { now } = view
   const told = endpoints.filter(({ ready }) => ready)
   const asked = told.flatMap((one) => {
     const stage = one.pod ? stageOf(one.pod, now) : 'not running'
@@ -115,30 +139,59 @@ function fromMachines({ now }: View, { service, port, at, protocol, endpoints }:
       say: `${nameOf(service)} sends to port ${number} of ${nameOf(pod)}, where nobody listens, while other pods of it serve; ${whatListens(sockets)}`,
       fix: `see why this one is not like the others: kubectl -n ${pod.metadata.namespace} logs ${pod.metadata.name}`,
     }))
-  const taken = new Set(
-    (service.spec.ports ?? []).flatMap((one) => (one === port ? [] : [Number(one.targetPort ?? one.port)])),
-  )
+  const taken = takenByOthers(view, service, port)
   const candidates = otherPorts(first.sockets).filter(
     (number) => !taken.has(number) && deaf.every(({ sockets }) => otherPorts(sockets).includes(number)),
   )
   const only = obvious(candidates, first.pod, protocol)
   const bySelector = Object.keys(service.spec.selector ?? {}).length > 0
+  const where = deaf.length === 1 ? nameOf(first.pod) : `any of its ${plural(deaf.length, 'pod')}`
+  const also = [...(bySelector ? [] : [referTo(service)]), ...deaf.map(({ pod }) => referTo(pod))]
+  const common = {
+    number: 2,
+    code: 'NobodyListens',
+    level: 'error',
+    object: bySelector ? referTo(service) : referTo(first.slice),
+    also,
+    ...(deaf.some(({ early }) => early) && { early: true }),
+    sure: 'certain',
+  } as const
+  const swapped = bySelector ? protocolMeant(service, port) : undefined
+  const different = deaf.map((one) =>
+    swapped === undefined
+      ? []
+      : (socketsOf(one, otherProtocol(protocol) ?? protocol) ?? []).filter(
+          (socket) => socket.port === one.port && hears(socket, one.address),
+        ),
+  )
+  if (swapped !== undefined && different.every((sockets) => sockets.length > 0))
+    return [
+      {
+        ...common,
+        field: `spec.ports[${at}].protocol`,
+        evidence: different.slice(0, 3).map((sockets, index) => ({
+          kind: 'socket' as const,
+          text: `pod ${deaf[index]?.pod.metadata.namespace}/${deaf[index]?.pod.metadata.name}: ${sockets.map(socketText).join('; ')}`,
+        })),
+        say: `${nameOf(service)} sends ${protocol.toUpperCase()} to port ${first.port}, and nobody listens for that in ${where}: who waits there takes ${swapped}`,
+        fix: `set protocol ${swapped} for port ${port.port}`,
+        patch: protocolPatch(service, at, swapped),
+      },
+    ]
   const wanted = first.port === Number(port.targetPort ?? port.port) ? '' : ` (targetPort ${port.targetPort})`
   return [
     {
-      number: 2,
-      code: 'NobodyListens',
-      level: 'error',
-      object: bySelector ? referTo(service) : referTo(first.slice),
-      also: [...(bySelector ? [] : [referTo(service)]), ...deaf.map(({ pod }) => referTo(pod))],
-      ...(deaf.some(({ early }) => early) && { early: true }),
+      ...common,
       field: bySelector ? `spec.ports[${at}].targetPort` : 'ports',
-      sure: 'certain',
       evidence,
-      say: `${nameOf(service)} sends to port ${first.port}${wanted}, and nobody listens there in ${deaf.length === 1 ? nameOf(first.pod) : `any of its ${plural(deaf.length, 'pod')}`}; ${whatListens(first.sockets)}`,
+      say: `${nameOf(service)} sends to port ${first.port}${wanted}, and nobody listens there in ${where}; ${whatListens(first.sockets)}`,
       fix:
         candidates.length === 0
-          ? `is the program started? kubectl -n ${first.pod.metadata.namespace} logs ${first.pod.metadata.name}`
+          ? noOther(
+              first.port,
+              first.sockets,
+              `kubectl -n ${first.pod.metadata.namespace} logs ${first.pod.metadata.name}`,
+            )
           : `set targetPort ${only ?? candidates.join(' or ')}, or let the program listen on ${first.port}`,
       ...(bySelector && only !== undefined && { patch: targetPortPatch(service, at, only) }),
     },
@@ -152,10 +205,11 @@ function whatListens(waiting: readonly Socket[]): string {
     : `what listens there: ${others.map(socketText).join('; ')}`
 }
 
-/** Ports that could be meant: those of clients, which UDP cannot be told from servers', are not. */
-function otherPorts(waiting: readonly Socket[]): number[] {
-  const ports = waiting.filter((one) => !isLoopback(one) && (one.protocol !== 'udp' || one.port < 32768))
-  return [...new Set(ports.map(({ port }) => port))]
+/** No port is left that could be meant. */
+function noOther(port: number, waiting: readonly Socket[], logs: string): string {
+  return otherPorts(waiting).length === 0
+    ? `is the program started? ${logs}`
+    : `let the program listen on ${port}, or take this port out of the service: what listens is for its other ports`
 }
 
 /** The one that can be meant: the only one, or the only one that a container declares. */

@@ -41,6 +41,29 @@ test('a policy for pods that nobody has protects nobody, enforced or not; a slip
   assert.deepEqual([found(policy(other, 1))[0]?.early, found(policy(other))[0]?.early], [true, false])
 })
 
+test('a policy that lets everything pass limits nobody; one that does so in one direction is told for the other', () => {
+  const all: NetworkPolicy['spec'] = {
+    podSelector: {},
+    policyTypes: ['Ingress', 'Egress'],
+    ingress: [{}],
+    egress: [{}],
+  }
+  const port = { port: 80 }
+  const rows: [string, NetworkPolicy['spec'], RegExp | undefined][] = [
+    ['both', all, undefined],
+    ['in alone', { podSelector: {}, ingress: [{ from: [], ports: [] }] }, undefined],
+    ['beside a rule that names a port', { ...all, ingress: [{ ports: [port] }, {}] }, undefined],
+    ['out to a port alone', { ...all, egress: [{ ports: [port] }] }, /shall limit what goes out for/],
+    ['in from nobody', { ...all, ingress: [] }, /shall limit what comes in for/],
+    ['types left to what is written', { podSelector: {}, ingress: [{}], egress: [] }, /shall limit what goes out for/],
+  ]
+  for (const [title, spec, say] of rows) {
+    const told = found(policy(spec))
+    assert.equal(told.length, say === undefined ? 0 : 1, title)
+    if (say) assert.match(told[0]?.say ?? '', say, title)
+  }
+})
+
 test('an empty selector in an empty namespace, and pods that are scaled to 0, are no alarm', () => {
   const none = view({ policies: [policy({ podSelector: {} })], enforced: false, cluster: { pods: [] } })
   assert.deepEqual(check.find(none), [])

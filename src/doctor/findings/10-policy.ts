@@ -35,8 +35,10 @@ function judge(view: View, policy: NetworkPolicy): Finding[] {
   } as const
   if (pods.length === 0) return text === '' || isAwaited(view, policy) ? [] : [nothing(view, policy, text, evidence)]
   if (view.enforced !== false) return []
-  const types = policy.spec.policyTypes ?? ['Ingress']
-  const directions = types.map((type) => (type === 'Ingress' ? 'what comes in' : 'what goes out')).join(' and ')
+  const limits = limitsOf(policy)
+  // What lets everything pass is obeyed by everybody.
+  if (limits.length === 0) return []
+  const directions = limits.map((type) => (type === 'Ingress' ? 'what comes in' : 'what goes out')).join(' and ')
   return [
     {
       ...common,
@@ -48,6 +50,16 @@ function judge(view: View, policy: NetworkPolicy): Finding[] {
       fix: `rely on it only where a network enforces policies; to be rid of it here: kubectl -n ${spaceOf(policy)} delete networkpolicy ${policy.metadata.name}`,
     },
   ]
+}
+
+/** Directions in which it lets less than everything pass: a rule that names no peer and no port lets all pass, whatever others say. */
+function limitsOf({ spec: { policyTypes, ingress = [], egress } }: NetworkPolicy): ('Ingress' | 'Egress')[] {
+  const types = policyTypes ?? (egress === undefined ? (['Ingress'] as const) : (['Ingress', 'Egress'] as const))
+  const anybody = {
+    Ingress: ingress.some(({ from = [], ports = [] }) => from.length === 0 && ports.length === 0),
+    Egress: (egress ?? []).some(({ to = [], ports = [] }) => to.length === 0 && ports.length === 0),
+  }
+  return types.filter((type) => !anybody[type])
 }
 
 function nothing(view: View, policy: NetworkPolicy, text: string, evidence: Finding['evidence'][number]): Finding {

@@ -30,6 +30,11 @@ test('what an ExternalName names is looked at as DNS will', () => {
       named('api.example.com', { ports: [{ port: 80, targetPort: 8080 }] }),
       ['ExternalNamePort'],
     ],
+    [
+      'ports that nobody translates, of a service',
+      named('web.shop.svc.cluster.local', { ports: [{ port: 5433, targetPort: 5432 }] }),
+      ['ExternalNamePort'],
+    ],
   ]
   for (const [title, one, expected] of rows) assert.deepEqual(codes(one), expected, title)
 })

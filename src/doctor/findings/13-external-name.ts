@@ -74,7 +74,7 @@ function judge(view: View, service: Service): Finding[] {
           fix: 'let one of them name something that has an address',
         },
       ]
-    return []
+    return ports(service)
   }
   // A CNAME's target is never completed with search domains (RFC 1034, 3.6.2).
   if (meant && !bare.includes('.example') && looksLocal(view, bare))

@@ -33,7 +33,7 @@ function pending(view: View, service: Service): Finding[] {
       about.namespace === service.metadata.namespace,
   )
   const nobody = view.balanced === false
-  const ports = (service.spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? [])
+  const ports = nodePortsOf(service)
   const { loadBalancerClass } = service.spec
   const who = loadBalancerClass === undefined ? 'nobody' : `nobody for the class ${loadBalancerClass}`
   return [
@@ -59,6 +59,11 @@ function pending(view: View, service: Service): Finding[] {
   ]
 }
 
+/** One number may be there twice, for TCP and UDP. */
+function nodePortsOf({ spec }: Service): number[] {
+  return [...new Set((spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? []))]
+}
+
 /** A cluster IP is translated by nodes, so nobody else knows a way to it. */
 function clusterOnly({ cluster, request }: View): Finding[] {
   if (!request?.to || request.verdict === 'delivered' || request.source.kind !== 'outside') return []
@@ -66,7 +71,7 @@ function clusterOnly({ cluster, request }: View): Finding[] {
   if (owner.kind !== 'service' || !(owner.service.spec.clusterIPs ?? []).includes(request.to.address)) return []
   const { service } = owner
   const name = nameOf(service)
-  const ports = (service.spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? [])
+  const ports = nodePortsOf(service)
   return [
     {
       number: 23,
