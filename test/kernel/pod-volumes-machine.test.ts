@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import type { Volume } from '../../src/api/objects/pod.ts'
 import { mountTmpfs, unmount } from '../../src/kernel/mount.ts'
 import { makeVolumeWorld, type VolumeWorld } from './pod-volume-world.ts'
 import { leaveForOwnNetwork } from './pod-world.ts'
@@ -70,6 +71,23 @@ test('a subPath that a container turned into a link leads nowhere', async () => 
   assert.match(pod?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '', /ELOOP/)
   await world.node.delete('escape')
   assert.equal(await world.withVolume('sub', 'echo a > /v/f; ls /v', { emptyDir: {} }, { subPath: 'new/deep' }), 'f\n')
+})
+
+test('what a subPath lacks is made as open as its volume, and the container has its usual umask', async () => {
+  const modes = async (name: string, volume: Omit<Volume, 'name'>): Promise<string> => {
+    const mounts = [
+      { name: 'v', mountPath: '/v', subPath: 'new/deep' },
+      { name: 'v', mountPath: '/whole' },
+    ]
+    const script = 'stat -c %a /whole /whole/new /v; umask'
+    const out = await world.node.sh(name, script, { volumeMounts: mounts }, { volumes: [{ name: 'v', ...volume }] })
+    await world.node.delete(name)
+    return out.trim().split('\n').join(' ')
+  }
+  assert.equal(await modes('open-to-all', { emptyDir: {} }), '777 777 777 0022')
+  const path = join(world.folder, 'shut')
+  mkdirSync(path, { mode: 0o711 })
+  assert.equal(await modes('shut', { hostPath: { path } }), '711 711 711 0022')
 })
 
 test('subPathExpr takes its parts from the variables of the container', async () => {

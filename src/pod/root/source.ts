@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubehopError } from '../../base/errors.ts'
 import type { Program, Result } from '../../kernel/launch/program.ts'
@@ -32,6 +33,8 @@ export interface Source {
   masks: string[]
 }
 
+/** As long as a root is made; {@link become} sets the container's own. */
+const usualUmask = 0o022
 const clone = OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE
 
 /** A detached copy of the source's mounts, as a descriptor; undefined for what the root has there itself. */
@@ -59,17 +62,21 @@ export function openSource(
 
 /** Step by step with openat2(2), refusing links: another container may be changing the directory at this moment (CVE-2017-1002101). */
 function openBelow(program: Program, op: string, from: string, parts: string[], kind: MountKind): Result {
+  // What it lacks is made as kubelet does: whoever may write to the volume may write there, too.
+  const mode = statSync(from).mode & 0o777
+  program.call(op, 'umask', 0)
   program.call(op, 'chdir', from)
   let last: Result | undefined
   for (const [at, part] of parts.entries()) {
     const isLast = at === parts.length - 1
-    if (!isLast || kind === 'directory') program.attempt(op, 'mkdir', part, 0o750)
+    if (!isLast || kind === 'directory') program.attempt(op, 'mkdir', part, mode)
     const how = new BigUint64Array(3) // struct open_how: flags, mode, resolve
     how[0] = BigInt(O_PATH | O_CLOEXEC | (isLast ? 0 : O_DIRECTORY))
     how[2] = BigInt(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
     last = program.call(op, 'openat2', AT_FDCWD, part, new Uint8Array(how.buffer), 24)
     if (!isLast) program.call(op, 'fchdir', last)
   }
+  program.call(op, 'umask', usualUmask)
   if (!last) throw new KubehopError('pod', op, 'CreateContainerConfigError', 'the subPath is empty')
   return program.call(op, 'open_tree', last, '', clone | AT_EMPTY_PATH)
 }
