@@ -1,4 +1,4 @@
-import type { EphemeralContainer } from '../api/objects/pod.ts'
+import type { Container, EphemeralContainer } from '../api/objects/pod.ts'
 import { KubehopError } from '../base/errors.ts'
 import type { Process } from '../kernel/process.ts'
 import { goDuration } from './backoff.ts'
@@ -43,11 +43,12 @@ async function ensureEphemeral(input: EnsureInput, { name, targetContainerName }
 async function ensureRegular(input: EnsureInput): Promise<void> {
   const { spec: pod } = input.home.pod
   const { initContainers = [], containers } = pod
+  const done = (spec: Container): boolean => initDone(pod, spec, (name) => input.containers.get(name)?.facts)
   for (const spec of initContainers) {
     const life = input.containers.get(spec.name)
-    if (!life || (initDone(spec, life.facts) && spec.restartPolicy !== 'Always')) continue
+    if (!life || (done(spec) && spec.restartPolicy !== 'Always')) continue
     await ensure(input, life, (exitCode) => isRestarted(pod, spec, exitCode))
-    if (!initDone(spec, life.facts)) return
+    if (!done(spec)) return
   }
   let begun: Promise<void>[] = []
   for (const spec of containers) {
@@ -73,7 +74,7 @@ async function ensure(
   const { home, wakeIn } = input
   const { spec, ended } = life
   if (life.running) {
-    if (life.image === spec.image) return
+    if (life.image === spec.image || life.stopping) return
     home.event(spec, 'Normal', 'Killing', `Container ${spec.name} definition changed, will be restarted`)
     life.forgive()
     // Its end pokes.

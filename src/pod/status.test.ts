@@ -46,6 +46,8 @@ function facts(containers: Record<string, ContainerFacts>, more: Partial<PodFact
 test('the phase follows from the containers and the restart policy', () => {
   const two = [container('a'), container('b')]
   const inits = [container('i')]
+  const sidecars = [container('i', { restartPolicy: 'Always' })]
+  const startingAgain = { ...unready, started: false, restarts: 1, last: ending(1) }
   const rows: [string, Partial<PodSpec>, Record<string, ContainerFacts>, Partial<PodFacts>, string][] = [
     ['nothing yet', {}, {}, {}, 'Pending'],
     ['being made', {}, { a: creating }, {}, 'Pending'],
@@ -96,6 +98,8 @@ test('the phase follows from the containers and the restart policy', () => {
       {},
       'Running',
     ],
+    ['a sidecar starts', { initContainers: sidecars }, { i: startingAgain }, {}, 'Pending'],
+    ['a sidecar starts again', { initContainers: sidecars }, { i: startingAgain, a: up }, {}, 'Running'],
     ['deleted, all ended well', {}, { a: over(0) }, { ending: true }, 'Succeeded'],
     ['deleted, one was killed', {}, { a: over(137) }, { ending: true }, 'Failed'],
     ['past its deadline', {}, { a: up }, { failed: { reason: 'DeadlineExceeded', message: '' } }, 'Failed'],

@@ -45,7 +45,7 @@ export interface PodFacts {
 /** A pod's status, as kubelet computes it (k8s.io/kubernetes/pkg/kubelet/status/generate.go and kubelet_pods.go). */
 export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   const phase = phaseOf(pod, facts)
-  const inits = (pod.spec.initContainers ?? []).map((container) => containerStatus(container, facts, phase))
+  const inits = (pod.spec.initContainers ?? []).map((container) => initStatus(container, facts, phase))
   const making = makingOf(pod)
   const regular = pod.spec.containers.map((container) => containerStatus(container, facts, phase, making))
   const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) => ({
@@ -57,7 +57,8 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
   const { podIP } = facts
   // A pod that is over tells so when nothing of it runs any more: others take its place then.
   const told = isOver(phase) && runs(facts) ? (before(pod) ?? phase) : phase
-  const failed = told === 'Failed' ? facts.failed : undefined
+  // Of one that was over before this agent came, why is in its status alone.
+  const why = told === 'Failed' && facts.failed ? facts.failed : saidBefore(pod)
   return {
     phase: told,
     conditions: dated(conditions, pod.status?.conditions ?? [], now),
@@ -65,7 +66,7 @@ export function statusOf(pod: Pod, facts: PodFacts, now: string): PodStatus {
     hostIPs: [{ ip: facts.hostIP }],
     ...(podIP !== undefined && { podIP, podIPs: [{ ip: podIP }] }),
     startTime: facts.startTime,
-    ...(failed && { reason: failed.reason, message: failed.message }),
+    ...why,
     ...(inits.length > 0 && { initContainerStatuses: inits }),
     containerStatuses: regular,
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
@@ -79,6 +80,13 @@ function runs(facts: PodFacts): boolean {
 /** What a pod that is not over was told to be last. */
 function before({ status }: Pod): PodStatus['phase'] {
   return status?.phase !== undefined && !isOver(status.phase) ? status.phase : undefined
+}
+
+/** Why a pod is over that has been told to be. */
+function saidBefore({ status }: Pod): Pick<PodStatus, 'reason' | 'message'> {
+  const { phase = 'Pending', reason, message } = status ?? {}
+  if (!isOver(phase)) return {}
+  return { ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) }
 }
 
 /** As kubelet has it, the containers of a pod with init containers are never told to be created. */
@@ -96,10 +104,17 @@ export function waitingReason(pod: Pod, name: string, { waiting }: Pick<Containe
   return pod.spec.containers.some((one) => one.name === name) ? makingOf(pod) : initializing
 }
 
+/** One that is done is told to be ready, a sidecar when it is (k8s.io/kubernetes/pkg/kubelet/prober/prober_manager.go). */
+function initStatus(init: Container, facts: PodFacts, phase: string): ContainerStatus {
+  const status = containerStatus(init, facts, phase)
+  return init.restartPolicy === 'Always' ? status : { ...status, ready: status.state?.terminated?.exitCode === 0 }
+}
+
 /** `making`: why it waits when there is no better reason. */
 function containerStatus(container: Container, facts: PodFacts, phase: string, making = initializing): ContainerStatus {
   const one = facts.containers.get(container.name) ?? { restarts: 0, started: false, ready: false }
-  const last = one.running || one.waiting ? (one.ended ?? one.last) : one.last
+  const state = stateOf(one, phase, making)
+  const last = state.terminated ? one.last : (one.ended ?? one.last)
   return {
     name: container.name,
     ready: one.ready,
@@ -108,7 +123,7 @@ function containerStatus(container: Container, facts: PodFacts, phase: string, m
     image: one.from?.name ?? container.image ?? '',
     imageID: one.from?.id ?? (container.image === 'host' ? 'kubehop://host' : ''),
     ...(one.id !== undefined && { containerID: containerId(one.id), ...enacted(container, facts.missing ?? {}) }),
-    state: stateOf(one, phase, making),
+    state,
     lastState: last ? { terminated: terminated(last) } : {},
   }
 }
@@ -153,7 +168,7 @@ function conditionsOf(
   const completed = { reason: 'PodCompleted' }
   const begun = pod.spec.containers.some(({ name }) => hasStarted(facts.containers.get(name)))
   const incomplete = (pod.spec.initContainers ?? []).filter(
-    (init) => !begun && !initDone(init, facts.containers.get(init.name)),
+    (init) => !begun && !initDone(pod.spec, init, (name) => facts.containers.get(name)),
   )
   const sidecars = new Set(
     (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always').map((one) => one.name),

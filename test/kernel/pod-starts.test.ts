@@ -121,6 +121,12 @@ test('a container whose image changes is started again with it', async () => {
   const changed = await node.until('swap', 'refused', (one) => waiting(one)?.reason === 'ErrImagePull')
   assert.equal(changed?.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 0)
   await node.event('swap', (event) => event === 'Normal Killing: Container c definition changed, will be restarted')
+  const { items } = await node.client.list('Event', { namespace: 'default' })
+  const killings = items.filter((event) => event.involvedObject.name === 'swap' && event.reason === 'Killing')
+  assert.deepEqual(
+    killings.map(({ count }) => count ?? 1),
+    [1],
+  )
   await node.delete('swap')
 })
 
@@ -156,6 +162,24 @@ test("a container's own rules start it again in a pod that is never restarted", 
   const status = (await node.client.get('Pod', 'ruled', 'default'))?.status
   assert.deepEqual([status?.phase, status?.containerStatuses?.[0]?.restartCount], ['Failed', 2])
   await node.delete('ruled')
+})
+
+test('a sidecar that crashes before it has started holds back what is behind it until it has', async () => {
+  const volumeMounts = [{ name: 'v', mountPath: '/v' }]
+  const script = 'test -e /v/tried || { touch /v/tried; exit 1; }; sleep 0.3; touch /v/up; exec sleep 1000'
+  const startupProbe = { exec: { command: ['test', '-e', '/v/up'] }, periodSeconds: 1, failureThreshold: 20 }
+  const side = { name: 'side', image: 'host', command: ['sh', '-c', script], volumeMounts }
+  const initContainers: Container[] = [{ ...side, restartPolicy: 'Always', startupProbe }]
+  const out = await node.sh(
+    'slow',
+    'ls /v',
+    { volumeMounts },
+    { volumes: [{ name: 'v', emptyDir: {} }], initContainers },
+  )
+  assert.equal(out, 'tried\nup\n')
+  const status = (await node.client.get('Pod', 'slow', 'default'))?.status
+  assert.equal(status?.initContainerStatuses?.[0]?.restartCount, 1)
+  await node.delete('slow')
 })
 
 test('a sidecar starts before the containers and ends with them', async () => {

@@ -57,6 +57,11 @@ export class ContainerLife {
     return this.#run?.record.image
   }
 
+  /** It runs, and has been asked to end. */
+  get stopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
   /** It runs, and its postStart hook is not done yet. */
   get starting(): boolean {
     return this.#health?.starting === true
