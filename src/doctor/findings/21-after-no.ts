@@ -17,10 +17,11 @@ export type Speaker = 'target' | 'node' | undefined
  */
 export function afterNo(
   around: Around,
-  { kind, by, hasPort }: Pick<IcmpError, 'kind' | 'by' | 'hasPort'>,
+  { kind, by, hasPort, line }: Pick<IcmpError, 'kind' | 'by' | 'hasPort' | 'line'>,
   speaker: Speaker,
   to: Address,
 ): string {
+  if (line) return `on ${by}: ${deleteLine(line.text)}`
   switch (kind) {
     case 'port':
       return hasPort ? afterRefusal(by, speaker) : `the way there is right: nothing at ${by} takes this protocol`
@@ -40,6 +41,11 @@ export function afterNo(
     case 'other':
       return `the way leads as far as ${by}: look at what it cannot do there`
   }
+}
+
+/** Of a routing table: `text` as `ip route` has it. */
+export function deleteLine(text: string): string {
+  return `ip route del ${text}`
 }
 
 /** After a reset, or "port unreachable". */

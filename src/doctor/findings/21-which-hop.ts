@@ -1,14 +1,15 @@
 import type { Case } from '../../trace/case.ts'
 import type { Sighting } from '../../trace/flow/flow.ts'
 import type { Place, RuleMet } from '../../trace/observation.ts'
-import { errorOf, sayError } from '../../trace/tell/error.ts'
+import { errorOf, type IcmpError, sayError } from '../../trace/tell/error.ts'
 import { answerStoppedBy, droppedBy, isServiceRule, ruleText } from '../../trace/tell/rules.ts'
 import { ipOf, packetText } from '../../trace/tell/story.ts'
 import { refusedBy } from '../../trace/tell/verdict.ts'
 import type { Because } from '../../trace/types.ts'
 import type { Check, Finding, ObjectReference } from '../types.ts'
-import { afterDrop, afterNo, afterRefusal, listRules } from './21-after-no.ts'
+import { afterDrop, afterNo, afterRefusal, deleteLine, listRules } from './21-after-no.ts'
 import { senderOf } from './finding.ts'
+import { type Vanished, vanished } from './21-vanished.ts'
 import { onNode } from './on-node.ts'
 
 /** "Refused" and "timeout" have an author: the place that said no, or the last one that saw the request before the silence. */
@@ -34,8 +35,9 @@ function authorOf(one: Case): Finding {
   const end = back.at(-1)
   const stopped = end && answerStoppedBy(story, end)
   const heard = end?.place.name === first.place.name && !stopped
-  const gone = lost(end, stopped)
-  const afterLoss = stopped ? afterDrop(nameOf(stopped.place), stopped) : fixes.AnswerLost
+  const cause = end && !stopped ? vanished(one, end) : undefined
+  const gone = lost(end, stopped, cause)
+  const afterLoss = stopped ? afterDrop(nameOf(stopped.place), stopped) : (cause?.fix ?? fixes.AnswerLost)
   const error = errorOf(story)
   if (error) {
     const { destination, length } = ipOf(last)
@@ -48,7 +50,7 @@ function authorOf(one: Case): Finding {
       say,
       wordsOf(error.first),
       fix,
-      heard ? undefined : stopped,
+      heard ? lineCommand(error) : (stopped ?? cause),
     )
   }
   const reply = back[0]
@@ -67,7 +69,7 @@ function authorOf(one: Case): Finding {
       say,
       wordsOf(reply),
       fix,
-      heard ? undefined : stopped,
+      heard ? undefined : (stopped ?? cause),
     )
   }
   if (reply && !heard)
@@ -78,7 +80,7 @@ function authorOf(one: Case): Finding {
       `${nameOf(reply.place)} answered ${after(first, reply)}${gone}`,
       wordsOf(end ?? reply),
       afterLoss,
-      stopped,
+      stopped ?? cause,
     )
   if (reply && end && ipOf(end).source !== ipOf(first).destination) {
     const say = `${nameOf(reply.place)} answered ${after(first, reply)}, and its answer came back from ${ipOf(end).source}, whom nobody had asked: on its way nothing put ${ipOf(first).destination} in its place again`
@@ -111,7 +113,8 @@ function silence(one: Case, last: Sighting): Finding {
           ? `it reached ${place}, which did not answer`
           : `it came to ${place} by ${last.device} and did not go on`
         : `it left ${place} by ${last.device}, and nobody behind saw it`
-  const more = unwatched.length > 0 ? `; ${unwatched.join(', ')} could not be watched` : ''
+  const cause = by ? undefined : vanished(one, last)
+  const more = cause ? `: ${cause.say}` : unwatched.length > 0 ? `; ${unwatched.join(', ')} could not be watched` : ''
   const because: Because = drop?.action === 'dropped' ? drop.because : wordsOf(last)
   return finding(
     one,
@@ -119,8 +122,8 @@ function silence(one: Case, last: Sighting): Finding {
     last.place,
     `nobody said anything${time}${tries}: ${seen}${more}`,
     because,
-    afterDrop(place, by),
-    by,
+    cause?.fix ?? afterDrop(place, by),
+    by ?? cause,
   )
 }
 
@@ -173,10 +176,29 @@ function finding(
   say: string,
   because: Because,
   fix: string,
-  rule?: RuleMet,
+  by?: RuleMet | Vanished,
 ): Finding {
-  const look = rule && !isServiceRule(rule) && onNode(one.cluster, nameOf(rule.place), listRules)
-  return { ...common, code, object: objectOf(place), also: [senderOf(one)], evidence: [because], say, fix, ...look }
+  return {
+    ...common,
+    code,
+    object: objectOf(place),
+    also: [senderOf(one)],
+    evidence: [because],
+    say,
+    fix,
+    ...commandFor(one, by),
+  }
+}
+
+/** A line of a routing table said no: by deleting it. */
+function lineCommand({ line, first: { place } }: IcmpError): Vanished | undefined {
+  return line && { say: line.say, fix: '', run: { on: place.name, command: deleteLine(line.text) } }
+}
+
+function commandFor({ cluster }: Case, by: RuleMet | Vanished | undefined): { command?: string } {
+  if (!by) return {}
+  if (!('kind' in by)) return by.run ? onNode(cluster, by.run.on, by.run.command) : {}
+  return isServiceRule(by) ? {} : onNode(cluster, nameOf(by.place), listRules)
 }
 
 const kinds = { pod: 'Pod', node: 'Node', router: 'Router', outside: 'Node' } as const
@@ -195,14 +217,14 @@ function wordsOf(one: Sighting): Because {
   return { kind: 'packet', text: `${nameOf(one.place)}, ${one.device} ${one.direction}: ${packetText(one)}` }
 }
 
-function lost(last: Sighting | undefined, by: RuleMet | undefined): string {
+function lost(last: Sighting | undefined, by: RuleMet | undefined, cause: Vanished | undefined): string {
   if (!last) return ''
   if (by) return `, and the answer was lost on its way: a rule of ${nameOf(by.place)} was against it (${ruleText(by)})`
   const where =
     last.direction === 'out'
       ? `left ${nameOf(last.place)} by ${last.device}`
       : `came to ${nameOf(last.place)} by ${last.device}`
-  return `, and the answer was lost on its way: the last that was seen of it, it ${where}`
+  return `, and the answer was lost on its way: the last that was seen of it, it ${where}${cause ? `: ${cause.say}` : ''}`
 }
 
 function after(first: Sighting, then: Sighting): string {

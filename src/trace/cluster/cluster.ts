@@ -78,17 +78,26 @@ export function serviceAt(
   number: number,
   protocol: string,
 ): { service: Service; port: ServicePort } | undefined {
-  const owner = ownerOf(cluster, address)
-  const among = owner.kind === 'service' ? [owner.service] : owner.kind === 'node' ? cluster.services : []
-  for (const service of among) {
-    const port = service.spec.ports?.find(
-      (one) =>
-        (owner.kind === 'service' ? one.port : one.nodePort) === number &&
-        (one.protocol ?? 'TCP').toLowerCase() === protocol,
-    )
-    if (port) return { service, port }
+  const reached = (among: readonly Service[], numberOf: (port: ServicePort) => number | undefined) => {
+    for (const service of among) {
+      const port = service.spec.ports?.find(
+        (one) => numberOf(one) === number && (one.protocol ?? 'TCP').toLowerCase() === protocol,
+      )
+      if (port) return { service, port }
+    }
+    return undefined
   }
-  return undefined
+  // Several services can share an external IP, each with ports of its own; and it can be a node's address, which keeps its node ports.
+  const named = servicesWith(cluster, address)
+  const own = reached(named, ({ port }) => port)
+  if (own) return own
+  const isNodes = named.length > 0 ? nodeAt(cluster, address) !== undefined : ownerOf(cluster, address).kind === 'node'
+  return isNodes ? reached(cluster.services, ({ nodePort }) => nodePort) : undefined
+}
+
+/** The node that has the address for itself, whatever services have it as an external IP. */
+export function nodeAt(cluster: Cluster, address: Address): Node | undefined {
+  return cluster.nodes.find((one) => nodeAddresses(one).includes(address))
 }
 
 /** The node whose range of pod addresses holds this address. */

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Address } from '../../base/address.ts'
-import { type Cluster, isAlive, ownerOf, podAddress } from './cluster.ts'
+import { type Cluster, isAlive, nodeAt, ownerOf, podAddress } from './cluster.ts'
 
 /** The pod to which a port of a node leads (`hostPort` of a container), and the port there. */
 export interface HostPortOf {
@@ -20,7 +20,9 @@ export function hostPortAt(
   here?: string,
 ): HostPortOf | undefined {
   const owner = ownerOf(cluster, to)
-  const node = owner.kind === 'node' ? owner.node.metadata.name : to.startsWith('127.') ? here : undefined
+  // It is a node's own address also where services have it as an external IP.
+  const on = owner.kind === 'node' ? owner.node : nodeAt(cluster, to)
+  const node = on?.metadata.name ?? (to.startsWith('127.') ? here : undefined)
   if (node === undefined) return undefined
   for (const pod of cluster.pods) {
     const { spec } = pod

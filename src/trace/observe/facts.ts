@@ -1,11 +1,12 @@
 import type { Address } from '../../base/address.ts'
-import { formatCidr } from '../../base/address.ts'
+import { contains, formatCidr } from '../../base/address.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Netns } from '../../kernel/netns.ts'
 import type { Link } from '../../kernel/rtnetlink/link.ts'
 import type { Route } from '../../kernel/rtnetlink/route.ts'
 import { openRouteSocket, type RouteSocket } from '../../kernel/rtnetlink/socket.ts'
 import type { Facts, ForwardingFact, Lost, NeighbourFact, Place, RouteFact } from '../observation.ts'
+import { refusingKinds } from '../predict/say.ts'
 import { listeners } from './listeners.ts'
 import type { Watched } from './places.ts'
 
@@ -53,7 +54,7 @@ function gatherFacts(place: Place, ns: Netns | undefined, addresses: ReadonlySet
 }
 
 function routeTo(socket: RouteSocket, to: Address, names: ReadonlyMap<number, string>): RouteFact {
-  const route: Route | undefined = socket.routeTo({ to, entry: true })
+  const route: Route | undefined = socket.routeTo({ to, entry: true }) ?? refusing(socket, to)
   if (!route) return { to }
   const device = route.index === undefined ? undefined : names.get(route.index)
   return {
@@ -63,6 +64,18 @@ function routeTo(socket: RouteSocket, to: Address, names: ReadonlyMap<number, st
     ...(route.via !== undefined && { via: route.via }),
     ...(device !== undefined && { device }),
   }
+}
+
+/**
+ * The kernel answers for a line that leads nowhere on purpose (blackhole, unreachable, prohibit) with an error, as where there is no line:
+ * the table tells them apart.
+ */
+function refusing(socket: RouteSocket, to: Address): Route | undefined {
+  const [longest] = socket
+    .routes()
+    .filter((route) => contains(route.to, to))
+    .sort((a, b) => b.to.prefix - a.to.prefix || (a.priority ?? 0) - (b.priority ?? 0))
+  return refusingKinds.some((kind) => kind === longest?.kind) ? longest : undefined
 }
 
 /** Pods of one bridge are told apart by their Ethernet addresses alone. */

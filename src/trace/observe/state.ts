@@ -24,6 +24,8 @@ function gatherState(place: Place, ns: Netns | undefined): MachineState {
   const links = socket.links()
   const names = new Map(links.map(({ index, name }) => [index, name]))
   const { sockets, untold } = waitingSockets(ns)
+  const addresses = socket.addresses().map(({ address, index }) => ({ address, device: names.get(index) ?? '' }))
+  const filtered = place.kind === 'pod' ? undefined : sourceFilters(new Set(addresses.map(({ device }) => device)), ns)
   const bridged = 'net.bridge.bridge-nf-call-iptables'
   return {
     place,
@@ -37,10 +39,11 @@ function gatherState(place: Place, ns: Netns | undefined): MachineState {
         ...(kind === 'bridge' && { isBridge: true }),
         ...(master !== undefined && { bridge: names.get(master) ?? '' }),
         ...(port && { hairpin: port.hairpin }),
+        ...filtered?.get(name),
         ...(peer && { peer: peer.index }),
       }),
     ),
-    addresses: socket.addresses().map(({ address, index }) => ({ address, device: names.get(index) ?? '' })),
+    addresses,
     neighbours: socket.neighbours().flatMap(({ address, index, mac, state }) => {
       const device = names.get(index)
       return state === 'permanent' && mac !== undefined && device !== undefined ? [{ address, device, mac }] : []
@@ -72,6 +75,23 @@ function gatherState(place: Place, ns: Netns | undefined): MachineState {
       })),
     untold,
   }
+}
+
+/** Of the cards that packets are routed in by, which have addresses. The stricter of a card's own setting and that for all counts: IN_DEV_RPFILTER. */
+function sourceFilters(
+  cards: ReadonlySet<string>,
+  ns: Netns | undefined,
+): Map<string, Pick<MachineDevice, 'comesBack'>> {
+  const of = (name: string): number => Number(readSysctl(`net.ipv4.conf.${name.replaceAll('.', '/')}.rp_filter`, ns))
+  const all = of('all')
+  return new Map(
+    [...cards]
+      .filter((name) => name !== 'lo' && /^[\w@:.-]+$/.test(name))
+      .map((name) => {
+        const mode = Math.max(all, of(name))
+        return [name, mode === 0 ? {} : { comesBack: mode === 1 ? 'strict' : 'loose' }]
+      }),
+  )
 }
 
 const isKept = (kind: string): kind is MachineRoute['kind'] =>

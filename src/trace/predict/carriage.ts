@@ -1,7 +1,7 @@
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import type { Hop } from '../types.ts'
 import type { Machine } from './machine.ts'
-import type { Dice } from './rules.ts'
+import type { Decider, Dice } from './rules.ts'
 import type { Speaker } from './say.ts'
 import type { Topology } from './topology.ts'
 import type { Tracked } from './track.ts'
@@ -65,3 +65,6 @@ export function onWire(packet: Packet): Packet {
     ...(tcpFlags !== undefined && { tcpFlags }),
   }
 }
+
+/** What the rules of one hook let through, or its end. */
+export type Passed = { readonly packet: Packet; readonly by?: Decider } | { readonly ended: Carried }

@@ -2,12 +2,12 @@ import type { Address } from '../../base/address.ts'
 import type { HookName } from '../../kernel/nftables/chain.ts'
 import { ctStatus } from '../../kernel/nftables/expr/ct.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
-import { type Carriage, type Carried, type End, onWire, isUntranslated } from './carriage.ts'
+import { type Carriage, type Carried, type End, isUntranslated, onWire, type Passed } from './carriage.ts'
 import { TimeToLive } from './circle.ts'
-import { bridgeOf, isLocal, type Machine, type MachineRoute, routeTo, sourceFor } from './machine.ts'
+import { bridgeOf, isLocal, type Machine, type MachineRoute, refusesSource, routeTo, sourceFor } from './machine.ts'
 import { type Decider, meet } from './rules.ts'
 import { everywhere, hairpinAt, Telling } from './telling.ts'
-import { neighbourOf, nodeOf, type Taker } from './topology.ts'
+import { cardTowards, neighbourOf, nodeOf, type Taker } from './topology.ts'
 
 /** A packet's way from the machine that makes it to where it ends, machine by machine as their kernels would take it. Pure. */
 export function carry(carriage: Carriage, machine: Machine, packet: Packet): Carried {
@@ -18,9 +18,6 @@ export function carry(carriage: Carriage, machine: Machine, packet: Packet): Car
 export function bounce(carriage: Carriage, node: Machine, pod: Machine, packet: Packet): Carried {
   return new Carrier(carriage).port(node, pod, packet)
 }
-
-/** What the rules of one hook let through, or its end. */
-type Passed = { readonly packet: Packet; readonly by?: Decider } | { readonly ended: Carried }
 
 class Carrier {
   readonly #to: Carriage
@@ -76,7 +73,7 @@ class Carrier {
   }
 
   /** A machine takes what comes from its wire, or by its bridge from one of its pods. */
-  #into(machine: Machine, wired: Packet, pod?: Machine): Carried {
+  #into(machine: Machine, wired: Packet, pod?: Machine, wire = 'eth0'): Carried {
     const came = onWire(wired)
     this.#life.arrives(machine, came, this.#path.hops.length)
     // Without br_netfilter a pod's packet is through the bridge before any rule for IP meets it.
@@ -87,10 +84,12 @@ class Carrier {
     if ('ended' in pre) return pod && !early ? { ...pre.ended, bridged: pod } : pre.ended
     const { packet, by } = pre
     const bridge = bridgeOf(machine)?.name
-    const device = pod ? (bridge ?? 'cbr0') : 'eth0'
+    const device = pod ? (bridge ?? 'cbr0') : wire
     if (isLocal(machine, packet.source) && !packet.source.startsWith('127.'))
       return this.#end(machine, this.#path.fromItself(machine, came, packet), packet)
+    const refuses = refusesSource(machine, packet, device)
     if (isLocal(machine, packet.destination)) {
+      if (refuses) return this.#end(machine, this.#path.strange(machine, came, packet, device), packet)
       if (early && mine && !this.#to.back && !isUntranslated(came, packet)) this.#path.toGateway(machine, came)
       this.#translated(machine, device, came, packet, by)
       const input = this.#meet(machine, 'input', packet, came)
@@ -102,7 +101,8 @@ class Carrier {
     }
     const route = routeTo(machine, packet.destination)
     // br_nf_pre_routing_finish: what is translated to a port of the same bridge is bridged, not routed.
-    const bounces = pod && machine.filtersBridged && machine.forwards && packet.destination !== came.destination
+    const bounces =
+      !refuses && pod && machine.filtersBridged && machine.forwards && packet.destination !== came.destination
     if (bounces && route?.kind === 'unicast' && route.device === bridge) {
       const target = this.#next(machine, route, packet)
       if (target) return this.#acrossBridge(machine, came, packet, target, pod, by)
@@ -123,6 +123,7 @@ class Carrier {
         return this.#end(machine, { is: 'rejected', with: 'icmp 13', seldom: true }, packet)
       return this.#end(machine, { is: route?.kind === 'blackhole' ? 'silent' : 'no way' }, packet)
     }
+    if (refuses) return this.#end(machine, this.#path.strange(machine, packet, packet, device), packet)
     if (!this.#life.passes()) {
       this.#path.circle(machine, packet, this.#life.round)
       return this.#end(machine, { is: 'expired' }, packet)
@@ -146,7 +147,7 @@ class Carrier {
       return this.port(machine, next, left.packet)
     this.#path.way(machine, left.packet, route)
     if (next === 'nobody') return this.#end(machine, this.#path.astray(machine, left.packet), left.packet)
-    return this.#into(next, left.packet)
+    return this.#into(next, left.packet, undefined, cardTowards(next, machine))
   }
 
   /** Out of a pod's cable into its node's bridge. */
@@ -188,7 +189,7 @@ class Carrier {
 
   /** Out of the bridge by a pod's port; `from`: whose port it came in by, where nothing was routed. */
   port(node: Machine, target: Taker, packet: Packet, from?: Machine): Carried {
-    if (target === 'nobody') return this.#end(node, this.#path.flooded(node, packet, from), packet)
+    if (target === 'nobody') return this.#end(node, this.#path.astray(node, packet), packet)
     if (from && target === from && !hairpinAt(node, from)) {
       this.#path.noHairpin(node, from, packet)
       return this.#end(node, { is: 'silent' }, packet)

@@ -90,7 +90,7 @@ const rows: readonly Row[] = [
       const entry = { address: address('100.96.1.3'), device: 'eth0', mac: nobody }
       return [stateOf(client, { neighbours: [entry] }), stateOf(near, { devices: withMac(near, '02:00:00:00:00:03') })]
     },
-    there: 'client sent, node1 veth bridge dropped',
+    there: 'client sent, node1 veth dropped',
     back: '',
     verdicts: ['no-answer'],
   },

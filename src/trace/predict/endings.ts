@@ -50,22 +50,6 @@ export class Endings extends Path {
     })
   }
 
-  /** A bridge sends what it knows no port for out of all others. */
-  flooded(node: Machine, packet: Packet, from: Machine | undefined): End {
-    const bridge = bridgeOf(node)?.name ?? 'cbr0'
-    const others = node.devices.some(
-      (one) => one.bridge === bridge && one.up && one.carrier !== false && one.pod !== from?.place.name,
-    )
-    if (!others) return this.astray(node, packet)
-    this.add(node, bridge, packet, {
-      component: 'bridge',
-      action: 'forwarded',
-      say: `${bridge} knows no port for it: out of all of them`,
-      because: { kind: 'neighbour', text: `${bridge} has learned nothing of it` },
-    })
-    return this.astray(node, packet)
-  }
-
   /** An Ethernet address was entered that no card on the wire has. */
   astray(machine: Machine, packet: Packet): End {
     this.add(machine, 'eth0', packet, {

@@ -42,6 +42,8 @@ export interface MachineDevice {
   readonly bridge?: string
   /** A frame may leave the bridge by the port it came in by. */
   readonly hairpin?: boolean
+  /** rp_filter: takes only what comes from where it would itself send to, by this card (`strict`) or by any. */
+  readonly comesBack?: 'strict' | 'loose'
   /** The index of the cable's other end, in another namespace. */
   readonly peer?: number
   /** The pod (`namespace/name`) at the other end of this cable. */
@@ -73,7 +75,7 @@ export interface MachineState extends Omit<Machine, 'tables' | 'known'> {
   readonly tables: readonly string[]
 }
 
-export function isLocal({ addresses }: Machine, address: Address): boolean {
+export function isLocal({ addresses }: Pick<Machine, 'addresses'>, address: Address): boolean {
   return address.startsWith('127.') || addresses.some((one) => one.address === address)
 }
 
@@ -83,7 +85,10 @@ export function isStranger({ place: { kind, name } }: Machine): boolean {
 }
 
 /** The longest prefix goes first, then the lowest metric, as in the kernel's table. */
-export function routeTo({ routes, devices }: Machine, to: Address): MachineRoute | undefined {
+export function routeTo(
+  { routes, devices }: Pick<Machine, 'routes' | 'devices'>,
+  to: Address,
+): MachineRoute | undefined {
   const down = new Set(devices.filter(({ up }) => !up).map(({ name }) => name))
   let best: MachineRoute | undefined
   for (const route of routes) {
@@ -96,6 +101,24 @@ export function routeTo({ routes, devices }: Machine, to: Address): MachineRoute
       best = route
   }
   return best
+}
+
+/** Whether a machine takes a packet from there by one of its cards: fib_validate_source. */
+function mayComeBy(machine: Pick<Machine, 'routes' | 'devices'>, source: Address, card: string): boolean {
+  const comesBack = machine.devices.find(({ name }) => name === card)?.comesBack
+  if (comesBack === undefined) return true
+  const route = routeTo(machine, source)
+  return route?.kind === 'unicast' && (comesBack === 'loose' || route.device === card)
+}
+
+/** Whether a packet is thrown away for whom it comes from; a table's no to whom it is for comes first (ip_route_input_slow). */
+export function refusesSource(
+  machine: Pick<Machine, 'routes' | 'devices' | 'addresses' | 'forwards'>,
+  { source, destination }: { readonly source: Address; readonly destination: Address },
+  card: string,
+): boolean {
+  if (mayComeBy(machine, source, card)) return false
+  return isLocal(machine, destination) || (machine.forwards && routeTo(machine, destination)?.kind === 'unicast')
 }
 
 export function bridgeOf({ devices, routes }: Machine): MachineDevice | undefined {

@@ -1,4 +1,4 @@
-import { type Address, contains, formatCidr } from '../../base/address.ts'
+import { type Address, contains, formatCidr, parseCidr } from '../../base/address.ts'
 import type { Packet } from '../../kernel/nftables/packet.ts'
 import { nodeOfRange, ownerOf, serviceAt, slicesOf } from '../cluster/cluster.ts'
 import { keptOut } from '../cluster/kept-out.ts'
@@ -134,20 +134,57 @@ export function sayWay(
   const gateway = nameOf(speaker, route.via)
   const next = gateway === cluster.router?.name && gateway !== undefined ? 'the router' : (gateway ?? route.via)
   const mine = cluster.nodes.find(({ metadata }) => metadata.name === machine.place.name)?.spec?.podCIDR
+  return { say: sayOnward(to, range && mine, next), because }
+}
+
+/** To whom a node sends what no line of its own is for; `mine`: its range for pods, where the address is a pod's. */
+export function sayOnward(to: Address, mine: string | undefined, next: string): string {
+  if (mine === undefined) return `${to} is not here: to ${next}`
+  const range = parseCidr(mine)
+  return range && contains(range, to)
+    ? `${to} is in my own range ${mine}, and no line of the routing table leads to my pods: to ${next}`
+    : `${to} is not in my range ${mine}: to ${next}`
+}
+
+/** A card's rp_filter is against a packet: the machine would send to its sender by another one, or not at all. */
+export function sayStrange(
+  machine: Pick<Machine, 'routes' | 'devices'>,
+  source: Address,
+  card: string,
+): { say: string; text: string } {
+  const route = routeTo(machine, source)
+  const own =
+    route?.kind === 'unicast' ? `its own way to ${source} is by ${route.device}` : `it has no way to ${source}`
+  const strict = machine.devices.find(({ name }) => name === card)?.comesBack === 'strict'
   return {
-    say: range && mine !== undefined ? `${to} is not in my range ${mine}: to ${next}` : `${to} is not here: to ${next}`,
-    because,
+    say: `nothing from ${source} is taken that comes by ${card}: rp_filter is on there, and ${own}`,
+    text: `net.ipv4.conf.${card}.rp_filter (or of all) = ${strict ? 1 : 2}; ${route ? routeText(route) : `no route to ${source}`}`,
   }
 }
 
 export function sayNoWay(machine: Machine, to: Address): { say: string; because: Because } {
   const route = routeTo(machine, to)
-  if (route)
-    return { say: `the table says that ${to} is ${route.kind}`, because: { kind: 'route', text: routeText(route) } }
+  if (route && route.kind !== 'unicast')
+    return { say: sayRefusingLine(route.kind, to), because: { kind: 'route', text: routeText(route) } }
   return {
     say:
       machine.place.kind === 'router' ? `no line of the table is for ${to}: thrown away` : `no way to ${to} from here`,
     because: { kind: 'route', text: `no route to ${to}` },
+  }
+}
+
+/** Lines of a routing table that lead nowhere on purpose (ip-route(8)). */
+export const refusingKinds = ['blackhole', 'unreachable', 'prohibit'] as const
+
+/** What such a line does with a packet. */
+export function sayRefusingLine(kind: (typeof refusingKinds)[number], to: Address): string {
+  switch (kind) {
+    case 'blackhole':
+      return `a line of the routing table (blackhole) throws away what is for ${to}`
+    case 'unreachable':
+      return `a line of the routing table (unreachable) lets nothing go on to ${to}`
+    case 'prohibit':
+      return `a line of the routing table (prohibit) forbids ${to}`
   }
 }
 

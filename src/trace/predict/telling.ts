@@ -7,7 +7,7 @@ import { Endings, portOf } from './endings.ts'
 import { bridgeOf, isStranger, type Machine, type MachineRoute } from './machine.ts'
 import { endsOfPacket, withPort } from './path.ts'
 import type { Decider } from './rules.ts'
-import { sayChosen, sayNoWay, sayRefusal, saySent, sayStranger, sayWay, type Speaker } from './say.ts'
+import { sayChosen, sayNoWay, sayRefusal, saySent, sayStrange, sayStranger, sayWay, type Speaker } from './say.ts'
 
 /** The hops of one packet, told as they happen: what a machine does, and which object or line of its kernel says so. */
 export class Telling extends Endings {
@@ -118,6 +118,14 @@ export class Telling extends Endings {
       say: `${packet.destination} is behind ${port ?? `${podName(this.#speaker, pod.place.name)}’s cable`}`,
       because: { kind: 'object', text: `pod ${pod.place.name}: podIP ${packet.destination}` },
     })
+  }
+
+  /** fib_validate_source: what is for the sender would not leave by the card that it came in by. */
+  strange(machine: Machine, came: Packet, packet: Packet, device: string): End {
+    this.translated(machine, device, came, packet, undefined, 1)
+    const { say, text } = sayStrange(machine, packet.source, device)
+    this.add(machine, device, packet, { component: 'route', action: 'dropped', say, because: { kind: 'route', text } })
+    return { is: 'silent' }
   }
 
   /** fib_validate_source: a martian. */

@@ -39,6 +39,12 @@ export function neighbourOf(topology: Topology, machine: Machine, device: string
   return found ?? (entered === undefined ? undefined : 'nobody')
 }
 
+/** By which card a machine hears another one: the router has one for the nodes and one for who is beyond it. */
+export function cardTowards({ place, devices }: Machine, { place: other }: Machine): string {
+  const beyond = place.kind === 'router' && other.kind === 'outside' && other.node === 'outside'
+  return (beyond && devices.find(({ name }) => name !== 'lo' && name !== 'eth0')?.name) || 'eth0'
+}
+
 export function machineAt(topology: Topology, kind: Place['kind'], name: string): Machine | undefined {
   return topology.machines.find(({ place }) => place.kind === kind && place.name === name)
 }

@@ -45,12 +45,13 @@ export function concerned(
   }
   add(to.address)
   const owner = ownerOf(cluster, to.address)
-  const service = owner.kind === 'service' ? owner.service : serviceAt(cluster, to.address, to.port, protocol)?.service
+  const at = serviceAt(cluster, to.address, to.port, protocol)
+  const service = at?.service ?? (owner.kind === 'service' ? owner.service : undefined)
   for (const address of service ? behind(cluster, service) : []) {
     addresses.add(address)
     add(address)
   }
-  const published = service
+  const published = at
     ? undefined
     : hostPortAt(cluster, to.address, to.port, protocol, source.kind === 'node' ? source.node : undefined)
   if (published) pods.add(published.pod)

@@ -2,6 +2,7 @@ import { nodeOfRange, ownerOf } from '../cluster/cluster.ts'
 import { nameOf } from '../cluster/names.ts'
 import type { Because, Hop } from '../types.ts'
 import { sayStranger } from '../predict/say.ts'
+import { refusingLine } from './refusing-line.ts'
 import { factsOf, hopAt, ipOf, isStranger, type Story, type Visit } from './story.ts'
 
 /** The cluster's route table: each node's range of pod addresses, and the node. */
@@ -13,6 +14,7 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const via = route?.via === undefined ? undefined : (nameOf(story, route.via) ?? route.via)
   const range = nodeOfRange(story.cluster, destination)
   const gone = one.direction === 'out'
+  const line = refusingLine(story, visit.place, destination)
   const service = ownerOf(story.cluster, destination).kind === 'service' ? nameOf(story, destination) : undefined
   if (!gone && route?.kind === 'local') {
     const because: Because = { kind: 'route', text: `local ${destination}` }
@@ -28,7 +30,7 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const say = !gone
     ? route?.entry === undefined
       ? `${service ? `${destination} is ${service}’s, which only nodes understand: ` : ''}no line of the table is for ${destination}: thrown away`
-      : `came in for ${destination}, and did not go on`
+      : (line?.say ?? `came in for ${destination}, and did not go on`)
     : range && route?.entry !== 'default'
       ? `${route?.entry ?? range.range} belongs to ${range.node.metadata.name}${route?.via === undefined ? '' : ` (${route.via})`}`
       : via !== undefined
@@ -39,7 +41,9 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const text =
     route?.entry === undefined
       ? `no route to ${destination}`
-      : [route.entry, route.via && `via ${route.via}`, route.device && `dev ${route.device}`].filter(Boolean).join(' ')
+      : [line ? line.text : route.entry, route.via && `via ${route.via}`, route.device && `dev ${route.device}`]
+          .filter(Boolean)
+          .join(' ')
   return [
     hopAt(story, one, {
       component: 'route',

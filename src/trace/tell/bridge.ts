@@ -18,6 +18,23 @@ export function bridged(
   const neighbour = facts?.neighbours.find(({ address }) => address === destination)
   const mac = port === undefined ? neighbour?.mac : one.frame.destination
   const learned = facts?.forwarding.find((line) => line.mac === mac)
+  // Out of all ports: nobody has answered from there, and no entry is for it.
+  const flooded =
+    !asked &&
+    neighbour !== undefined &&
+    neighbour.mac === mac &&
+    (port === undefined ? !learned : learned?.port !== port)
+  if (flooded && next === undefined)
+    return hopAt(story, one, {
+      component: 'bridge',
+      action: 'dropped',
+      device: bridge,
+      say: `${destination} is at ${mac}, ${bridge} does not know behind which port that is, and nobody took it`,
+      because: {
+        kind: 'neighbour',
+        text: `${destination} is at ${mac} (${neighbour.state}); no entry of ${bridge} is for ${mac}`,
+      },
+    })
   const say =
     port === undefined || (next === undefined && mac === undefined)
       ? `"who has ${destination}?": nobody answered`
@@ -47,6 +64,14 @@ export function unanswered(story: Story, one: Sighting, bridge: Device): Hop {
     say: `"who has ${destination}?": nobody answered`,
     because: { kind: 'neighbour', text: `no answer from ${destination} on ${bridge.name}` },
   })
+}
+
+/** Of a packet that nobody saw again after this place. */
+export function sayUnseen(story: Story, last: Sighting): string {
+  // Routed back to the bridge it came by: what went out there is the question alone.
+  return last.direction === 'in' && askedFor(story, last, last.device)
+    ? `"who has ${ipOf(last).destination}?": nobody answered`
+    : 'nothing after this place saw it'
 }
 
 /** Whether the place asked "who has this packet's destination?": before it sent the packet on, or, on `bridge`, in vain. */

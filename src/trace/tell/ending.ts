@@ -5,8 +5,11 @@ import { keptOut } from '../cluster/kept-out.ts'
 import { shortName } from '../cluster/names.ts'
 import type { RuleMet } from '../observation.ts'
 import type { Ip } from '../packet/ip.ts'
+import { sayUnseen } from './bridge.ts'
 import { type ErrorKind, errorOf, sayError } from './error.ts'
+import { sayRefusingLine } from '../predict/say.ts'
 import type { Because, Ends, Hop } from '../types.ts'
+import { refusingLine } from './refusing-line.ts'
 import { droppedBy, isServiceRule, refuses, rulesText, ruleText, stoppedAtOnce } from './rules.ts'
 import { hopAt, ipOf, isStranger, portOf, type Story } from './story.ts'
 import { refusedBy } from './verdict.ts'
@@ -43,8 +46,9 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
   }
   // A line of the routing table (prohibit), where no rule had a say.
   if (error?.here && error.kind === 'prohibited' && !decided && story.flow.back[0]?.place.name === last.place.name) {
-    const because: Because = { kind: 'route', text: `prohibit: ${destination}` }
-    const say = `the routing table forbids ${destination}: refused with an ICMP message`
+    const text = refusingLine(story, last.place, destination)?.text ?? `prohibit: ${destination}`
+    const because: Because = { kind: 'route', text }
+    const say = `${sayRefusingLine('prohibit', destination)}: refused with an ICMP message`
     return [
       ...(told.action === 'dropped' ? hops.slice(0, -1) : hops),
       hopAt(story, last, { component: 'route', action: 'dropped', say, because }),
@@ -82,7 +86,7 @@ export function withEnding(story: Story, hops: readonly Hop[]): Hop[] {
     hopAt(story, last, {
       component: told.action === 'translated' ? 'route' : told.component,
       action: 'dropped',
-      say: 'nothing after this place saw it',
+      say: sayUnseen(story, last),
     }),
   ]
 }

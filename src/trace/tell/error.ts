@@ -2,6 +2,7 @@ import type { Address } from '../../base/address.ts'
 import { nameOf, shortName } from '../cluster/names.ts'
 import type { Sighting } from '../flow/flow.ts'
 import type { Hop, Verdict } from '../types.ts'
+import { type RefusingLine, refusingLine } from './refusing-line.ts'
 import { answerStoppedBy } from './rules.ts'
 import { hopAt, ipOf, portOf, type Story } from './story.ts'
 
@@ -24,6 +25,8 @@ export interface IcmpError {
   readonly hasPort: boolean
   /** It came back to who asked, and no rule there was against it. */
   readonly heard: boolean
+  /** The line of the speaker's routing table that made it say so (`unreachable`, `prohibit`). */
+  readonly line?: RefusingLine
   /** RFC 792's name: `host unreachable`. */
   readonly name: string
 }
@@ -41,6 +44,8 @@ export function errorOf(
   const kind = (ipOf(first).family === 4 ? kindOf : kindOf6)(type, code)
   const here = first.direction === 'out'
   const last = story.flow.back.at(-1)
+  const end = story.flow.there.at(-1)
+  const line = here && end && byLine.has(kind) ? refusingLine(story, first.place, ipOf(end).destination) : undefined
   return {
     kind,
     first,
@@ -49,12 +54,14 @@ export function errorOf(
     ...(mtu !== undefined && mtu > 0 && { mtu }),
     hasPort: portOf(ipOf(asked)) !== undefined,
     heard: last?.place.name === asked.place.name && !answerStoppedBy(story, last),
+    ...(line && { line }),
     name: kind === 'other' ? `ICMP type ${type} code ${code}` : names[kind],
   }
 }
 
 /** One plain sentence: why it went no further. `about`: what was asked for. */
-export function sayError({ kind, name, mtu, hasPort }: IcmpError, bytes: number, about: Address): string {
+export function sayError({ kind, name, mtu, hasPort, line }: IcmpError, bytes: number, about: Address): string {
+  if (line) return line.say
   switch (kind) {
     case 'port':
       return hasPort ? 'that port is closed' : 'nobody takes that there'
@@ -76,6 +83,9 @@ export function sayError({ kind, name, mtu, hasPort }: IcmpError, bytes: number,
       return name
   }
 }
+
+/** What a machine says where a line of its routing table leads nowhere: fib_props (net/ipv4/fib_semantics.c). */
+const byLine: ReadonlySet<ErrorKind> = new Set(['host', 'prohibited'])
 
 /** What the request's end is called, by what was said and by whom. */
 export function verdictOfError({ kind }: IcmpError, by: 'target' | 'node' | undefined): Verdict {

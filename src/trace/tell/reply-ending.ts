@@ -1,6 +1,7 @@
 import type { Sighting } from '../flow/flow.ts'
 import type { RuleMet } from '../observation.ts'
 import type { Hop } from '../types.ts'
+import { sayUnseen } from './bridge.ts'
 import { errorOf } from './error.ts'
 import { answerStoppedBy, isServiceRule, refuses, ruleText, stoppedAtOnce } from './rules.ts'
 import { hopAt, ipOf, type Story } from './story.ts'
@@ -30,7 +31,7 @@ export function withReplyEnding(story: Story, hops: readonly Hop[]): Hop[] {
   if (isAsker && (isError || last.local || last.device === 'lo' || last.place.kind !== 'node')) return [...hops]
   const lost = (say: string): Hop => hopAt(story, last, { component: told.component, action: 'dropped', say })
   if (told.action !== 'delivered' && told.action !== 'rejected')
-    return told.action === 'dropped' ? [...hops] : [...hops, lost('nothing after this place saw it')]
+    return told.action === 'dropped' ? [...hops] : [...hops, lost(sayUnseen(story, last))]
   if (told.action !== 'delivered') return [...hops]
   return [...hops.slice(0, -1), lost(`came back to ${ipOf(last).destination}, and did not go on to who asked`)]
 }

@@ -5,7 +5,8 @@ import type { Sighting } from '../flow/flow.ts'
 import type { Facts, RouteFact } from '../observation.ts'
 import type { Because, Hop } from '../types.ts'
 import { forItself } from './arrival.ts'
-import { sayStranger } from '../predict/say.ts'
+import { sayOnward, sayStranger } from '../predict/say.ts'
+import { refusingLine } from './refusing-line.ts'
 import { type Direction, hopAt, ipOf, isStranger, portOf, type Story, type Visit } from './story.ts'
 
 /** The node sends on to another machine, or keeps what is for itself. */
@@ -26,7 +27,7 @@ export function routed(
       ? sayFromItself(one.place.name, source)
       : route?.entry === undefined
         ? `no way to ${destination} from here`
-        : `came in for ${destination}, and did not go on`
+        : (refusingLine(story, one.place, destination)?.say ?? `came in for ${destination}, and did not go on`)
     return hopAt(story, one, { component: 'route', action: next ? 'forwarded' : 'dropped', say, because })
   }
   const left =
@@ -58,8 +59,7 @@ function sayWay(story: Story, one: Sighting, route: RouteFact | undefined): stri
     return `${range.range} belongs to ${range.node.metadata.name}: straight to it (${route.via})`
   const to =
     gateway?.kind === 'router' || one.place.kind === 'outside' ? 'the router' : (nameOf(story, route.via) ?? route.via)
-  if (isPod && mine !== undefined) return `${destination} is not in my range ${mine}: to ${to}`
-  return `${destination} is not here: to ${to}`
+  return sayOnward(destination, isPod ? mine : undefined, to)
 }
 
 function routeText(destination: string, route: RouteFact | undefined): string {
