@@ -52,6 +52,22 @@ export const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'a machine takes only what it would answer by the same card',
+    make(world, random) {
+      const ns = random.pick([world.routerNetns, world.node(someNode(world, random))])
+      writeSysctl(`net.ipv4.conf.${random.pick(['all', 'eth0'])}.rp_filter`, String(random.pick([1, 2])), ns)
+    },
+  },
+  {
+    name: 'a node would send what is for a range to its own pods',
+    make(world, random) {
+      using socket = openRouteSocket(world.node(someNode(world, random)))
+      const index = socket.link('cbr0')?.index
+      const to = cidr(random.pick(['100.96.2.0/25', '100.96.1.0/25', '198.51.100.0/25']))
+      if (index !== undefined) socket.apply(addRoute({ to, index }))
+    },
+  },
+  {
     name: 'bridged packets meet no rules',
     make: (world, random) =>
       writeSysctl('net.bridge.bridge-nf-call-iptables', '0', world.node(someNode(world, random))),

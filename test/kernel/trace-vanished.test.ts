@@ -123,14 +123,14 @@ const rows: readonly [title: string, fault: Fault, hop: RegExp, why: RegExp, fix
   [
     'an Ethernet address that was entered, and that nobody has',
     entered,
-    /^node2: 100\.96\.2\.2 is at 02:00:00:00:0b:ad, cbr0 does not know behind which port that is, and nobody took it$/m,
+    /^node2: sent to 02:00:00:00:0b:ad: cbr0 does not know behind which port that is, and nobody took it$/m,
     /somebody entered there for 100\.96\.2\.2 \(permanent\), and none of the machines that were watched has that$/,
     /^on node2: ip neigh del 100\.96\.2\.2 dev cbr0$/,
   ],
   [
     'a cable that was pulled a moment ago',
     unplugged,
-    /^node2: (100\.96\.2\.2 is at .*, cbr0 does not know behind which port that is, and nobody took it|"who has 100\.96\.2\.2\?": nobody answered)$/m,
+    /^node2: (sent to .*: cbr0 does not know behind which port that is, and nobody took it|"who has 100\.96\.2\.2\?": nobody answered)$/m,
     /: veth\d+, its end of pod shop\/far’s cable, is down$/,
     /^on node2: ip link set veth\d+ up$/,
   ],

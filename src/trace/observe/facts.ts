@@ -47,7 +47,7 @@ function gatherFacts(place: Place, ns: Netns | undefined, addresses: ReadonlySet
     addresses: own,
     routes,
     neighbours,
-    forwarding: forwardingOf(socket, links, new Set(neighbours.map(({ mac }) => mac ?? '')), names),
+    forwarding: forwardingOf(socket, links, names),
     // A machine's own sockets matter where a packet was for the machine itself.
     listeners: place.kind === 'pod' || own.some((address) => addresses.has(address)) ? listeners(ns) : [],
   }
@@ -78,16 +78,15 @@ function refusing(socket: RouteSocket, to: Address): Route | undefined {
   return refusingKinds.some((kind) => kind === longest?.kind) ? longest : undefined
 }
 
-/** Pods of one bridge are told apart by their Ethernet addresses alone. */
+/** Pods of one bridge are told apart by their Ethernet addresses alone. Whole: that a frame's address is not in it is told, too. */
 function forwardingOf(
   socket: RouteSocket,
   links: readonly Link[],
-  macs: ReadonlySet<string>,
   names: ReadonlyMap<number, string>,
 ): ForwardingFact[] {
   return links
     .filter(({ kind }) => kind === 'bridge')
     .flatMap(({ index }) => socket.fdb({ bridge: index }))
-    .filter(({ state, mac }) => state !== 'local' && macs.has(mac))
+    .filter(({ state }) => state !== 'local')
     .map(({ mac, index }) => ({ mac, port: names.get(index) ?? '' }))
 }

@@ -18,21 +18,17 @@ export function bridged(
   const neighbour = facts?.neighbours.find(({ address }) => address === destination)
   const mac = port === undefined ? neighbour?.mac : one.frame.destination
   const learned = facts?.forwarding.find((line) => line.mac === mac)
-  // Out of all ports: nobody has answered from there, and no entry is for it.
-  const flooded =
-    !asked &&
-    neighbour !== undefined &&
-    neighbour.mac === mac &&
-    (port === undefined ? !learned : learned?.port !== port)
-  if (flooded && next === undefined)
+  // Out of all ports: no entry is for it, and nobody has answered from there.
+  const known = port === undefined ? learned !== undefined : learned?.port === port
+  if (next === undefined && facts && mac !== undefined && !asked && !known)
     return hopAt(story, one, {
       component: 'bridge',
       action: 'dropped',
       device: bridge,
-      say: `${destination} is at ${mac}, ${bridge} does not know behind which port that is, and nobody took it`,
+      say: `sent to ${mac}: ${bridge} does not know behind which port that is, and nobody took it`,
       because: {
         kind: 'neighbour',
-        text: `${destination} is at ${mac} (${neighbour.state}); no entry of ${bridge} is for ${mac}`,
+        text: `${neighbour?.mac === mac ? `${destination} is at ${mac} (${neighbour.state}); ` : ''}no entry of ${bridge} is for ${mac}`,
       },
     })
   const say =
