@@ -1,4 +1,4 @@
-import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { nodeAt, ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
 import { transportOf } from '../../trace/ask/target.ts'
 import { factsOf, ipOf } from '../../trace/tell/story.ts'
 import type { Check, Finding, View } from '../types.ts'
@@ -89,7 +89,8 @@ function nodeRefuses({ cluster, request }: View): Finding[] {
   if (!request?.to || request.verdict !== 'refused') return []
   const { to } = request
   const owner = ownerOf(cluster, to.address)
-  if (owner.kind !== 'node' || (to.address === cluster.nodeDns?.address && to.port === 53)) return []
+  const node = owner.kind === 'node' ? owner.node : nodeAt(cluster, to.address)
+  if (!node || (to.address === cluster.nodeDns?.address && to.port === 53)) return []
   // A node port leads on to a pod: then it is the pod that refused.
   if (request.story.flow.there.at(-1)?.place.kind === 'pod') return []
   return [
@@ -97,10 +98,10 @@ function nodeRefuses({ cluster, request }: View): Finding[] {
       number: 2,
       code: 'NobodyListens',
       level: 'error',
-      object: referTo(owner.node),
+      object: referTo(node),
       sure: 'certain',
-      evidence: [{ kind: 'packet', text: `${owner.node.metadata.name} refused port ${to.port}` }],
-      say: `nobody listens on port ${to.port} of ${owner.node.metadata.name} itself`,
+      evidence: [{ kind: 'packet', text: `${node.metadata.name} refused port ${to.port}` }],
+      say: `nobody listens on port ${to.port} of ${node.metadata.name} itself`,
       fix: 'programs run in pods, which have addresses of their own: kubectl get pods -A -o wide',
     },
   ]

@@ -7,6 +7,7 @@ import { parseTarget } from '../../trace/ask/target.ts'
 import { tell } from '../../trace/tell/tell.ts'
 import { told } from '../../trace/testing/across.ts'
 import { check } from './07-ports.ts'
+import { asked, at, ended, sent } from './testing-levels/cases.ts'
 
 /** What is advised to who asks `text` of service web, which has these ports. */
 function advice(text: string, port: number, ...ports: ServicePort[]): string | undefined {
@@ -51,4 +52,63 @@ test('what to ask instead is what helps: another port, another protocol, or anot
     ['http://web/', 80, [], 'add port 80 to the service'],
   ]
   for (const [text, port, ports, expected] of rows) assert.equal(advice(text, port, ...ports), expected, text)
+})
+
+test('a targetPort that is a name is known by its number, a node port by its protocol', () => {
+  const [web] = told.cluster.services
+  assert.ok(web)
+  const ports: ServicePort[] = [
+    { name: 'http', port: 80, targetPort: 'http', nodePort: 30_080, protocol: 'TCP' },
+    { name: 'dns', port: 53, targetPort: 'dns', nodePort: 30_053, protocol: 'UDP' },
+  ]
+  const [slice] = told.cluster.slices
+  assert.ok(slice)
+  const named = [
+    { name: 'http', port: 8080, protocol: 'TCP' as const },
+    { name: 'dns', port: 5353, protocol: 'UDP' as const },
+  ]
+  const cluster = {
+    ...told.cluster,
+    services: [{ ...web, spec: { ...web.spec, ports } }],
+    slices: [{ ...slice, ports: named }],
+  }
+  const node = '192.168.50.12'
+  const rows: [string, ReturnType<typeof at>, string, RegExp][] = [
+    ['http://web:8080/', at('100.64.0.20', 8080), 'NoSuchPort', /8080 is its targetPort, which its pods have/],
+    [
+      `http://${node}:8080/`,
+      at(node, 8080),
+      'PortOfService',
+      /8080 is a port of service shop\/web, and node2 was asked/,
+    ],
+    [`udp://${node}:5353`, at(node, 5353), 'PortOfService', /5353 is a port of service shop\/web/],
+    [
+      `tcp://${node}:30053`,
+      at(node, 30_053),
+      'PortOfService',
+      /30053 is a node port of service shop\/web by UDP, .* by TCP/,
+    ],
+  ]
+  for (const [text, to, code, say] of rows) {
+    const found = check.find(asked(text, { cluster, to, result: sent('refused') }))
+    assert.deepEqual(
+      found.map((one) => one.code),
+      [code],
+      text,
+    )
+    assert.match(found[0]?.say ?? '', say)
+  }
+  const pod = '100.96.2.2'
+  const [of] = check.find(ended({ cluster, target: parseTarget(`${pod}:80`), to: at(pod, 80) }, { verdict: 'refused' }))
+  assert.deepEqual([of?.code, of?.fix], ['PortOfPod', `ask for ${pod}:8080, or the service`])
+})
+
+test('an external IP that is a node’s address is the service’s by its ports alone', () => {
+  const [web] = told.cluster.services
+  assert.ok(web)
+  const node = '192.168.50.12'
+  const spec = { ...web.spec, externalIPs: [node], ports: [{ port: 8880, targetPort: 8080 }] }
+  const cluster = { ...told.cluster, services: [{ ...web, spec }] }
+  const ask = (port: number) => asked(`tcp://${node}:${port}`, { cluster, to: at(node, port), result: sent('refused') })
+  assert.deepEqual(check.find(ask(9999)), [])
 })

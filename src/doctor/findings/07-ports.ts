@@ -1,11 +1,12 @@
 import type { Service, ServicePort } from '../../api/objects/service.ts'
 import type { Address } from '../../base/address.ts'
 import type { Case } from '../../trace/case.ts'
-import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { nodeAt, ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
 import { type Target, transportOf } from '../../trace/ask/target.ts'
 import { directoryOf, spaceOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { listed, nameOf, referTo } from './finding.ts'
+import { targetNumbers } from './meant-port.ts'
 
 /** A port of the wrong kind: `port` is the service's, `targetPort` its pods', `nodePort` its nodes'. */
 export const check: Check = {
@@ -23,9 +24,12 @@ function atService({ cluster, request }: View): Finding[] {
   const owner = ownerOf(cluster, to.address)
   const protocol = transportOf(target.protocol).toUpperCase()
   if (owner.kind !== 'service' || protocol === 'ICMP') return []
+  // Of an external IP that is a node's address only its ports are the service's: the rest is the node's own, and told as such.
+  if (nodeAt(cluster, to.address) || serviceAt(cluster, to.address, to.port, transportOf(target.protocol))) return []
   const ports = owner.service.spec.ports ?? []
-  if (ports.some((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)) return []
-  const others = ports.filter((one) => one.targetPort === to.port || one.nodePort === to.port)
+  const others = ports.filter(
+    (one) => one.nodePort === to.port || targetNumbers(cluster, owner.service, one).includes(to.port),
+  )
   const meant = others.find((one) => (one.protocol ?? 'TCP') === protocol) ?? others[0]
   const list = ports.map((one) => `${one.port}/${one.protocol ?? 'TCP'}`).join(', ')
   const which =
@@ -82,37 +86,55 @@ function hostOf({ text, protocol }: Target): string {
   return authority.replace(/:[^:]*$/, '')
 }
 
-/** A node is asked on the port of a service: there it is its nodePort that leads on. */
+/** A node is asked on the port of a service, where its nodePort leads on; or on the nodePort by another protocol. */
 function atNode({ cluster, request }: View): Finding[] {
   if (!request?.to || request.verdict === 'delivered') return []
   const { to, target } = request
   const owner = ownerOf(cluster, to.address)
+  const node = owner.kind === 'node' ? owner.node : nodeAt(cluster, to.address)
   const protocol = transportOf(target.protocol)
-  if (owner.kind !== 'node' || serviceAt(cluster, to.address, to.port, protocol)) return []
-  const meant = cluster.services.flatMap((service) =>
-    (service.spec.ports ?? [])
-      .filter(
-        ({ nodePort, port, targetPort, protocol: of = 'TCP' }) =>
-          nodePort !== undefined && of.toLowerCase() === protocol && (port === to.port || targetPort === to.port),
-      )
-      .map((port) => ({ service, port })),
+  if (!node || serviceAt(cluster, to.address, to.port, protocol)) return []
+  const speaks = ({ protocol: of = 'TCP' }: ServicePort): string => of.toLowerCase()
+  const all = cluster.services.flatMap((service) => (service.spec.ports ?? []).map((port) => ({ service, port })))
+  const common = {
+    number: 7,
+    code: 'PortOfService',
+    level: 'error',
+    also: [referTo(node)],
+    field: 'spec.ports',
+  } as const
+  const other = protocol === 'icmp' ? undefined : all.find(({ port }) => port.nodePort === to.port)
+  if (other) {
+    const meant = speaks(other.port).toUpperCase()
+    return [
+      {
+        ...common,
+        object: referTo(other.service),
+        sure: 'certain',
+        evidence: [{ kind: 'object', text: `${nameOf(other.service)}: nodePort ${to.port}/${meant}` }],
+        say: `${to.port} is a node port of ${nameOf(other.service)} by ${meant}, and ${node.metadata.name} was asked by ${protocol.toUpperCase()}`,
+        fix: `ask by ${meant}: ${meant.toLowerCase()}://${to.address}:${to.port}`,
+      },
+    ]
+  }
+  const meant = all.filter(
+    ({ service, port }) =>
+      port.nodePort !== undefined &&
+      speaks(port) === protocol &&
+      (port.port === to.port || targetNumbers(cluster, service, port).includes(to.port)),
   )
   const [first] = meant
   if (!first) return []
   return [
     {
-      number: 7,
-      code: 'PortOfService',
-      level: 'error',
+      ...common,
       object: referTo(first.service),
-      also: [referTo(owner.node)],
-      field: 'spec.ports',
       sure: meant.length === 1 ? 'likely' : 'possible',
       evidence: meant.slice(0, 3).map(({ service, port }) => ({
         kind: 'object',
         text: `${nameOf(service)}: port ${port.port}, targetPort ${port.targetPort}, nodePort ${port.nodePort}`,
       })),
-      say: `${to.port} is a port of ${listed(meant.map(({ service }) => nameOf(service)))}, and ${owner.node.metadata.name} was asked for it: a node answers for services on their nodePort only`,
+      say: `${to.port} is a port of ${listed(meant.map(({ service }) => nameOf(service)))}, and ${node.metadata.name} was asked for it: a node answers for services on their nodePort only`,
       fix: `ask for ${to.address}:${first.port.nodePort}`,
     },
   ]
@@ -130,8 +152,9 @@ function atPod({ cluster, request }: View): Finding[] {
   for (const service of cluster.services) {
     if (spaceOf(service) !== spaceOf(pod)) continue
     const port = service.spec.ports?.find((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)
-    if (!port || typeof port.targetPort !== 'number' || port.targetPort === to.port) continue
-    if (!directory.matching(spaceOf(service), service.spec.selector ?? {}).includes(pod)) continue
+    if (!port || !directory.matching(spaceOf(service), service.spec.selector ?? {}).includes(pod)) continue
+    const numbers = targetNumbers(cluster, service, port)
+    if (numbers.length === 0 || numbers.includes(to.port)) continue
     return [
       {
         number: 7,
@@ -141,8 +164,8 @@ function atPod({ cluster, request }: View): Finding[] {
         also: [referTo(service)],
         sure: 'likely',
         evidence: [{ kind: 'object', text: `${nameOf(service)}: port ${port.port}, targetPort ${port.targetPort}` }],
-        say: `${to.port} is the port of ${nameOf(service)}, and the pod itself was asked for it: its own port is ${port.targetPort}`,
-        fix: `ask for ${to.address}:${port.targetPort}, or the service`,
+        say: `${to.port} is the port of ${nameOf(service)}, and the pod itself was asked for it: its own port is ${numbers.join(' or ')}`,
+        fix: `ask for ${to.address}:${numbers[0]}, or the service`,
       },
     ]
   }

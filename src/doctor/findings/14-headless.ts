@@ -5,6 +5,7 @@ import { transportOf } from '../../trace/ask/target.ts'
 import { directoryOf } from '../directory.ts'
 import type { Check, Finding, View } from '../types.ts'
 import { nameOf, referTo } from './finding.ts'
+import { targetNumbers } from './meant-port.ts'
 
 /** Names of headless services are the pods' own addresses: nobody translates the port. */
 export const check: Check = {
@@ -31,7 +32,7 @@ function fromRequest(view: View): Finding[] {
   if (service?.spec.clusterIP !== 'None') return []
   const protocol = transportOf(target.protocol).toUpperCase()
   const port = service.spec.ports?.find((one) => one.port === to.port && (one.protocol ?? 'TCP') === protocol)
-  const real = port && realPort(view, service, port)
+  const real = port && targetNumbers(cluster, service, port)[0]
   if (!port || real === undefined || real === to.port) return []
   return [
     {
@@ -58,7 +59,7 @@ function fromRequest(view: View): Finding[] {
 /** It misleads only those who take the port from the service; names of ports (SRV records) lead to the right one. */
 function differs(view: View, service: Service): Finding[] {
   return (service.spec.ports ?? []).flatMap((port): Finding[] => {
-    const real = realPort(view, service, port)
+    const real = targetNumbers(view.cluster, service, port)[0]
     if (real === undefined || real === port.port) return []
     return [
       {
@@ -95,18 +96,4 @@ function differs(view: View, service: Service): Finding[] {
 
 function fieldOf({ spec }: Service, port: ServicePort): string {
   return `spec.ports[${(spec.ports ?? []).indexOf(port)}].port`
-}
-
-/** The port that pods listen on: targetPort as it is, or what its name means to the pods. */
-function realPort(
-  { cluster }: View,
-  service: Service,
-  { name = '', port, targetPort = port }: ServicePort,
-): number | undefined {
-  if (typeof targetPort === 'number') return targetPort
-  const told = directoryOf(cluster)
-    .slices(service)
-    .flatMap(({ ports }) => ports ?? [])
-    .find((one) => (one.name ?? '') === name)
-  return told?.port
 }

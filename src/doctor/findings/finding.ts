@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/objects/meta.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { Case } from '../../trace/case.ts'
-import { ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
+import { nodeAt, ownerOf, serviceAt } from '../../trace/cluster/cluster.ts'
 import { transportOf } from '../../trace/ask/target.ts'
 import type { ObjectReference, View } from '../types.ts'
 
@@ -34,9 +34,10 @@ export function senderOf({ source }: Case): ObjectReference {
 export function failedAt({ cluster, request }: View): Service | undefined {
   if (!request?.to || request.verdict === 'delivered') return undefined
   const { to, target } = request
+  const at = serviceAt(cluster, to.address, to.port, transportOf(target.protocol))
   const owner = ownerOf(cluster, to.address)
-  if (owner.kind === 'service') return owner.service
-  return serviceAt(cluster, to.address, to.port, transportOf(target.protocol))?.service
+  // An external IP that is a node's address is the service's by its ports alone.
+  return at?.service ?? (owner.kind === 'service' && !nodeAt(cluster, to.address) ? owner.service : undefined)
 }
 
 /** Seconds since it was made; infinite for what does not say when. */

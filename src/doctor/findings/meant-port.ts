@@ -1,4 +1,6 @@
 import type { Service, ServicePort } from '../../api/objects/service.ts'
+import type { Cluster } from '../../trace/cluster/cluster.ts'
+import { directoryOf } from '../directory.ts'
 import type { SocketFact } from '../facts.ts'
 import type { View } from '../types.ts'
 import { isLoopback, type Socket } from './listeners.ts'
@@ -15,6 +17,17 @@ export function takenByOthers(view: View, service: Service, port: ServicePort): 
       ...endpoints.map((one) => one.port),
     ]),
   )
+}
+
+/** The ports of pods that a port of a service leads to: targetPort as it is, or what its name means to each of them, by its slices. */
+export function targetNumbers(cluster: Cluster, service: Service, port: ServicePort): readonly number[] {
+  const { name = '', targetPort = port.port } = port
+  if (typeof targetPort === 'number') return [targetPort]
+  const told = directoryOf(cluster)
+    .slices(service)
+    .flatMap(({ ports }) => ports ?? [])
+    .filter((one) => (one.name ?? '') === name && (one.protocol ?? 'TCP') === speaks(port))
+  return [...new Set(told.flatMap((one) => one.port ?? []))]
 }
 
 /** Ports that could be meant: those of clients, which UDP cannot be told from servers', are not. */
