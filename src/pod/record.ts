@@ -31,6 +31,8 @@ export interface ContainerRecord {
   ended?: Ending
   /** The end of the instance before. */
   last?: Ending
+  /** What an image brought into the instance that {@link ended} is of. */
+  from?: RunOrigin
 }
 
 export interface RunRecord {

@@ -78,3 +78,21 @@ test('an image that is in two stores is found in the other one when the first ha
   assert.equal(await other.node.sh('two', 'id -u', root), '0\n')
   for (const name of ['one', 'two']) await other.node.delete(name)
 })
+
+test('of which image an ended container was is known after the agent, too', async () => {
+  const { node } = world
+  const image = await world.image({}, [file('own', 'once')], 'test/ended:v1')
+  const script = 'while ! test -e /go; do sleep 0.02; done'
+  const initContainers = [{ name: 'early', image, command: ['sh', '-c', 'exit 0'] }]
+  await node.run('ended', { image, command: ['sh', '-c', script] }, { restartPolicy: 'Never', initContainers })
+  await node.ready('ended')
+  await node.pods.close()
+  node.start()
+  await node.pods.synced
+  await node.exec('ended', ['sh', '-c', ': > /go'])
+  const pod = await node.until('ended', 'done', (one) => one?.status?.phase === 'Succeeded')
+  const { initContainerStatuses: [early] = [], containerStatuses: [late] = [] } = pod?.status ?? {}
+  assert.match(late?.imageID ?? '', /^sha256:/)
+  assert.deepEqual([early?.image, early?.imageID], [late?.image, late?.imageID])
+  await node.delete('ended')
+})

@@ -37,6 +37,7 @@ export class History {
       restarts: this.#restarts,
       ...(this.#ended && { ended: this.#ended }),
       ...(this.#last && { last: this.#last }),
+      ...(this.#ended && this.#from && { from: this.#from }),
     }
   }
 
@@ -70,7 +71,8 @@ export class History {
   }
 
   /** Goes on with what another agent noted. */
-  restore({ restarts, ended, last }: ContainerRecord): void {
+  restore({ restarts, ended, last, from }: ContainerRecord): void {
+    this.#from = from
     this.#restarts = restarts
     this.#counted = restarts
     this.#last = last
