@@ -114,3 +114,23 @@ test('what cannot be known beforehand is no difference', () => {
     'a machine that nobody watched',
   )
 })
+
+test('what became of a request on a machine that nobody watched is no difference, as far as it was seen', () => {
+  const way = [
+    hop('client', 'node1', 'pod', 'sent', 'a:1 > b:80'),
+    hop('node1', 'node1', 'route', 'forwarded', 'a:1 > b:80'),
+    hop('node2', 'node2', 'route', 'delivered', 'a:1 > b:80'),
+  ]
+  const foretold: Prediction = { ...predicted, hops: way, verdicts: ['delivered'] }
+  const lost = (component: Hop['component']): Seen => ({
+    hops: [...way.slice(0, 2), hop('node1', 'node1', component, 'dropped', 'a:1 > b:80')],
+    reply: [],
+    verdict: 'no-answer',
+  })
+  assert.equal(agreement(foretold, lost('route'), new Set(['node2'])), undefined)
+  // Node2 was watched, the way before it was another one, or a rule is known to have ended it: those are differences.
+  assert.match(agreement(foretold, lost('route'), none) ?? '', /predicted was node1/)
+  assert.match(agreement(foretold, lost('policy'), new Set(['node2'])) ?? '', /predicted was node1/)
+  const elsewhere = { ...foretold, hops: changed(way, 1, hop('node1', 'node1', 'bridge', 'forwarded', 'a:1 > b:80')) }
+  assert.match(agreement(elsewhere, lost('route'), new Set(['node2'])) ?? '', /predicted was node1/)
+})

@@ -15,6 +15,7 @@ export interface Seen {
  */
 export function agreement(predicted: Prediction, seen: Seen, unwatched: ReadonlySet<string>): string | undefined {
   const asked = seen.hops[0]?.packet.proto
+  if (endsUnseen(predicted.hops, seen.hops, unwatched, asked)) return undefined
   const there = differ(predicted.hops, seen.hops, unwatched, asked)
   if (there !== undefined) return there
   const { verdicts } = predicted
@@ -41,6 +42,19 @@ export function agreement(predicted: Prediction, seen: Seen, unwatched: Readonly
   const back = backBy(reply)
   if (back === undefined || (otherReply && backBy(otherReply) === undefined)) return undefined
   return `on the way back: ${back}`
+}
+
+/** The request went as foretold to a machine that nobody watched, and was not seen again: what became of it there, nobody can say. */
+function endsUnseen(
+  predicted: readonly Hop[],
+  seen: readonly Hop[],
+  unwatched: ReadonlySet<string>,
+  asked: string | undefined,
+): boolean {
+  const blind = predicted.findIndex(({ node }) => unwatched.has(node))
+  const last = seen.at(-1)
+  if (blind < 1 || last?.action !== 'dropped' || last.component === 'proxy' || last.component === 'policy') return false
+  return differ(predicted.slice(0, blind), seen.slice(0, -1), new Set(), asked) === undefined
 }
 
 function differ(

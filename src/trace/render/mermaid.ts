@@ -1,7 +1,7 @@
 import { allVisible } from '../../base/visible.ts'
 import type { Hop, Trace } from '../types.ts'
 import { headline, outcomeOf } from './verdict.ts'
-import { reasonsOf } from './why.ts'
+import { isNote, reasonsOf } from './why.ts'
 
 /**
  * A trace as a sequence diagram in Mermaid's language, for pages that draw it (GitHub, GitLab, most wikis): who sent what to whom, and beneath
@@ -29,8 +29,8 @@ export function renderMermaid(trace: Trace): string {
     ...walk(stays, '->>', id),
     ...walk(returns, '-->>', id),
     ...reasonsOf(why).map(
-      ({ say, fix }) =>
-        `note over p1: ${escaped(`${seen.verdict === 'delivered' ? 'note' : 'why'}: ${say} -> ${fix}`)}`,
+      (one) =>
+        `note over p1: ${escaped(`${seen.verdict === 'delivered' || isNote(one) ? 'note' : 'why'}: ${one.say} -> ${one.fix}`)}`,
     ),
   ]
   return ['sequenceDiagram', ...lines.map((line) => `  ${line}`), ''].join('\n')

@@ -38,8 +38,7 @@ function unforetold({ predictedDns = [] }: Trace): string[] {
 /** `web = web.shop.svc.cluster.local = 100.64.12.7    1 question to 100.64.0.10, 0.3 ms, answered by cluster: service shop/web` */
 function leadsTo({ dns, to, observed }: Trace): string {
   const last = dns.at(-1)
-  const asked = /^[a-z]+:\/\/([^:/?#]+)|^([^:/]+)/.exec(to)
-  const name = asked?.[1] ?? asked?.[2] ?? last?.question ?? to
+  const name = nameIn(to) || last?.question || to
   const found = dns.find(({ answers }) => answers.length > 0)
   const total = observed === false ? '' : `, ${sayMs(lookUpMs(dns))}`
   const questions = `${dns.length} question${dns.length === 1 ? '' : 's'} to ${servers(dns)}${total}`
@@ -51,6 +50,13 @@ function leadsTo({ dns, to, observed }: Trace): string {
   const chain = [...new Set([name, found.question, end])]
   const source = found.answeredBy === undefined ? '' : `, answered by ${found.answeredBy}`
   return `${chain.join(' = ')}    ${found.server === '/etc/hosts' ? 'from the pod’s hosts file' : questions + source}`
+}
+
+/** `web` of `http://web/path`, `web:80` and `shop/svc/web:http`. */
+function nameIn(to: string): string | undefined {
+  const [, scheme = '', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/.exec(to) ?? []
+  const [host] = scheme.startsWith('http') ? rest.split(/[/?#]/) : rest.split('/').slice(-1)
+  return host?.replace(/:[^:]*$/, '')
 }
 
 /** Number, question, type, what was said, how long it took; the server only where not all were asked of one. */

@@ -5,7 +5,7 @@ import { tell } from '../tell/tell.ts'
 import { told } from '../testing/across.ts'
 import { renderTrace } from './text.ts'
 import { wrapped } from './wrap.ts'
-import type { DnsStep } from '../types.ts'
+import type { DnsStep, Trace } from '../types.ts'
 
 const trace = tell(told)
 
@@ -94,4 +94,38 @@ test('no line is wider than the terminal, and what follows is indented', () => {
   assert.deepEqual(wrapped('12 aaa bbb ccc', 3, 0), ['12 aaa bbb ccc'])
   const long = `12 ${'word '.repeat(12)}`.trimEnd()
   assert.deepEqual(wrapped(long, 3, 40), [long.slice(0, 37).trimEnd(), `   ${long.slice(38)}`])
+})
+
+test('that an end has no network of its own is beside the reasons, and none of them', () => {
+  const told = (verdict: 'delivered' | 'dropped'): string[] => {
+    const why: Trace['why'] = [
+      { code: 'HostNetwork', level: 'info', say: 'it is its node', fix: 'nothing is wrong with that' },
+      { code: 'LocalPolicy', level: 'error', say: 'nobody here', fix: 'run one' },
+    ]
+    const lines = renderTrace({ ...trace, verdict, why }, { width: 0, color: false, verbose: false }).split('\n')
+    return lines.slice(lines.findIndex((line) => line === 'why' || line === 'note')).filter((line) => line !== '')
+  }
+  const [note, reason] = [
+    ['  it is its node', '  -> nothing is wrong with that'],
+    ['  nobody here', '  -> run one'],
+  ]
+  assert.deepEqual(told('dropped'), ['why', ...(reason ?? []), 'note', ...(note ?? [])])
+  assert.deepEqual(told('delivered'), ['note', ...(note ?? []), ...(reason ?? [])])
+})
+
+test('the name of an object is its own, whatever stands before it', () => {
+  const first = (to: string): string | undefined =>
+    renderTrace({ ...trace, to }, { width: 0, color: false, verbose: false })
+      .split('\n')
+      .find((line) => line.startsWith('name'))
+      ?.split(' = ')[0]
+  for (const to of [
+    'svc/web',
+    'shop/svc/web:http',
+    'web:80',
+    'udp://web:80',
+    'udp://shop/svc/web:80',
+    'http://web/svc/x',
+  ])
+    assert.equal(first(to), 'name     web', to)
 })
