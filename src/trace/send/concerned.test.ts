@@ -27,4 +27,15 @@ test('who has to do with a request is watched', () => {
   assert.deepEqual(names(plain, '192.168.50.12', 22, outside), [[], ['node2'], '198.51.100.2'])
   const node = { kind: 'node', key: 'node1', node: 'node1', address: address('192.168.50.11') } as const
   assert.deepEqual(names(plain, '100.96.2.2', 80, node), [['far'], ['node1', 'node2'], '192.168.50.11'])
+  // The node port of one service at a node's address that another one has as its external IP.
+  const [web] = plain.services
+  assert.ok(web)
+  const spec = { ...web.spec, ports: [{ port: 80, nodePort: 30_080 }] }
+  const edge = {
+    ...web,
+    metadata: { name: 'edge', namespace: 'shop' },
+    spec: { clusterIP: 'None', externalIPs: ['192.168.50.11'], ports: [{ port: 8880 }] },
+  }
+  const shared: Cluster = { ...plain, services: [{ ...web, spec }, edge] }
+  assert.deepEqual(names(shared, '192.168.50.11', 30_080, outside), [['far'], ['node1', 'node2'], '198.51.100.2'])
 })

@@ -3,6 +3,7 @@ import { balancedAddresses, type Service } from '../../api/objects/service.ts'
 import { type Address, parseAddress } from '../../base/address.ts'
 import {
   type Cluster,
+  nodeAt,
   nodeOfRange,
   nodesThatServe,
   ownerOf,
@@ -38,7 +39,9 @@ export function concerned(
   const add = (address: Address): void => {
     const owner = ownerOf(cluster, address)
     if (owner.kind === 'pod') pods.add(owner.pod)
-    if (owner.kind === 'node') nodes.add(owner.node.metadata.name)
+    // An external IP of a service can be a node's own address.
+    const node = owner.kind === 'node' ? owner.node : nodeAt(cluster, address)
+    if (node) nodes.add(node.metadata.name)
     // An address that no pod has (any more) is followed to the node that it would be on.
     const range = nodeOfRange(cluster, address)
     if (range) nodes.add(range.node.metadata.name)
