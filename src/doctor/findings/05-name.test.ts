@@ -96,3 +96,51 @@ test('who is no pod is in no namespace, and has no pod’s resolv.conf', () => {
   assert.equal(found(nameServer, 'ledger', { ...asked, ...silent })?.fix, 'look at the /etc/resolv.conf of node1')
   assert.equal(found(nameServer, 'ledger', silent)?.fix, 'look at the /etc/resolv.conf of pod shop/client')
 })
+
+test('a slip is found in a whole name, too, with what is meant as the sender would write it', () => {
+  const own = told.cluster
+  const many = {
+    cluster: { ...own, services: [...own.services, ...['live', 'test'].map((one) => inSpace(one, 'web'))] },
+  }
+  const rows: [string, string, Partial<Told>][] = [
+    ['wbe', 'did you mean web?', many],
+    ['wbe.shop', 'did you mean web?', many],
+    ['wbe.shop.svc.cluster.local', 'did you mean web?', {}],
+    ['web.shop.svc.cluster.locl', 'did you mean web?', {}],
+    ['wbe.live.svc.cluster.local.', 'did you mean web.live?', many],
+    ['ledgr', 'did you mean ledger.a or ledger.b?', among('a', 'b')],
+  ]
+  for (const [name, fix, change] of rows) {
+    const one = found(check, name, { dns: [step(name)], ...change })
+    assert.deepEqual([one?.code, one?.fix], ['NameUnknown', fix], name)
+  }
+  const spaces = ['alpha', 'beta', 'gamma', 'delta', 'epsilon']
+  assert.equal(found(check, 'ledger.gama', among(...spaces))?.fix, 'write ledger.gamma')
+})
+
+test('a pod below a headless service that does not say its name, and one that is not there', () => {
+  const headless: Service = {
+    ...inSpace('shop', 'db'),
+    spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [] },
+  }
+  const [client] = told.cluster.pods
+  assert.ok(client)
+  const member = (spec: object) => ({
+    ...client,
+    metadata: { name: 'db-0', namespace: 'shop', labels: { app: 'db' } },
+    spec: { ...client.spec, ...spec },
+  })
+  const having = (spec: object): Partial<Told> => ({
+    cluster: { ...told.cluster, services: [...told.cluster.services, headless], pods: [client, member(spec)] },
+  })
+  for (const name of ['db-0.db', 'db-0.db.shop.svc.cluster.local']) {
+    const nameless = found(check, name, having({}))
+    assert.deepEqual([nameless?.code, nameless?.also?.[0]?.name], ['NameOfPod', 'db-0'])
+    assert.equal(
+      nameless?.fix,
+      'give the pod hostname: db-0 and subdomain: db (a StatefulSet with serviceName: db does)',
+    )
+  }
+  const another = found(check, 'db-7.db', having({ hostname: 'db-0', subdomain: 'db' }))
+  assert.match(another?.say ?? '', /the headless service shop\/db has no pod of that name; it has db-0$/)
+})

@@ -6,6 +6,7 @@ import { hasOnlyIpv6, knowsClusterNames } from '../../trace/notes.ts'
 import { namespaceOf } from '../../trace/origin.ts'
 import { serviceNamed } from '../../trace/ask/resolve.ts'
 import type { DnsStep, Why } from '../../trace/types.ts'
+import { directoryOf, spaceOf } from '../directory.ts'
 import type { Check, Finding } from '../types.ts'
 import { listed, referTo, senderOf } from './finding.ts'
 
@@ -73,18 +74,21 @@ function whyMissing({ cluster, source }: Case, name: string): Pick<Finding, 'cod
   const elsewhere = othersOf(cluster, name, namespace)
   if (elsewhere.length > 0) {
     const [first] = elsewhere.map(({ metadata }) => metadata.name)
+    const spacesNear = nearest(shortOf(name, cluster)[1] ?? '', elsewhere.map(spaceOf))
+    const near = elsewhere.filter((one) => spacesNear.includes(spaceOf(one)))
     const spaces = elsewhere.map(({ metadata }) => metadata.namespace ?? 'default')
     const whom = namespace === undefined ? `at ${source.key}` : `for a pod in namespace ${namespace}`
     return {
       code: 'NameElsewhere',
       say: `${say} ${whom}; a service ${first} is in ${listed(spaces, 3)}`,
       fix:
-        elsewhere.length > 3
+        elsewhere.length > 3 && near.length === 0
           ? `write ${first}.NAMESPACE${namespace === undefined ? `.svc.${cluster.zone}` : ''} with the one that is meant: kubectl get services -A has all`
-          : `write ${elsewhere.map(written).join(' or ')}`,
+          : `write ${(elsewhere.length > 3 ? near : elsewhere).map(written).join(' or ')}`,
     }
   }
-  const here = cluster.services.map(written)
+  const member = memberOf(cluster, name, namespace)
+  if (member) return { code: 'NameOfPod', ...member }
   const pod = cluster.pods.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
   if (pod)
     return {
@@ -92,7 +96,8 @@ function whyMissing({ cluster, source }: Case, name: string): Pick<Finding, 'cod
       say: `${name} is a pod, and DNS knows services, no pod by its name alone`,
       fix: `trace to pod/${name}:PORT, or make a service: kubectl -n ${namespace} expose pod ${name} --port=PORT`,
     }
-  const like = nearest(name, here)
+  const here = cluster.services.map(written)
+  const like = nearlyThat(cluster, name, namespace).map(written)
   if (like.length === 0 && name.includes('.') && !isInside(name, cluster))
     return {
       code: 'NameOutside',
@@ -109,13 +114,59 @@ function whyMissing({ cluster, source }: Case, name: string): Pick<Finding, 'cod
   }
 }
 
+/** The labels of a name before what every name of the cluster ends with, also where that end is wrong: `web.shop.svc.cluster.locl`. */
+function shortOf(name: string, { zone }: Cluster): string[] {
+  const bare = name.toLowerCase().replace(/\.$/, '')
+  const short = bare.endsWith(`.${zone}`) ? bare.slice(0, -zone.length - 1) : bare
+  return short.replace(/\.svc(\..*)?$/, '').split('.')
+}
+
+/** Services whose names are nearly that, with their namespace where one was written; without one the sender's own go before others. */
+function nearlyThat(cluster: Cluster, name: string, namespace: string | undefined): Service[] {
+  const { services } = cluster
+  const labels = shortOf(name, cluster)
+  const written = ({ metadata }: Service): string =>
+    labels.length > 1 ? `${metadata.name}.${metadata.namespace ?? 'default'}` : metadata.name
+  const among = Map.groupBy(services, written)
+  const found = nearest(labels.join('.'), among.keys()).flatMap((one) => among.get(one) ?? [])
+  const own = labels.length > 1 ? [] : found.filter((one) => spaceOf(one) === namespace)
+  return (own.length > 0 ? own : found).slice(0, 3)
+}
+
+/** `db-0.db`: a pod has a name below its headless service when it says so itself (hostname and subdomain, which a StatefulSet writes). */
+function memberOf(
+  cluster: Cluster,
+  name: string,
+  namespace: string | undefined,
+): Pick<Finding, 'say' | 'fix' | 'also'> | undefined {
+  const [host = '', below, space = namespace, ...rest] = shortOf(name, cluster)
+  if (below === undefined || space === undefined || rest.length > 0) return undefined
+  const service = cluster.services.find(({ metadata }) => metadata.name === below && spaceOf({ metadata }) === space)
+  if (service?.spec.clusterIP !== 'None') return undefined
+  const pods = directoryOf(cluster).matching(space, service.spec.selector ?? {})
+  const said = `nothing is called "${name}"`
+  const pod = pods.find(({ metadata }) => metadata.name === host)
+  if (pod && (pod.spec.hostname !== host || pod.spec.subdomain !== below))
+    return {
+      say: `${said}: pod ${space}/${host} is one of the headless service ${below}, and does not say that this is its name`,
+      fix: `give the pod hostname: ${host} and subdomain: ${below} (a StatefulSet with serviceName: ${below} does)`,
+      also: [referTo(pod), referTo(service)],
+    }
+  if (pod) return undefined
+  const names = pods.flatMap(({ spec }) => (spec.subdomain === below ? (spec.hostname ?? []) : []))
+  return {
+    say: `${said}: the headless service ${space}/${below} has no pod of that name${names.length === 0 ? '' : `; it has ${listed(names)}`}`,
+    fix: `ask for ${below}.${space}, which is all of its ready pods`,
+    also: [referTo(service)],
+  }
+}
+
 /** Services of the same name: in the namespace most like the one that was written, in the sender's, then by name. */
 function othersOf(cluster: Cluster, name: string, namespace: string | undefined): Service[] {
   const [first = '', space, ...rest] = name.toLowerCase().replace(/\.$/, '').split('.')
   // `api.example.com` is no service called "api".
   if (rest.length > 0 && !isInside(name, cluster)) return []
   const found = cluster.services.filter(({ metadata }) => metadata.name === first)
-  const spaceOf = ({ metadata }: Service): string => metadata.namespace ?? 'default'
   const near = space === undefined ? [] : nearest(space, found.map(spaceOf))
   const order = [...near, ...(namespace === undefined ? [] : [namespace])]
   const rank = (one: Service): number => (order.includes(spaceOf(one)) ? order.indexOf(spaceOf(one)) : order.length)
