@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import type { Event } from '../../api/objects/simple.ts'
+import { nearest } from '../../base/nearest.ts'
 import { isAlive, isReady, podKey, readyEndpoints } from '../../trace/cluster/cluster.ts'
 import { directoryOf, meets, spaceOf } from '../directory.ts'
 import { machinesOf } from '../machines.ts'
@@ -8,7 +9,7 @@ import type { Check, Finding, Patch, View } from '../types.ts'
 import { failedAt, listed, nameOf, plural, referTo } from './finding.ts'
 import { isLoopback } from './listeners.ts'
 import { makerOf } from './owner.ts'
-import { type Trouble, troubleOf } from './pod-trouble.ts'
+import { isPartlyDone, type Trouble, troubleOf, unknownPort } from './pod-trouble.ts'
 
 /** Services select pods, and none of them is Ready; and pods that are not, while others are. */
 export const check: Check = {
@@ -28,7 +29,9 @@ export const check: Check = {
     }
     const [empty, said] = emptyServices(view, troubled)
     const rest = view.cluster.pods.filter((pod) => lives(pod) && !isReady(pod) && !said.has(podKey(pod)))
-    return [...empty, ...byMaker(view, rest.map(troubled))]
+    // A Job's pod is Ready no more when one of its containers has done its work: nobody misses that but a service.
+    const missed = rest.filter((pod) => !isPartlyDone(pod) || servicesOf(view, pod).length > 0)
+    return [...empty, ...byMaker(view, missed.map(troubled))]
   },
 }
 
@@ -142,15 +145,19 @@ function byMaker(view: View, pods: readonly Told[]): Finding[] {
 }
 
 /** A program that runs, behind services that do not ask whether it is ready: a standby, or members that have to find each other first. */
-function isSentToAnyway({ cluster }: View, { pod, trouble }: Told): boolean {
+function isSentToAnyway(view: View, { pod, trouble }: Told): boolean {
   if (trouble.probe === undefined) return false
-  const services = cluster.services.filter(
+  const services = servicesOf(view, pod)
+  return services.length > 0 && services.every(({ spec }) => spec.publishNotReadyAddresses === true)
+}
+
+function servicesOf({ cluster }: View, pod: Pod): Service[] {
+  return cluster.services.filter(
     ({ metadata, spec: { selector = {} } }) =>
       (metadata.namespace ?? 'default') === spaceOf(pod) &&
       Object.keys(selector).length > 0 &&
       meets(pod.metadata.labels, selector),
   )
-  return services.length > 0 && services.every(({ spec }) => spec.publishNotReadyAddresses === true)
 }
 
 function fieldOf({ pod, trouble }: Told): string {
@@ -159,10 +166,32 @@ function fieldOf({ pod, trouble }: Told): string {
   return `${where}.containers[${at}].${trouble.probe?.type}`
 }
 
-/** A probe that is refused asks for a port on which nobody listens: the one where somebody does, if there is one only. */
-function probePatch(view: View, { pod, trouble: { probe } }: Told): Patch | undefined {
+/** A probe that names no port of its container: the one that is nearly that, or its only one. A probe that is refused: where somebody listens. */
+function probePatch(view: View, told: Told): Patch | undefined {
+  const { probe } = told.trouble
+  const named = probe && unknownPort(probe.container, probe.probe)
+  if (!probe || named === undefined) return listenedPatch(view, told)
+  const names = (probe.container.ports ?? []).flatMap(({ name }) => name ?? [])
+  const near = nearest(named, names)
+  const port = near[0] ?? (names.length === 1 ? names[0] : undefined)
+  const maker = makerOf(view, told.pod)
+  if (port === undefined || near.length > 1 || maker.kind !== 'Deployment') return undefined
+  return patchOf(maker, probe, port)
+}
+
+function patchOf(
+  maker: ReturnType<typeof makerOf>,
+  { container, type, probe }: NonNullable<Trouble['probe']>,
+  port: number | string,
+): Patch {
+  const change = { name: container.name, [type]: { [probe.httpGet ? 'httpGet' : 'tcpSocket']: { port } } }
+  return { ...referTo(maker), type: 'strategic', body: { spec: { template: { spec: { containers: [change] } } } } }
+}
+
+/** The port where somebody listens, if there is one only. */
+function listenedPatch(view: View, { pod, trouble: { probe } }: Told): Patch | undefined {
   const maker = makerOf(view, pod)
-  const action = probe?.probe.httpGet ? 'httpGet' : probe?.probe.tcpSocket ? 'tcpSocket' : undefined
+  const action = probe?.probe.httpGet ?? probe?.probe.tcpSocket
   const facts = machinesOf(view).pods.get(podKey(pod))?.pod
   if (!probe || !action || !facts || maker.kind !== 'Deployment' || !/refused/i.test(probe.said)) return undefined
   const listening = facts.sockets.filter(
@@ -174,12 +203,7 @@ function probePatch(view: View, { pod, trouble: { probe } }: Told): Patch | unde
   const ports = [...new Set(listening.map(({ port }) => port))]
   const [port] = ports
   if (ports.length !== 1 || port === undefined) return undefined
-  const container = { name: probe.container.name, [probe.type]: { [action]: { port } } }
-  return {
-    ...referTo(maker),
-    type: 'strategic',
-    body: { spec: { template: { spec: { containers: [container] } } } },
-  }
+  return patchOf(maker, probe, port)
 }
 
 /** Not ended, and not on its way out. */

@@ -2,7 +2,7 @@ import type { Condition } from '../../api/objects/meta.ts'
 import type { Container, ContainerStatus, Pod, Probe } from '../../api/objects/pod.ts'
 import type { Event } from '../../api/objects/simple.ts'
 import type { Because } from '../../trace/types.ts'
-import { plural } from './finding.ts'
+import { listed, plural } from './finding.ts'
 
 /** Why a pod is not Ready. */
 export interface Trouble {
@@ -152,6 +152,17 @@ function probeTrouble(pod: Pod, events: readonly Event[], now: number, describe:
     // What was Ready once has had its time.
     const before = Date.parse(condition(pod, 'Ready')?.lastTransitionTime ?? '')
     const wasReady = before > Date.parse(since) + 2000 && said !== undefined
+    const nowhere = unknownPort(container, probe)
+    if (nowhere !== undefined)
+      return {
+        kind: word,
+        say: `the ${word} of container ${status.name} (${textOf(probe)}) asks a port "${nowhere}", and the container has none of that name${names(container)}`,
+        fix: `let the probe name a port of its container, or its number: ${describe}`,
+        evidence: { kind: 'object', text: said ?? `container ${status.name}: ${type} port ${nowhere}` },
+        // No time helps.
+        early: false,
+        probe: { container, type, probe, said: said ?? '' },
+      }
     return {
       kind: word,
       say: `the ${word} of container ${status.name} (${textOf(probe)}) fails${said === undefined ? '' : `: ${said}`}`,
@@ -162,6 +173,26 @@ function probeTrouble(pod: Pod, events: readonly Event[], now: number, describe:
     }
   }
   return undefined
+}
+
+/** The port that a probe names, where its container has none of that name. */
+export function unknownPort({ ports = [] }: Container, { httpGet, tcpSocket }: Probe): string | undefined {
+  const port = httpGet?.port ?? tcpSocket?.port
+  if (typeof port !== 'string' || /^\d+$/.test(port)) return undefined
+  return ports.some(({ name }) => name === port) ? undefined : port
+}
+
+function names({ ports = [] }: Container): string {
+  const all = ports.flatMap(({ name }) => name ?? [])
+  return all.length === 0 ? '' : `: it has ${listed(all)}`
+}
+
+/** Of a pod that is never started again, a container that has done its work while others go on. */
+export function isPartlyDone({ spec, status }: Pod): boolean {
+  if ((spec.restartPolicy ?? 'Always') === 'Always') return false
+  const all = status?.containerStatuses ?? []
+  const done = all.filter(({ state }) => state?.terminated?.exitCode === 0)
+  return done.length > 0 && all.every((one) => one.ready || done.includes(one))
 }
 
 /** How long a container may take by its own manifest; probes that are asked often get some seconds all the same. */
