@@ -1,8 +1,11 @@
+import type { Pod } from '../../api/objects/pod.ts'
 import type { Service } from '../../api/objects/service.ts'
 import { factsOf, ipOf } from '../../trace/tell/story.ts'
 import type { Check, Finding, ObjectReference, View } from '../types.ts'
-import { nameOf, referTo } from './finding.ts'
+import { keyOf } from '../echoes.ts'
+import { nameOf, plural, referTo } from './finding.ts'
 import { hears, isLoopback, type Socket, socketText } from './listeners.ts'
+import { makerOf } from './owner.ts'
 import { servedPorts, socketsOf } from './served.ts'
 
 /** The program listens, and only the pod itself can reach it. */
@@ -13,8 +16,9 @@ export const check: Check = {
   needs: 'machines',
   find: (view) => {
     const asked = fromRequest(view)
-    const said = new Set(asked.map(({ object }) => JSON.stringify(object)))
-    return [...asked, ...fromMachines(view).filter(({ object }) => !said.has(JSON.stringify(object)))]
+    const said = new Set(asked.map(({ object }) => keyOf(object)))
+    const isSaid = ({ object, also = [] }: Finding): boolean => [object, ...also].some((one) => said.has(keyOf(one)))
+    return [...asked, ...fromMachines(view).filter((one) => !isSaid(one))]
   },
 }
 
@@ -32,32 +36,52 @@ function fromRequest({ request }: View): Finding[] {
   return [finding({ kind: 'Pod', namespace, name }, one)]
 }
 
-/** Pods behind a service, ready or not (their probes cannot reach them either); a port that no service has may be meant so. */
+interface Heard {
+  readonly pod: Pod
+  readonly one: Socket
+  readonly service: Service
+}
+
+/**
+ * Pods behind a service, ready or not (their probes cannot reach them either); a port that no service has may be meant so. Pods that one
+ * workload made are one finding.
+ */
 function fromMachines(view: View): Finding[] {
-  const found = new Map<string, Finding>()
+  const found = new Map<string, Heard[]>()
   for (const { service, protocol, endpoints } of servedPorts(view))
     for (const endpoint of endpoints) {
       const { pod, address, port } = endpoint
       const here = (socketsOf(endpoint, protocol) ?? []).filter((one) => one.port === port)
       const one = here.find(isLoopback)
       if (!pod || !one || here.some((other) => hears(other, address))) continue
-      const key = `${pod.metadata.namespace}/${pod.metadata.name} ${protocol} ${port}`
-      if (!found.has(key)) found.set(key, finding(referTo(pod), one, service))
+      const key = `${keyOf(referTo(makerOf(view, pod)))} ${protocol} ${port} ${one.address}`
+      const group = found.get(key)
+      if (!group) found.set(key, [{ pod, one, service }])
+      else if (!group.some((other) => other.pod === pod)) group.push({ pod, one, service })
     }
-  return [...found.values()]
+  return [...found.values()].map(([first, ...others]) => {
+    const { pod, one, service } = first as Heard
+    return finding(referTo(pod), one, { service, others: others.map((other) => referTo(other.pod)) })
+  })
 }
 
-function finding(object: ObjectReference, one: Socket, service?: Service): Finding {
+function finding(
+  object: ObjectReference,
+  one: Socket,
+  seen?: { readonly service: Service; readonly others: readonly ObjectReference[] },
+): Finding {
   const any = one.address.includes(':') ? '::' : '0.0.0.0'
+  const others = seen?.others ?? []
+  const more = others.length === 0 ? '' : `, and in ${plural(others.length, 'other pod')} like it,`
   return {
     number: 3,
     code: 'LoopbackOnly',
     level: 'error',
     object,
-    ...(service && { also: [referTo(service)] }),
+    ...(seen && { also: [referTo(seen.service), ...others] }),
     sure: 'certain',
     evidence: [{ kind: 'socket', text: socketText(one) }],
-    say: `${one.process ?? 'the program'} in pod ${object.namespace}/${object.name} listens on ${one.address}:${one.port} only: nobody outside the pod can reach that${service ? `; ${nameOf(service)} sends there` : ''}`,
+    say: `${one.process ?? 'the program'} in pod ${object.namespace}/${object.name}${more} listens on ${one.address}:${one.port} only: nobody outside the pod can reach that${seen ? `; ${nameOf(seen.service)} sends there` : ''}`,
     fix: `let it listen on ${any}`,
   }
 }
