@@ -1,5 +1,5 @@
 import type { Probe } from '../../api/objects/pod.ts'
-import { messageOf } from '../../base/errors.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
 import { httpProbe } from './http.ts'
 import { systemReason } from './reason.ts'
 import { portOf, type ProbeResult, type ProbeTarget } from './target.ts'
@@ -18,7 +18,8 @@ export async function runProbe(probe: Handler, target: ProbeTarget, timeoutMs: n
     }
     return { outcome: 'unknown', say: 'missing probe handler: one of httpGet, tcpSocket, exec, grpc is needed' }
   } catch (error) {
-    return { outcome: 'unknown', say: messageOf(error) }
+    const gone = error instanceof KubehopError && error.code === 'Invalid'
+    return { outcome: gone ? 'gone' : 'unknown', say: messageOf(error) }
   }
 }
 

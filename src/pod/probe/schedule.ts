@@ -24,7 +24,7 @@ export function firstState(kind: ProbeKind): ProbeState {
  */
 export function nextState(state: ProbeState, probe: Probe, outcome: ProbeOutcome, counts: boolean): ProbeState {
   const tries = state.tries + 1
-  if (outcome === 'unknown' || (outcome === 'failure' && !counts)) return { ...state, tries }
+  if (outcome === 'unknown' || outcome === 'gone' || (outcome === 'failure' && !counts)) return { ...state, tries }
   if (outcome !== 'failure') {
     const successes = state.successes + 1
     const ok = state.ok || successes >= (probe.successThreshold ?? 1)

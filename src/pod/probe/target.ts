@@ -1,8 +1,11 @@
 import type { IntOrString } from '../../api/objects/meta.ts'
 import type { Container } from '../../api/objects/pod.ts'
 
-/** `warning`: well, and worth an event. `unknown`: it could not be tried, which says nothing about the container. */
-export type ProbeOutcome = 'success' | 'warning' | 'failure' | 'unknown'
+/**
+ * `warning`: well, and worth an event. `unknown`: it could not be tried, which says nothing about the container. `gone`: nor does it to anybody else, for the
+ * container has ended meanwhile.
+ */
+export type ProbeOutcome = 'success' | 'warning' | 'failure' | 'unknown' | 'gone'
 
 export interface ProbeResult {
   outcome: ProbeOutcome
@@ -13,7 +16,7 @@ export interface ProbeResult {
 export interface ProbeTarget {
   container: Container
   podIP: string
-  /** Runs a command in the container; rejects when it cannot be started. `code` is undefined when it took too long and was ended. */
+  /** Runs a command in the container; rejects when it cannot be started, with Invalid when the container runs no more. `code` is undefined when it took too long and was ended. */
   exec: (command: string[], timeoutMs: number) => Promise<{ code: number | undefined; output: string }>
 }
 
