@@ -103,13 +103,13 @@ export function httpAgent(name: string, open: (options: RequestOptions) => Clien
         if (signal.aborted) enough()
         else signal.addEventListener('abort', enough, { once: true })
         let ended = false
-        for await (const line of linesOf(await response, longestLine)) {
+        for await (const line of whole(name, linesOf(await response, longestLine))) {
           if (line === '') continue
           const observation = JSON.parse(line) as Observation
           ended = observation.kind === 'end'
           yield observation
         }
-        if (!ended) throw failed(name, 'it stopped in the middle')
+        if (!ended) throw gone(name)
       } finally {
         signal.removeEventListener('abort', enough)
         request.destroy()
@@ -123,7 +123,7 @@ export function httpAgent(name: string, open: (options: RequestOptions) => Clien
         const response = responseTo(request, name)
         request.end(JSON.stringify(spec))
         let text = ''
-        for await (const line of linesOf(await response, longestLine)) text += line
+        for await (const line of whole(name, linesOf(await response, longestLine))) text += line
         return JSON.parse(text) as ProbeResult
       } finally {
         signal.removeEventListener('abort', giveUp)
@@ -135,7 +135,7 @@ export function httpAgent(name: string, open: (options: RequestOptions) => Clien
 
 async function responseTo(request: ClientRequest, name: string): Promise<IncomingMessage> {
   const [response] = (await once(request, 'response').catch((error: unknown) => {
-    throw failed(name, messageOf(error), error)
+    throw failed(name, `the agent of ${name} cannot be reached: ${messageOf(error)}`, error)
   })) as [IncomingMessage]
   request.on('error', () => response.destroy())
   if (response.statusCode === 200) return response
@@ -143,6 +143,19 @@ async function responseTo(request: ClientRequest, name: string): Promise<Incomin
   for await (const line of linesOf(response, longestLine)) text += line
   const said = /^\{.*\}$/s.test(text) ? (JSON.parse(text) as { error?: string }).error : undefined
   throw failed(name, said ?? `HTTP ${response.statusCode} ${text.slice(0, 200)}`)
+}
+
+/** Lines of an agent that may end meanwhile, as by kill -9. */
+async function* whole(name: string, lines: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* lines
+  } catch (error) {
+    throw error instanceof KubehopError ? error : gone(name, error)
+  }
+}
+
+function gone(name: string, cause?: unknown): KubehopError {
+  return failed(name, `the agent of ${name} ended in the middle`, cause)
 }
 
 function failed(name: string, say: string, cause?: unknown): KubehopError {

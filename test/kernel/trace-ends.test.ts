@@ -84,6 +84,47 @@ test('a machine that cannot be asked to send is told', async () => {
   }
 })
 
+test('a machine that hangs holds nobody up', async (t) => {
+  const real = world.agents.get('node1') as Agent
+  const hung: Agent = {
+    observe: (spec, signal) => real.observe(spec, signal),
+    probe: () => new Promise(() => {}),
+  }
+  const begun = performance.now()
+  const trace = await world.trace('client', 'svc/far-svc', {
+    agents: new Map([...world.agents, ['node1', hung]]),
+    timeoutMs: 200,
+  })
+  t.diagnostic(`${Math.round(performance.now() - begun)} ms`)
+  const say = 'NotSent: nothing was sent: the agent of node1 was to send it, and said nothing within 6 s'
+  assert.deepEqual(told(trace), ['not-sent', true, [say]])
+  assert.equal(trace.why[0]?.fix, 'see whether the agent of node1 runs, and trace again')
+})
+
+test('of a machine whose agent ends in the middle, nothing is made up', async () => {
+  const real = world.agents.get('node2') as Agent
+  const brief: Agent = {
+    probe: (spec, signal) => real.probe(spec, signal),
+    // As kill -9 does it: what was seen until then has come, the kernel's words at the end never do.
+    async *observe(spec, signal) {
+      for await (const one of real.observe(spec, signal)) {
+        if (one.kind === 'facts') throw new Error('aborted')
+        yield one
+      }
+    },
+  }
+  const trace = await world.trace('client', 'svc/far-svc', { agents: new Map([...world.agents, ['node2', brief]]) })
+  assert.equal(trace.verdict, 'delivered')
+  const said = [...trace.hops, ...trace.reply].filter(({ node }) => node === 'node2').map(({ say }) => say)
+  assert.ok(said.length > 0)
+  for (const say of said) assert.doesNotMatch(say, /no way|same wire|no route/)
+  assert.deepEqual(
+    [trace.agrees, trace.why.some(({ code }) => code === 'Unwatched')],
+    [true, true],
+    JSON.stringify(trace.why),
+  )
+})
+
 test('a pod that ends while the request is on its way to it leaves the story up to there', async () => {
   world.pod('target', 'node2')
   const address = world.addressOf('target')

@@ -54,7 +54,9 @@ function endsUnseen(
   const blind = predicted.findIndex(({ node }) => unwatched.has(node))
   const last = seen.at(-1)
   if (blind < 1 || last?.action !== 'dropped' || last.component === 'proxy' || last.component === 'policy') return false
-  return differ(predicted.slice(0, blind), seen.slice(0, -1), new Set(), asked) === undefined
+  // Of one that ended meanwhile something may have been seen.
+  const before = unwatched.has(last.node) ? seen : seen.slice(0, -1)
+  return differ(predicted.slice(0, blind), before, unwatched, asked) === undefined
 }
 
 function differ(
@@ -65,12 +67,9 @@ function differ(
   wayBack?: { readonly home: string | undefined },
 ): string | undefined {
   const back = wayBack !== undefined
-  const expected = stationsOf(
-    predicted.filter(({ node }) => !unwatched.has(node)),
-    asked,
-    back,
-  )
-  const found = stationsOf(seen, asked, back)
+  const watched = ({ node }: Hop): boolean => !unwatched.has(node)
+  const expected = stationsOf(predicted.filter(watched), asked, back)
+  const found = stationsOf(seen.filter(watched), asked, back)
   for (let at = 0; at < Math.max(expected.length, found.length); at++) {
     const [one, other] = [expected[at], found[at]]
     const edge = { first: back && at === 0, last: at === expected.length - 1 }

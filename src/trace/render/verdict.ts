@@ -42,6 +42,7 @@ export function outcomeOf(trace: Pick<Trace, 'protocol' | 'verdict' | 'status' |
  * is known of that: `no answer after 14 ms: it does not speak TLS; ask for http://`.
  */
 export function headline(outcome: string, { verdict, ms }: Pick<Trace, 'verdict' | 'ms'>, status?: string): string {
+  if (verdict === 'not-sent') return outcome
   const after = `after ${sayMs(ms)}`
   if (status === undefined || status === '') return `${outcome} ${after}`
   return verdict === 'delivered' ? `${outcome}, ${status} ${after}` : `${outcome} ${after}: ${status}`

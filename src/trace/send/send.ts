@@ -38,6 +38,8 @@ export interface Sender {
 export interface Unsent {
   readonly kind: 'unsent'
   readonly say: string
+  /** What to look at, where it was not the sender that had ended. */
+  readonly fix?: string
 }
 
 export interface Sent {
@@ -55,6 +57,8 @@ const mostPods = 64
 const mostPorts = 5
 /** How long a machine may take to set up its watchers, or to tell what they saw. */
 const patienceMs = 3000
+/** How long requests in a row are sent (send/repeat.ts). */
+const longestRepeatMs = 40_000
 
 /** Watchers on every machine concerned, then the request, then everything that they saw. `question`: what a DNS request asks. */
 export async function sendWatched(sender: Sender, target: Target, to: Sent['to'], question: string): Promise<Sent> {
@@ -100,14 +104,14 @@ export function watchersOf(
 /** The request between the moment when all watchers stand and the one when they are asked for what they saw. */
 export async function watched(
   watchers: readonly Watcher[],
-  { agent, signal, capture }: Sender,
+  { agent, source, signal, capture }: Sender,
   request: ProbeSpec,
 ): Promise<{ observations: Observation[]; result: ProbeResult | Unsent }> {
   const whole = (one: Watcher): Watcher => ({ ...one, spec: { ...one.spec, whole: true } })
   const watching = watchAll(capture ? watchers.map(whole) : watchers, patienceMs)
   try {
     await watching.ready
-    const result = await agent.probe(request, signal).catch(unsent)
+    const result = await bounded(source.node, request, signal, (limit) => agent.probe(request, limit))
     const observations = await watching.finish()
     const spec = watchers[0]?.spec
     if (spec && 'port' in spec) capture?.addOwn(observations, spec)
@@ -117,10 +121,40 @@ export async function watched(
   }
 }
 
-/** Pods end and machines go away while they are asked: that is a story, too. */
-function unsent(error: unknown): Unsent {
-  if (error instanceof KubehopError) return { kind: 'unsent', say: error.plain }
-  throw error
+/**
+ * Pods end and machines go away while they are asked: that is a story, too. An agent that hangs holds nobody up: it knows its time, and is
+ * given some more.
+ */
+async function bounded(
+  node: string,
+  { kind, timeoutMs }: ProbeSpec,
+  signal: AbortSignal,
+  send: (limit: AbortSignal) => Promise<ProbeResult>,
+): Promise<ProbeResult | Unsent> {
+  const ms = timeoutMs + 2 * patienceMs + (kind === 'repeat' ? longestRepeatMs : 0)
+  const late = AbortSignal.timeout(ms)
+  const gone = Promise.withResolvers<Unsent>()
+  const say = `the agent of ${node} was to send it, and said nothing within ${Math.round(ms / 1000)} s`
+  const fix = agentRuns(node)
+  const tell = (): void => gone.resolve({ kind: 'unsent', say, fix })
+  late.addEventListener('abort', tell, { once: true })
+  try {
+    return await Promise.race([
+      send(AbortSignal.any([signal, late])).catch((error: unknown) => unsent(error, node)),
+      gone.promise,
+    ])
+  } finally {
+    late.removeEventListener('abort', tell)
+  }
+}
+
+function unsent(error: unknown, node: string): Unsent {
+  if (!(error instanceof KubehopError)) throw error
+  return { kind: 'unsent', say: error.plain, ...(error.code === 'AgentFailed' && { fix: agentRuns(node) }) }
+}
+
+function agentRuns(node: string): string {
+  return `see whether the agent of ${node} runs, and trace again`
 }
 
 /** The source port is chosen here, because watchers must know it before anything is sent. */

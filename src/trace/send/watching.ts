@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { messageOf } from '../../base/errors.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
 import type { Agent } from '../agent.ts'
 import type { LiveSpec } from '../live/spec.ts'
 import type { Observation } from '../observation.ts'
@@ -57,7 +57,7 @@ function watch(
   let timer = setTimeout(lose, patienceMs, 'it took too long to begin')
   let done = false
   stop.addEventListener('abort', ask, { once: true })
-  run().catch((error: unknown) => lose(messageOf(error)))
+  run().catch((error: unknown) => lose(error instanceof KubehopError ? error.plain : messageOf(error)))
   return { stands: stands.promise, ends: ends.promise }
 
   async function run(): Promise<void> {

@@ -10,7 +10,8 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
   const one = visit.sightings.find(({ direction }) => direction === 'out') ?? visit.sightings[0]
   if (!one) return []
   const { destination } = ipOf(one)
-  const route = factsOf(story, visit.place)?.routes.find(({ to }) => to === destination)
+  const facts = factsOf(story, visit.place)
+  const route = facts?.routes.find(({ to }) => to === destination)
   const via = route?.via === undefined ? undefined : (nameOf(story, route.via) ?? route.via)
   const range = nodeOfRange(story.cluster, destination)
   const gone = one.direction === 'out'
@@ -28,7 +29,7 @@ export function atRouter(story: Story, visit: Visit): Hop[] {
     ]
   }
   const say = !gone
-    ? route?.entry === undefined
+    ? facts && route?.entry === undefined
       ? `${service ? `${destination} is ${service}’s, which only nodes understand: ` : ''}no line of the table is for ${destination}: thrown away`
       : (line?.say ?? `came in for ${destination}, and did not go on`)
     : range && route?.entry !== 'default'

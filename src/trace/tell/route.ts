@@ -25,18 +25,20 @@ export function routed(
     const mine = facts?.addresses.includes(source) ?? false
     const say = mine
       ? sayFromItself(one.place.name, source)
-      : route?.entry === undefined
+      : facts && route?.entry === undefined
         ? `no way to ${destination} from here`
         : (refusingLine(story, one.place, destination)?.say ?? `came in for ${destination}, and did not go on`)
-    return hopAt(story, one, { component: 'route', action: next ? 'forwarded' : 'dropped', say, because })
+    const told = { component: 'route', action: next ? 'forwarded' : 'dropped', say } as const
+    return hopAt(story, one, { ...told, ...(facts && { because }) })
   }
   const left =
     direction === 'there' && one.place.kind === 'node' ? leftAlone(story.cluster, story.ranges, forWhat(one)) : ''
   return hopAt(story, one, {
     component: 'route',
     action: 'forwarded',
-    say: `${left}${sayWay(story, one, route)}`,
-    because,
+    // Of a machine that ended meanwhile nobody knows the table.
+    say: facts ? `${left}${sayWay(story, one, route)}` : `sent on by ${one.device}`,
+    ...(facts && { because }),
   })
 }
 

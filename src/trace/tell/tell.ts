@@ -165,9 +165,8 @@ function asSent(source: Origin, sightings: readonly Sighting[]): Origin {
 function notSent(
   story: Story,
   common: Pick<Trace, 'from' | 'to' | 'protocol' | 'dns' | 'predictedDns'>,
-  { say }: Unsent,
+  { say, fix = 'trace again when it runs: kubectl get pods -A -o wide shows where pods are' }: Unsent,
 ): Trace {
-  const fix = 'trace again when it runs: kubectl get pods -A -o wide shows where pods are'
   const why: Why[] = [{ code: 'NotSent', level: 'error', say: `nothing was sent: ${say}`, fix }]
   const hops = tellHops(story, 'there')
   return { ...common, verdict: 'not-sent', ms: 0, hops, reply: [], predicted: [], agrees: true, why }
