@@ -106,6 +106,17 @@ test('nobody guesses: without words, or without a holder, nothing is said', () =
   for (const [title, of] of rows) assert.deepEqual(codes(of), [], title)
 })
 
+test('a sidecar finds its port taken as well', () => {
+  const one = two(running('second'), {
+    containers: [{ name: 'main' }],
+    initContainers: [{ name: 'second', restartPolicy: 'Always' }],
+  })
+  const status = { ...one.status, containerStatuses: [running('main')], initContainerStatuses: [crashing] }
+  const [found] = check.find(saying(libuv, undefined, { ...one, status }))
+  assert.deepEqual([found?.code, found?.field], ['PortTaken', 'spec.initContainers[0]'])
+  assert.match(found?.say ?? '', /^container second of pod shop\/web ends at once/)
+})
+
 test('pods with hostNetwork collide on their node', () => {
   const of = view({
     cluster: { pods: [two(crashing, { hostNetwork: true })] },

@@ -23,7 +23,11 @@ export const check: Check = {
         facts: told.pod,
         sockets: told.pod.hostNetwork ? told.machine.sockets : told.pod.sockets,
       }
-      return (pod.status?.containerStatuses ?? []).flatMap((status) => ofContainer(view, pod, status, facts, sockets))
+      // Sidecars are init containers: started first, and again when they end, at a time when others may have their port.
+      const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
+      return [...containerStatuses, ...initContainerStatuses].flatMap((status) =>
+        ofContainer(view, pod, status, facts, sockets),
+      )
     }),
 }
 
@@ -50,7 +54,6 @@ function ofContainer(
   const found = port === undefined ? (holders.length === 1 ? holders : []) : holders.filter((one) => one.port === port)
   const [holder] = found
   if (!holder) return []
-  const at = pod.spec.containers.findIndex((one) => one.name === name)
   const who = `container ${holder.container}${holder.pod !== undefined && holder.pod !== podKey(pod) ? ` of pod ${holder.pod}` : ''}`
   const evidence: Because[] = [
     { kind: 'object', text: `container ${name} said: ${line}` },
@@ -67,13 +70,19 @@ function ofContainer(
       level: 'error',
       object: referTo(pod),
       also: servicesOf(cluster.services, pod).map(referTo),
-      field: `spec.containers[${at}]`,
+      field: fieldOf(pod, name),
       sure: port === undefined ? 'likely' : 'certain',
       evidence,
       say: `container ${name} of ${nameOf(pod)} ends at once${times}: port ${holder.port} is taken by ${who}${holder.process === undefined ? '' : ` (${holder.process}, process ${holder.pid})`}`,
       fix: `let one of the two listen on another port: ${network}`,
     },
   ]
+}
+
+function fieldOf({ spec }: Pod, name: string): string {
+  const at = spec.containers.findIndex((one) => one.name === name)
+  if (at >= 0) return `spec.containers[${at}]`
+  return `spec.initContainers[${(spec.initContainers ?? []).findIndex((one) => one.name === name)}]`
 }
 
 /** The line in which a program says that its address is in use: libuv, Go, C libraries, Python and Java each have their own words. */
