@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { address, cidr } from '../../src/base/address.ts'
+import type { Expr } from '../../src/kernel/nftables/expr/index.ts'
+import { packAddress } from '../../src/kernel/nftables/packed.ts'
+import { openNftables } from '../../src/kernel/nftables/socket.ts'
+import type { Transaction } from '../../src/kernel/nftables/transaction.ts'
 import { setLink } from '../../src/kernel/rtnetlink/link.ts'
 import type { Mac } from '../../src/kernel/rtnetlink/mac.ts'
 import { deleteNeighbour, setNeighbour } from '../../src/kernel/rtnetlink/neighbour.ts'
 import { addRoute, deleteRoute, type Route } from '../../src/kernel/rtnetlink/route.ts'
 import { openRouteSocket } from '../../src/kernel/rtnetlink/socket.ts'
 import { writeSysctl } from '../../src/kernel/sysctl.ts'
+import { matches, noFirewall } from './firewall.ts'
 import type { Fault } from './trace-why-faults.ts'
 import { World } from './trace-world.ts'
 
@@ -176,5 +181,25 @@ test('a card that takes only what it would answer by itself changes nothing wher
   for (const name of ['node1', 'node2']) writeSysctl('net.ipv4.conf.all.rp_filter', 1, world.node(name))
   const trace = await world.trace('client', 'pod/far:8080')
   for (const name of ['node1', 'node2']) writeSysctl('net.ipv4.conf.all.rp_filter', 0, world.node(name))
+  assert.deepEqual([trace.verdict, trace.agrees, trace.why], ['delivered', true, []])
+})
+
+test('a pod that only somebody’s rule leads to is not watched, and that is no difference', async () => {
+  await world.web('other')
+  using nft = openNftables(world.node('node2'))
+  const hook = { type: 'nat', hook: 'prerouting', priority: -110, policy: 'accept' } as const
+  const exprs: Expr[] = [
+    ...matches(16, world.addressOf('far')),
+    { kind: 'immediate', to: 0, value: packAddress(address(world.addressOf('other'))) },
+    { kind: 'nat', type: 'dnat', family: 'ip', address: 0, flags: [] },
+  ]
+  const ops: Transaction['ops'] = [
+    { op: 'add table' },
+    { op: 'add chain', chain: { name: 'guard', hook } },
+    { op: 'add rule', chain: 'guard', rule: { exprs } },
+  ]
+  nft.apply({ table: { family: 'ip', name: 'firewall' }, ops })
+  const trace = await world.trace('client', 'pod/far:8080').finally(() => nft.apply(noFirewall()))
+  assert.ok(trace.hops.some(({ after }) => after?.dst === `${world.addressOf('other')}:8080`))
   assert.deepEqual([trace.verdict, trace.agrees, trace.why], ['delivered', true, []])
 })

@@ -11,7 +11,8 @@ export interface Seen {
 
 /**
  * undefined when both tell the same; else the first place where they part. Compared are the places in order, the packet as it comes to
- * each and leaves it, what decided there, the same for the answer, and the verdict. `unwatched`: machines of which nothing was seen.
+ * each and leaves it, what decided there, the same for the answer, and the verdict. `unwatched`: machines of which nothing
+ * was seen, and pods (`node1/web`).
  */
 export function agreement(predicted: Prediction, seen: Seen, unwatched: ReadonlySet<string>): string | undefined {
   const asked = seen.hops[0]?.packet.proto
@@ -67,7 +68,7 @@ function differ(
   wayBack?: { readonly home: string | undefined },
 ): string | undefined {
   const back = wayBack !== undefined
-  const watched = ({ node }: Hop): boolean => !unwatched.has(node)
+  const watched = ({ node, place }: Hop): boolean => !unwatched.has(node) && !unwatched.has(`${node}/${place}`)
   const expected = stationsOf(predicted.filter(watched), asked, back)
   const found = stationsOf(seen.filter(watched), asked, back)
   for (let at = 0; at < Math.max(expected.length, found.length); at++) {

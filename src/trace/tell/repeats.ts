@@ -53,10 +53,12 @@ export class Tally {
 
   /** `asked`: how many were to be sent. `shares`: what is expected of each endpoint, by its address. */
   repeats(asked: number, shares: ReadonlyMap<string, number>): Repeats {
+    // Somebody else got one: the service's endpoints changed meanwhile, and no share is to be expected any more.
+    const changed = [...this.#rows.values()].some(({ endpoint }) => endpoint && !shares.has(endpoint.address))
     const outcomes = [...this.#rows.values()]
       .sort((a, b) => b.ms.length - a.ms.length)
       .map(({ verdict, endpoint, ms, way }): RepeatedOutcome => {
-        const expected = endpoint && shares.get(endpoint.address)
+        const expected = endpoint && !changed ? shares.get(endpoint.address) : undefined
         return {
           verdict,
           ...(endpoint && { endpoint }),

@@ -8,6 +8,7 @@ import type { Device, Facts, Observation } from '../observation.ts'
 import { notesOf } from '../notes.ts'
 import type { Origin } from '../origin.ts'
 import { agreement } from '../predict/agreement.ts'
+import type { MachineState } from '../predict/machine.ts'
 import { predict } from '../predict/predict.ts'
 import { othersOnWire } from '../predict/promised.ts'
 import type { Ranges } from '../predict/ranges.ts'
@@ -88,7 +89,8 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
     port,
     ...(drawn !== undefined && { drawn }),
   })
-  const differs = agreement(prediction, { hops, reply, verdict }, unwatched)
+  const unseen = new Set([...unwatched, ...strangers(prediction.hops, states)])
+  const differs = agreement(prediction, { hops, reply, verdict }, unseen)
   return {
     ...common,
     verdict,
@@ -111,6 +113,14 @@ export function tell(told: Told, explain: Explain = () => []): Trace {
       ...blindSpots(observations),
     ],
   }
+}
+
+/** Machines and pods that no object led to, so that nobody watched them: somebody's rule sends there. */
+function strangers(predicted: readonly Hop[], states: readonly MachineState[]): string[] {
+  if (states.length === 0) return []
+  const keyOf = (node: string, place: string): string => (place === node ? node : `${node}/${place}`)
+  const watched = new Set(states.map(({ place: { node, name } }) => keyOf(node, shortName(name))))
+  return predicted.map(({ node, place }) => keyOf(node, place)).filter((key) => !watched.has(key))
 }
 
 function atOf({ flow }: Story): Pick<Trace, 'at'> {
