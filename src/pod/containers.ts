@@ -51,10 +51,8 @@ export class PodContainers {
 
   /** For a new sandbox everything starts anew, without a delay; init containers too. */
   renew(): void {
-    for (const life of this.all()) {
-      life.forgive()
-      if (this.#home.pod.spec.initContainers?.includes(life.spec)) life.renew()
-    }
+    const { initContainers = [] } = this.#home.pod.spec
+    for (const life of this.all()) life.renew(initContainers.includes(life.spec))
   }
 
   /** See {@link endContainers}. */

@@ -72,6 +72,6 @@ export function initDone(
   ]
   return behind.some(({ name }) => {
     const later = factsOf(name)
-    return (later?.running ?? later?.ended) !== undefined
+    return later?.running !== undefined || (later?.ended !== undefined && later.earlier !== true)
   })
 }

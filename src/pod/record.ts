@@ -33,6 +33,8 @@ export interface ContainerRecord {
   last?: Ending
   /** What an image brought into the instance that {@link ended} is of. */
   from?: RunOrigin
+  /** That instance was one of an earlier sandbox. */
+  earlier?: true
 }
 
 export interface RunRecord {

@@ -17,6 +17,8 @@ export interface ContainerFacts {
   waiting?: { reason: string; message?: string }
   /** How the instance `id` ended. */
   ended?: Ending
+  /** That end was in a sandbox before this one. */
+  earlier?: true
   /** How the one before it ended. */
   last?: Ending
   /** The startup probe has succeeded, or there is none. */

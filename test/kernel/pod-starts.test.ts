@@ -182,6 +182,27 @@ test('a sidecar that crashes before it has started holds back what is behind it 
   await node.delete('slow')
 })
 
+test('in a new sandbox the containers wait for their sidecars again', async () => {
+  const volumeMounts = [{ name: 'v', mountPath: '/v' }]
+  const startupProbe = { exec: { command: ['test', '-e', '/v/up'] }, periodSeconds: 1, failureThreshold: 20 }
+  const command = ['sh', '-c', 'sleep 0.3; touch /v/up; exec sleep 1000']
+  const side: Container = { name: 'side', image: 'host', restartPolicy: 'Always', command, volumeMounts, startupProbe }
+  const script = 'ls /v; rm /v/up; exec sleep 1000'
+  const spec = { volumes: [{ name: 'v', emptyDir: {} }], initContainers: [side] }
+  await node.run('anew', { command: ['sh', '-c', script], volumeMounts }, spec)
+  await node.ready('anew')
+  const pause = node.pods.list().find(({ name }) => name === 'anew')?.pausePid
+  assert.ok(pause)
+  process.kill(pause, 'SIGKILL')
+  await node.until(
+    'anew',
+    'up again',
+    (pod) => condition(pod, 'Ready') === 'True' && pod?.status?.containerStatuses?.[0]?.restartCount === 1,
+  )
+  assert.equal(await node.logs('anew'), 'up\n')
+  await node.delete('anew')
+})
+
 test('a sidecar starts before the containers and ends with them', async () => {
   const volumeMounts = [{ name: 'v', mountPath: '/v' }]
   const command = ['sh', '-c', 'echo side > /v/up; exec sleep 1000']

@@ -15,6 +15,7 @@ export class History {
   #id: string | undefined
   #from: RunOrigin | undefined
   #ended: Ending | undefined
+  #earlier = false
   #last: Ending | undefined
   #waiting: { reason: string; message?: string } | undefined
   #waitingSince = 0
@@ -23,7 +24,7 @@ export class History {
     this.#backoff = backoff
   }
 
-  get facts(): Pick<ContainerFacts, 'restarts' | 'id' | 'from' | 'waiting' | 'ended' | 'last'> {
+  get facts(): Pick<ContainerFacts, 'restarts' | 'id' | 'from' | 'waiting' | 'ended' | 'earlier' | 'last'> {
     return {
       ...this.record,
       ...(this.#id !== undefined && { id: this.#id }),
@@ -38,6 +39,7 @@ export class History {
       ...(this.#ended && { ended: this.#ended }),
       ...(this.#last && { last: this.#last }),
       ...(this.#ended && this.#from && { from: this.#from }),
+      ...(this.#ended && this.#earlier && { earlier: true }),
     }
   }
 
@@ -71,7 +73,8 @@ export class History {
   }
 
   /** Goes on with what another agent noted. */
-  restore({ restarts, ended, last, from }: ContainerRecord): void {
+  restore({ restarts, ended, last, from, earlier }: ContainerRecord): void {
+    this.#earlier = earlier === true
     this.#from = from
     this.#restarts = restarts
     this.#counted = restarts
@@ -93,9 +96,11 @@ export class History {
     this.#waitingSince = Date.now()
   }
 
-  /** Of an init container: it has to run once more, for a new sandbox. */
-  renew(): void {
-    if (!this.#ended) return
+  /** There will be a new sandbox, without a delay. `again`: an init container has to run once more in it. */
+  renew(again: boolean): void {
+    this.forgive()
+    this.#earlier = true
+    if (!again || !this.#ended) return
     this.#last = this.#ended
     this.#ended = undefined
     this.#restarts++
@@ -123,6 +128,7 @@ export class History {
   }
 
   over(ending: Ending): void {
+    this.#earlier = false
     const ranMs = Date.parse(ending.finishedAt) - Date.parse(ending.startedAt)
     this.#counted = countedAfter(this.#counted, ranMs, this.#backoff)
     this.#ended = ending

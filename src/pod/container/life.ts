@@ -105,9 +105,9 @@ export class ContainerLife {
     this.#history.waitAnew()
   }
 
-  /** Of an init container: it has to run once more, for a new sandbox. */
-  renew(): void {
-    this.#history.renew()
+  /** There will be a new sandbox, without a delay. `again`: an init container has to run once more in it. */
+  renew(again: boolean): void {
+    this.#history.renew(again)
   }
 
   /** The next restart does not wait: what ended it was not its own doing. */
@@ -157,10 +157,7 @@ export class ContainerLife {
     this.#begin(run, address, { hook: undefined, known })
   }
 
-  /**
-   * Ends the instance: its hook, its signal when `turn` has come, and after the grace SIGKILL. A second call can only make it sooner. Fulfilled
-   * when it has ended.
-   */
+  /** Ends it: its hook, its signal when `turn` has come, SIGKILL after the grace. A second call can only make it sooner. Fulfilled at its end. */
   stop(graceMs: number, turn: Promise<void> = Promise.resolve()): Promise<void> {
     const run = this.#run
     this.source.close()
