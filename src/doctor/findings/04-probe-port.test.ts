@@ -40,11 +40,12 @@ test('a probe that names no port of its container is told at once, and patched w
       | undefined
     return body?.spec.template.spec.containers[0]?.readinessProbe
   }
-  const [slip, ...more] = probed(probe('htpt'), [http, { name: 'metrics', containerPort: 9102 }])
+  const slips = probed(probe('htpt'), [http, { name: 'metrics', containerPort: 9102 }])
+  const [slip, ...more] = slips
   assert.deepEqual([slip?.code, slip?.early, more], ['NoReadyPod', false, []])
   assert.equal(slip?.field, 'spec.template.spec.containers[0].readinessProbe')
   assert.match(slip?.say ?? '', /asks a port "htpt", and the container has none of that name: it has http and metrics$/)
-  assert.deepEqual(value([slip as NonNullable<typeof slip>]), { httpGet: { port: 'http' } })
+  assert.deepEqual(value(slips), { httpGet: { port: 'http' } })
   assert.deepEqual(value(probed({ tcpSocket: { port: 'web' } }, [http])), { tcpSocket: { port: 'http' } })
   const none = probed(probe('web'), [])
   assert.match(none[0]?.say ?? '', /has none of that name$/)
@@ -64,7 +65,7 @@ test('a container that has done its work makes a pod that is never started again
   ] as NonNullable<Pod['status']>['containerStatuses']
   const batch = (restartPolicy: 'Always' | 'OnFailure' | 'Never', more: object = {}, labels = { job: 'batch' }) =>
     pod('batch', {
-      metadata: { name: 'batch', namespace: 'shop', labels: labels as Record<string, string> },
+      metadata: { name: 'batch', namespace: 'shop', labels },
       spec: { restartPolicy, containers: [{ name: 'prep' }, { name: 'main' }] },
       status: { ...unready, containerStatuses: statuses ?? [], ...more },
     })

@@ -15,7 +15,14 @@ const nodePort: Partial<Service['spec']> = {
 const ports: NonNullable<EndpointSlice['ports']> = [{ name: '', port: 5353, protocol: 'UDP' }]
 
 /** Datagrams that nobody answers: from a pod to `to`, as `on` remembers them. `endpoint`: who was chosen. */
-function unanswered(to: string, port: number, on: string, endpoint = to, endpointPort = port): Finding[] {
+function unanswered(
+  to: string,
+  port: number,
+  on: string,
+  endpoint = to,
+  endpointPort = port,
+  others: Service[] = [],
+): Finding[] {
   const sent: Partial<ConnectionGroup> = {
     protocol: 'udp',
     address: address(to),
@@ -34,7 +41,7 @@ function unanswered(to: string, port: number, on: string, endpoint = to, endpoin
   const connections = { count: 1, truncated: false, groups: [group(endpoint, sent)] }
   return check.find(
     view({
-      cluster: { services: [service('web', nodePort)], slices: [slice('web', ['100.96.1.2'], { ports })] },
+      cluster: { services: [...others, service('web', nodePort)], slices: [slice('web', ['100.96.1.2'], { ports })] },
       machines: [machine(on, { connections })],
     }),
   )
@@ -60,4 +67,14 @@ test('datagrams that are never answered are no mistake: where they arrive, and o
   // To another node's port, as the sender's node and the router see it.
   assert.deepEqual(unanswered('192.168.50.11', 30053, 'node2'), [])
   assert.deepEqual(unanswered('192.168.50.11', 30053, 'router'), [])
+  // The same where another service has the node's address as its external IP.
+  const edge = service('edge', {
+    clusterIP: 'None',
+    clusterIPs: [],
+    externalIPs: ['192.168.50.11'],
+    ports: [{ port: 80 }],
+  })
+  const shared = (on: string) => unanswered('192.168.50.11', 30053, on, undefined, undefined, [edge])
+  assert.deepEqual([shared('node2'), shared('router')], [[], []])
+  assert.equal(shared('node1').length, 1)
 })

@@ -1,5 +1,6 @@
+import type { Service } from '../../api/objects/service.ts'
 import { type Address, hostPort, parseAddress } from '../../base/address.ts'
-import { ownerOf } from '../../trace/cluster/cluster.ts'
+import { nodeAt, ownerOf, serviceAddresses } from '../../trace/cluster/cluster.ts'
 import type { Because } from '../../trace/types.ts'
 import { directoryOf } from '../directory.ts'
 import type { ConnectionGroup, MachineFacts } from '../facts.ts'
@@ -23,11 +24,12 @@ export const check: Check = {
     ),
 }
 
-function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGroup): Finding[] {
+function ofGroup(view: View, machine: MachineFacts, group: ConnectionGroup): Finding[] {
+  const { cluster } = view
   const { node } = machine
   const { address, port, endpoint, endpointPort, samples } = group
   const at = directoryOf(cluster).reached(address, port, 'udp')
-  if (!at || (endpoint === address && !translates(cluster, machine, address))) return []
+  if (!at || (endpoint === address && !translates(view, machine, address, at.service, port))) return []
   const { service } = at
   const slices = directoryOf(cluster).slices(service)
   const isListed = slices.some(
@@ -72,10 +74,18 @@ function ofGroup({ cluster }: View, machine: MachineFacts, group: ConnectionGrou
 /**
  * Whether this machine is who has to choose an endpoint for the address: a node for what services have, and for its own node ports. On the way
  * there others pass the datagram on as it is, and it may be one of those that nobody answers (metrics, logs).
+ * An address can be both: a node's own, and by other ports an external IP of services.
  */
-function translates(cluster: View['cluster'], { node, kind }: MachineFacts, address: Address): boolean {
-  const owner = ownerOf(cluster, address)
-  return kind === 'node' && (owner.kind !== 'node' || owner.node.metadata.name === node)
+function translates(
+  { cluster }: View,
+  { node, kind }: MachineFacts,
+  address: Address,
+  service: Service,
+  port: number,
+): boolean {
+  if (kind !== 'node') return false
+  const isOwn = serviceAddresses(service).includes(address) && service.spec.ports?.some((one) => one.port === port)
+  return isOwn === true || nodeAt(cluster, address)?.metadata.name === node
 }
 
 function clientOf(
