@@ -187,9 +187,10 @@ test('in a new sandbox the containers wait for their sidecars again', async () =
   const startupProbe = { exec: { command: ['test', '-e', '/v/up'] }, periodSeconds: 1, failureThreshold: 20 }
   const command = ['sh', '-c', 'sleep 0.3; touch /v/up; exec sleep 1000']
   const side: Container = { name: 'side', image: 'host', restartPolicy: 'Always', command, volumeMounts, startupProbe }
-  const script = 'ls /v; rm /v/up; exec sleep 1000'
+  const script = 'ls /v > /tmp/seen; rm /v/up; touch /tmp/read; exec sleep 1000'
+  const readinessProbe = { exec: { command: ['test', '-e', '/tmp/read'] } }
   const spec = { volumes: [{ name: 'v', emptyDir: {} }], initContainers: [side] }
-  await node.run('anew', { command: ['sh', '-c', script], volumeMounts }, spec)
+  await node.run('anew', { command: ['sh', '-c', script], volumeMounts, readinessProbe }, spec)
   await node.ready('anew')
   const pause = node.pods.list().find(({ name }) => name === 'anew')?.pausePid
   assert.ok(pause)
@@ -199,7 +200,7 @@ test('in a new sandbox the containers wait for their sidecars again', async () =
     'up again',
     (pod) => condition(pod, 'Ready') === 'True' && pod?.status?.containerStatuses?.[0]?.restartCount === 1,
   )
-  assert.equal(await node.logs('anew'), 'up\n')
+  assert.equal((await node.exec('anew', ['cat', '/tmp/seen'])).out, 'up\n')
   await node.delete('anew')
 })
 
