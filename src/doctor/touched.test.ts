@@ -44,6 +44,20 @@ test('a request is told what it met, and nothing of what it never came near', ()
   assert.ok(!why.includes('SelectorMatchesNothing'), why.join())
 })
 
+test('a node that is asked is no service of which its address is an external IP by other ports', () => {
+  const node = '192.168.50.12'
+  const edge: Service = { ...lonely, spec: { ...lonely.spec, externalIPs: [node] } }
+  const asked = (port: number): string[] =>
+    caseOf({
+      ...wrongPort,
+      cluster: { ...told.cluster, services: [...told.cluster.services, edge] },
+      target: parseTarget(`tcp://${node}:${port}`),
+      to: { address: address(node), port },
+    }).why
+  assert.ok(!asked(9999).includes('SelectorMatchesNothing'), asked(9999).join())
+  assert.ok(asked(80).includes('SelectorMatchesNothing'), asked(80).join())
+})
+
 test('of a request the doctor tells first what it met, wherever that is, and then the rest', () => {
   const { request } = caseOf(wrongPort)
   const view: View = { cluster, ranges: told.ranges, machines: [], request, now: Date.now() }

@@ -1,5 +1,5 @@
 import type { Case } from '../trace/case.ts'
-import { ownerOf, podKey, serviceAt } from '../trace/cluster/cluster.ts'
+import { nodeAt, ownerOf, podKey, serviceAt } from '../trace/cluster/cluster.ts'
 import { namespaceOf } from '../trace/origin.ts'
 import { serviceNamed } from '../trace/ask/resolve.ts'
 import { transportOf } from '../trace/ask/target.ts'
@@ -30,12 +30,14 @@ function touchedBy({ cluster, source, to, target, story }: Case): ReadonlySet<st
   for (const { place } of story.flow.there) touch(kinds[place.kind], place.name)
   const owner = to && ownerOf(cluster, to.address)
   if (owner?.kind === 'pod') touch('Pod', podKey(owner.pod))
-  if (owner?.kind === 'node') touch('Node', owner.node.metadata.name)
+  // A node's own address can be an external IP of services as well: theirs are their ports alone.
+  const node = owner?.kind === 'node' ? owner.node : to && nodeAt(cluster, to.address)
+  if (node) touch('Node', node.metadata.name)
   const { host } = target
   const names = host.kind === 'name' ? host.name : host.kind === 'object' ? host.object.name : undefined
   const space = (host.kind === 'object' ? host.object.namespace : undefined) ?? namespaceOf(source) ?? 'default'
   const services = [
-    owner?.kind === 'service' ? owner.service : undefined,
+    owner?.kind === 'service' && !node ? owner.service : undefined,
     to && serviceAt(cluster, to.address, to.port, transportOf(target.protocol))?.service,
     names === undefined ? undefined : serviceNamed(cluster, names, space),
   ]

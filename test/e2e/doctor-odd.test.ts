@@ -34,6 +34,7 @@ const others: Readonly<Record<string, string>> = {
   'named-migration': 'Succeeded',
   'named-attempt': 'Failed',
   'peers-1': 'Running',
+  batch: 'Running',
 }
 
 function wanted(name: string): string {
@@ -75,6 +76,10 @@ test('requests to all of it are delivered, and nothing is found in what they tou
     ['outside', 'udp://192.168.50.12:30053'],
     ['outside', 'tcp://192.168.50.12:30053'],
     ['node/node2', 'http://192.168.50.12:9200/'],
+    ['outside', 'http://192.168.50.11:9201/'],
+    ['outside', 'http://192.168.50.11:30080/'],
+    ['outside', 'http://192.168.50.11:8081/'],
+    ['odd/client', 'http://edge:9201/'],
   ]
   for (const [from, to] of asked) {
     const found = await diagnose(lab, '--for', from, to)
