@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { address, cidr } from '../../src/base/address.ts'
 import { masqueradeOf } from '../../src/cni/plugin/masquerade.ts'
@@ -110,17 +111,19 @@ test('what a pod sends to a group keeps its address, by IPv4 and IPv6', { skip: 
     const child = inNetns(b, () =>
       spawn(process.execPath, ['-e', member, type, group, target], { stdio: ['ignore', 'pipe', 'inherit'] }),
     )
+    const left = once(child, 'exit')
+    const words = createInterface(child.stdout)[Symbol.asyncIterator]()
     try {
-      const said = async (): Promise<string> => String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim()
-      assert.equal(await said(), 'member')
-      const heard = said()
+      assert.equal((await words.next()).value, 'member')
       const { status, stderr } = inNetns(a, () =>
         spawnSync(process.execPath, ['-e', sender, type, group, source], { encoding: 'utf8' }),
       )
       assert.equal(status, 0, stderr)
-      assert.equal(await heard, from)
+      assert.equal((await words.next()).value, from)
     } finally {
       child.kill('SIGKILL')
+      // The next one takes the same port.
+      await left
     }
   }
 })
