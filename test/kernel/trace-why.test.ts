@@ -134,6 +134,16 @@ for (const [title, to, fault, expected] of rows)
     for (const { say, fix } of trace.why) assert.ok(say !== '' && fix !== '')
   })
 
+test('a sender that is still asking who has the address when time is over is not said to have been told no', async () => {
+  // It gives up after three questions, 50 ms apart.
+  const trace = await world.trace('client', '100.96.1.78:80', { timeoutMs: 60 })
+  const told = trace.why.find(({ code }) => code === 'NotSent')
+  assert.match(
+    told?.say ?? '',
+    /^pod shop\/client asked its wire who has that address, and nobody answered within 0\.1 s: no packet of the request left \(no answer from 100\.96\.1\.78\)$/,
+  )
+})
+
 test('a node that could not be watched is named beside the silence', async () => {
   const agents = new Map(world.agents)
   agents.set('node2', {

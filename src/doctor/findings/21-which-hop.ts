@@ -130,8 +130,14 @@ function silence(one: Case, last: Sighting): Finding {
 function notSent(one: Case): Finding {
   const { source, hops, result } = one
   const because: Because = hops.at(-1)?.because ?? { kind: 'packet', text: 'no packet was seen' }
+  const who = source.pod ? `pod ${source.key}` : source.key
+  if (because.kind === 'neighbour' && result?.kind === 'sent' && result.outcome === 'timeout') {
+    // Its kernel was still asking when the time was over.
+    const say = `${who} asked its wire who has that address, and nobody answered within ${seconds(result.ms)}: no packet of the request left (${because.text})`
+    return { ...common, code: 'NotSent', object: senderOf(one), evidence: [because], say, fix: fixes.NotSent }
+  }
   const outcome = result?.kind === 'sent' ? `: ${outcomes[result.outcome] ?? result.outcome}` : ''
-  const say = `the kernel of ${source.pod ? `pod ${source.key}` : source.key} itself said so${outcome}; no packet of the request was seen anywhere (${because.text})`
+  const say = `the kernel of ${who} itself said so${outcome}; no packet of the request was seen anywhere (${because.text})`
   return { ...common, code: 'NotSent', object: senderOf(one), evidence: [because], say, fix: fixes.NotSent }
 }
 
