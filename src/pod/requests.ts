@@ -14,7 +14,7 @@ import { waitingReason } from './status.ts'
 
 /** What others ask of the pods of a node. */
 export interface PodRequests {
-  /** What a container printed. Throws NotFound, or Invalid when it has not started. */
+  /** What a container printed. Throws NotFound, or Invalid when it has not started, or has no instance before. */
   logs(namespace: string, pod: string, container: string, options?: LogOptions): Readable
   exec(namespace: string, pod: string, container: string, options: ExecOptions): Promise<Execution>
   /** A container's own streams from now on. Throws NotFound, or Invalid when it does not run. */
@@ -51,7 +51,7 @@ export function podRequests(lives: ReadonlyMap<string, PodLife>, nodeName: strin
       if (found) return readLog(found.path, options, found.writer)
       if (resume)
         throw invalid('logs', 'the log has grown so much since that where this reading began is no longer kept')
-      if (previous) throw notFound(`previous terminated container "${container}" in pod "${name}" not found`)
+      if (previous) throw invalid('logs', `previous terminated container "${container}" in pod "${name}" not found`)
       const why = waitingReason(find(namespace, name).pod, container, life.facts)
       throw invalid('logs', `container "${container}" in pod "${name}" is waiting to start: ${why}`)
     },

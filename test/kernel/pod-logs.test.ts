@@ -150,7 +150,10 @@ test('what is not there is said so', async () => {
     code: 'Invalid',
     message: /waiting to start: ErrImagePull/,
   })
-  assert.throws(() => node.pods.logs('default', 'unborn', 'c', { previous: true }), { code: 'NotFound' })
+  assert.throws(() => node.pods.logs('default', 'unborn', 'c', { previous: true }), {
+    code: 'Invalid',
+    message: /previous terminated container "c" in pod "unborn" not found/,
+  })
   await assert.rejects(node.exec('unborn', ['true']), { code: 'Invalid' })
   await node.delete('unborn')
 })
