@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { applyAll } from '../api/apply.ts'
 import { fromKubeconfig } from '../api/client/kubeconfig.ts'
 import type { KubeObject } from '../api/objects/meta.ts'
+import { endOf } from '../lab/ended.ts'
 import { kubeconfigOf, type LabRecord, starterOf } from '../lab/folder.ts'
 import { type Readiness, waitReady } from '../lab/ready.ts'
 import { parseSettings, type Settings } from '../lab/settings.ts'
@@ -83,7 +84,10 @@ export async function start(
   const interrupt = cleanUpOnSignal(settings.name, progress)
   try {
     const record = await startLab(settings, (say) => progress.step(say))
-    const result = await applyAndWait(record, objects, seconds, progress)
+    using end = endOf(record)
+    const result = await applyAndWait(record, objects, seconds, progress, end.signal).catch((error: unknown) => {
+      throw end.reason() ?? error
+    })
     progress.done()
     const took = (performance.now() - begun) / 1000
     const lab = await describeLab(record)
@@ -128,6 +132,7 @@ async function applyAndWait(
   objects: KubeObject[],
   seconds: number,
   progress: Progress,
+  end: AbortSignal,
 ): Promise<Readiness> {
   const client = await fromKubeconfig(kubeconfigOf(record.name))
   try {
@@ -135,9 +140,9 @@ async function applyAndWait(
       const pods = expectedPods > 0 ? `, pods ready: ${readyPods} of ${expectedPods}` : ''
       progress.step(`nodes ready: ${readyNodes} of ${record.nodes}${pods}`)
     }
-    const end = performance.now() + seconds * 1000
+    const late = performance.now() + seconds * 1000
     // Pods that come before all nodes are there would all go to the first.
-    const nodes = await waitReady(client, [], record.nodes, seconds * 1000, show)
+    const nodes = await waitReady(client, [], record.nodes, seconds * 1000, show, end)
     if (nodes.timedOut) return nodes
     await applyAll(client, objects)
     const dns = { kind: 'Deployment', metadata: { name: 'cluster-dns', namespace: 'kube-system' } }
@@ -145,7 +150,7 @@ async function applyAndWait(
       dns,
       ...objects.map(({ kind, metadata }) => ({ kind, metadata: { namespace: 'default', ...metadata } })),
     ]
-    return await waitReady(client, wanted, record.nodes, end - performance.now(), show)
+    return await waitReady(client, wanted, record.nodes, late - performance.now(), show, end)
   } finally {
     client.close()
   }

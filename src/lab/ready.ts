@@ -49,22 +49,31 @@ export function readinessOf({ nodes, expectedNodes, pods, deployments, wanted }:
   return result
 }
 
-/** Resolves when all is ready, when something is stuck, or with what was still missing when the time is over. */
+/**
+ * Resolves when all is ready, when something is stuck, or with what was still missing when the time is over. Rejects with the reason of `end`: there is
+ * nobody to wait for any more.
+ */
 export async function waitReady(
   client: Client,
   wanted: Situation['wanted'],
   expectedNodes: number,
   timeoutMs: number,
   onProgress: (readiness: Readiness) => void,
+  end?: AbortSignal,
 ): Promise<Readiness & { timedOut: boolean }> {
   const followers: { close(): void }[] = []
+  const ended = Promise.withResolvers<never>()
+  const stop = (): void => ended.reject(end?.reason)
+  end?.addEventListener('abort', stop, { once: true })
+  let timer: NodeJS.Timeout | undefined
   try {
-    return await new Promise((resolve) => {
+    end?.throwIfAborted()
+    const result = new Promise<Readiness & { timedOut: boolean }>((resolve) => {
       let nodes: Follower<Node> | undefined
       let pods: Follower<Pod> | undefined
       let deployments: Follower<Deployment> | undefined
       let last: Readiness = { readyNodes: 0, readyPods: 0, expectedPods: 0, waiting: ['the API'], stuck: [] }
-      const timer = setTimeout(() => resolve({ ...last, timedOut: true }), timeoutMs)
+      timer = setTimeout(() => resolve({ ...last, timedOut: true }), timeoutMs)
       const look = (): void => {
         if (!nodes || !pods || !deployments) return
         last = readinessOf({
@@ -76,7 +85,6 @@ export async function waitReady(
         })
         onProgress(last)
         if (last.waiting.length > 0 && last.stuck.length === 0) return
-        clearTimeout(timer)
         resolve({ ...last, timedOut: false })
       }
       nodes = client.follow('Node', { onBatch: look })
@@ -85,7 +93,10 @@ export async function waitReady(
       followers.push(nodes, pods, deployments)
       void Promise.all([nodes.synced, pods.synced, deployments.synced]).then(look)
     })
+    return await Promise.race([result, ended.promise])
   } finally {
+    clearTimeout(timer)
+    end?.removeEventListener('abort', stop)
     for (const follower of followers) follower.close()
   }
 }

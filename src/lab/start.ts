@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { address, formatCidr } from '../base/address.ts'
@@ -29,6 +29,7 @@ import {
 } from './folder.ts'
 import type { GroupsPlace } from '../pod/resources/groups.ts'
 import type { LabPlace } from '../trace/cluster/cluster.ts'
+import { endedByAnother, endOfLog } from './ended.ts'
 import { isolate, ownProc, self } from './isolate.ts'
 import { explainRefusal, needNamespaces, needSpace } from './needs.ts'
 import { nodeDnsAddress, type Settings } from './settings.ts'
@@ -71,13 +72,7 @@ export async function startLab(settings: Settings, onProgress: (say: string) => 
     const taken = noteIn(settings.name) !== note
     if (started) await endLab(started)
     removeFolder(settings.name, note)
-    if (taken)
-      throw new KubehopError(
-        'lab',
-        'start',
-        'Ended',
-        `lab "${settings.name}" was ended by another command while it started`,
-      )
+    if (taken) throw endedByAnother(settings.name)
     throw explainRefusal(known)
   }
 }
@@ -165,7 +160,7 @@ async function launchSupervisor(
 function held(name: string, pid: number | undefined): ProcessRecord {
   const started = pid === undefined ? undefined : startedAt(pid)
   if (pid === undefined || started === undefined) {
-    throw new KubehopError('lab', 'start', 'StartFailed', `the lab ended at once; its log:\n${tail(logOf(name))}`)
+    throw new KubehopError('lab', 'start', 'StartFailed', `the lab ended at once; its log:\n${endOfLog(name)}`)
   }
   return { pid, started }
 }
@@ -229,12 +224,6 @@ async function followProgress(name: string, progress: Readable, onProgress: (say
     'lab',
     'start',
     'StartFailed',
-    `the lab's supervisor ended while it started; its log:\n${tail(logOf(name))}`,
+    `the lab's supervisor ended while it started; its log:\n${endOfLog(name)}`,
   )
-}
-
-/** The last lines of a log file, for an error message; none of one that is gone. */
-function tail(path: string): string {
-  if (!existsSync(path)) return ''
-  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
 }

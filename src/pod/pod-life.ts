@@ -139,9 +139,8 @@ export class PodLife implements Home {
   }
 
   #adopt(record: PodRecord): void {
-    const whole = this.#sandbox.adopt(record)
+    this.#sandbox.adopt(record)
     this.#containers.adopt(record.containers, this.#sandbox.current?.address ?? this.context.hostIP)
-    if (!whole && !this.#work.isOver()) this.#work.sandboxLost()
   }
 
   #detach(): void {

@@ -77,13 +77,6 @@ export class PodWork {
     return this.#steps.finish()
   }
 
-  /** While no agent ran its sandbox went: what is left of the pod ends, and begins again without a delay. */
-  sandboxLost(): void {
-    this.#tellSandboxChanged()
-    void this.#input.containers.end(0)
-    for (const container of this.#input.containers.all()) container.forgive()
-  }
-
   isOver(): boolean {
     return isOver(phaseOf(this.#input.home.pod, this.#input.facts()))
   }
@@ -93,7 +86,8 @@ export class PodWork {
     if (this.#vanished || home.pod.metadata.deletionTimestamp !== undefined) return this.#remove()
     if (this.isOver()) return this.#settle()
     if (this.#pastDeadline()) return
-    if (sandbox.ended) await this.#replaceSandbox()
+    if (sandbox.ended) await this.#leaveSandbox()
+    if (this.isOver()) return this.#settle()
     await all([this.#makeVolumes(), ...(sandbox.current ? [] : [this.#makeSandbox()])])
     report.soon()
     const { current } = sandbox
@@ -126,17 +120,17 @@ export class PodWork {
     await this.#input.sandbox.make((sandbox) => this.#input.record(sandbox))
   }
 
-  /** Pause is gone, and with it the pod's network: everything in it has to be made anew, init containers too. */
-  async #replaceSandbox(): Promise<void> {
-    this.#tellSandboxChanged()
-    await this.#input.containers.end(0)
-    await this.#input.sandbox.drop()
-    this.#input.containers.renew()
-  }
-
-  #tellSandboxChanged(): void {
-    const say = 'Pod sandbox changed, it will be killed and re-created.'
-    this.#input.home.event(undefined, 'Normal', 'SandboxChanged', say)
+  /**
+   * Pause is gone, and with it the pod's network: everything in it has to be made anew, init containers too. A pod that starts nothing again gets
+   * no other sandbox (podSandboxChanged and computePodActions, k8s.io/kubernetes/pkg/kubelet/kuberuntime).
+   */
+  async #leaveSandbox(): Promise<void> {
+    const { home, sandbox, containers } = this.#input
+    await containers.end(0)
+    if (this.isOver()) return
+    home.event(undefined, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+    await sandbox.drop()
+    containers.renew()
   }
 
   /** A pod that is over keeps its logs and its place in the API, and nothing else. */

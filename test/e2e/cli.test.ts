@@ -209,6 +209,29 @@ test('a lab that is ended while it starts says so, and one that is started right
   assert.equal((await kubehop('down', 'hasty')).code, 0)
 })
 
+test('a lab that is ended while its pods are waited for says so at once', async () => {
+  const probe = "readinessProbe: { exec: { command: ['false'] } }"
+  const container = `{ name: c, image: host, command: [sleep, '1000'], ${probe} }`
+  const pod = `apiVersion: v1\nkind: Pod\nmetadata: { name: never }\nspec: { containers: [${container}] }\n`
+  const { spawn } = await import('node:child_process')
+  const args = ['up', 'waited-for', '--nodes', '1', '--timeout', '600', '-f', manifest('never.yaml', pod)]
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, ...state.env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const over = new Promise((exit) => child.once('close', exit))
+  let err = ''
+  await new Promise<void>((waits) => {
+    child.stderr.on('data', (text) => {
+      err += String(text)
+      if (/pods ready: 1 of/.test(err)) waits()
+    })
+  })
+  assert.equal((await kubehop('down', 'waited-for')).code, 0)
+  assert.equal(await over, 1, err)
+  assert.match(err, /lab "waited-for" was ended by another command while it started/)
+})
+
 test('the only lab of a state folder can be started anew after it died', async () => {
   const alone = freshState()
   const up = () => run(process.execPath, [main, 'up', 'only', '--nodes', '1'], alone.env)

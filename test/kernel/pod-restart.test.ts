@@ -132,6 +132,8 @@ test('of containers that share their processes, what one left while no agent was
   )
   await agent.ask('ready', 'sharing')
   const first = (await find('sharing'))?.containers[0]?.pid ?? 0
+  // The shell does not wait for it.
+  await until(() => pidsOf('sleep', '4510').length === 1)
   const [orphan = 0] = pidsOf('sleep', '4510')
   await agent.kill()
   process.kill(first)
@@ -211,19 +213,34 @@ test('what a killed agent had not yet removed of a pod that has gone, nor had wr
 })
 
 test('a sandbox that died while no agent was there is made anew', async () => {
-  await agent.ask('run', 'orphan', { command: ['sleep', '1000'] })
-  await agent.ask('ready', 'orphan')
+  const volumeMounts = [{ name: 'v', mountPath: '/v' }]
+  const first = { name: 'first', image: 'host', command: ['sh', '-c', 'echo ran >> /v/runs'], volumeMounts }
+  const spec = { volumes: [{ name: 'v', emptyDir: {} }], initContainers: [first] }
+  await agent.ask('run', 'orphan', { command: ['sleep', '1000'], volumeMounts }, spec)
+  await agent.ask('run', 'once', { command: ['sleep', '1000'] }, { restartPolicy: 'Never' })
+  for (const name of ['orphan', 'once']) await agent.ask('ready', name)
   const was = await find('orphan')
+  const once = await find('once')
   await agent.kill()
-  process.kill(was?.pausePid ?? 0, 'SIGKILL')
+  for (const pause of [was?.pausePid, once?.pausePid]) process.kill(pause ?? 0, 'SIGKILL')
   agent = await Agent.start(dir)
   const pod = await agent.ask<Pod>('restarted', 'orphan', 1)
+  // Init containers prepare what is in the sandbox, too.
+  assert.equal((await agent.ask<{ out: string }>('exec', 'orphan', ['cat', '/v/runs'])).out, 'ran\nran\n')
+  assert.equal(pod.status?.initContainerStatuses?.[0]?.restartCount, 1)
   const is = await find('orphan')
   assert.notEqual(is?.pausePid, was?.pausePid)
   assert.equal(is?.address, pod.status?.podIP)
-  assert.equal(startedAt(was?.containers[0]?.pid ?? 0), undefined)
+  for (const before of [was, once]) assert.equal(startedAt(before?.containers[0]?.pid ?? 0), undefined)
+  // Who starts nothing again gets no other sandbox.
+  const over = await agent.ask<Pod>('ended', 'once')
+  assert.equal(over.status?.containerStatuses?.[0]?.restartCount, 0)
+  assert.deepEqual(
+    (await agent.ask<string[]>('events', 'once')).filter((one) => one.includes('Sandbox')),
+    [],
+  )
   assert.equal((await agent.ask<unknown[]>('cables')).length, 1)
-  await agent.ask('delete', 'orphan')
+  for (const name of ['orphan', 'once']) await agent.ask('delete', name)
 })
 
 test('agents that are killed at any moment of a start leave nothing twice', async () => {

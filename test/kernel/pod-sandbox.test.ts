@@ -189,6 +189,21 @@ test('when pause dies the pod gets a new sandbox and its containers start in it'
   await node.delete('bereft')
 })
 
+test('when pause dies, a pod that starts nothing again ends, and gets no other sandbox', async () => {
+  await node.run('once', { command: ['sleep', '1000'] }, { restartPolicy: 'Never' })
+  await node.ready('once')
+  const [was] = node.pods.list().filter(({ name }) => name === 'once')
+  process.kill(was?.pausePid ?? 0, 'SIGKILL')
+  const over = await node.until('once', 'over', (pod) => pod?.status?.phase === 'Failed')
+  assert.equal(statusOf(over)?.state?.terminated?.exitCode, 137)
+  assert.equal(over?.status?.podIP, was?.address)
+  assert.deepEqual(
+    (await node.events('once')).filter((event) => event.includes('Sandbox')),
+    [],
+  )
+  await node.delete('once')
+})
+
 test('pause is tiny, survives a stop and a continue, and ends when it is told to', async () => {
   await node.run('quiet', { command: ['sleep', '1000'] })
   await node.ready('quiet')

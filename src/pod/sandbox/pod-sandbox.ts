@@ -16,8 +16,8 @@ export class PodSandbox {
   #ended = false
   #count = 0
   #address: string | undefined
-  /** Left in the network by sandboxes that are no more. */
-  readonly #leftovers: string[] = []
+  /** One of an agent before this, which ended while nobody was there: its network is still to be given back. */
+  #lost: SandboxRecord | undefined
 
   constructor(home: Home) {
     this.#home = home
@@ -33,9 +33,9 @@ export class PodSandbox {
     return this.#count > 0
   }
 
-  /** Pause has ended by itself: what lives in the sandbox has no network any more. */
+  /** Pause has ended by itself, now or while no agent was there: what lives in the sandbox has no network any more. */
   get ended(): boolean {
-    return this.#ended
+    return this.#ended || this.#lost !== undefined
   }
 
   /** The pod's address, also after its sandbox has gone. */
@@ -44,22 +44,21 @@ export class PodSandbox {
   }
 
   get record(): Pick<PodRecord, 'sandbox' | 'sandboxes'> {
-    return { ...(this.#current && { sandbox: this.#current.record }), sandboxes: this.#count }
+    const sandbox = this.#current?.record ?? this.#lost
+    return { ...(sandbox && { sandbox }), sandboxes: this.#count }
   }
 
-  /** Goes on with the sandbox of a record. False when there was one and it is gone. */
-  adopt({ sandbox, sandboxes }: PodRecord): boolean {
+  /** Goes on with the sandbox of a record; one that is gone has {@link ended}. */
+  adopt({ sandbox, sandboxes }: PodRecord): void {
     this.#count = sandboxes
     const adopted = sandbox && adoptSandbox(sandbox, this.#home.context.network)
     if (adopted) this.#hold(adopted)
-    else if (sandbox) this.#leftovers.push(sandbox.id)
-    return adopted !== undefined || sandbox === undefined
+    else this.#lost = sandbox
   }
 
   /** `note` is told of the sandbox before it is whole. */
   async make(note: (record: SandboxRecord) => void): Promise<void> {
     const { context, pod, id, paths } = this.#home
-    this.#forgetLeftovers()
     const sharing = sharingOf(pod.spec)
     let sandbox: Sandbox
     try {
@@ -87,11 +86,13 @@ export class PodSandbox {
 
   /** Its containers must have ended. Fine when there is none. */
   async drop(): Promise<void> {
-    this.#forgetLeftovers()
-    const sandbox = this.#current
+    const { network, log } = this.#home.context
+    const [sandbox, lost] = [this.#current, this.#lost]
     this.#current = undefined
+    this.#lost = undefined
     this.#ended = false
-    if (sandbox) await stopSandbox(sandbox, this.#home.context.network, this.#home.context.log)
+    if (lost) forget(lost.id, network, log)
+    if (sandbox) await stopSandbox(sandbox, network, log)
   }
 
   /** Lets go; it stays. */
@@ -108,10 +109,6 @@ export class PodSandbox {
       this.#ended = true
       this.#home.changed()
     })
-  }
-
-  #forgetLeftovers(): void {
-    for (const id of this.#leftovers.splice(0)) forget(id, this.#home.context.network, this.#home.context.log)
   }
 }
 
