@@ -7,6 +7,7 @@ import { visible } from '../base/visible.ts'
 import { type Diagnosis, diagnosisOf } from '../doctor/diagnosis.ts'
 import { lookAt } from '../doctor/look.ts'
 import type { View, Workload } from '../doctor/types.ts'
+import { answerTime } from '../lab/answer-time.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { doctorPath, noNamespace } from '../lab/doctor.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
@@ -38,8 +39,10 @@ async function inLab(body: DoctorBody, name: string | undefined): Promise<Diagno
   const connection = await connectionFrom(kubeconfigOf(chooseLab(name).name))
   const transport = new Transport(connection)
   try {
-    const enough = AbortSignal.timeout((body.for?.timeoutMs ?? 0) * 3 + 60_000)
-    return (await transport.call({ method: 'POST', path: doctorPath, body }, enough)) as Diagnosis
+    return (await transport.call(
+      { method: 'POST', path: doctorPath, body },
+      answerTime(body.for?.timeoutMs),
+    )) as Diagnosis
   } catch (error) {
     throw sayAway('doctor', connection.server, error)
   } finally {

@@ -23,7 +23,7 @@ export function timeoutOf(text: string | undefined): number | undefined {
   const value = Number(text)
   if (!(value > 0 && value <= 100))
     throw new UsageError(`--timeout is a number of seconds above 0 and up to 100, not "${text}"`)
-  return value * 1000
+  return Math.ceil(value * 1000)
 }
 
 /** As standard output is. */

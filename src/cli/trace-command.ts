@@ -2,6 +2,7 @@ import { ApiError } from '../api/client/client.ts'
 import { connectionFrom } from '../api/client/kubeconfig.ts'
 import { Transport } from '../api/client/transport.ts'
 import { codeOf, KubehopError } from '../base/errors.ts'
+import { answerTime } from '../lab/answer-time.ts'
 import { chooseLab } from '../lab/choose.ts'
 import { kubeconfigOf } from '../lab/folder.ts'
 import { liveStopPath } from '../lab/trace-live.ts'
@@ -20,9 +21,7 @@ export async function traceCommand(args: string[]): Promise<number> {
   const theLab = (): Promise<Transport> => (found ??= connectTo(lab))
   const context: TraceContext = {
     request: async (path, body) =>
-      (await (
-        await theLab()
-      ).call({ method: 'POST', path, body }, AbortSignal.timeout((body.timeoutMs ?? 0) * 3 + 60_000))) as Trace,
+      (await (await theLab()).call({ method: 'POST', path, body }, answerTime(body.timeoutMs))) as Trace,
     async *stream(path, body) {
       const response = await (await theLab()).open({ method: 'POST', path, body }, never)
       for await (const line of linesOf(response, longestLine)) if (line !== '') yield JSON.parse(line) as object

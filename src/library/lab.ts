@@ -8,6 +8,7 @@ import { Transport } from '../api/client/transport.ts'
 import { type Manifest, parseManifests } from '../api/manifest.ts'
 import { checkTogether } from '../api/manifest-set.ts'
 import { didYouMean } from '../base/nearest.ts'
+import { answerTime } from '../lab/answer-time.ts'
 import { waitReady } from '../lab/ready.ts'
 import type { Diagnosis } from '../doctor/diagnosis.ts'
 import type { Trace } from '../trace/types.ts'
@@ -169,9 +170,9 @@ export class Lab implements AsyncDisposable {
     await this.down()
   }
 
-  async #ask(path: string, body: object, timeoutMs = 0): Promise<unknown> {
+  async #ask(path: string, body: object, timeoutMs?: number): Promise<unknown> {
     if (this.#down !== undefined) throw new Error(`the lab ${this.name} has ended: ask before \`down\``)
-    return this.#transport.call({ method: 'POST', path, body }, AbortSignal.timeout(timeoutMs * 3 + 60_000))
+    return this.#transport.call({ method: 'POST', path, body }, answerTime(timeoutMs))
   }
 
   async #expect(

@@ -57,7 +57,9 @@ export const mostRequests = 1000
 
 /** Sends one real request from a pod and tells what became of it. Throws KubehopErrors for what cannot be asked. */
 export async function traceRequest(options: TraceOptions): Promise<Trace> {
-  const { client, places, ranges, explain, log, timeoutMs = defaultTimeout } = options
+  const { client, places, ranges, explain, log } = options
+  // Timers and machines count in whole ones.
+  const timeoutMs = Math.ceil(options.timeoutMs ?? defaultTimeout)
   const { signal = new AbortController().signal } = options
   if (options.dryRun) return dryRun(dryRunOf(options))
   const target = parseTarget(options.to)

@@ -25,6 +25,9 @@ test('a lab that is held goes at the end of its block, and what is wrong in a ma
       message: /^nothing was changed:\nthe manifest:4: .*did you mean "containers"/,
     })
     await assert.rejects(lab.trace('nobody', 'tcp://1.2.3.4:5'), /there is no pod default\/nobody/)
+    for (const timeoutMs of [Number.NaN, -1, Infinity])
+      await assert.rejects(lab.trace('node/node1', 'tcp://1.2.3.4:5', { timeoutMs }), /timeoutMs \(up to 100000\)/)
+    assert.equal((await lab.trace('node/node1', '100.64.0.10:53', { timeoutMs: 1000.5 })).verdict, 'delivered')
     assert.deepEqual(labs(), [lab.name])
     // A second end is no error.
     await lab.down()

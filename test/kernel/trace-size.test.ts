@@ -94,6 +94,19 @@ test('where every device takes 1500 bytes, 1500 pass: one packet tells', async (
   )
 })
 
+test('an answer that took its time is given more to be measured, and any time can be asked for', async () => {
+  const late = `setTimeout(() => response.end('late'), 50.5)`
+  const script = `require('http').createServer((_, response) => { ${late} }).listen(8090, () => console.log('ready'))`
+  await world.program('near', script)
+  const slow = await world.trace('client', `http://${world.addressOf('near')}:8090/`, { sizes: true })
+  assert.deepEqual([slow.verdict, slow.ms > 50, slow.sizes?.largest], ['delivered', true, 1500])
+  for (const timeoutMs of [0.5, 400.25]) {
+    const { verdict } = await world.trace('client', 'udp://pod/far:5050', { timeoutMs })
+    // To a socket that answers nothing.
+    assert.equal(verdict, 'delivered', `${timeoutMs} ms`)
+  }
+})
+
 test('a smaller link behind a router that says so is found in two packets', async () => {
   for (const to of ['svc/web', 'udp://pod/far:5050'])
     await withMtu(world.node('node1'), 'eth0', 1200, async () => {

@@ -58,6 +58,7 @@ export type PacketSpec = Common & Sending & ({ readonly kind: 'sctp' } | ({ read
 
 interface Common {
   readonly at: At
+  /** A whole number. */
   readonly timeoutMs: number
 }
 

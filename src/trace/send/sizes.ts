@@ -68,7 +68,7 @@ function proberOf(sender: Sender, told: Told, to: SizeTarget, ms: number): Probe
   const protocol = told.target.protocol === 'udp' ? 'udp' : 'icmp'
   const target: Target = { ...told.target, protocol }
   // Who keeps silent does so for every size that is too large: a few round trips tell.
-  const timeoutMs = Math.min(sender.timeoutMs, longestWait, Math.max(250, 8 * ms))
+  const timeoutMs = Math.min(sender.timeoutMs, longestWait, Math.max(250, Math.ceil(8 * ms)))
   const watchers = watchersOf(sender, target, to)
   return {
     protocol,
