@@ -158,5 +158,6 @@ test('nobody is waited for longer than was asked', async () => {
   assert.equal(trace.verdict, 'no-answer')
   assert.equal(trace.hops.at(-1)?.place, 'far')
   // Watchers that do not end are given up on after 3 s: that did not happen either.
-  assert.ok(trace.ms >= 200 && performance.now() - began < 3000, String(trace.ms))
+  // A timer may be early by less than a millisecond.
+  assert.ok(trace.ms > 199 && performance.now() - began < 3000, String(trace.ms))
 })

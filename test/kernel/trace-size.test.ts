@@ -95,7 +95,7 @@ test('where every device takes 1500 bytes, 1500 pass: one packet tells', async (
 })
 
 test('an answer that took its time is given more to be measured, and any time can be asked for', async () => {
-  const late = `setTimeout(() => response.end('late'), 50.5)`
+  const late = `setTimeout(() => response.end('late'), 60.5)`
   const script = `require('http').createServer((_, response) => { ${late} }).listen(8090, () => console.log('ready'))`
   await world.program('near', script)
   const slow = await world.trace('client', `http://${world.addressOf('near')}:8090/`, { sizes: true })
