@@ -90,6 +90,11 @@ test('what a subPath lacks is made as open as its volume, and the container has 
   assert.equal(await modes('shut', { hostPath: { path } }), '711 711 711 0022')
 })
 
+test('a subPath below a file is refused by name', async () => {
+  const below = await world.refusal('below-file', { hostPath: { path: '/etc' } }, { subPath: 'passwd/deeper' })
+  assert.match(below, /failed to prepare subPath "passwd\/deeper": .*not a directory/)
+})
+
 test('subPathExpr takes its parts from the variables of the container', async () => {
   const out = await world.node.sh(
     'expr',

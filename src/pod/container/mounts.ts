@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container, Pod, VolumeMount } from '../../api/objects/pod.ts'
-import { KubehopError } from '../../base/errors.ts'
+import { KubehopError, messageOf } from '../../base/errors.ts'
 import { type HostImage, maskedWithin } from '../root/host-image.ts'
 import type { LocalImage } from '../image/local.ts'
 import { hostRoot, imageRoot, type MountPlan, parentsFirst, planMounts, type Target } from '../root/mountplan.ts'
@@ -99,12 +99,12 @@ function sourceOf(
     const { inside, below } = maskedWithin(machine, whole)
     if (inside) throw refusal(container, `hostPath ${whole} holds the cluster's own state and cannot be mounted`)
     const device = parts.length === 0 && isDevice(from)
-    return { from, kind: kindBelow(from, parts, volume.kind), readOnly, device, masks: below, ...sub(parts) }
+    return { from, kind: kindBelow(container, from, parts, volume.kind), readOnly, device, masks: below, ...sub(parts) }
   }
   // The agent wrote these files, behind a link that changes when they do; the container keeps the version of its start, as in kubelet.
   const from =
     parts.length > 0 && (!spec || payloadSources(spec)) ? realpathSync(join(volume.from, '..data')) : volume.from
-  return { from, kind: kindBelow(from, parts, volume.kind), readOnly, masks: [], ...sub(parts) }
+  return { from, kind: kindBelow(container, from, parts, volume.kind), readOnly, masks: [], ...sub(parts) }
 }
 
 function sub(parts: string[]): { subPath?: string[] } {
@@ -112,10 +112,14 @@ function sub(parts: string[]): { subPath?: string[] } {
 }
 
 /** What is not there yet becomes a directory. Only a guess where containers write: a wrong one makes the mount fail. */
-function kindBelow(from: string, parts: string[], own: Source['kind']): Source['kind'] {
+function kindBelow(container: Container, from: string, parts: string[], own: Source['kind']): Source['kind'] {
   if (parts.length === 0) return own
-  const stat = lstatSync(join(from, ...parts), { throwIfNoEntry: false })
-  return stat && !stat.isDirectory() ? 'file' : 'directory'
+  try {
+    const stat = lstatSync(join(from, ...parts), { throwIfNoEntry: false })
+    return stat && !stat.isDirectory() ? 'file' : 'directory'
+  } catch (error) {
+    throw refusal(container, `failed to prepare subPath ${JSON.stringify(parts.join('/'))}: ${messageOf(error)}`)
+  }
 }
 
 function isDevice(path: string): boolean {
