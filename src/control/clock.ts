@@ -1,3 +1,5 @@
+import { longestTimerMs } from '../base/timer.ts'
+
 /** Time as control loops see it; replaced in tests, where an hour passes at once. */
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -8,14 +10,12 @@ export interface Clock {
   after(ms: number, then: () => void): () => void
 }
 
-/** setTimeout takes no more than 2^31 - 1 ms; whoever waits longer is woken early, looks, and waits again. */
-const longestWait = 2 ** 31 - 1
-
 export const systemClock: Clock = {
   now: Date.now,
   steady: () => performance.now(),
   after(ms, then) {
-    const timer = setTimeout(then, Math.min(Math.max(ms, 0), longestWait))
+    // Whoever waits longer is woken early, looks, and waits again.
+    const timer = setTimeout(then, Math.min(Math.max(ms, 0), longestTimerMs))
     return () => clearTimeout(timer)
   },
 }

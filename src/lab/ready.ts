@@ -5,6 +5,7 @@ import type { Node } from '../api/objects/node.ts'
 import type { ContainerState, Pod } from '../api/objects/pod.ts'
 import type { Deployment } from '../api/objects/workload.ts'
 import { selectorMatches } from '../api/select/labels.ts'
+import { longestTimerMs } from '../base/timer.ts'
 
 /** What is being waited for, and what the cluster says about it. */
 export interface Situation {
@@ -73,7 +74,7 @@ export async function waitReady(
       let pods: Follower<Pod> | undefined
       let deployments: Follower<Deployment> | undefined
       let last: Readiness = { readyNodes: 0, readyPods: 0, expectedPods: 0, waiting: ['the API'], stuck: [] }
-      timer = setTimeout(() => resolve({ ...last, timedOut: true }), timeoutMs)
+      timer = setTimeout(() => resolve({ ...last, timedOut: true }), Math.min(timeoutMs, longestTimerMs))
       const look = (): void => {
         if (!nodes || !pods || !deployments) return
         last = readinessOf({

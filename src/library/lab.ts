@@ -115,7 +115,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Applies YAML, one or several documents, as `kubectl apply` does, and waits until its pods are ready.
+   * Applies YAML, one or several documents, as `kubectl apply` does, and waits until its pods are ready: `timeoutMs` at most, which may be Infinity.
    * @throws Error that names line and field of what is wrong (nothing is changed then), or what did not become ready in time.
    */
   async apply(yaml: string, { timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {

@@ -1,6 +1,7 @@
+import { longestTimerMs } from '../base/timer.ts'
+
 const firstRetryMs = 500
 const slowestRetryMs = 60_000
-const longestTimerMs = 2 ** 31 - 1
 
 export interface StepsInput {
   /** No step begins before. */

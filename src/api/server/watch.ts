@@ -10,6 +10,7 @@ import { type Form, formOf, include, metadataOnly } from './forms.ts'
 import { selection, tooLarge, wholeNumber } from './read.ts'
 import { isTrue, type Route } from './route.ts'
 import { tableOf } from './table.ts'
+import { longestTimerMs } from '../../base/timer.ts'
 
 const bookmarkMs = 60_000
 /** A client that reads so slowly loses its watch, not this server's memory. */
@@ -71,7 +72,7 @@ export function watch({ request, response, query, log }: Exchange, registry: Reg
     quiet()
     response.end()
   }
-  const end = setTimeout(over, Math.min(seconds * 1000, 2 ** 31 - 1))
+  const end = setTimeout(over, Math.min(seconds * 1000, longestTimerMs))
   response.once('close', quiet)
 }
 

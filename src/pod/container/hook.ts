@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LifecycleHandler } from '../../api/objects/pod.ts'
 import { messageOf } from '../../base/errors.ts'
+import { longestTimerMs } from '../../base/timer.ts'
 import type { Home } from '../home.ts'
 import { httpGet, placeOf } from '../probe/http.ts'
 import type { ProbeTarget } from '../probe/target.ts'
-
-/** As long as a timer can wait: kubelet gives a hook without a grace all the time that it takes. */
-const longestMs = 2 ** 31 - 1
 
 export type HookName = 'PostStart' | 'PreStop'
 
@@ -25,7 +23,8 @@ export async function tellingHook(home: Home, run: HookRun): Promise<boolean> {
   const { name, target } = run
   const over = new AbortController()
   void run.ended.then(() => over.abort())
-  const why = await runHook(run.hook, target, run.timeoutMs ?? longestMs, over.signal)
+  // kubelet gives a hook without a grace all the time that it takes.
+  const why = await runHook(run.hook, target, run.timeoutMs ?? longestTimerMs, over.signal)
   if (why === undefined) return true
   const { context, id } = home
   // As kubelet's: what the hook printed may be secret.

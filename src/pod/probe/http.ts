@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import type { HttpGet } from '../../api/objects/pod.ts'
+import { longestTimerMs } from '../../base/timer.ts'
 import { systemReason } from './reason.ts'
 import { portOf, type ProbeResult, type ProbeTarget } from './target.ts'
 
@@ -123,7 +124,6 @@ async function once(url: URL, given: ReadonlyMap<string, string[]>, signal: Abor
   })
 }
 
-const longestTimerMs = 2 ** 31 - 1
 const late = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
 
 /** The first 10 KiB; more is not waited for. */
